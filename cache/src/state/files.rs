@@ -1,0 +1,129 @@
+//! The files of a database: what stands there, moving it aside, copying it.
+//!
+//! They belong together: a database without its `-wal` lacks rows, a `-wal` beside another database
+//! destroys it. So they are looked at, moved and copied as one. Nothing is opened before `lstat`
+//! has said that it is a regular file: a FIFO would hang.
+
+use super::database::Trouble;
+use crate::stamp::{FileKind, Stamp};
+use std::fs::{self, DirBuilder};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The database itself.
+pub(super) const DATABASE: &str = "state.db";
+/// Transactions not yet in the database.
+const WAL: &str = "state.db-wal";
+/// What a transaction cut short overwrote, where there is no WAL.
+const JOURNAL: &str = "state.db-journal";
+/// Shared memory of the WAL's users; holds nothing that lasts.
+const SHARED: &str = "state.db-shm";
+
+/// In the order in which they are moved: a crash in between leaves a `-wal` without a database,
+/// which is recognized, and never a database that lacks its `-wal`.
+const ALL: [&str; 4] = [DATABASE, WAL, JOURNAL, SHARED];
+
+/// The stamps of what stands there.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Files {
+    database: Option<Stamp>,
+    wal: Option<Stamp>,
+    journal: Option<Stamp>,
+}
+
+impl Files {
+    /// Asks for the stamps; anything but a regular file under one of the names is damage.
+    pub(super) fn look(dir: &Path) -> Result<Files, Trouble> {
+        let stamp = |name: &str| match Stamp::of_link(&dir.join(name)) {
+            Ok(Some(stamp)) if stamp.kind() != FileKind::File => {
+                Err(Trouble::Damaged(format!("{name} is not a regular file")))
+            }
+            Ok(stamp) => Ok(stamp),
+            Err(error) => Err(Trouble::Unreadable(error.to_string())),
+        };
+        stamp(SHARED)?;
+        Ok(Files { database: stamp(DATABASE)?, wal: stamp(WAL)?, journal: stamp(JOURNAL)? })
+    }
+
+    /// Whether there is a database to be read. An empty file is none: that is what a crash leaves
+    /// of the very first transaction. Only a `-wal` that has lost its database is damage.
+    pub(super) fn has_rows(&self) -> Result<bool, Trouble> {
+        match (has_content(self.database), has_content(self.wal)) {
+            (false, true) => Err(Trouble::Damaged("its main file is missing".to_owned())),
+            (database, _) => Ok(database),
+        }
+    }
+
+    /// The size of the database in bytes, if all that was committed is in it, and nothing else is.
+    pub(super) fn whole_size(&self) -> Option<u64> {
+        let whole = !has_content(self.wal) && !has_content(self.journal);
+        self.database.filter(|_| whole).map(|stamp| stamp.size)
+    }
+}
+
+fn has_content(stamp: Option<Stamp>) -> bool {
+    stamp.is_some_and(|stamp| stamp.size > 0)
+}
+
+/// Moves all files of the database to `<dir>/damaged/<unix_ms>/` and returns that directory.
+pub(super) fn set_aside(dir: &Path) -> io::Result<PathBuf> {
+    let aside = new_directory(&dir.join("damaged"))?;
+    for name in ALL {
+        match fs::rename(dir.join(name), aside.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(aside)
+}
+
+/// A new directory in `parent`, made if absent, named by the time; a later one if that is taken.
+fn new_directory(parent: &Path) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).create(parent)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut unix_ms = now.as_millis();
+    loop {
+        let path = parent.join(unix_ms.to_string());
+        match DirBuilder::new().create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => unix_ms += 1,
+            result => return result.map(|()| path),
+        }
+    }
+}
+
+/// Copies the database with what is needed to recover it to a new directory in `temp` that only
+/// this user may enter.
+pub(super) fn copy(dir: &Path, temp: &Path) -> io::Result<Copy> {
+    let name = format!("taskr-{:016x}", RandomState::new().hash_one(std::process::id()));
+    let copy = Copy { path: temp.join(name) };
+    DirBuilder::new().mode(0o700).create(&copy.path)?;
+    for name in [DATABASE, WAL, JOURNAL] {
+        match fs::copy(dir.join(name), copy.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(copy)
+}
+
+/// A directory of copies; dropping it removes it.
+#[derive(Debug)]
+pub(super) struct Copy {
+    path: PathBuf,
+}
+
+impl Copy {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system's care for its temporary directory.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}

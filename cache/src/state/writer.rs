@@ -1,0 +1,256 @@
+//! The only writable connection, on a thread of its own.
+//!
+//! Changes are collected and committed in batches, off everybody's path; they are committed in the
+//! order in which they were given, so a crash loses the newest and never one in between. Thread and
+//! database are opened by the first change: a run that changes nothing writes nothing.
+
+use super::database::{self, Trouble};
+use super::files::{self, Files};
+use super::snapshot;
+use crossbeam_channel::{Receiver, Sender};
+use rusqlite::{Connection, TransactionBehavior, params};
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// The longest time that a change waits for others before it is committed.
+const BATCH_TIME: Duration = Duration::from_millis(100);
+/// The most changes in one transaction.
+const BATCH_CHANGES: usize = 1000;
+
+/// Takes changes to the state; one per workspace, under the workspace's lock.
+///
+/// Writing that fails does not fail a build: the first failure is told once, by [`Writer::flush`]
+/// or [`Writer::close`], and what follows is dropped.
+#[derive(Debug)]
+pub struct Writer {
+    dir: PathBuf,
+    link: Link,
+}
+
+#[derive(Debug)]
+enum Link {
+    /// Nothing was put yet.
+    Idle,
+    Running(Sender<Message>, JoinHandle<Option<String>>),
+    /// The thread could not be started, or is gone; the sentence, until it was told.
+    Broken(Option<String>),
+}
+
+enum Message {
+    Change(Change),
+    /// Commit, and answer with the sentence about the first failure, if it was not told yet.
+    Flush(Sender<Option<String>>),
+}
+
+struct Change {
+    table: u8,
+    id: Vec<u8>,
+    /// `None` deletes the row.
+    value: Option<Vec<u8>>,
+}
+
+impl Writer {
+    /// A writer for the database in `dir`, which must exist by the first change.
+    pub fn new(dir: &Path) -> Writer {
+        Writer { dir: dir.to_owned(), link: Link::Idle }
+    }
+
+    /// Sets the row `id` of `table`. Returns at once.
+    pub fn put(&mut self, table: u8, id: Vec<u8>, value: Vec<u8>) {
+        self.send(Change { table, id, value: Some(value) });
+    }
+
+    /// Removes the row `id` of `table`, if there is one. Returns at once.
+    pub fn delete(&mut self, table: u8, id: Vec<u8>) {
+        self.send(Change { table, id, value: None });
+    }
+
+    /// Waits until everything so far is committed, or known not to be. A sentence, once, if writing
+    /// failed: nothing from then on is recorded.
+    pub fn flush(&mut self) -> Option<String> {
+        match &mut self.link {
+            Link::Idle => None,
+            Link::Broken(sentence) => sentence.take(),
+            Link::Running(sender, _) => {
+                let (reply, answer) = crossbeam_channel::bounded(1);
+                let sent = sender.send(Message::Flush(reply));
+                match sent.ok().and_then(|()| answer.recv().ok()) {
+                    Some(sentence) => sentence,
+                    None => self.stop(),
+                }
+            }
+        }
+    }
+
+    /// Commits everything, moves it into the database file and ends the thread. The sentence is
+    /// that of [`Writer::flush`], if it was not told before.
+    pub fn close(mut self) -> Option<String> {
+        self.stop()
+    }
+
+    fn send(&mut self, change: Change) {
+        if matches!(self.link, Link::Idle) {
+            self.link = start(&self.dir);
+        }
+        if let Link::Running(sender, _) = &self.link {
+            // It fails only when the thread is gone, which `flush` and `close` tell.
+            let _ = sender.send(Message::Change(change));
+        }
+    }
+
+    fn stop(&mut self) -> Option<String> {
+        match std::mem::replace(&mut self.link, Link::Broken(None)) {
+            Link::Idle => None,
+            Link::Broken(sentence) => sentence,
+            Link::Running(sender, thread) => {
+                drop(sender);
+                let gone = || Some("the thread that records the build state failed".to_owned());
+                thread.join().unwrap_or_else(|_| gone())
+            }
+        }
+    }
+}
+
+/// A writer that is dropped commits as one that is closed.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+fn start(dir: &Path) -> Link {
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    let recorder = Recorder { dir: dir.to_owned(), stage: Stage::Unopened };
+    let thread = thread::Builder::new().name("state".to_owned());
+    match thread.spawn(move || recorder.run(&receiver)) {
+        Ok(thread) => Link::Running(sender, thread),
+        Err(error) => Link::Broken(Some(format!(
+            "the build state cannot be written ({error}); this run is not recorded"
+        ))),
+    }
+}
+
+/// What runs on the thread.
+struct Recorder {
+    dir: PathBuf,
+    stage: Stage,
+}
+
+enum Stage {
+    Unopened,
+    Open(Connection),
+    /// Writing failed; the sentence, until it was told.
+    Failed(Option<String>),
+}
+
+impl Recorder {
+    /// Until the writer hangs up; returns the sentence if it was not told.
+    fn run(mut self, messages: &Receiver<Message>) -> Option<String> {
+        while let Ok(first) = messages.recv() {
+            let (batch, flush) = collect(first, messages);
+            if !batch.is_empty() {
+                self.commit(&batch);
+            }
+            if let Some(reply) = flush {
+                // A writer that no longer waits for the answer is being dropped.
+                let _ = reply.send(self.sentence());
+            }
+        }
+        let sentence = self.sentence();
+        if let Stage::Open(connection) = self.stage {
+            database::close(connection);
+        }
+        sentence
+    }
+
+    fn sentence(&mut self) -> Option<String> {
+        match &mut self.stage {
+            Stage::Failed(sentence) => sentence.take(),
+            _ => None,
+        }
+    }
+
+    /// Commits a batch, or remembers why not.
+    fn commit(&mut self, batch: &[Change]) {
+        if let Err(trouble) = self.try_commit(batch) {
+            // Closes the connection before its files are moved.
+            self.stage = Stage::Failed(None);
+            self.stage = Stage::Failed(Some(self.explain(trouble)));
+        }
+    }
+
+    fn try_commit(&mut self, batch: &[Change]) -> Result<(), Trouble> {
+        if matches!(self.stage, Stage::Unopened) {
+            database::require_version()?;
+            Files::look(&self.dir)?;
+            let remote = database::is_remote(&self.dir);
+            let path = self.dir.join(files::DATABASE);
+            self.stage = Stage::Open(database::open_to_write(&path, remote)?);
+        }
+        match &mut self.stage {
+            Stage::Open(connection) => apply(connection, batch),
+            _ => Ok(()),
+        }
+    }
+
+    /// A database found damaged only now is moved aside, or every later run would fail here again.
+    fn explain(&self, trouble: Trouble) -> String {
+        let place = self.dir.join(files::DATABASE);
+        let place = place.display();
+        let (why, moved) = match trouble {
+            Trouble::Unreadable(why) => (why, String::new()),
+            Trouble::Damaged(why) => match files::set_aside(&self.dir) {
+                Ok(aside) => (why, format!("; it was moved to {}", aside.display())),
+                Err(error) => (why, format!("; it cannot be moved away ({error})")),
+            },
+        };
+        format!(
+            "the build state {place} cannot be written ({why}){moved}; \
+             the rest of this run is not recorded"
+        )
+    }
+}
+
+/// The first message and what follows it within a batch; a request to flush ends the batch.
+fn collect(
+    first: Message,
+    messages: &Receiver<Message>,
+) -> (Vec<Change>, Option<Sender<Option<String>>>) {
+    let deadline = Instant::now() + BATCH_TIME;
+    let mut batch = Vec::new();
+    let mut next = Ok(first);
+    while let Ok(message) = next {
+        match message {
+            Message::Flush(reply) => return (batch, Some(reply)),
+            Message::Change(change) => batch.push(change),
+        }
+        if batch.len() == BATCH_CHANGES {
+            break;
+        }
+        next = messages.recv_deadline(deadline);
+    }
+    (batch, None)
+}
+
+fn apply(connection: &mut Connection, batch: &[Change]) -> Result<(), Trouble> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut put = transaction
+            .prepare("INSERT OR REPLACE INTO rows(tab, id, value, sum) VALUES(?1, ?2, ?3, ?4)")?;
+        let mut delete = transaction.prepare("DELETE FROM rows WHERE tab = ?1 AND id = ?2")?;
+        for Change { table, id, value } in batch {
+            match value {
+                None => delete.execute(params![table, id])?,
+                Some(value) => {
+                    let Some(sum) = snapshot::sum(*table, id, value) else {
+                        return Err(Trouble::Unreadable("a row is too long".to_owned()));
+                    };
+                    put.execute(params![table, id, value, sum])?
+                }
+            };
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! The event stream: JSON lines with the documented events and fields.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::project::Project;
+
+const TASKS: &str = r#"
+[target.a]
+inputs  = ["in"]
+outputs = ["o"]
+run     = "ran a; printf 'words\\377\\n'; cat in > {{ outputs }}"
+[target.b]
+inputs  = ["@a"]
+run     = "ran b; test $(cat o) = 1"
+"#;
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON on each line")).collect()
+}
+
+/// The name of an event's kind, whatever the field is called that holds it.
+fn kind(event: &Value) -> &str {
+    let text = event.get("event").or_else(|| event.get("type")).and_then(Value::as_str);
+    text.unwrap_or_else(|| panic!("an event without a kind: {event}"))
+}
+
+fn of_kind<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| kind(event) == name).collect()
+}
+
+fn has(event: &Value, fields: &[&str]) {
+    for field in fields {
+        assert!(event.get(field).is_some(), "no `{field}` in {event}");
+    }
+}
+
+fn events(p: &Project, code: i32, ran: &[&str]) -> Vec<Value> {
+    let file = p.outside("events.jsonl");
+    let args = ["--events".into(), file.clone().into_os_string(), "b".into()];
+    let output = p.spawn::<std::ffi::OsString>(args).wait();
+    assert_eq!(output.status.code(), Some(code), "{output}");
+    assert_eq!(p.take_ran(), ran, "{output}");
+    lines(&fs::read_to_string(file).expect("events"))
+}
+
+#[test]
+fn documented_events_and_fields() {
+    let p = Project::new(TASKS);
+    p.write("in", "1\n");
+    let events = events(&p, 0, &["a", "b"]);
+    assert_eq!(kind(&events[0]), "run_started");
+    assert_eq!(events.last().map(kind), Some("run_finished"));
+    let runs: BTreeSet<String> = events.iter().map(|event| event["run"].to_string()).collect();
+    assert_eq!(runs.len(), 1, "one run id in all: {runs:?}");
+    for event in &events {
+        has(event, &["version"]);
+        if kind(event).starts_with("task_") {
+            has(event, &["task"]);
+        }
+    }
+    for name in ["task_ready", "task_started", "task_finished"] {
+        assert_eq!(of_kind(&events, name).len(), 2, "{name}");
+    }
+    has(of_kind(&events, "task_started")[0], &["reason", "key"]);
+    let fields = ["outcome", "duration_ms", "exit_code", "outputs"];
+    has(of_kind(&events, "task_finished")[0], &fields);
+    let fields = ["counts", "wall_ms", "work_ms", "critical_path", "speedup", "saved_ms"];
+    has(of_kind(&events, "run_finished")[0], &fields);
+    let output: String = of_kind(&events, "task_output").iter().map(ToString::to_string).collect();
+    assert!(output.contains("words"), "{output}");
+}
+
+#[test]
+fn a_run_with_nothing_to_do() {
+    let p = Project::new(TASKS);
+    p.write("in", "1\n");
+    events(&p, 0, &["a", "b"]);
+    let events = events(&p, 0, &[]);
+    assert_eq!(of_kind(&events, "task_started").len(), 0);
+    assert_eq!(of_kind(&events, "run_finished").len(), 1);
+}
+
+#[test]
+fn a_failure_is_told() {
+    let p = Project::new(TASKS);
+    p.write("in", "2\n");
+    let events = events(&p, 1, &["a", "b"]);
+    let last = *of_kind(&events, "task_finished").last().expect("b finished");
+    assert_eq!(last["exit_code"], 1, "{last}");
+    assert_eq!(of_kind(&events, "run_finished").len(), 1);
+}
+
+#[test]
+fn to_stdout() {
+    let p = Project::new(TASKS);
+    p.write("in", "1\n");
+    let output =
+        p.taskr(["--events", "-", "b"]).ran(["a", "b"]).makes("o", "1\n").any_warning().ok();
+    assert!(lines(&output.stdout).len() >= 8, "{output}");
+    assert!(!output.stderr.is_empty(), "everything else goes to stderr");
+}
+
+#[test]
+fn result_json() {
+    let p = Project::new(TASKS);
+    p.write("in", "1\n");
+    p.taskr(["b"]).ran(["a", "b"]).makes("o", "1\n").ok();
+    let result: Value = serde_json::from_str(&p.read(".taskr/tasks/a/result.json")).expect("JSON");
+    has(&result, &["task", "target", "key", "started", "duration_ms", "exit_code", "attempts"]);
+    has(&result, &["outputs"]);
+    assert_eq!(result["task"], "a");
+    assert_eq!(result["exit_code"], 0);
+    let runs = fs::read_dir(p.path(".taskr/runs")).expect("runs").count();
+    assert_eq!(runs, 1);
+    p.fresh("b");
+    let after = fs::read_dir(p.path(".taskr/runs")).expect("runs").count();
+    assert_eq!(after, 1, "a run that did nothing leaves nothing");
+}

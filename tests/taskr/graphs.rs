@@ -1,0 +1,169 @@
+//! The shape of the graph: cycles are refused with their members, size is no matter.
+
+use std::fmt::Write;
+
+use crate::project::Project;
+
+#[test]
+fn cycles_are_shown_with_their_members() {
+    let two = "[target.a]\ndeps = [\"b\"]\nrun = \"x\"\n[target.b]\ndeps = [\"a\"]\nrun = \"x\"\n";
+    let itself = "[target.a]\ninputs = [\"@a\"]\noutputs = [\"o\"]\nrun = \"x\"\n";
+    let files = "[target.a]\ninputs = [\"y\"]\noutputs = [\"x\"]\nrun = \"x\"\n[target.b]\ninputs = [\"x\"]\noutputs = [\"y\"]\nrun = \"x\"\n";
+    let after = "[target.a]\nafter = [\"c\"]\nrun = \"x\"\n[target.c]\nafter = [\"b\"]\nrun = \"x\"\n[target.b]\ninputs = [\"@a\"]\nrun = \"x\"\n";
+    let groups = "[target.a]\ndeps = [\"b\"]\n[target.b]\ndeps = [\"a\"]\n";
+    for (text, members) in [
+        (two, &["a", "b"][..]),
+        (itself, &["a"]),
+        (files, &["a", "b"]),
+        (after, &["a", "b", "c"]),
+        (groups, &["a", "b"]),
+    ] {
+        let p = Project::new(text);
+        let run = p.taskr(["a"]).says("cycle").says("Taskfile.toml");
+        members.iter().fold(run, |run, member| run.says(*member)).exits(2);
+    }
+}
+
+/// A cycle among a hundred targets of which most have no part in it: the others are not named.
+#[test]
+fn a_long_cycle() {
+    let mut text = String::new();
+    for n in 0..100 {
+        let next = if n == 60 { 40 } else { n + 1 };
+        writeln!(text, "[target.member{n}]\ndeps = [\"member{next}\"]\nrun = \"x\"").expect("text");
+    }
+    text.push_str("[target.member100]\nrun = \"x\"\n");
+    let p = Project::new(&text);
+    let output = p.taskr(["member0"]).says("cycle").never_says("member77").exits(2);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert!(said.contains("member40") && said.contains("member60"), "{output}");
+}
+
+/// N09: recursion by depth would overflow the stack long before this.
+#[test]
+fn a_deep_chain() {
+    let mut text = String::from("[target.t0]\ninputs = []\nrun = \"ran t0; true\"\n");
+    let depth = 30_000;
+    for n in 1..depth {
+        writeln!(text, "[target.t{n}]\ndeps = [\"t{}\"]", n - 1).expect("text");
+    }
+    let p = Project::new(&text);
+    let last = format!("t{}", depth - 1);
+    p.taskr([&last]).ran(["t0"]).ok();
+    p.fresh(&last);
+    text = text.replace("[target.t0]\n", &format!("[target.t0]\ndeps = [\"{last}\"]\n"));
+    p.write("Taskfile.toml", &text);
+    p.taskr([&last]).says("cycle").exits(2);
+}
+
+/// The same of tasks with commands: a chain of checks, each remembered.
+#[test]
+fn a_chain_of_tasks() {
+    let mut text = String::from(
+        "[target.t0]\ninputs = [\"in\"]\noutputs = [\"o0\"]\nrun = \"ran t; cp in {{ outputs }}\"\n",
+    );
+    for n in 1..60 {
+        writeln!(
+            text,
+            "[target.t{n}]\ninputs = [\"o{}\"]\noutputs = [\"o{n}\"]\nrun = \"ran t; cp {{{{ inputs }}}} {{{{ outputs }}}}\"",
+            n - 1
+        )
+        .expect("text");
+    }
+    let p = Project::new(&text);
+    p.write("in", "1");
+    let build = |text: &str, count: usize| {
+        let run = p.taskr(["t59"]).ran(vec!["t"; count]);
+        (0..60).fold(run, |run, n| run.makes(format!("o{n}"), text)).ok();
+    };
+    build("1", 60);
+    build("1", 0);
+    p.write("in", "2");
+    build("2", 60);
+}
+
+/// N10: wide.
+#[test]
+fn thousands_of_tasks() {
+    let p = Project::new(
+        r#"
+        [target.t]
+        foreach = ["src/*"]
+        outputs = ["gen/{{ item.name }}"]
+        exec    = ["cp", "{{ item }}", "{{ outputs }}"]
+        "#,
+    );
+    let count = 1500;
+    for n in 0..count {
+        p.write(format!("src/{n}"), &n.to_string());
+    }
+    let run = p.taskr(["-q", "t"]);
+    (0..count).fold(run, |run, n| run.makes(format!("gen/{n}"), &n.to_string())).ok();
+    p.taskr(["-q", "t"]).ok();
+    p.write("src/7", "seven").remove("src/8");
+    p.taskr(["-q", "t"]).makes("gen/7", "seven").removes("gen/8").ok();
+}
+
+/// Only what the wanted targets need is looked at.
+#[test]
+fn what_is_not_wanted_is_left_alone() {
+    let p = Project::new(
+        "[target.a]\ninputs = [\"in\"]\nrun = \"ran a; true\"\n[target.b]\ninputs = [\"no-such-file\"]\nrun = \"ran b\"\n",
+    );
+    p.write("in", "1");
+    p.taskr(["a"]).ran(["a"]).ok();
+}
+
+/// A path written out, or a match, that another target makes ties the two.
+#[test]
+fn plain_paths_tie_tasks() {
+    let p = Project::new(
+        r#"
+        [target.path]
+        inputs  = ["gen/x"]
+        run     = "ran path; cat gen/x"
+        [target.glob]
+        inputs  = ["gen/*"]
+        run     = "ran glob; cat {{ inputs }}"
+        [target.each]
+        foreach = ["gen/*"]
+        run     = "ran {{ item }}; cat {{ item }}"
+        [target.make]
+        inputs  = ["in"]
+        outputs = ["gen/x", "gen/y"]
+        run     = "ran make; cp in $OUT/gen/x; cp in $OUT/gen/y"
+        "#,
+    );
+    p.write("in", "1");
+    p.taskr(["path"]).ran(["make", "path"]).makes("gen/x", "1").makes("gen/y", "1").ok();
+    p.taskr(["glob"]).ran(["glob"]).ok();
+    p.taskr(["each"]).ran(["gen/x", "gen/y"]).ok();
+    p.write("in", "2");
+    p.taskr(["-j4", "each", "glob", "path"])
+        .ran(["make", "path", "glob", "gen/x", "gen/y"])
+        .makes("gen/x", "2")
+        .makes("gen/y", "2")
+        .ok();
+}
+
+/// Where the outputs are a glob, the edge must be written; the error prints the line.
+#[test]
+fn a_glob_of_outputs_must_be_tied_by_hand() {
+    let taskfile = r#"
+        [target.make]
+        inputs  = []
+        outputs = ["dist/**"]
+        run     = "ran make; mkdir -p $OUT/dist; touch $OUT/dist/x"
+        [target.read]
+        inputs  = ["dist/x"]
+        run     = "ran read; true"
+    "#;
+    let p = Project::new(taskfile);
+    p.taskr(["read"]).says("make").says("after").exits(2);
+    p.write(
+        "Taskfile.toml",
+        &taskfile.replace("inputs  = [\"dist/x\"]", "inputs  = [\"dist/x\"]\ndeps = [\"make\"]"),
+    );
+    p.taskr(["read"]).ran(["make", "read"]).makes("dist/x", "").ok();
+    p.fresh("read");
+}

@@ -1,0 +1,22 @@
+//! Black-box tests: the true binary in temporary workspaces. A module per promise, and the oracle
+//! that holds random graphs against computed answers.
+
+mod cli;
+mod environment;
+mod events;
+mod failure;
+mod freshness;
+mod graphs;
+mod layers;
+mod moving;
+mod names;
+mod oracle;
+mod outputs;
+mod project;
+mod readonly;
+mod rebuild;
+mod signals;
+mod state;
+mod streams;
+mod together;
+mod toy;

@@ -1,0 +1,181 @@
+//! Inputs that change while the task reads them: nothing is recorded that no clean build would
+//! give. Each test holds the task at a gate, so that the edit surely falls into the run.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::project::Project;
+
+/// Copies `in`, but not before `~/go` exists. What it read at the start is kept as well.
+const GATED: &str = r#"
+[target.t]
+inputs  = ["in", "src/*"]
+outputs = ["early", "late"]
+run     = "cat in > $OUT/early; ran t; until [ -e $HOME/go ]; do sleep 0.01; done; cat in src/* > $OUT/late"
+"#;
+
+fn gated(change: impl FnOnce(&Project)) -> Project {
+    let p = Project::new(GATED);
+    p.write("in", "1").write("src/x", "x");
+    let live = p.spawn(["t"]);
+    p.await_ran("t");
+    change(&p);
+    p.go();
+    let output = live.wait();
+    assert_eq!(output.status.code(), Some(0), "{output}");
+    assert_eq!(p.take_ran(), ["t", "t"], "once more, because an input moved: {output}");
+    p.accept_files();
+    p
+}
+
+#[test]
+fn an_edit_during_the_run() {
+    let p = gated(|p| {
+        p.write("in", "2");
+    });
+    assert_eq!(p.read("early"), "2");
+    assert_eq!(p.read("late"), "2x");
+    p.fresh("t");
+    // Nothing was kept for the content that was there at first.
+    p.write("in", "1");
+    p.taskr(["t"]).ran(["t"]).makes("early", "1").makes("late", "1x").ok();
+}
+
+/// F07: the content came back, but who knows what the task saw.
+#[test]
+fn there_and_back_again() {
+    let p = gated(|p| {
+        p.write("in", "2").write("in", "1");
+    });
+    assert_eq!(p.read("late"), "1x");
+    p.fresh("t");
+}
+
+#[test]
+fn a_match_that_comes_during_the_run() {
+    let p = gated(|p| {
+        p.write("src/y", "y");
+    });
+    assert_eq!(p.read("late"), "1xy");
+    p.fresh("t");
+}
+
+#[test]
+fn a_match_that_goes_during_the_run() {
+    let p = Project::new(GATED);
+    p.write("in", "1").write("src/x", "x").write("src/y", "y");
+    let live = p.spawn(["t"]);
+    p.await_ran("t");
+    p.remove("src/y");
+    p.go();
+    let output = live.wait();
+    assert!(output.status.success(), "{output}");
+    assert_eq!(p.take_ran(), ["t", "t"], "{output}");
+    assert_eq!(p.read("late"), "1x");
+}
+
+#[test]
+fn a_discovered_header_that_moves_during_the_run() {
+    let p = Project::new(
+        r#"
+        [target.t]
+        inputs  = ["in"]
+        outputs = ["o"]
+        run     = "cat h > $OUT/o; ran t; until [ -e $HOME/go ]; do sleep 0.01; done; echo o: h > {{ depfile }}"
+        "#,
+    );
+    p.write("in", "1").write("h", "old");
+    // A header that was there long before the run.
+    std::thread::sleep(Duration::from_millis(50));
+    let live = p.spawn(["t"]);
+    p.await_ran("t");
+    p.write("h", "new");
+    p.go();
+    let output = live.wait();
+    assert!(output.status.success(), "{output}");
+    assert_eq!(p.take_ran(), ["t", "t"], "{output}");
+    assert_eq!(p.read("o"), "new");
+    p.accept_files();
+    p.fresh("t");
+}
+
+/// Dependents wait until it is settled what they read.
+#[test]
+fn dependents_never_see_the_unsettled_output() {
+    let p = Project::new(&format!(
+        "{GATED}\n[target.u]\ninputs = [\"@t\"]\noutputs = [\"u\"]\nrun = \"ran u; cat late > {{{{ outputs }}}}\"\n"
+    ));
+    p.write("in", "1").write("src/x", "x");
+    let live = p.spawn(["-j4", "u"]);
+    p.await_ran("t");
+    p.write("in", "2");
+    p.go();
+    let output = live.wait();
+    assert!(output.status.success(), "{output}");
+    assert_eq!(p.take_ran(), ["t", "t", "u"], "{output}");
+    assert_eq!(p.read("u"), "2x");
+}
+
+/// A task that writes its own input never settles: it is published, named, and the exit code is 3.
+#[test]
+fn an_input_that_keeps_moving() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"o\"]\nrun = \"ran t; cat in > {{ outputs }}; echo more >> in\"\n",
+    );
+    p.write("in", "1\n");
+    p.taskr(["t"])
+        .ran(["t", "t"])
+        .makes("in", "1\nmore\nmore\n")
+        .makes("o", "1\nmore\n")
+        .says("in")
+        .exits(3);
+    p.taskr(["t"]).ran(["t", "t"]).any_files().says("in").exits(3);
+}
+
+/// A tool that drops its cache among the inputs is told what to write.
+#[test]
+fn litter_among_the_inputs_is_named() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"src/**\"]\nrun = \"ran t; mkdir -p src/__pycache__; date +%N > src/__pycache__/x$$\"\n",
+    );
+    p.write("src/m.py", "");
+    p.taskr(["t"]).any_ran().any_files().says("__pycache__").exits(3);
+}
+
+/// An edit after the task began to read and before it was recorded is never taken as built, however
+/// often and whenever it happens.
+#[test]
+fn a_stream_of_edits() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"o\"]\nrun = \"cat in > {{ outputs }}\"\n",
+    );
+    p.write("in", "0");
+    for round in 1..40 {
+        let live = p.spawn(["t"]);
+        std::thread::sleep(Duration::from_micros(700 * round));
+        fs::write(p.path("in"), format!("{round}")).expect("a file");
+        let output = live.wait();
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{output}");
+        let again = p.spawn(["t"]).wait();
+        assert!(again.status.success(), "{again}");
+        assert_eq!(p.read("o"), format!("{round}"), "{output}{again}");
+    }
+}
+
+/// The Taskfile is read once: an edit during the build belongs to the next one.
+#[test]
+fn the_taskfile_changes_during_the_build() {
+    let p = Project::new(GATED);
+    p.write("in", "1").write("src/x", "x");
+    let live = p.spawn(["t"]);
+    p.await_ran("t");
+    p.write("Taskfile.toml", &GATED.replace("cat in src/*", "echo new; cat in src/*"));
+    p.go();
+    let output = live.wait();
+    assert!(output.status.success(), "{output}");
+    assert_eq!(p.read("late"), "1x");
+    p.accept_files();
+    p.take_ran();
+    p.taskr(["t"]).ran(["t"]).makes("late", "1x").says("new").ok();
+    p.fresh("t");
+}

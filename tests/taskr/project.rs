@@ -1,0 +1,642 @@
+//! The fixture: a temporary workspace, the true binary, a cleared environment.
+//!
+//! A test reads like a session: write files, run taskr, say what it should have run, written and
+//! told. Each run compares the exit code, both streams, what ran and *every* file of the workspace
+//! outside `.taskr`. What ran is told by the commands themselves: `ran NAME`, a script on the
+//! PATH, writes a line outside the workspace.
+//!
+//! `TASKR_TEST_KEEP=1` keeps the folders and prints where they are.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// Longer than anything here takes; a run that reaches it is killed and fails its test.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What is expected at a path of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    File { text: String, exec: bool },
+    Link(PathBuf),
+}
+
+/// Everything below a folder, by relative path; folders themselves do not count.
+pub(crate) type Tree = BTreeMap<PathBuf, Entry>;
+
+/// A workspace with a home, a folder of programs and a log of what ran beside it.
+pub(crate) struct Project {
+    base: PathBuf,
+    tree: RefCell<Tree>,
+}
+
+impl Project {
+    /// A fresh workspace with this Taskfile.
+    pub(crate) fn new(taskfile: &str) -> Project {
+        let project = Project::empty();
+        project.write("Taskfile.toml", taskfile);
+        project
+    }
+
+    /// A fresh workspace without a Taskfile.
+    pub(crate) fn empty() -> Project {
+        let base = tempfile::Builder::new().prefix("taskr-test-").tempdir().expect("a folder");
+        let base = fs::canonicalize(base.keep()).expect("a folder");
+        for folder in ["ws", "home", "bin"] {
+            fs::create_dir(base.join(folder)).expect("a folder");
+        }
+        // Others may enter, for the tests that run as nobody.
+        fs::set_permissions(&base, Permissions::from_mode(0o755)).expect("a mode");
+        let project = Project { base, tree: RefCell::default() };
+        project.program("ran", "printf '%s\\n' \"$*\" >>\"${0%/*}/../ran.log\"");
+        symlink(env!("CARGO_BIN_EXE_taskr"), project.base.join("bin/taskr")).expect("a link");
+        symlink(toytask(), project.base.join("bin/toytask")).expect("a link");
+        project
+    }
+
+    /// A second workspace that shares home, programs and log with this one.
+    pub(crate) fn sibling(&self, name: &str) -> Workspace<'_> {
+        let root = self.base.join(name);
+        fs::create_dir(&root).expect("a folder");
+        Workspace { project: self, root }
+    }
+
+    /// Leaves the folders there. Where they are.
+    pub(crate) fn keep(self) -> PathBuf {
+        let base = self.base.clone();
+        std::mem::forget(self);
+        base
+    }
+
+    /// The workspace's root.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.base.join("ws")
+    }
+
+    /// A path in the workspace.
+    pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root().join(path)
+    }
+
+    /// A path outside the workspace: beside it.
+    pub(crate) fn outside(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// Writes a file, and its folders. An exec bit stays.
+    pub(crate) fn write(&self, path: impl AsRef<Path>, text: &str) -> &Self {
+        let full = self.path(&path);
+        fs::create_dir_all(full.parent().expect("below the root")).expect("a folder");
+        fs::write(&full, text).expect("a file");
+        self.note(path.as_ref())
+    }
+
+    /// Sets or takes the exec bit.
+    pub(crate) fn chmod(&self, path: &str, mode: u32) -> &Self {
+        fs::set_permissions(self.path(path), Permissions::from_mode(mode)).expect("a mode");
+        self.note(Path::new(path))
+    }
+
+    /// Makes or retargets a symbolic link.
+    pub(crate) fn link(&self, path: &str, leads_to: &str) -> &Self {
+        let _ = fs::remove_file(self.path(path));
+        symlink(leads_to, self.path(path)).expect("a link");
+        self.note(Path::new(path))
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self, path: impl AsRef<Path>) -> &Self {
+        fs::remove_file(self.path(&path)).expect("it was there");
+        self.tree.borrow_mut().remove(path.as_ref());
+        self
+    }
+
+    /// Renames a file.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> &Self {
+        fs::rename(self.path(from), self.path(to)).expect("it was there");
+        self.tree.borrow_mut().remove(Path::new(from));
+        self.note(Path::new(to))
+    }
+
+    /// A shell script on the PATH of all tasks.
+    pub(crate) fn program(&self, name: &str, script: &str) -> &Self {
+        let path = self.outside("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("a mode");
+        self
+    }
+
+    /// Takes the workspace as it is now for what it should be.
+    pub(crate) fn accept_files(&self) -> &Self {
+        *self.tree.borrow_mut() = tree(&self.root());
+        self
+    }
+
+    fn note(&self, path: &Path) -> &Self {
+        if let Some(entry) = entry(&self.path(path)) {
+            self.tree.borrow_mut().insert(path.to_owned(), entry);
+        }
+        self
+    }
+
+    /// The text of a file of the workspace.
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> String {
+        let bytes = fs::read(self.path(&path));
+        let bytes = bytes.unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A run of taskr, to be described and then ended by [`Run::ok`] or [`Run::exits`].
+    pub(crate) fn taskr<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run<'_> {
+        Run::new(self, &self.root(), args)
+    }
+
+    /// A build of `target` that must run nothing and change nothing.
+    #[track_caller]
+    pub(crate) fn fresh(&self, target: &str) {
+        self.taskr([target]).ok();
+    }
+
+    /// Starts taskr in a process group of its own and lets it run.
+    pub(crate) fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Live {
+        Live::start(&mut self.command(&self.root(), args))
+    }
+
+    /// The bare command, for what the fixture has no words for.
+    pub(crate) fn command<S: AsRef<OsStr>>(
+        &self,
+        folder: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taskr"));
+        command.args(args).current_dir(folder);
+        self.clear_environment(&mut command);
+        command
+    }
+
+    /// Leaves only PATH and HOME.
+    pub(crate) fn clear_environment(&self, command: &mut Command) {
+        let mut path = self.outside("bin").into_os_string();
+        path.push(":/usr/bin:/bin");
+        command.env_clear().env("PATH", path).env("HOME", self.outside("home"));
+    }
+
+    /// What ran since the last question, in order.
+    pub(crate) fn take_ran(&self) -> Vec<String> {
+        let log = self.outside("ran.log");
+        let lines = fs::read_to_string(&log).unwrap_or_default();
+        let _ = fs::remove_file(log);
+        lines.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until the log of what ran has this line.
+    pub(crate) fn await_ran(&self, name: &str) {
+        let log = self.outside("ran.log");
+        until(&format!("{name} runs"), || {
+            fs::read_to_string(&log).is_ok_and(|text| text.lines().any(|line| line == name))
+        });
+    }
+
+    /// Makes `home/go`, for which tasks wait in `until [ -e ~/go ]; do sleep 0.01; done`.
+    pub(crate) fn go(&self) {
+        fs::write(self.outside("home/go"), "").expect("a file");
+    }
+
+    /// All living processes that carry this project's home in their environment.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        let marker = [b"HOME=", self.outside("home").as_os_str().as_bytes()].concat();
+        let entries = fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        pids.filter(|pid| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environ.split(|&byte| byte == 0).any(|entry| entry == marker)
+        })
+        .collect()
+    }
+
+    /// Waits until no process of this project is left.
+    pub(crate) fn await_no_process(&self) {
+        let mut left = Vec::new();
+        let gone = within(Duration::from_secs(10), || {
+            left = self.processes();
+            left.is_empty()
+        });
+        let names = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline"));
+        assert!(gone, "left: {:?}", left.iter().map(names).collect::<Vec<_>>());
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        if std::env::var_os("TASKR_TEST_KEEP").is_some() {
+            eprintln!("kept: {}", self.base.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.base);
+        }
+    }
+}
+
+/// Another workspace of a [`Project`]. Its files are compared by the test itself.
+pub(crate) struct Workspace<'a> {
+    project: &'a Project,
+    root: PathBuf,
+}
+
+impl Workspace<'_> {
+    /// Its root.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, path: &str, text: &str) -> &Self {
+        let full = self.root.join(path);
+        fs::create_dir_all(full.parent().expect("below the root")).expect("a folder");
+        fs::write(full, text).expect("a file");
+        self
+    }
+
+    /// A run of taskr here.
+    pub(crate) fn taskr<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run<'_> {
+        Run::new(self.project, &self.root, args).any_files()
+    }
+}
+
+/// One run of taskr and all that is expected of it. Unless said otherwise: nothing ran, nothing
+/// changed, nothing was written to stderr.
+#[must_use]
+pub(crate) struct Run<'a> {
+    project: &'a Project,
+    command: Command,
+    ran: Option<Vec<String>>,
+    tree: Option<Tree>,
+    says: Vec<String>,
+    never_says: Vec<String>,
+    stdout: Option<String>,
+    warns: bool,
+}
+
+impl<'p> Run<'p> {
+    fn new<S: AsRef<OsStr>>(
+        project: &'p Project,
+        folder: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Run<'p> {
+        let command = project.command(folder, args);
+        let tree = Some(project.tree.borrow().clone());
+        let (says, never_says) = (Vec::new(), vec!["panicked".to_owned()]);
+        let ran = Some(Vec::new());
+        Run { project, command, ran, tree, says, never_says, stdout: None, warns: false }
+    }
+
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs in this folder, relative to the workspace.
+    pub(crate) fn within(mut self, folder: &str) -> Self {
+        self.command.current_dir(self.project.path(folder));
+        self
+    }
+
+    /// What ran, in any order.
+    pub(crate) fn ran<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.ran = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// What ran does not matter here.
+    pub(crate) fn any_ran(mut self) -> Self {
+        self.ran = None;
+        self
+    }
+
+    /// A file that is there afterwards with this text.
+    pub(crate) fn makes(mut self, path: impl AsRef<Path>, text: &str) -> Self {
+        let entry = Entry::File { text: text.to_owned(), exec: false };
+        self.expected().insert(path.as_ref().to_owned(), entry);
+        self
+    }
+
+    /// An entry that is there afterwards.
+    pub(crate) fn makes_entry(mut self, path: &str, entry: Entry) -> Self {
+        self.expected().insert(path.into(), entry);
+        self
+    }
+
+    /// A file that is gone afterwards.
+    pub(crate) fn removes(mut self, path: impl AsRef<Path>) -> Self {
+        let was = self.expected().remove(path.as_ref());
+        assert!(was.is_some(), "{} was never there", path.as_ref().display());
+        self
+    }
+
+    /// The files are compared by the test itself.
+    pub(crate) fn any_files(mut self) -> Self {
+        self.tree = None;
+        self
+    }
+
+    fn expected(&mut self) -> &mut Tree {
+        self.tree.as_mut().expect("files are compared")
+    }
+
+    /// Text that stdout or stderr has.
+    pub(crate) fn says(mut self, text: impl Into<String>) -> Self {
+        self.says.push(text.into());
+        self
+    }
+
+    /// Text that neither stream has.
+    pub(crate) fn never_says(mut self, text: &str) -> Self {
+        self.never_says.push(text.to_owned());
+        self
+    }
+
+    /// All of stdout.
+    pub(crate) fn stdout(mut self, text: &str) -> Self {
+        self.stdout = Some(text.to_owned());
+        self
+    }
+
+    /// A warning with this text: stderr is not empty although the run succeeds.
+    pub(crate) fn warns(mut self, text: &str) -> Self {
+        self.warns = true;
+        self.says(text)
+    }
+
+    /// Warnings do not matter here.
+    pub(crate) fn any_warning(mut self) -> Self {
+        self.warns = true;
+        self
+    }
+
+    /// Runs and compares; exit code 0.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Output {
+        self.exits(0)
+    }
+
+    /// Runs and compares.
+    #[track_caller]
+    pub(crate) fn exits(mut self, code: i32) -> Output {
+        let output = Live::start(&mut self.command).wait();
+        let shown = format!("{:?}\n{output}", self.command.get_args());
+        assert_eq!(output.status.code(), Some(code), "exit code of {shown}");
+        self.compare_streams(&output, &shown);
+        let mut ran = self.project.take_ran();
+        ran.sort();
+        if let Some(mut expected) = self.ran {
+            expected.sort();
+            assert_eq!(ran, expected, "what ran (left) in {shown}");
+        }
+        if let Some(expected) = self.tree {
+            compare_trees(&tree(&self.project.root()), &expected, &shown);
+            *self.project.tree.borrow_mut() = expected;
+        } else {
+            self.project.accept_files();
+        }
+        output
+    }
+
+    #[track_caller]
+    fn compare_streams(&self, output: &Output, shown: &str) {
+        let both = format!("{}{}", output.stdout, output.stderr);
+        for text in &self.says {
+            assert!(both.contains(text), "no {text:?} in {shown}");
+        }
+        for text in &self.never_says {
+            assert!(!both.contains(text), "{text:?} in {shown}");
+        }
+        if let Some(expected) = &self.stdout {
+            assert_eq!(&output.stdout, expected, "stdout of {shown}");
+        }
+        if output.status.success() && !self.warns {
+            assert_eq!(output.stderr, "", "stderr of {shown}");
+        }
+        assert!(output.status.success() || !both.is_empty(), "fails in silence: {shown}");
+    }
+}
+
+#[track_caller]
+fn compare_trees(found: &Tree, expected: &Tree, shown: &str) {
+    for (path, entry) in expected {
+        assert_eq!(found.get(path), Some(entry), "{} after {shown}", path.display());
+    }
+    for path in found.keys() {
+        assert!(expected.contains_key(path), "{} is there after {shown}", path.display());
+    }
+}
+
+/// What a run left: its end and its streams, lossily as text.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl std::fmt::Display for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Output { status, stdout, stderr } = self;
+        write!(f, "{status}\n--- stdout\n{stdout}--- stderr\n{stderr}---")
+    }
+}
+
+/// A taskr that runs, in a process group of its own. Ended with its group when dropped.
+pub(crate) struct Live {
+    child: Child,
+    streams: Option<[JoinHandle<Vec<u8>>; 2]>,
+}
+
+impl Live {
+    /// Starts a command; both streams are read at once and to the end.
+    pub(crate) fn start(command: &mut Command) -> Live {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.process_group(0).spawn().expect("taskr starts");
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let streams = Some([drain(out.expect("piped")), drain(err.expect("piped"))]);
+        Live { child, streams }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends a signal to taskr alone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it lives");
+    }
+
+    /// Sends SIGKILL to its group. Whether it hit a living taskr.
+    pub(crate) fn kill(&mut self) -> bool {
+        let alive = self.child.try_wait().expect("it is a child").is_none();
+        let _ = kill_process_group(self.pid(), Signal::KILL);
+        alive
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("it is a child").is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Output {
+        let started = Instant::now();
+        let mut status = None;
+        let ended = within(PATIENCE, || {
+            status = self.child.try_wait().expect("it is a child");
+            status.is_some()
+        });
+        if !ended {
+            self.kill();
+        }
+        let texts = self
+            .streams
+            .take()
+            .map(|streams| streams.map(|stream| stream.join().expect("a reader")));
+        let [stdout, stderr] = texts.expect("waited once").map(text);
+        assert!(ended, "no end after {:?}\n{stdout}\n{stderr}", started.elapsed());
+        Output { status: status.expect("ended"), stdout, stderr }
+    }
+
+    /// Waits for its end by a signal.
+    #[track_caller]
+    pub(crate) fn dies_by(self, signal: Signal) -> Output {
+        let output = self.wait();
+        assert_eq!(output.status.signal(), Some(signal.as_raw()), "{output}");
+        assert!(!output.stderr.contains("panicked"), "{output}");
+        output
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.runs() {
+            self.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| error.to_string())
+}
+
+fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// Waits until `condition` holds; a test that waits in vain fails.
+#[track_caller]
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
+    assert!(within(Duration::from_secs(20), condition), "in vain: {what}");
+}
+
+/// Whether `condition` came to hold in time.
+pub(crate) fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    let mut nap = Duration::from_micros(200);
+    while !condition() {
+        if started.elapsed() > patience {
+            return false;
+        }
+        sleep(nap);
+        nap = (nap * 2).min(Duration::from_millis(10));
+    }
+    true
+}
+
+/// All files and links below a folder but `.taskr`.
+pub(crate) fn tree(root: &Path) -> Tree {
+    let mut found = Tree::new();
+    walk(root, &mut |path, _| {
+        let relative = path.strip_prefix(root).expect("below the root");
+        if relative.starts_with(".taskr") {
+            return false;
+        }
+        if let Some(entry) = entry(path) {
+            found.insert(relative.to_owned(), entry);
+        }
+        true
+    });
+    found
+}
+
+fn entry(path: &Path) -> Option<Entry> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    if metadata.is_symlink() {
+        Some(Entry::Link(fs::read_link(path).ok()?))
+    } else if metadata.is_file() {
+        let text = fs::read(path).map(|bytes| lossy(&bytes)).unwrap_or_default();
+        Some(Entry::File { text, exec: metadata.mode() & 0o100 != 0 })
+    } else {
+        None
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every name below a folder with its type, mode, size, times, link text and content: to prove
+/// that a command changed no byte.
+pub(crate) fn fingerprint(root: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    walk(root, &mut |path, metadata| {
+        let content = match entry(path) {
+            Some(Entry::Link(text)) => format!("{text:?}"),
+            Some(_) => blake3::hash(&fs::read(path).unwrap_or_default()).to_hex().to_string(),
+            None => String::new(),
+        };
+        let (mode, size, inode) = (metadata.mode(), metadata.size(), metadata.ino());
+        let time = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime_nsec());
+        found.insert(path.to_owned(), format!("{mode:o} {size} {inode} {time:?} {content}"));
+        true
+    });
+    found
+}
+
+/// Visits everything below `root`, it included; `enter` tells whether to go below a folder.
+fn walk(root: &Path, enter: &mut dyn FnMut(&Path, &fs::Metadata) -> bool) {
+    let mut waiting = vec![root.to_owned()];
+    while let Some(path) = waiting.pop() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        if enter(&path, &metadata) && metadata.is_dir() {
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            waiting.extend(entries.map(|entry| entry.path()));
+        }
+    }
+}
+
+/// A path made of bytes.
+pub(crate) fn bytes(path: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(path.to_vec()))
+}
+
+/// The toy task: an example of the package, built by `cargo test` beside the test.
+fn toytask() -> PathBuf {
+    let test = std::env::current_exe().expect("a running test");
+    let folder = test.parent().and_then(Path::parent).expect("in target/PROFILE/deps");
+    let toytask = folder.join("examples/toytask");
+    assert!(toytask.exists(), "not built: cargo build --example toytask");
+    toytask
+}

@@ -1,0 +1,196 @@
+//! Signals, kills and what a task leaves behind: no process survives, no half-done output counts.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::project::{Live, Project, until};
+
+/// A task with a grandchild, which ends at once by TERM or INT; `before` is prepended.
+fn sleeper(before: &str) -> (Project, Live) {
+    let p = Project::new(&format!(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"o\"]\nrun = \"\"\"\n{before}\necho half > o\nsleep 1000 &\nran t\nwait\n\"\"\"\n[target.next]\ninputs = [\"@t\"]\nrun = \"ran next\"\n"
+    ));
+    p.write("in", "1");
+    let live = p.spawn(["next"]);
+    p.await_ran("t");
+    (p, live)
+}
+
+/// Nothing survived, nothing half-done stands, and the next build does the work.
+fn comes_through(p: &Project) {
+    p.await_no_process();
+    assert_eq!(p.take_ran(), ["t"]);
+    p.write("Taskfile.toml", &p.read("Taskfile.toml").replace("sleep 1000 &", "echo whole > o"));
+    p.taskr(["next"]).ran(["t", "next"]).makes("o", "whole\n").any_warning().ok();
+    p.fresh("next");
+}
+
+#[test]
+fn interrupt_terminate_and_hang_up() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (p, live) = sleeper("");
+        live.signal(signal);
+        live.dies_by(signal);
+        assert!(!p.path("o").exists(), "half an output after {signal:?}");
+        comes_through(&p);
+    }
+}
+
+/// S01: as a terminal does it, to the whole foreground group.
+#[test]
+fn interrupt_of_the_group() {
+    let (p, live) = sleeper("");
+    rustix::process::kill_process_group(live.pid(), Signal::INT).expect("it lives");
+    live.dies_by(Signal::INT);
+    comes_through(&p);
+}
+
+/// S02, S15: a task that will not end; the second Ctrl-C is the last.
+#[test]
+fn the_second_interrupt_kills() {
+    let (p, mut live) = sleeper("trap '' INT TERM HUP");
+    live.signal(Signal::INT);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(live.runs(), "the first one waits for the task's grace");
+    let second = Instant::now();
+    live.signal(Signal::INT);
+    live.dies_by(Signal::INT);
+    // The promise itself: within a second; a loaded machine is given some more.
+    assert!(second.elapsed() < Duration::from_secs(3), "{:?}", second.elapsed());
+    comes_through(&p);
+}
+
+/// S15: after the grace (5 s) it is killed without being asked again.
+#[test]
+fn a_task_that_ignores_signals_is_killed_after_its_grace() {
+    let (p, live) = sleeper("trap '' INT TERM HUP");
+    live.signal(Signal::TERM);
+    live.dies_by(Signal::TERM);
+    comes_through(&p);
+}
+
+/// S05: nothing can be done by taskr itself; its guard does it.
+#[test]
+fn sigkill_leaves_nothing() {
+    for before in ["", "trap '' INT TERM HUP", "setsid sleep 1000 &"] {
+        let (p, mut live) = sleeper(before);
+        assert!(p.processes().len() >= 3, "taskr, its guard and the task live");
+        assert!(live.kill(), "it was alive");
+        let _ = live.wait();
+        comes_through(&p);
+    }
+}
+
+/// S06: grandchildren in a session of their own.
+#[test]
+fn a_session_of_its_own_is_no_escape() {
+    let (p, live) = sleeper("setsid sh -c 'sleep 1000; true' &");
+    live.signal(Signal::INT);
+    live.dies_by(Signal::INT);
+    comes_through(&p);
+}
+
+/// A finished build leaves nothing either.
+#[test]
+fn what_a_task_leaves_behind_is_ended() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\noutputs = [\"o\"]\nrun = \"ran t; sleep 1000 & setsid sleep 1000 & echo o > {{ outputs }}\"\n",
+    );
+    p.taskr(["t"]).ran(["t"]).makes("o", "o\n").any_warning().ok();
+    p.await_no_process();
+}
+
+/// S09: a child in the background that keeps the pipe open does not keep the build.
+#[test]
+fn a_background_child_holds_the_pipe() {
+    let p = Project::new("[target.t]\ninputs = []\nrun = \"ran t; sleep 1000 & exit 0\"\n");
+    let started = Instant::now();
+    p.taskr(["t"]).ran(["t"]).any_warning().ok();
+    assert!(started.elapsed() < Duration::from_secs(30), "it did not wait for the child");
+    p.await_no_process();
+    p.fresh("t");
+}
+
+/// S07: a writer in the background is ended before outputs are looked at.
+#[test]
+fn a_late_writer_never_changes_what_was_recorded() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\noutputs = [\"o\"]\nrun = \"ran t; (while :; do date +%N > o; done) & sleep 0.05\"\n",
+    );
+    p.taskr(["t"]).ran(["t"]).any_warning().any_files().ok();
+    p.await_no_process();
+    p.accept_files();
+    p.fresh("t");
+}
+
+/// After the first Ctrl-C running tasks end, and none of what ended early is taken as done.
+#[test]
+fn interrupts_at_any_time() {
+    let mut hit = 0;
+    for round in 0..30 {
+        let p = Project::new(
+            "[target.t]\ninputs = [\"in\"]\nmatrix = { n = [\"1\", \"2\", \"3\"] }\noutputs = [\"gen/{{ matrix.n }}\"]\nrun = \"ran {{ matrix.n }}; cat in > gen/{{ matrix.n }}; sleep 0.01; cat in >> gen/{{ matrix.n }}\"\n",
+        );
+        p.write("in", "x");
+        let live = p.spawn(["-j2", "t"]);
+        std::thread::sleep(Duration::from_millis(round * 2));
+        let signalled = rustix::process::kill_process(live.pid(), Signal::TERM).is_ok();
+        let output = live.wait();
+        hit += usize::from(signalled && !output.status.success());
+        p.accept_files();
+        p.take_ran();
+        let run = p.taskr(["t"]).any_ran().any_warning();
+        run.makes("gen/1", "xx").makes("gen/2", "xx").makes("gen/3", "xx").ok();
+        p.fresh("t");
+    }
+    assert!(hit > 3, "only {hit} signals hit a living build");
+}
+
+/// S17, C07: children get default signals, an empty mask, and three descriptors.
+#[test]
+fn children_start_clean() {
+    let p = Project::new(
+        r#"
+        [target.t]
+        inputs = []
+        run    = """
+        grep -E '^Sig(Ign|Blk)' /proc/self/status
+        ls /proc/self/fd > $HOME/fds
+        readlink /proc/self/fd/0
+        """
+        "#,
+    );
+    let output = p.taskr(["t"]).says("/dev/null").ok();
+    for line in output.stdout.lines().filter(|line| line.contains("Sig")) {
+        assert!(line.ends_with("0000000000000000"), "{line}");
+    }
+    let fds = std::fs::read_to_string(p.outside("home/fds")).expect("a list");
+    // 3 is the folder that `ls` itself reads.
+    assert_eq!(fds.split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+}
+
+/// S18: a task may close its streams.
+#[test]
+fn a_task_without_streams() {
+    let p =
+        Project::new("[target.t]\ninputs = []\nrun = \"exec >&- 2>&-; ran t; sleep 0.1; ran u\"\n");
+    p.taskr(["t"]).ran(["t", "u"]).ok();
+}
+
+/// D02: a task that is killed from outside is a failed task.
+#[test]
+fn a_killed_task_is_a_failed_task() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\noutputs = [\"o\"]\nrun = \"echo o > {{ outputs }}; echo $$ > $HOME/pid; ran t; sleep 1000\"\n",
+    );
+    let live = p.spawn(["t"]);
+    p.await_ran("t");
+    let pid = std::fs::read_to_string(p.outside("home/pid")).expect("a number");
+    let pid = rustix::process::Pid::from_raw(pid.trim().parse().expect("a number")).expect("a pid");
+    rustix::process::kill_process(pid, Signal::KILL).expect("it lives");
+    let output = live.wait();
+    assert_eq!(output.status.code(), Some(1), "{output}");
+    assert!(!p.path("o").exists(), "{output}");
+    until("it is gone", || p.processes().is_empty());
+}

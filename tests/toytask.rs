@@ -1,0 +1,141 @@
+//! The toy task: a command whose right output can be computed (`taskr/toy.rs` says how).
+//!
+//! `toytask NAME OUT... [--in FILE...] [--env NAME...] [--salt TEXT] [--spread DIR] [--head]
+//! [--exec] [--depfile FILE]`. Writes each OUT, and one to three files `n0 n1 n2` in the folder
+//! that `--spread` names. With `--depfile`, lines `include FILE` in inputs are followed, and all
+//! files read are written there as make would have it. From its environment:
+//! `TOY_LOG`: a file that gets the line `+NAME` at the start and `-NAME` at the end;
+//! `TOY_SLEEP`: the most it sleeps half-way through its outputs, in milliseconds;
+//! `TOY_FAIL`: a folder; a file there named as the task (`/` as `%`) is removed, half of the
+//! outputs are left broken, and the task fails, once.
+
+#[path = "taskr/toy.rs"]
+mod toy;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::error::Error;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use toy::{Recipe, Seen, includes, logical};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[derive(Default)]
+struct Args {
+    recipe: Recipe,
+    outputs: Vec<String>,
+    inputs: Vec<String>,
+    spread: Option<String>,
+    depfile: Option<String>,
+    exec: bool,
+}
+
+fn main() -> Result<()> {
+    let mut args = parse(std::env::args().skip(1))?;
+    note("+", &args.recipe.name)?;
+    let read = read_inputs(&mut args)?;
+    if let Some(folder) = &args.spread {
+        let folder = folder.trim_end_matches('/');
+        args.outputs.extend((0..args.recipe.spread()).map(|n| format!("{folder}/n{n}")));
+    }
+    let fails = fails_now(&args.recipe.name);
+    for (index, output) in args.outputs.iter().enumerate() {
+        let content = args.recipe.content(&logical(output));
+        let half = if fails && index % 2 == 0 { "broken\n" } else { &content };
+        write_output(output, half, &args)?;
+    }
+    if fails {
+        return Err("told to fail".into());
+    }
+    if let Some(depfile) = &args.depfile {
+        let read: Vec<String> = read.iter().map(|path| path.replace(' ', "\\ ")).collect();
+        fs::write(depfile, format!("toy: {}\n", read.join(" \\\n  ")))?;
+    }
+    note("-", &args.recipe.name)
+}
+
+fn parse(words: impl Iterator<Item = String>) -> Result<Args> {
+    let mut args = Args::default();
+    let mut option = String::new();
+    let mut named = false;
+    for word in words {
+        match word.as_str() {
+            "--head" => args.recipe.head = true,
+            "--exec" => args.exec = true,
+            "--in" | "--env" | "--salt" | "--spread" | "--depfile" => option = word,
+            _ => match option.as_str() {
+                "" if !named => (args.recipe.name, named) = (word, true),
+                "" => args.outputs.push(word),
+                "--in" => args.inputs.push(word),
+                "--salt" => args.recipe.salt = word,
+                "--spread" => args.spread = Some(word),
+                "--depfile" => args.depfile = Some(word),
+                _ => {
+                    let value = std::env::var(&word).ok();
+                    args.recipe.env.insert(word, value);
+                }
+            },
+        }
+    }
+    if named { Ok(args) } else { Err("toytask NAME OUT...".into()) }
+}
+
+/// Fills the recipe with the inputs and, with a depfile, with what they include. All paths read.
+fn read_inputs(args: &mut Args) -> Result<BTreeSet<String>> {
+    let mut read = BTreeSet::new();
+    let mut waiting = VecDeque::from(args.inputs.clone());
+    while let Some(path) = waiting.pop_front() {
+        if !read.insert(path.clone()) {
+            continue;
+        }
+        let bytes = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
+        let exec = fs::metadata(&path)?.permissions().mode() & 0o100 != 0;
+        if args.depfile.is_some() {
+            waiting.extend(includes(&bytes));
+        }
+        args.recipe.inputs.insert(logical(&path), Seen { exec, bytes });
+    }
+    Ok(read)
+}
+
+/// Writes in two halves with a nap between them, so that a kill leaves half a file.
+fn write_output(path: &str, content: &str, args: &Args) -> Result<()> {
+    if let (Some(_), Some(folder)) = (&args.spread, Path::new(path).parent()) {
+        fs::create_dir_all(folder)?;
+    }
+    let (first, second) = content.split_at(content.len() / 2);
+    let mut file = fs::File::create(path).map_err(|error| format!("{path}: {error}"))?;
+    file.write_all(first.as_bytes())?;
+    nap();
+    file.write_all(second.as_bytes())?;
+    if args.exec {
+        file.set_permissions(Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+fn nap() {
+    let most = std::env::var("TOY_SLEEP").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    if most > 0 {
+        let noise =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+        std::thread::sleep(Duration::from_millis(u64::from(noise / 1000) % most));
+    }
+}
+
+fn fails_now(name: &str) -> bool {
+    let Ok(folder) = std::env::var("TOY_FAIL") else { return false };
+    fs::remove_file(Path::new(&folder).join(name.replace('/', "%"))).is_ok()
+}
+
+fn note(sign: &str, name: &str) -> Result<()> {
+    if let Ok(log) = std::env::var("TOY_LOG") {
+        let line = format!("{sign}{name}\n");
+        OpenOptions::new().append(true).create(true).open(log)?.write_all(line.as_bytes())?;
+    }
+    Ok(())
+}
