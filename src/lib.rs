@@ -1,1 +1,4 @@
-//! taskr.
+//! taskr: from a Taskfile to up-to-date outputs.
+
+pub mod error;
+pub mod ids;

@@ -1,0 +1,240 @@
+//! Errors as values, and the one way they are shown.
+//!
+//! An error says what is wrong in the user's words, where, and what to write instead. It does
+//! not know who shows it: `render` gives text, the caller chooses the stream, the colours and the
+//! width. That a user's command fails is no error here; it travels as data.
+
+mod nearest;
+mod render;
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use nearest::nearest;
+pub use render::{render, render_diagnostics};
+
+/// A text that errors point into.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file as it is shown: `Taskfile.toml`.
+    pub name: String,
+    /// The whole text. Spans are byte ranges of it.
+    pub text: String,
+}
+
+/// A piece of a source.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The text it lies in.
+    pub source: Arc<Source>,
+    /// Bytes of that text, on character boundaries.
+    pub span: Range<usize>,
+}
+
+impl Place {
+    /// The bytes `span` of `source`.
+    pub fn new(source: &Arc<Source>, span: Range<usize>) -> Place {
+        Place { source: Arc::clone(source), span }
+    }
+
+    /// What stands there.
+    pub fn text(&self) -> &str {
+        self.source.text.get(self.span.clone()).unwrap_or("")
+    }
+
+    /// The line, counted from 1.
+    pub fn line(&self) -> usize {
+        let before = &self.source.text.as_bytes()[..self.span.start];
+        before.iter().filter(|byte| **byte == b'\n').count() + 1
+    }
+}
+
+/// `Taskfile.toml:12..17`: short, because places hang on everything that was read.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}..{}", self.source.name, self.span.start, self.span.end)
+    }
+}
+
+/// How bad a diagnostic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// taskr does not go on.
+    Error,
+    /// taskr goes on.
+    Warning,
+}
+
+/// One thing that is wrong in a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub level: Level,
+    /// What is wrong: one sentence without a full stop.
+    pub message: String,
+    /// Where.
+    pub place: Option<Place>,
+    /// A few words under the place; may be empty.
+    pub label: String,
+    /// Other places that belong to it, each with its label.
+    pub also: Vec<(Place, String)>,
+    /// Facts worth knowing.
+    pub notes: Vec<String>,
+    /// What to write or do instead; may have several lines.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Level::Error, message.into())
+    }
+
+    /// A warning.
+    pub fn warning(message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Level::Warning, message.into())
+    }
+
+    fn new(level: Level, message: String) -> Diagnostic {
+        Diagnostic {
+            level,
+            message,
+            place: None,
+            label: String::new(),
+            also: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// Sets the place, if it is known, and what stands under it.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<Option<Place>>, label: impl Into<String>) -> Diagnostic {
+        self.place = place.into();
+        self.label = label.into();
+        self
+    }
+
+    /// Adds another place, if it is known.
+    #[must_use]
+    pub fn also(mut self, place: impl Into<Option<Place>>, label: impl Into<String>) -> Diagnostic {
+        self.also.extend(place.into().map(|place| (place, label.into())));
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Diagnostic {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Says what to do instead.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says what to do instead, if anything is known.
+    #[must_use]
+    pub fn help_if(mut self, help: Option<String>) -> Diagnostic {
+        self.help = help;
+        self
+    }
+}
+
+/// What ends taskr before, or instead of, a build.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line asks for something that does not exist or does not fit.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do instead.
+        help: Option<String>,
+    },
+    /// The Taskfile is wrong. Never empty; the order does not matter.
+    Taskfile(Vec<Diagnostic>),
+    /// Another taskr works in this workspace, and the user does not want to wait. The text says
+    /// which one.
+    Busy(String),
+    /// A signal came before anything was started; its number.
+    Interrupted(i32),
+    /// The system refused something that taskr cannot do without.
+    Io {
+        /// What was being done, to be followed by the path: `cannot read`.
+        doing: String,
+        /// With which path.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code of a taskr that ends with this error. 75 is `EX_TEMPFAIL` of sysexits.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Usage { .. } | Error::Taskfile(_) | Error::Io { .. } => 2,
+            Error::Busy(_) => 75,
+            // 128 + n as shells say it; the program ends by the signal itself where it can.
+            Error::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
+        }
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Error {
+        Error::Taskfile(vec![diagnostic])
+    }
+}
+
+/// A word of the user within a message: in backquotes, cut when it is long.
+pub fn quoted(word: &str) -> String {
+    const LONGEST: usize = 60;
+    if word.is_empty() {
+        return "\"\"".to_owned();
+    }
+    match word.char_indices().nth(LONGEST) {
+        None => format!("`{word}`"),
+        Some((end, _)) => format!("`{}…`", &word[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_knows_its_line_and_text() {
+        let source = Arc::new(Source { name: "T".into(), text: "a\nbc\nd".into() });
+        let place = Place::new(&source, 2..4);
+        assert_eq!((place.line(), place.text()), (2, "bc"));
+        assert_eq!(format!("{place:?}"), "T:2..4");
+        assert_eq!(Place::new(&source, 0..0).line(), 1);
+    }
+
+    #[test]
+    fn exit_codes() {
+        let usage = Error::Usage { message: "x".into(), help: None };
+        let io = Error::Io {
+            doing: "cannot read".into(),
+            path: "x".into(),
+            cause: io::Error::from_raw_os_error(13),
+        };
+        let codes = [usage, Diagnostic::error("x").into(), io, Error::Busy("x".into())]
+            .map(|e| e.exit_code());
+        assert_eq!(codes, [2, 2, 2, 75]);
+    }
+
+    #[test]
+    fn long_words_are_cut_on_a_character() {
+        assert_eq!(quoted("run"), "`run`");
+        assert_eq!(quoted(""), "\"\"");
+        assert_eq!(quoted(&"é".repeat(100)), format!("`{}…`", "é".repeat(60)));
+    }
+}
