@@ -1,4 +1,5 @@
 //! taskr: from a Taskfile to up-to-date outputs.
 
 pub mod error;
+pub mod expr;
 pub mod ids;
