@@ -1,0 +1,129 @@
+//! What stands on the disk, asked once a run: stamps, contents, listings by pattern.
+//!
+//! Knows no task. What earlier runs knew of a path is handed in by the caller; what must be
+//! read to be known is measured elsewhere and told to [`Files::learn`].
+
+mod depfile;
+mod list;
+mod pattern;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use taskr_cache::{Content, FileKind, Seen};
+
+use crate::ids::{FileId, Id, IdVec, Paths};
+
+pub use depfile::{DepfileError, parse as parse_depfile};
+pub use list::{list, list_tree};
+pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
+
+/// What is known of a path.
+#[derive(Clone, Copy, Debug, Default)]
+enum Fact {
+    #[default]
+    Unasked,
+    Absent,
+    Present(Seen, Option<Content>),
+}
+
+/// The answer about one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// This is there, with these stamps (none if it is absent).
+    Known(Option<Seen>, Content),
+    /// Something is there that has to be read first.
+    Unread,
+}
+
+/// A glob and what is taken away from it.
+type Query = (Pattern, Vec<Pattern>);
+
+/// All paths of one workspace, in one run.
+#[derive(Debug)]
+pub struct Files {
+    root: PathBuf,
+    facts: IdVec<FileId, Fact>,
+    listings: HashMap<Query, Arc<[FileId]>>,
+}
+
+impl Files {
+    /// Nothing is known yet of the workspace at `root`.
+    pub fn new(root: &Path) -> Files {
+        Files { root: root.to_owned(), facts: IdVec::new(), listings: HashMap::new() }
+    }
+
+    /// What `id` holds. The disk is asked at most once, absence included; `recall` may know the
+    /// content that goes with these stamps.
+    ///
+    /// # Errors
+    /// What `stat` says, but for absence.
+    pub fn look(
+        &mut self,
+        paths: &Paths,
+        id: FileId,
+        recall: impl FnOnce(&Seen) -> Option<Content>,
+    ) -> io::Result<Look> {
+        self.facts.grow(paths.len());
+        if let Fact::Unasked = self.facts[id] {
+            self.facts[id] = match Seen::of(&self.root.join(paths.path(id)))? {
+                None => Fact::Absent,
+                Some(seen) if seen.link.kind() == FileKind::Dir => {
+                    Fact::Present(seen, Some(Content::Folder))
+                }
+                Some(seen) => Fact::Present(seen, recall(&seen)),
+            };
+        }
+        Ok(match self.facts[id] {
+            Fact::Absent => Look::Known(None, Content::Absent),
+            Fact::Present(seen, Some(content)) => Look::Known(Some(seen), content),
+            Fact::Present(_, None) | Fact::Unasked => Look::Unread,
+        })
+    }
+
+    /// What was read at `id`.
+    pub fn learn(&mut self, id: FileId, read: Option<(Seen, Content)>) {
+        self.facts.grow(id.index() + 1);
+        self.facts[id] = match read {
+            None => Fact::Absent,
+            Some((seen, content)) => Fact::Present(seen, Some(content)),
+        };
+    }
+
+    /// A task may have changed `path`: it is asked for again, and listings that it may stand in
+    /// are made again.
+    pub fn forget(&mut self, paths: &Paths, path: &[u8]) {
+        if let Some(id) = paths.get(path) {
+            self.facts.grow(paths.len());
+            self.facts[id] = Fact::Unasked;
+        }
+        self.listings.retain(|(pattern, _), _| !pattern.matches_all(path));
+    }
+
+    /// All that was known is asked for again.
+    pub fn forget_all(&mut self) {
+        *self = Files::new(&self.root);
+    }
+
+    /// The files that `pattern` matches and no `skip` does, by bytes.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn list(
+        &mut self,
+        paths: &mut Paths,
+        pattern: &Pattern,
+        skip: &[Pattern],
+    ) -> io::Result<Arc<[FileId]>> {
+        let query = (pattern.clone(), skip.to_vec());
+        if let Some(known) = self.listings.get(&query) {
+            return Ok(known.clone());
+        }
+        let found: Arc<[FileId]> =
+            list(&self.root, pattern, skip)?.iter().map(|path| paths.intern(path)).collect();
+        self.listings.insert(query, found.clone());
+        Ok(found)
+    }
+}
