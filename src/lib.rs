@@ -4,3 +4,4 @@ pub mod error;
 pub mod expr;
 pub mod files;
 pub mod ids;
+pub mod outdir;

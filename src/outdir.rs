@@ -1,0 +1,328 @@
+//! All writes that taskr itself makes in the workspace, and where a task's own folder lies.
+//!
+//! Every path is resolved beneath the workspace's root by descriptor, so that a link, or a
+//! folder swapped for one meanwhile, cannot lead a write outside. Knows nothing of what the
+//! files mean. The state database and the intents have their own writers in `taskr-cache`.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use taskr_cache::Digest;
+
+/// The state folder, relative to the workspace.
+pub const STATE_DIR: &str = ".taskr";
+
+/// The workspace's root, held open.
+#[derive(Clone, Debug)]
+pub struct Root {
+    fd: Arc<OwnedFd>,
+    path: PathBuf,
+    temporary: Arc<AtomicU64>,
+}
+
+impl Root {
+    /// Opens the workspace at `path`, which must be absolute.
+    ///
+    /// # Errors
+    /// Whatever opening a folder may give.
+    pub fn open(path: &Path) -> io::Result<Root> {
+        let fd = fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Root { fd: Arc::new(fd), path: path.to_owned(), temporary: Arc::default() })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The absolute path of a workspace path.
+    pub fn absolute(&self, path: &[u8]) -> PathBuf {
+        self.path.join(OsStr::from_bytes(path))
+    }
+
+    /// Makes `dir` and all above it, if they are not there.
+    ///
+    /// # Errors
+    /// A file stands in the way, or no permission.
+    pub fn create_dirs(&self, dir: &[u8]) -> io::Result<()> {
+        if dir.is_empty() || self.folder(dir).is_ok() {
+            return Ok(());
+        }
+        for end in slashes(dir).chain([dir.len()]) {
+            let (parent, name) = self.parent(&dir[..end])?;
+            match fs::mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.folder(dir).map(drop)
+    }
+
+    /// Moves a file, a link or a folder; what stood at `to` is replaced in one step. Folders
+    /// above `to` are made. Across file systems a copy is made beside `to` and renamed.
+    ///
+    /// # Errors
+    /// A folder stands at `to`, no space, no permission.
+    pub fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        self.create_dirs(dir_of(to))?;
+        let (source, source_name) = self.parent(from)?;
+        let (target, target_name) = self.parent(to)?;
+        match fs::renameat(&source, source_name, &target, target_name) {
+            Err(Errno::XDEV) => self.copy_across(from, to),
+            other => Ok(other?),
+        }
+    }
+
+    /// Removes a file or a link; absence is no error.
+    ///
+    /// # Errors
+    /// It is a folder, or no permission.
+    pub fn remove_file(&self, path: &[u8]) -> io::Result<()> {
+        let (parent, name) = match self.parent(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        match fs::unlinkat(&parent, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes the folder `dir` if it is empty, then the one above, and so on.
+    pub fn remove_empty_dirs(&self, mut dir: &[u8]) {
+        while !dir.is_empty() {
+            let removed = self
+                .parent(dir)
+                .and_then(|(parent, name)| Ok(fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?));
+            if removed.is_err() {
+                return;
+            }
+            dir = dir_of(dir);
+        }
+    }
+
+    /// Removes a whole folder of taskr's own, below [`STATE_DIR`]; absence is no error.
+    ///
+    /// # Errors
+    /// No permission.
+    pub fn remove_tree(&self, path: &[u8]) -> io::Result<()> {
+        debug_assert!(path.starts_with(STATE_DIR.as_bytes()), "only what taskr made is removed");
+        let (parent, name) = match self.parent(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        match fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(()),
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::Directory => {
+                return Ok(fs::unlinkat(&parent, name, AtFlags::empty())?);
+            }
+            _ => {}
+        }
+        match std::fs::remove_dir_all(self.absolute(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Writes a file whole, by a temporary name and a rename.
+    ///
+    /// # Errors
+    /// No space, no permission.
+    pub fn write(&self, path: &[u8], bytes: &[u8]) -> io::Result<()> {
+        self.create_dirs(dir_of(path))?;
+        self.replace(path, |file| file.write_all(bytes))
+    }
+
+    /// Opens a file for writing, emptied; made with its folders if it is not there.
+    ///
+    /// # Errors
+    /// No space, no permission.
+    pub fn create(&self, path: &[u8]) -> io::Result<std::fs::File> {
+        self.create_dirs(dir_of(path))?;
+        let (parent, name) = self.parent(path)?;
+        let flags =
+            OFlags::CREATE | OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(fs::openat(&parent, name, flags, Mode::from_raw_mode(0o666))?.into())
+    }
+
+    /// The folder that `path` lies in, by descriptor, and its last component.
+    ///
+    /// # Errors
+    /// The folder is not there, or does not lie beneath the root.
+    pub fn parent<'a>(&self, path: &'a [u8]) -> io::Result<(OwnedFd, &'a OsStr)> {
+        let dir = dir_of(path);
+        let name = if dir.is_empty() { path } else { &path[dir.len() + 1..] };
+        Ok((self.folder(dir)?, OsStr::from_bytes(name)))
+    }
+
+    fn folder(&self, dir: &[u8]) -> io::Result<OwnedFd> {
+        let dir = if dir.is_empty() { b"." } else { dir };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        match fs::openat2(&*self.fd, OsStr::from_bytes(dir), flags, Mode::empty(), resolve) {
+            Err(Errno::NOSYS | Errno::PERM) => self.walk(dir),
+            Err(Errno::XDEV) => Err(io::Error::other("a link leads out of the workspace")),
+            other => Ok(other?),
+        }
+    }
+
+    /// For kernels without `openat2`: component by component, through no link.
+    fn walk(&self, dir: &[u8]) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut fd = self.fd.as_fd().try_clone_to_owned()?;
+        for component in dir.split(|&byte| byte == b'/') {
+            fd = fs::openat(&fd, OsStr::from_bytes(component), flags, Mode::empty())?;
+        }
+        Ok(fd)
+    }
+
+    fn copy_across(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        let (source, name) = self.parent(from)?;
+        if fs::statat(&source, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode & 0o170_000 == 0o120_000 {
+            let text = fs::readlinkat(&source, name, Vec::new())?;
+            self.remove_file(to)?;
+            let (target, target_name) = self.parent(to)?;
+            fs::symlinkat(&*text, &target, target_name)?;
+        } else {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let mut file = std::fs::File::from(fs::openat(&source, name, flags, Mode::empty())?);
+            let permissions = file.metadata()?.permissions();
+            self.replace(to, |copy| {
+                io::copy(&mut file, copy)?;
+                copy.set_permissions(permissions)
+            })?;
+        }
+        self.remove_file(from)
+    }
+
+    fn replace(
+        &self,
+        path: &[u8],
+        fill: impl FnOnce(&mut std::fs::File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        let number = self.temporary.fetch_add(1, Ordering::Relaxed);
+        let temporary = format!(".taskr-{}-{number}", std::process::id());
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let fd = fs::openat(&parent, &*temporary, flags, Mode::from_raw_mode(0o666))?;
+        let written = fill(&mut std::fs::File::from(fd))
+            .and_then(|()| Ok(fs::renameat(&parent, &*temporary, &parent, name)?));
+        if written.is_err() {
+            let _ = fs::unlinkat(&parent, &*temporary, AtFlags::empty());
+        }
+        written
+    }
+}
+
+/// A task's own folder: no other task writes there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskDir {
+    path: Vec<u8>,
+}
+
+impl TaskDir {
+    /// The folder of a task. `taskfile` is the Taskfile's name where it is not the usual one.
+    pub fn new(taskfile: Option<&[u8]>, task: &str) -> TaskDir {
+        let mut name = taskfile.map_or_else(Vec::new, |name| [name, b":"].concat());
+        name.extend_from_slice(task.as_bytes());
+        let path = format!("{STATE_DIR}/tasks/{}", component(&name));
+        TaskDir { path: path.into_bytes() }
+    }
+
+    /// The folder itself, relative to the workspace.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// A path in it.
+    pub fn join(&self, below: &str) -> Vec<u8> {
+        [&self.path[..], b"/", below.as_bytes()].concat()
+    }
+}
+
+/// Longest name of a folder; file systems allow 255 bytes.
+const LONGEST: usize = 200;
+
+/// A name as one path component: `/` and unusual bytes as `%XX`; over-long ones are cut and
+/// ended by a digest, so that no two share a folder.
+fn component(name: &[u8]) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for (at, &byte) in name.iter().enumerate() {
+        match byte {
+            b'.' if at == 0 => escaped.push_str("%2E"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => escaped.push(char::from(byte)),
+            b'-' | b'_' | b'.' | b'@' | b'=' | b',' | b'+' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if escaped.len() > LONGEST {
+        let digest = Digest::of(name).to_string();
+        escaped.truncate(LONGEST - 33);
+        escaped.push('~');
+        escaped.push_str(&digest[..32]);
+    }
+    escaped
+}
+
+/// The folder part of a path, empty at the root.
+pub fn dir_of(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|&byte| byte == b'/').map_or(b"", |at| &path[..at])
+}
+
+/// Where a path of a target in the folder `dir` lies below its `out/`: relative to the folder if
+/// it is below it, else to the workspace.
+pub fn below<'a>(path: &'a [u8], dir: &[u8]) -> &'a [u8] {
+    match path.strip_prefix(dir) {
+        Some(rest) if dir.is_empty() => rest,
+        Some([b'/', rest @ ..]) => rest,
+        _ => path,
+    }
+}
+
+fn slashes(path: &[u8]) -> impl Iterator<Item = usize> {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn names_become_distinct_components() {
+        assert_eq!(component(b"obj@src/a.c"), "obj@src%2Fa.c");
+        assert_eq!(component(b"a%2Fb"), "a%252Fb");
+        assert_eq!(component(b".."), "%2E.");
+        let long = |end: &str| component(format!("{}{end}", "x".repeat(300)).as_bytes());
+        assert_eq!(long("a").len(), LONGEST);
+        assert_ne!(long("a"), long("b"));
+    }
+
+    #[test]
+    fn writes_stay_beneath_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::create_dir_all(&outside).unwrap();
+        symlink(&outside, inside.join("absolute")).unwrap();
+        symlink("../out", inside.join("relative")).unwrap();
+        let root = Root::open(&inside).unwrap();
+        for path in ["absolute/x", "relative/x", "../out/x", "a/../../out/x"] {
+            assert!(root.write(path.as_bytes(), b"x").is_err(), "{path}");
+        }
+        assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+        root.write(b"a/b/c", b"x").unwrap();
+        assert_eq!(std::fs::read(inside.join("a/b/c")).unwrap(), b"x");
+        root.rename(b"a/b/c", b"d/e").unwrap();
+        root.remove_empty_dirs(b"a/b");
+        assert!(!inside.join("a").exists() && inside.join("d/e").exists());
+    }
+}
