@@ -4,4 +4,6 @@ pub mod error;
 pub mod expr;
 pub mod files;
 pub mod ids;
+pub mod lock;
 pub mod outdir;
+pub mod process;

@@ -1,0 +1,81 @@
+//! Where a program is, as `execvp` would find it.
+//!
+//! Done here and not by the system, because the path counts in a task's key, and because a program given
+//! by its absolute path keeps the start on the fast road.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+/// The program that `name` means in `dir` (absolute) with `path_var` as `PATH`.
+///
+/// A name with a `/` is relative to `dir`; any other is looked up in the entries of `PATH` in order, of which
+/// an empty one means `dir` and a relative one is relative to it. Counts: a regular file that we may execute.
+pub fn find_program(name: &OsStr, path_var: &OsStr, dir: &Path) -> Option<PathBuf> {
+    if name.is_empty() {
+        return None;
+    }
+    if name.as_bytes().contains(&b'/') {
+        return Some(dir.join(name)).filter(|path| is_program(path));
+    }
+    path_var
+        .as_bytes()
+        .split(|&byte| byte == b':')
+        .map(|entry| dir.join(OsStr::from_bytes(entry)).join(name))
+        .find(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn finds_what_execvp_would() {
+        let root = tempfile::tempdir().expect("dir");
+        let dir = root.path();
+        let odd = OsStr::from_bytes(b"odd\xff");
+        for (name, mode) in [("a/tool", 0o755), ("b/tool", 0o755), ("b/plain", 0o644)] {
+            let path = dir.join(name);
+            fs::create_dir_all(path.parent().expect("parent")).expect("dir");
+            fs::write(&path, "").expect("file");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("mode");
+        }
+        fs::create_dir_all(dir.join("a/plain")).expect("dir");
+        fs::copy(dir.join("a/tool"), dir.join(odd)).expect("file");
+        std::os::unix::fs::symlink("b/tool", dir.join("link")).expect("link");
+        let absolute = dir.join("b").into_os_string();
+        let path = |entries: &[&OsStr]| entries.join(OsStr::new(":"));
+        let (a, b) = (OsString::from("a"), OsString::from("b"));
+        let table: [(&OsStr, OsString, Option<&str>); 12] = [
+            ("tool".as_ref(), path(&[&a, &b]), Some("a/tool")),
+            ("tool".as_ref(), path(&[&absolute, &a]), Some("b/tool")),
+            ("tool".as_ref(), path(&["none".as_ref(), &b]), Some("b/tool")),
+            ("tool".as_ref(), path(&["none".as_ref()]), None),
+            ("plain".as_ref(), path(&[&a, &b]), None),
+            ("link".as_ref(), path(&[&a, "".as_ref(), &b]), Some("link")),
+            ("link".as_ref(), OsString::new(), Some("link")),
+            ("./link".as_ref(), path(&[&a]), Some("./link")),
+            ("a/tool".as_ref(), OsString::new(), Some("a/tool")),
+            ("a/plain".as_ref(), OsString::new(), None),
+            ("a/../b/tool".as_ref(), OsString::new(), Some("a/../b/tool")),
+            ("".as_ref(), path(&[&a]), None),
+        ];
+        for (name, path_var, expected) in table {
+            let found = find_program(name, &path_var, dir);
+            assert_eq!(found, expected.map(|found| dir.join(found)), "{name:?} in {path_var:?}");
+        }
+        assert_eq!(find_program(odd, OsStr::new(""), dir), Some(dir.join(odd)));
+        let outside = find_program("/bin/sh".as_ref(), OsStr::new(""), dir);
+        assert_eq!(outside, Some(PathBuf::from("/bin/sh")));
+    }
+}

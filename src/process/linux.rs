@@ -1,0 +1,179 @@
+//! What Linux tells of a process in `/proc`, whose files are as the processes are: gone at any time.
+//!
+//! Knows no policy: `system` asks. A process that cannot be read is somebody else's, or gone.
+
+use std::fs;
+use std::io;
+use std::thread;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::system::Backoff;
+
+/// In the flags of `stat`: a thread of the kernel (`PF_KTHREAD` in linux/sched.h).
+const KERNEL_THREAD: u32 = 0x0020_0000;
+/// How often a process that shows no environment is looked at: for about a second.
+const LOOKS: u32 = 32;
+
+/// From `/proc/<pid>/stat`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    state: u8,
+    pub(super) group: i32,
+    flags: u32,
+    threads: u32,
+    /// From where to where in memory; 0 while the process has none, between two programs or dying.
+    environment: (u64, u64),
+}
+
+impl Stat {
+    /// A dead first thread with living others is alive.
+    pub(super) fn is_alive(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X') || self.threads > 1
+    }
+
+    /// Whether `environment_bytes` is all there is to be read as its environment, now and in a moment.
+    fn has_no_more_than(&self, environment_bytes: usize) -> bool {
+        let (start, end) = self.environment;
+        let is_whole = end != 0 && end.checked_sub(start) == u64::try_from(environment_bytes).ok();
+        is_whole || !self.is_alive() || self.flags & KERNEL_THREAD != 0
+    }
+
+    /// The name in parentheses may hold anything, parentheses too; fields count from behind it. In
+    /// proc_pid_stat(5) they are 3 state, 5 pgrp, 9 flags, 20 num_threads, 50 env_start and 51 env_end.
+    fn parse(text: &[u8]) -> Option<Stat> {
+        let name_end = text.iter().rposition(|&byte| byte == b')')?;
+        let mut fields = str::from_utf8(&text[name_end + 1..]).ok()?.split_ascii_whitespace();
+        Some(Stat {
+            state: *fields.next()?.as_bytes().first()?,
+            group: fields.nth(5 - 4)?.parse().ok()?,
+            flags: fields.nth(9 - 6)?.parse().ok()?,
+            threads: fields.nth(20 - 10)?.parse().ok()?,
+            environment: (fields.nth(50 - 21)?.parse().ok()?, fields.next()?.parse().ok()?),
+        })
+    }
+}
+
+/// The processes there are.
+pub(super) fn pids() -> io::Result<impl Iterator<Item = i32>> {
+    let entries = fs::read_dir("/proc")?.flatten();
+    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+}
+
+pub(super) fn stat(pid: i32) -> Option<Stat> {
+    Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Whether `entry` (`NAME=value`) is in the environment that the process's program was started with.
+///
+/// In the middle of `execve`, and of dying, a process shows none, or the beginning of one: it is given time
+/// to get through.
+pub(super) fn was_started_with(pid: i32, entry: &[u8]) -> bool {
+    let mut backoff = Backoff::new();
+    for _ in 0..LOOKS {
+        let environment = match fs::read(format!("/proc/{pid}/environ")) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return false,
+            // EIO is what a reader gets whose process has just left that memory.
+            read => read.unwrap_or_default(),
+        };
+        if environment.split(|&byte| byte == 0).any(|found| found == entry) {
+            return true;
+        }
+        if stat(pid).is_none_or(|stat| stat.has_no_more_than(environment.len())) {
+            return false;
+        }
+        thread::sleep(backoff.next());
+    }
+    false
+}
+
+/// Kills the process that has this number now if `still` holds of it: the descriptor is opened first,
+/// so what is asked about and what is killed cannot be two processes.
+pub(super) fn kill_if(pid: i32, still: impl Fn() -> bool) -> bool {
+    Pid::from_raw(pid)
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+        .filter(|_| still())
+        .is_some_and(|process| pidfd_send_signal(process, Signal::KILL).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_lines() {
+        let numbers =
+            b"1 42 43 0 -1 4194560 97 0 0 0 0 0 0 0 20 0 3 0 12345 1 2 3 4 5 6 7 8 9 0 0 0 0 0 0 \
+            17 1 0 0 0 0 0 11 12 13 14 15 16 17 0\n";
+        let table: [(&[u8], u8); 4] = [
+            (b"7 (sleep) S ", b'S'),
+            (b"7 (a) Z 9 (b)) R ", b'R'),
+            (b"7 (\xff\n) D ", b'D'),
+            (b"7 (main gone) Z ", b'Z'),
+        ];
+        for (head, state) in table {
+            let stat = Stat::parse(&[head, numbers].concat()).expect("a stat line");
+            let flags = 4_194_560;
+            let expected = Stat { state, group: 42, flags, threads: 3, environment: (16, 17) };
+            assert_eq!(stat, expected);
+            assert!(stat.is_alive() && stat.has_no_more_than(1));
+        }
+        for torn in [&b""[..], b"7 (x", b"7 (x)", b"7 (x) S 1", b"7 (x) S 1 a"] {
+            assert_eq!(Stat::parse(torn), None);
+        }
+    }
+
+    #[test]
+    fn the_dead_and_the_unborn() {
+        let stat =
+            |state, flags, environment| Stat { state, group: 42, flags, threads: 1, environment };
+        assert!(!stat(b'Z', 0, (0, 0)).is_alive());
+        let table = [
+            (stat(b'R', 0, (0, 0)), 0, false),
+            (stat(b'R', 0, (8, 0)), 0, false),
+            (stat(b'R', 0, (8, 8)), 0, true),
+            (stat(b'R', 0, (8, 9)), 0, false),
+            (stat(b'R', 0, (8, 9)), 1, true),
+            (stat(b'R', 0, (8, 9)), 2, false),
+            (stat(b'Z', 0, (0, 0)), 0, true),
+            (stat(b'S', KERNEL_THREAD, (0, 0)), 0, true),
+        ];
+        for (stat, environment_bytes, expected) in table {
+            assert_eq!(stat.has_no_more_than(environment_bytes), expected, "{stat:?}");
+        }
+    }
+
+    #[test]
+    fn our_own_stat_line_reads() {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        let stat = stat(pid).expect("ours");
+        assert_eq!(stat.group, rustix::process::getpgrp().as_raw_nonzero().get());
+        assert!(stat.is_alive() && stat.threads >= 1);
+        let environment = fs::read("/proc/self/environ").expect("ours");
+        assert!(stat.has_no_more_than(environment.len()));
+    }
+
+    /// The moment between two programs is met by looking often: a chain of `exec`s is always found.
+    #[test]
+    fn a_process_that_keeps_changing_its_program_is_found_at_every_look() {
+        use std::process::{Command, Stdio};
+        let script = r#"[ "$1" -lt 100000 ] && exec sh -c "$S" sh $(($1 + 1))"#;
+        let mut child = Command::new("sh")
+            .args(["-c", script, "sh", "0"])
+            .envs([("S", script), ("MARK", "exec-1")])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("started");
+        let pid = i32::try_from(child.id()).expect("a pid");
+        let (mut looks, mut between, mut missed) = (0, 0, 0);
+        while looks < 1_000_000 && between < 50 {
+            looks += 1;
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            between += u32::from(environment.is_empty());
+            missed += u32::from(!was_started_with(pid, b"MARK=exec-1"));
+        }
+        child.kill().expect("killed");
+        child.wait().expect("reaped");
+        assert_eq!((between, missed), (50, 0), "{looks} looks");
+    }
+}
