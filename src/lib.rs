@@ -5,5 +5,6 @@ pub mod expr;
 pub mod files;
 pub mod ids;
 pub mod lock;
+pub mod outcome;
 pub mod outdir;
 pub mod process;

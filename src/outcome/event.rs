@@ -1,0 +1,205 @@
+//! What happens in a run, as values: the screen, lines, JSON and the tests listen to these.
+
+use taskr_cache::Digest;
+
+use super::reason::Reason;
+use crate::ids::TaskId;
+
+/// A task as listeners see it.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRef<'a> {
+    /// Dense number in this run.
+    pub id: TaskId,
+    /// Its name, printable: bytes that are no text and control characters stand as `%XX`.
+    pub name: &'a str,
+}
+
+/// How a task ended in this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// A group: it stands for its dependencies.
+    Group,
+    /// Up to date.
+    Fresh,
+    /// Ran and succeeded.
+    Ran,
+    /// Would run (`-n`).
+    WouldRun,
+    /// Ran and failed, or could not be run.
+    Failed,
+    /// Ran while its inputs kept changing: published, not recorded.
+    Unstable,
+    /// Not started, because what it needs failed or nothing new starts after a failure.
+    Skipped,
+    /// Ended by taskr: a signal or another task's failure.
+    Cancelled,
+}
+
+impl Finish {
+    /// A word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Finish::Group => "group",
+            Finish::Fresh => "fresh",
+            Finish::Ran => "ran",
+            Finish::WouldRun => "would_run",
+            Finish::Failed => "failed",
+            Finish::Unstable => "unstable",
+            Finish::Skipped => "skipped",
+            Finish::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a failed task leaves to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong: "exit 1", "signal 9 (SIGKILL)", "did not write bin/app".
+    pub what: String,
+    /// The command as it ran, for people; empty if it was never rendered.
+    pub command: String,
+    /// The last lines of its output, bounded (20 lines, 16 KiB).
+    pub tail: Vec<u8>,
+    /// Where its whole output is, relative to the workspace; empty if there is none.
+    pub log: Vec<u8>,
+}
+
+/// Numbers of tasks by how they ended. Groups are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tasks wanted in this run.
+    pub tasks: usize,
+    /// Up to date.
+    pub fresh: usize,
+    /// Ran and succeeded; with `-n`, would run.
+    pub ran: usize,
+    /// Failed, those with unstable inputs included.
+    pub failed: usize,
+    /// Not started.
+    pub skipped: usize,
+    /// Ended by taskr.
+    pub cancelled: usize,
+}
+
+/// One task on the critical path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The task's name.
+    pub task: String,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// What a whole run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Tasks by how they ended.
+    pub counts: Counts,
+    /// From start to end, in milliseconds.
+    pub wall_ms: u64,
+    /// Sum of the durations of what ran, in milliseconds.
+    pub work_ms: u64,
+    /// The longest chain of tasks that ran, first to last.
+    pub critical_path: Vec<Step>,
+    /// How many tasks could run at once.
+    pub jobs: usize,
+    /// Whether nothing was to be changed (`-n`).
+    pub dry_run: bool,
+    /// The signal that ended the run.
+    pub signal: Option<i32>,
+    /// Whether a task's inputs kept changing.
+    pub unstable: bool,
+    /// Whether a task could not be judged because what it declares is not there.
+    pub wrong_taskfile: bool,
+}
+
+impl Summary {
+    /// Exit code of the run: 0 all done, 1 a task failed, 2 what a task declares is not there,
+    /// 3 inputs kept changing. A signal is
+    /// not a code: the program ends by it.
+    pub fn exit_code(&self) -> u8 {
+        match () {
+            () if self.wrong_taskfile => 2,
+            () if self.counts.failed > usize::from(self.unstable) => 1,
+            () if self.unstable => 3,
+            () if self.counts.failed + self.counts.skipped + self.counts.cancelled > 0 => 1,
+            () => 0,
+        }
+    }
+}
+
+/// Something that happened. Times are milliseconds since the run began.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// First of all.
+    RunStarted {
+        /// Names of the targets asked for.
+        wanted: &'a [String],
+        /// Tasks in the plan, groups left out.
+        tasks: usize,
+        /// How many may run at once.
+        jobs: usize,
+        /// Names this run.
+        run_id: &'a str,
+        /// `-n`: nothing will be changed.
+        dry_run: bool,
+    },
+    /// Everything that the task needs is done.
+    TaskReady {
+        /// The task.
+        task: TaskRef<'a>,
+    },
+    /// Its command starts (with `-n`: would start).
+    TaskStarted {
+        /// The task.
+        task: TaskRef<'a>,
+        /// Why; never empty.
+        reasons: &'a [Reason],
+        /// What it would be recorded under; none for unrecorded tasks and in a dry run.
+        key: Option<Digest>,
+        /// The command for people.
+        command: &'a str,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
+    /// A piece of its output, as it came.
+    TaskOutput {
+        /// The task.
+        task: TaskRef<'a>,
+        /// Up to 64 KiB.
+        bytes: &'a [u8],
+    },
+    /// It ended, in whatever way. Fresh and skipped tasks have no `TaskStarted`.
+    TaskFinished {
+        /// The task.
+        task: TaskRef<'a>,
+        /// How.
+        finish: &'a Finish,
+        /// Of the command, in milliseconds; 0 if none ran.
+        duration_ms: u64,
+        /// Of the command, if it ended by itself.
+        exit_code: Option<i32>,
+        /// Output files: path, size in bytes, digest.
+        outputs: &'a [(Vec<u8>, u64, Digest)],
+        /// Where its whole output is, absolute; none if it did not run.
+        log: Option<&'a std::path::Path>,
+        /// Set if it failed.
+        failure: Option<&'a Failure>,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
+    /// Something a person should know; `task` if it is about one.
+    Warning {
+        /// The task.
+        task: Option<TaskRef<'a>>,
+        /// One sentence.
+        message: &'a str,
+    },
+    /// Last of all.
+    RunFinished {
+        /// Names this run.
+        run_id: &'a str,
+        /// Everything in numbers.
+        summary: &'a Summary,
+    },
+}

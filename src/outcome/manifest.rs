@@ -1,0 +1,306 @@
+//! The manifest: everything that a task's key is made of, as a value.
+//!
+//! | in | field |
+//! | --- | --- |
+//! | version of this format, platform | [`Tag::Format`], [`Tag::Platform`] |
+//! | target and item, command, folder, shell | [`Tag::Task`], [`Tag::Command`], [`Tag::Dir`], [`Tag::Shell`] |
+//! | variables set, variables taken: set or not, digest of the value | [`Tag::Env`], [`Tag::EnvInput`] |
+//! | inputs: path, type, exec bit, digest | [`Tag::Input`], found by a depfile: [`Tag::Discovered`] |
+//! | each glob and how many files it matched | [`Tag::Glob`] |
+//! | a dependency without output files, or with `installs`: its key | [`Tag::Dependency`] |
+//! | declared outputs and installs | [`Tag::Output`] |
+//! | the program that runs | [`Tag::Tool`] |
+//!
+//! Out, because a result does not depend on it: mtimes, where the checkout lies, user, host,
+//! `-j`, colour, umask, `MAKEFLAGS`, run id, attempt, `env_pass`, `after`, `doc`. Values of
+//! variables are kept as digests only, so that no secret reaches the disk.
+
+use taskr_cache::{Content, Digest, KeyHasher};
+
+use super::reason::{Change, Reason};
+
+/// What a field says. The order is the order in the key, and that of reasons: what a person
+/// would name first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Tag {
+    /// Version of the encoding and of what fields mean.
+    Format = 1,
+    /// Package, target and item.
+    Task = 2,
+    /// The command after expansion: arguments, or the script.
+    Command = 3,
+    /// The command's folder.
+    Dir = 4,
+    /// The program that reads a script.
+    Shell = 5,
+    /// A variable that the task sets.
+    Env = 6,
+    /// A variable taken from the caller.
+    EnvInput = 7,
+    /// A declared input file.
+    Input = 8,
+    /// A glob and its number of matches.
+    Glob = 9,
+    /// A dependency that counts by its key.
+    Dependency = 10,
+    /// A declared output or install.
+    Output = 11,
+    /// A program, by content.
+    Tool = 12,
+    /// System and processor.
+    Platform = 13,
+    /// An input that the last run's depfile named.
+    Discovered = 14,
+}
+
+impl Tag {
+    const ALL: [Tag; 14] = [
+        Tag::Format,
+        Tag::Task,
+        Tag::Command,
+        Tag::Dir,
+        Tag::Shell,
+        Tag::Env,
+        Tag::EnvInput,
+        Tag::Input,
+        Tag::Glob,
+        Tag::Dependency,
+        Tag::Output,
+        Tag::Tool,
+        Tag::Platform,
+        Tag::Discovered,
+    ];
+}
+
+/// One ingredient: what it is, which one, and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is.
+    pub tag: Tag,
+    /// Which one: a path, a variable's name, a position. Bytes.
+    pub name: Vec<u8>,
+    /// Its value. For [`Tag::Input`] and [`Tag::Discovered`] an encoded [`Content`].
+    pub value: Vec<u8>,
+}
+
+/// All that counts for one task's result, sorted by tag and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    fields: Vec<Field>,
+}
+
+/// Changes whenever the meaning of a field does.
+const FORMAT: &[u8] = b"1";
+
+impl Manifest {
+    /// A manifest of these fields, in any order. Format and platform are added here.
+    pub fn new(mut fields: Vec<Field>) -> Manifest {
+        let platform = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+        fields.push(Field { tag: Tag::Format, name: Vec::new(), value: FORMAT.to_vec() });
+        fields.push(Field { tag: Tag::Platform, name: Vec::new(), value: platform.into_bytes() });
+        fields.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
+        Manifest { fields }
+    }
+
+    /// All fields in order.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The key of the whole manifest.
+    pub fn key(&self) -> Digest {
+        self.key_of(|_| true)
+    }
+
+    /// The key without what a depfile found: what chooses among recorded lists.
+    pub fn static_key(&self) -> Digest {
+        self.key_of(|tag| tag != Tag::Discovered)
+    }
+
+    /// For each tag in order: tag, number of fields, then each name and value with its length
+    /// before it. So two different manifests never give the same bytes.
+    fn key_of(&self, counts: impl Fn(Tag) -> bool) -> Digest {
+        let mut hasher = KeyHasher::new("taskr 2026 task key v1");
+        let mut rest = &self.fields[..];
+        for tag in Tag::ALL {
+            let (these, others) = rest.split_at(rest.partition_point(|field| field.tag <= tag));
+            rest = others;
+            if !counts(tag) {
+                continue;
+            }
+            hasher.update(&[tag as u8]);
+            hasher.update(&(these.len() as u64).to_le_bytes());
+            for field in these {
+                for part in [&field.name, &field.value] {
+                    hasher.update(&(part.len() as u64).to_le_bytes());
+                    hasher.update(part);
+                }
+            }
+        }
+        hasher.finish()
+    }
+
+    /// Appends the encoding that a record keeps.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.fields.len() as u32).to_le_bytes());
+        for field in &self.fields {
+            out.push(field.tag as u8);
+            for part in [&field.name, &field.value] {
+                out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+                out.extend_from_slice(part);
+            }
+        }
+    }
+
+    /// Reads what [`Manifest::encode`] wrote, and moves `bytes` behind it.
+    pub fn decode(bytes: &mut &[u8]) -> Option<Manifest> {
+        let count = take_u32(bytes)?;
+        let mut fields = Vec::new();
+        for _ in 0..count {
+            let tag = *Tag::ALL.get((take(bytes, 1)?[0] as usize).checked_sub(1)?)?;
+            let name_len = take_u32(bytes)? as usize;
+            let name = take(bytes, name_len)?.to_vec();
+            let value_len = take_u32(bytes)? as usize;
+            let value = take(bytes, value_len)?.to_vec();
+            fields.push(Field { tag, name, value });
+        }
+        Some(Manifest { fields })
+    }
+
+    /// Why `self`, the present, is not `old`, the recorded one; empty if they are equal.
+    pub fn diff(&self, old: &Manifest) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        let (mut new, mut old) = (&self.fields[..], &old.fields[..]);
+        loop {
+            let order = match (new.first(), old.first()) {
+                (None, None) => return reasons,
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
+                (Some(n), Some(o)) => (n.tag, &n.name).cmp(&(o.tag, &o.name)),
+            };
+            let change = match order {
+                std::cmp::Ordering::Less => Some((&new[0], Change::Added)),
+                std::cmp::Ordering::Greater => Some((&old[0], Change::Removed)),
+                std::cmp::Ordering::Equal if new[0].value != old[0].value => {
+                    Some((&new[0], input_change(&new[0], &old[0])))
+                }
+                std::cmp::Ordering::Equal => None,
+            };
+            reasons.extend(change.and_then(|(field, change)| Reason::of_field(field, change)));
+            new = &new[usize::from(order.is_le())..];
+            old = &old[usize::from(order.is_ge())..];
+        }
+    }
+}
+
+impl Field {
+    /// The field of an input file.
+    pub fn input(tag: Tag, path: &[u8], content: &Content) -> Field {
+        let mut value = Vec::new();
+        content.encode(&mut value);
+        Field { tag, name: path.to_vec(), value }
+    }
+}
+
+/// What exactly changed at one input.
+fn input_change(new: &Field, old: &Field) -> Change {
+    if !matches!(new.tag, Tag::Input | Tag::Discovered) {
+        return Change::Content;
+    }
+    match (old.value.first(), new.value.first()) {
+        (Some(b'-'), _) => Change::Added,
+        (_, Some(b'-')) => Change::Removed,
+        (Some(b'l'), Some(b'l')) => Change::Content,
+        (Some(b'f' | b'x'), Some(b'f' | b'x')) if old.value[1..] == new.value[1..] => Change::Mode,
+        (Some(b'f' | b'x'), Some(b'f' | b'x')) => Change::Content,
+        _ => Change::Kind,
+    }
+}
+
+fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (head, tail) = bytes.split_at_checked(len)?;
+    *bytes = tail;
+    Some(head)
+}
+
+fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
+    Some(u32::from_le_bytes(take(bytes, 4)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(tag: Tag, name: &str, value: &str) -> Field {
+        Field { tag, name: name.into(), value: value.into() }
+    }
+
+    fn file(path: &str, content: &str, executable: bool) -> Field {
+        let content = Content::File { executable, digest: Digest::of(content.as_bytes()) };
+        Field::input(Tag::Input, path.as_bytes(), &content)
+    }
+
+    #[test]
+    fn the_key_is_injective_over_splits() {
+        let key = |fields: Vec<Field>| Manifest::new(fields).key();
+        assert_ne!(key(vec![field(Tag::Env, "AB", "C")]), key(vec![field(Tag::Env, "A", "BC")]));
+        assert_ne!(
+            key(vec![field(Tag::Input, "a", ""), field(Tag::Input, "b", "")]),
+            key(vec![field(Tag::Input, "a", "b")])
+        );
+        assert_ne!(key(vec![field(Tag::Env, "A", "")]), key(vec![field(Tag::EnvInput, "A", "")]));
+        assert_eq!(
+            key(vec![field(Tag::Input, "a", "1"), field(Tag::Input, "b", "2")]),
+            key(vec![field(Tag::Input, "b", "2"), field(Tag::Input, "a", "1")])
+        );
+    }
+
+    #[test]
+    fn what_a_depfile_found_is_not_in_the_static_key() {
+        let plain = Manifest::new(vec![field(Tag::Command, "", "cc")]);
+        let found =
+            Manifest::new(vec![field(Tag::Command, "", "cc"), field(Tag::Discovered, "a.h", "1")]);
+        assert_eq!(plain.static_key(), found.static_key());
+        assert_ne!(plain.key(), found.key());
+    }
+
+    #[test]
+    fn encoding_round_trips_and_rejects_every_truncation() {
+        let manifest = Manifest::new(vec![file("a", "x", true), field(Tag::Command, "", "cc")]);
+        let mut bytes = Vec::new();
+        manifest.encode(&mut bytes);
+        assert_eq!(Manifest::decode(&mut &bytes[..]), Some(manifest));
+        for len in 0..bytes.len() {
+            assert_eq!(Manifest::decode(&mut &bytes[..len]), None, "length {len}");
+        }
+    }
+
+    #[test]
+    fn the_difference_names_the_field() {
+        let old = Manifest::new(vec![
+            field(Tag::Command, "", "cc"),
+            file("a", "1", false),
+            file("b", "1", false),
+            file("c", "1", false),
+        ]);
+        let new = Manifest::new(vec![
+            field(Tag::Command, "", "gcc"),
+            file("a", "2", false),
+            file("b", "1", true),
+            file("d", "1", false),
+        ]);
+        let told: Vec<String> = new.diff(&old).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "its command changed",
+                "a changed",
+                "b changed its exec bit",
+                "c is no longer an input",
+                "d is a new input"
+            ]
+        );
+        assert!(new.diff(&new).is_empty());
+    }
+}

@@ -1,0 +1,15 @@
+//! What passes between the stages as plain data: manifests and their keys, reasons, records,
+//! how a task ended, what happened in a run.
+//!
+//! Knows no graph, no disk, no clock. The terminal, `taskr why`, the event stream and the tests
+//! read the same values, so no explanation can contradict the decision.
+
+mod event;
+mod manifest;
+mod reason;
+mod record;
+
+pub use event::{Counts, Event, Failure, Finish, Step, Summary, TaskRef};
+pub use manifest::{Field, Manifest, Tag};
+pub use reason::{Change, Reason, shown};
+pub use record::{Made, OutFile, Record};

@@ -1,0 +1,172 @@
+//! Why a task runs: a value that the decision makes and everybody else only shows.
+
+use std::fmt;
+
+use super::manifest::{Field, Tag};
+
+/// How one ingredient differs from the recorded one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It was not there before.
+    Added,
+    /// It is no longer there.
+    Removed,
+    /// Its content or value is another.
+    Content,
+    /// Only its exec bit.
+    Mode,
+    /// A file became a link, or a link a file.
+    Kind,
+}
+
+/// Why a task must run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It declares nothing, so it runs whenever it is wanted.
+    Unrecorded,
+    /// `always = true`.
+    Always,
+    /// `-B`, or `--force` with its name.
+    Forced,
+    /// No success of it is recorded.
+    NoRecord,
+    /// Its last attempt failed or was broken off.
+    Unfinished,
+    /// The command, its folder or shell.
+    Command(&'static str),
+    /// A variable that it sets or takes.
+    Variable(String),
+    /// An input file.
+    Input(Vec<u8>, Change),
+    /// A file that the last run's depfile named.
+    Found(Vec<u8>, Change),
+    /// The number of files that a glob matches.
+    Glob(Vec<u8>),
+    /// A dependency that counts by its key.
+    Dependency(String),
+    /// The list of declared outputs.
+    Outputs,
+    /// The program that it runs.
+    Tool(Vec<u8>),
+    /// taskr's own format, or the platform.
+    Format,
+    /// An output that is no longer there.
+    OutputMissing(Vec<u8>),
+    /// An output that is not as the task left it.
+    OutputChanged(Vec<u8>),
+    /// A path named in `installs` that is missing or another file than before.
+    InstallChanged(Vec<u8>),
+    /// An input changed while the task ran.
+    Moved(Vec<u8>),
+    /// Only without running: a dependency would run, and may change what this one reads.
+    MayChange(String),
+}
+
+impl Reason {
+    /// A word for machines; stable within a version of the event stream.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Reason::Unrecorded => "unrecorded",
+            Reason::Always => "always",
+            Reason::Forced => "forced",
+            Reason::NoRecord => "no_record",
+            Reason::Unfinished => "unfinished",
+            Reason::Command(_) => "command",
+            Reason::Variable(_) => "variable",
+            Reason::Input(..) => "input",
+            Reason::Found(..) => "found",
+            Reason::Glob(_) => "glob",
+            Reason::Dependency(_) => "dependency",
+            Reason::Outputs => "outputs",
+            Reason::Tool(_) => "tool",
+            Reason::Format => "format",
+            Reason::OutputMissing(_) => "output_missing",
+            Reason::OutputChanged(_) => "output_changed",
+            Reason::InstallChanged(_) => "install_changed",
+            Reason::Moved(_) => "moved",
+            Reason::MayChange(_) => "may_change",
+        }
+    }
+
+    /// The path that moved, if the reason is about one.
+    pub fn path(&self) -> Option<&[u8]> {
+        match self {
+            Reason::Input(path, _)
+            | Reason::Found(path, _)
+            | Reason::OutputMissing(path)
+            | Reason::OutputChanged(path)
+            | Reason::InstallChanged(path)
+            | Reason::Tool(path)
+            | Reason::Moved(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The reason that a differing field gives. A glob's number is told only where the files
+    /// themselves do not tell it already.
+    pub(super) fn of_field(field: &Field, change: Change) -> Option<Reason> {
+        let name = || String::from_utf8_lossy(&field.name).into_owned();
+        Some(match field.tag {
+            Tag::Format | Tag::Platform => Reason::Format,
+            Tag::Task => Reason::NoRecord,
+            Tag::Command => Reason::Command("command"),
+            Tag::Dir => Reason::Command("folder"),
+            Tag::Shell => Reason::Command("shell"),
+            Tag::Env | Tag::EnvInput => Reason::Variable(name()),
+            Tag::Input => Reason::Input(field.name.clone(), change),
+            Tag::Discovered => Reason::Found(field.name.clone(), change),
+            Tag::Glob if change == Change::Content => return None,
+            Tag::Glob => Reason::Glob(field.name.clone()),
+            Tag::Dependency => Reason::Dependency(name()),
+            Tag::Output => Reason::Outputs,
+            Tag::Tool => Reason::Tool(field.name.clone()),
+        })
+    }
+}
+
+/// A path as a person reads it: control characters and bytes that are no text are escaped.
+pub fn shown(path: &[u8]) -> String {
+    path.utf8_chunks()
+        .map(|chunk| {
+            let mut text: String = chunk.valid().escape_debug().collect();
+            text = text.replace("\\'", "'").replace("\\\"", "\"");
+            text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+            text
+        })
+        .collect()
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Unrecorded => f.write_str("it declares no inputs or outputs"),
+            Reason::Always => f.write_str("it has `always = true`"),
+            Reason::Forced => f.write_str("it was forced"),
+            Reason::NoRecord => f.write_str("it has not been built before"),
+            Reason::Unfinished => f.write_str("its last run failed or was broken off"),
+            Reason::Command(what) => write!(f, "its {what} changed"),
+            Reason::Variable(name) => write!(f, "the variable {name} changed"),
+            Reason::Found(path, Change::Removed) => write!(f, "{} is gone", shown(path)),
+            Reason::Input(path, change) | Reason::Found(path, change) => {
+                let path = shown(path);
+                match change {
+                    Change::Added => write!(f, "{path} is a new input"),
+                    Change::Removed => write!(f, "{path} is no longer an input"),
+                    Change::Content => write!(f, "{path} changed"),
+                    Change::Mode => write!(f, "{path} changed its exec bit"),
+                    Change::Kind => write!(f, "{path} changed its type"),
+                }
+            }
+            Reason::Glob(pattern) => write!(f, "the pattern {} is new or gone", shown(pattern)),
+            Reason::Dependency(task) => write!(f, "{task} was built anew"),
+            Reason::Outputs => f.write_str("its declared outputs changed"),
+            Reason::Tool(path) => write!(f, "the program {} changed", shown(path)),
+            Reason::Format => f.write_str("taskr's format or the platform changed"),
+            Reason::OutputMissing(path) => write!(f, "{} is missing", shown(path)),
+            Reason::OutputChanged(path) => write!(f, "{} was edited", shown(path)),
+            Reason::InstallChanged(path) => write!(f, "{} is missing or replaced", shown(path)),
+            Reason::Moved(path) => write!(f, "{} changed while it ran", shown(path)),
+            Reason::MayChange(task) => write!(f, "{task} would run first"),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What one success of a task left: the value that makes a later "up to date" possible.
+
+use taskr_cache::Digest;
+
+use super::Manifest;
+
+/// What stands at one output path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// A regular file.
+    File {
+        /// Whether it may be executed.
+        executable: bool,
+        /// In bytes.
+        size: u64,
+        /// Of its bytes.
+        digest: Digest,
+    },
+    /// A symbolic link with this text; what it leads to is not the task's.
+    Link(Vec<u8>),
+    /// An empty folder.
+    Folder,
+}
+
+/// One output of a success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutFile {
+    /// Relative to the workspace.
+    pub path: Vec<u8>,
+    /// What the task left there.
+    pub made: Made,
+    /// Whether taskr put it there from `out/`; else the command wrote it in place, or it is in
+    /// `out/` still.
+    pub published: bool,
+}
+
+/// What one success of a recorded task left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Of the manifest, with what the depfile of that run found.
+    pub key: Digest,
+    /// What the key is made of.
+    pub manifest: Manifest,
+    /// All outputs: declared ones in their order, then the rest of `out/`.
+    pub outputs: Vec<OutFile>,
+    /// What it set up in place: path, device, inode.
+    pub installs: Vec<(Vec<u8>, u64, u64)>,
+    /// Lists of paths that depfiles named, newest first, at most sixteen.
+    pub found: Vec<Vec<Vec<u8>>>,
+    /// Number of the intent that the run wrote.
+    pub intent: u64,
+    /// When it ended, in milliseconds since 1970.
+    pub ended_ms: u64,
+    /// How long the command took, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it ran, for people.
+    pub reason: String,
+}
