@@ -7,4 +7,5 @@ pub mod ids;
 pub mod lock;
 pub mod outcome;
 pub mod outdir;
+pub mod parse;
 pub mod process;

@@ -1,0 +1,280 @@
+//! The keys of a Taskfile: one table for reading, suggesting, explaining and, later, the
+//! reference and the schema.
+//!
+//! A key that is planned stands here too, so that it is refused as what it is and not as a typing
+//! error.
+
+use crate::error::nearest;
+
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One line without expressions.
+    Line,
+    /// Paths, globs or names of targets: strings that are not empty; one will do.
+    Paths,
+    /// One path: a string that is not empty.
+    Path,
+    /// Lines for a shell.
+    Script,
+    /// A program and its arguments.
+    Argv,
+    /// Names of environment variables.
+    Names,
+    /// Names of environment variables, or their beginning and `*`.
+    Prefixes,
+    /// `name = value`, values strings or lists of strings.
+    Vars,
+    /// `NAME = "value"`.
+    Env,
+    /// `axis = [values]`.
+    Axes,
+    /// `true` or `false`.
+    Flag,
+    /// `"auto"`, a number or a percentage.
+    Jobs,
+    /// A table of its own rules.
+    Table,
+    /// Something that this version does not read.
+    Planned,
+}
+
+impl Kind {
+    /// What is asked for, in the user's words, to follow "asks for".
+    pub fn asks(self) -> &'static str {
+        match self {
+            Kind::Line => "a string",
+            Kind::Paths | Kind::Argv => "a list of strings",
+            Kind::Path => "a path",
+            Kind::Script => "a string or a list of strings",
+            Kind::Names | Kind::Prefixes => "a list of names",
+            Kind::Vars | Kind::Env => "a table",
+            Kind::Axes => "a table of lists",
+            Kind::Flag => "true or false",
+            Kind::Jobs => "a number, a percentage or \"auto\"",
+            Kind::Table => "a table",
+            Kind::Planned => "something of a later version",
+        }
+    }
+
+    /// Whether it refuses empty strings, because they name nothing.
+    pub fn filled(self) -> bool {
+        matches!(self, Kind::Path | Kind::Paths | Kind::Names | Kind::Prefixes)
+    }
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// As it is written.
+    pub name: &'static str,
+    /// What it asks for.
+    pub kind: Kind,
+    /// Whether a change of it reruns the task: "yes", "no", or what of it counts.
+    pub in_key: &'static str,
+    /// What it means, one line.
+    pub doc: &'static str,
+    /// How it may be written: a whole line.
+    pub example: &'static str,
+}
+
+impl Field {
+    /// Whether this version has it.
+    pub fn ready(&self) -> bool {
+        self.kind != Kind::Planned
+    }
+}
+
+const fn field(
+    name: &'static str,
+    kind: Kind,
+    in_key: &'static str,
+    doc: &'static str,
+    example: &'static str,
+) -> Field {
+    Field { name, kind, in_key, doc, example }
+}
+
+/// The fields of a target.
+#[rustfmt::skip]
+pub const FIELDS: &[Field] = &[
+    field("doc", Kind::Line, "no", "One line about the target, shown by `taskr list`", r#"doc = "Compiles the server""#),
+    field("inputs", Kind::Paths, "content", "What it reads: paths, globs, `!glob`, `?path`, `@target`", r#"inputs = ["src/**"]"#),
+    field("outputs", Kind::Paths, "paths", "What it makes: paths, folders or globs", r#"outputs = ["bin/app"]"#),
+    field("installs", Kind::Paths, "paths", "What it sets up in place for others; not copied, not stored", r#"installs = ["node_modules"]"#),
+    field("deps", Kind::Paths, "their outputs", "Built first", r#"deps = ["lib", "test"]"#),
+    field("after", Kind::Paths, "no", "Built first, order only", r#"after = ["proto"]"#),
+    field("run", Kind::Script, "text", "Lines for one shell", r#"run = "make -C lib""#),
+    field("exec", Kind::Argv, "text", "One program and its arguments, no shell", r#"exec = ["cc", "-c", "a.c"]"#),
+    field("dir", Kind::Path, "yes", "The folder of its paths and its command", r#"dir = "web""#),
+    field("shell", Kind::Argv, "yes", "The program that gets the text of `run`", r#"shell = ["bash", "-euc"]"#),
+    field("vars", Kind::Vars, "where used", "Variables of this target", r#"vars = { mode = "debug" }"#),
+    field("env", Kind::Env, "yes", "Environment variables set for the command", r#"env = { LANG = "C" }"#),
+    field("env_file", Kind::Planned, "content", "Dotenv files", r#"env_file = [".env"]"#),
+    field("env_inputs", Kind::Names, "name and value", "Names taken from the caller's environment", r#"env_inputs = ["CI"]"#),
+    field("env_pass", Kind::Prefixes, "no", "Names passed on from the caller's environment, not counted", r#"env_pass = ["SSH_AUTH_SOCK", "CARGO_*"]"#),
+    field("tools", Kind::Planned, "yes", "Programs whose content, or version, counts", r#"tools = ["protoc"]"#),
+    field("depfile", Kind::Path, "no", "The makefile-style depfile that the command writes", r#"depfile = "{{ out }}/a.d""#),
+    field("foreach", Kind::Paths, "item", "A task for each", r#"foreach = ["src/**/*.c"]"#),
+    field("matrix", Kind::Axes, "values", "A task for each combination", r#"matrix = { os = ["linux", "mac"] }"#),
+    field("batch", Kind::Planned, "no", "How many items go to one process", "batch = 20"),
+    field("use", Kind::Planned, "via fields", "Templates merged below its own fields", r#"use = "rust""#),
+    field("inherit", Kind::Planned, "no", "Whether it takes anything from `[defaults]`", "inherit = false"),
+    field("when", Kind::Planned, "no", "Skipped where this is false", r#"when = "os == 'linux'""#),
+    field("args", Kind::Planned, "yes", "Takes what stands after `--` on the command line", "args = true"),
+    field("always", Kind::Flag, "no", "Runs each time it is wanted", "always = true"),
+    field("fresh_if", Kind::Planned, "no", "A command asked before it counts as up to date", r#"fresh_if = "docker image inspect app""#),
+    field("fixes_inputs", Kind::Planned, "no", "A formatter: changes its own inputs", "fixes_inputs = true"),
+    field("restage", Kind::Planned, "no", "In a hook, adds again what it fixed", "restage = true"),
+    field("keep_outputs", Kind::Planned, "no", "Leaves earlier outputs for the command", "keep_outputs = true"),
+    field("cache", Kind::Planned, "no", "Whether outputs are kept for restoring", "cache = false"),
+    field("relocatable", Kind::Planned, "no", "Outputs may be restored at another path", "relocatable = true"),
+    field("max_age", Kind::Planned, "no", "An older result counts as out of date", r#"max_age = "7d""#),
+    field("timeout", Kind::Planned, "no", "How long one attempt may take", r#"timeout = "5m""#),
+    field("grace", Kind::Planned, "no", "Time between TERM and KILL", r#"grace = "10s""#),
+    field("retry", Kind::Planned, "no", "Further attempts after the first", "retry = 2"),
+    field("priority", Kind::Planned, "no", "First among ready tasks", r#"priority = "high""#),
+    field("cpus", Kind::Planned, "no", "How many of `-j` it counts as", "cpus = 4"),
+    field("pool", Kind::Planned, "no", "The pools whose slots it takes", r#"pool = "link""#),
+    field("memory", Kind::Planned, "no", "Admitted only while the machine has it", r#"memory = "2G""#),
+    field("allow_failure", Kind::Planned, "no", "Its failure is a warning", "allow_failure = true"),
+    field("require", Kind::Planned, "no", "How many of its tasks must succeed", r#"require = "80%""#),
+    field("accept", Kind::Planned, "text", "Acceptance tests, run after the command", r#"accept = ["test -s out.csv"]"#),
+    field("gates", Kind::Planned, "yes", "Limits for the metrics that it writes", r#"gates = { coverage = ">= 95" }"#),
+    field("rollback", Kind::Planned, "no", "The command that undoes it", r#"rollback = "kubectl rollout undo deploy/app""#),
+    field("interactive", Kind::Planned, "no", "Gets the terminal", "interactive = true"),
+    field("service", Kind::Planned, "no", "Stays up while others need it", "service = true"),
+    field("stop", Kind::Planned, "no", "The command that ends a service", r#"stop = "pg_ctl stop""#),
+    field("restart", Kind::Planned, "no", "Whether `watch` restarts a service", "restart = false"),
+    field("ready", Kind::Planned, "no", "When a service is ready", "ready = { port = 5432 }"),
+    field("private", Kind::Flag, "no", "Not listed, not buildable by name", "private = true"),
+];
+
+/// The keys of `[taskr]`.
+#[rustfmt::skip]
+pub const SETTINGS: &[Field] = &[
+    field("requires", Kind::Planned, "no", "The versions of taskr that can read this file", r#"requires = ">=0.3""#),
+    field("jobs", Kind::Jobs, "no", "How many tasks run at once", r#"jobs = "auto""#),
+    field("timeout", Kind::Planned, "no", "How long the whole run may take", r#"timeout = "20m""#),
+    field("output", Kind::Planned, "no", "How the output of tasks is shown", r#"output = "grouped""#),
+    field("max_failures", Kind::Planned, "no", "No more starts after so many failures", "max_failures = 5"),
+    field("max_failure_rate", Kind::Planned, "no", "No more starts when so large a part fails", "max_failure_rate = 0.5"),
+    field("gates", Kind::Planned, "no", "Limits for the run itself", r#"gates = { wall_s = "<= 1200" }"#),
+    field("env", Kind::Planned, "yes", r#"`"inherit"`: tasks see the caller's whole environment"#, r#"env = "inherit""#),
+    field("gitignore", Kind::Planned, "no", "Whether globs skip what `.gitignore` names", "gitignore = false"),
+];
+
+/// The keys of the file itself.
+#[rustfmt::skip]
+pub const TOP_LEVEL: &[Field] = &[
+    field("default", Kind::Paths, "no", "What a bare `taskr` builds", r#"default = ["build"]"#),
+    field("include", Kind::Planned, "no", "Folders with a Taskfile.toml of their own", r#"include = ["packages/*"]"#),
+    field("vars", Kind::Vars, "where used", "Variables of the file", "[vars]"),
+    field("target", Kind::Table, "yes", "The targets", "[target.build]"),
+    field("taskr", Kind::Table, "no", "Settings", "[taskr]"),
+    field("profile", Kind::Planned, "where used", "Variables of a profile", "[profile.debug.vars]"),
+    field("defaults", Kind::Planned, "via fields", "Fields merged below every target", "[defaults]"),
+    field("template", Kind::Planned, "via fields", "Fields that targets `use`", "[template.rust]"),
+    field("pipeline", Kind::Planned, "no", "Steps in an order", "[pipeline.release]"),
+    field("pool", Kind::Planned, "no", "Slots and rates", "[pool.link]"),
+    field("hooks", Kind::Planned, "no", "What git hooks run", "[hooks]"),
+    field("package", Kind::Planned, "no", "Facts about this package", "[package]"),
+];
+
+/// What other tools call these things.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("cmd", "run"),
+    ("cmds", "run"),
+    ("command", "run"),
+    ("commands", "run"),
+    ("script", "run"),
+    ("recipe", "run"),
+    ("steps", "run"),
+    ("argv", "exec"),
+    ("depends", "deps"),
+    ("depends_on", "deps"),
+    ("dependencies", "deps"),
+    ("needs", "deps"),
+    ("order_only", "after"),
+    ("input", "inputs"),
+    ("sources", "inputs"),
+    ("srcs", "inputs"),
+    ("output", "outputs"),
+    ("outs", "outputs"),
+    ("generates", "outputs"),
+    ("products", "outputs"),
+    ("desc", "doc"),
+    ("description", "doc"),
+    ("summary", "doc"),
+    ("help", "doc"),
+    ("cwd", "dir"),
+    ("workdir", "dir"),
+    ("working_dir", "dir"),
+    ("directory", "dir"),
+    ("environment", "env"),
+    ("dotenv", "env_file"),
+    ("hidden", "private"),
+    ("internal", "private"),
+    ("for", "foreach"),
+    ("phony", "always"),
+    ("retries", "retry"),
+    ("if", "when"),
+    ("tasks", "target"),
+    ("task", "target"),
+    ("rule", "target"),
+    ("rules", "target"),
+    ("variables", "vars"),
+    ("settings", "taskr"),
+    ("includes", "include"),
+];
+
+/// The field of that name.
+pub(super) fn find(fields: &'static [Field], name: &str) -> Option<&'static Field> {
+    fields.iter().find(|field| field.name == name)
+}
+
+/// The field that an unknown name was meant to be.
+pub(super) fn meant(fields: &'static [Field], name: &str) -> Option<&'static Field> {
+    let elsewhere = ELSEWHERE.iter().find(|(word, _)| *word == name);
+    let elsewhere = elsewhere.and_then(|(_, word)| find(fields, word));
+    elsewhere.or_else(|| {
+        nearest(name, fields.iter().map(|field| field.name)).and_then(|word| find(fields, word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_examples_show_them() {
+        for fields in [FIELDS, SETTINGS, TOP_LEVEL] {
+            for (at, field) in fields.iter().enumerate() {
+                assert!(
+                    fields[..at].iter().all(|other| other.name != field.name),
+                    "{}",
+                    field.name
+                );
+                assert!(
+                    field.example.trim_start_matches('[').starts_with(field.name),
+                    "{}",
+                    field.name
+                );
+                assert!(!field.doc.is_empty() && !field.doc.ends_with('.'), "{}", field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_other_tools_lead_to_fields() {
+        for (word, name) in ELSEWHERE {
+            let known = find(FIELDS, name).or_else(|| find(TOP_LEVEL, name));
+            assert!(known.is_some(), "{word} -> {name}");
+            assert!(find(FIELDS, word).is_none(), "{word} is a field itself");
+        }
+        assert_eq!(meant(FIELDS, "depends_on").map(|field| field.name), Some("deps"));
+        assert_eq!(meant(FIELDS, "ouputs").map(|field| field.name), Some("outputs"));
+        assert_eq!(meant(TOP_LEVEL, "tasks").map(|field| field.name), Some("target"));
+        assert!(meant(FIELDS, "colour").is_none());
+    }
+}

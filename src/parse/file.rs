@@ -1,0 +1,152 @@
+//! Reading the file's own keys: `default`, `[vars]`, `[taskr]` and the targets.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use toml::de::{DeTable, DeValue};
+
+use super::fields::{Kind, SETTINGS, TOP_LEVEL, find};
+use super::names::{LONGEST_NAME_BYTES, as_target, is_target};
+use super::read::{Asker, Key, Reader, Value};
+use super::{Target, Taskfile};
+use crate::error::{Diagnostic, Error, Source, quoted};
+
+/// Shown to who has no target yet.
+const EXAMPLE: &str = "a first Taskfile.toml:
+default = [\"build\"]
+
+[target.build]
+inputs  = [\"main.c\"]
+outputs = [\"main\"]
+run     = \"cc -o {{ outputs }} {{ inputs }}\"";
+
+/// The Taskfile that a document says.
+pub(super) fn taskfile(source: &Arc<Source>, table: &DeTable<'_>) -> Result<Taskfile, Error> {
+    let mut reader = Reader { source: Arc::clone(source), problems: Vec::new() };
+    let mut file = Taskfile {
+        source: Arc::clone(source),
+        default: Vec::new(),
+        vars: IndexMap::new(),
+        jobs: None,
+        targets: IndexMap::new(),
+    };
+    for (key, value) in table {
+        if reader.has_enough() {
+            break;
+        }
+        reader.top_level(&mut file, key, value);
+    }
+    let mut problems = reader.problems;
+    if problems.is_empty() && file.targets.is_empty() {
+        problems.push(Diagnostic::error(format!("{} has no targets", source.name)).help(EXAMPLE));
+    }
+    if problems.is_empty() {
+        return Ok(file);
+    }
+    problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
+    Err(Error::Taskfile(problems))
+}
+
+impl Reader {
+    fn top_level(&mut self, file: &mut Taskfile, key: &Key<'_>, value: &Value<'_>) {
+        let Some(field) = find(TOP_LEVEL, key.get_ref()) else {
+            return self.unknown_in_file(key, value);
+        };
+        if !field.ready() {
+            return self.not_yet(key, field);
+        }
+        if field.kind == Kind::Paths {
+            file.default = self.list(value, field.into()).unwrap_or_default();
+            return;
+        }
+        let Some(table) = self.table(value, field.into()) else { return };
+        match field.name {
+            "vars" => file.vars = self.file_vars(table),
+            "taskr" => self.settings(file, table),
+            _ => self.targets(file, table),
+        }
+    }
+
+    /// The variables, without the keys of the file that landed among them.
+    fn file_vars(&mut self, table: &DeTable<'_>) -> IndexMap<String, super::Var> {
+        for (key, value) in table {
+            self.below_table(key, value, "[vars]");
+        }
+        self.vars(table)
+    }
+
+    fn settings(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
+        for (key, value) in table {
+            if self.has_enough() {
+                break;
+            }
+            match find(SETTINGS, key.get_ref()) {
+                None => self.unknown_setting(key, value),
+                Some(field) if !field.ready() => self.not_yet(key, field),
+                Some(field) => file.jobs = self.scalar(value, field.into()),
+            }
+        }
+    }
+
+    fn targets(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
+        for (key, value) in table {
+            if self.has_enough() {
+                break;
+            }
+            if let Some(target) = self.any_target(key, value) {
+                file.targets.insert(target.name.clone(), target);
+            }
+        }
+    }
+
+    /// A target in its long form or as a command alone.
+    fn any_target(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Target> {
+        if self.below_table(key, value, "[target]") || self.field_without_target(key, value) {
+            return None;
+        }
+        let name: &str = key.get_ref();
+        let named = self.target_name(key);
+        let target = match value.get_ref() {
+            DeValue::Table(table) => Some(self.target(key, table)),
+            DeValue::String(_) => self.short_target(key, value),
+            DeValue::Array(elements) if elements.iter().any(|one| one.get_ref().is_table()) => {
+                let problem =
+                    Diagnostic::error(format!("target {} stands in double brackets", quoted(name)));
+                let place = self.place(value.span());
+                self.refuse(problem.at(place, "").help(format!("write [target.{name}]")));
+                None
+            }
+            _ => {
+                let example =
+                    format!("{name} = \"a command\", or [target.{name}] and its fields below");
+                let asks = "a command or a table";
+                self.wrong_type(value, Asker { name, asks, example: &example, filled: true })
+            }
+        };
+        target.filter(|_| named)
+    }
+
+    fn target_name(&mut self, key: &Key<'_>) -> bool {
+        let name: &str = key.get_ref();
+        if is_target(name) {
+            return true;
+        }
+        let place = self.place(key.span());
+        let problem = if name.len() > LONGEST_NAME_BYTES {
+            Diagnostic::error(format!(
+                "the name of a target has at most {LONGEST_NAME_BYTES} bytes"
+            ))
+            .at(place, format!("this has {}", name.len()))
+            .help("choose a shorter name")
+        } else {
+            let rule = "names hold the letters A to Z and a to z, digits, `_` and `-`";
+            let help = as_target(name)
+                .map_or_else(|| rule.to_owned(), |near| format!("{rule}:\n[target.{near}]"));
+            Diagnostic::error(format!("{} cannot be the name of a target", quoted(name)))
+                .at(place, "")
+                .help(help)
+        };
+        self.refuse(problem);
+        false
+    }
+}

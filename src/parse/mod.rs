@@ -1,0 +1,156 @@
+//! Taskfile.toml to a [`Taskfile`]: what was written, every piece with its place.
+//!
+//! Knows one file: no other Taskfile, no disk, no other target than the one it reads. Expands
+//! nothing; references and expressions are checked for their form only. What it does not
+//! understand it refuses, and collects all that is wrong before it gives up.
+
+mod document;
+mod duplicate;
+mod fields;
+mod file;
+mod lex;
+mod names;
+mod read;
+mod syntax;
+mod target;
+#[cfg(test)]
+mod tests;
+mod text;
+mod unknown;
+mod values;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::error::{Error, Place, Source};
+use crate::expr::Template;
+
+pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
+
+/// One Taskfile as it was written.
+#[derive(Clone, Debug)]
+pub struct Taskfile {
+    /// Its text, without a byte order mark and with plain newlines. All places lie in it.
+    pub source: Arc<Source>,
+    /// What a bare `taskr` builds.
+    pub default: Vec<Text>,
+    /// Its variables.
+    pub vars: IndexMap<String, Var>,
+    /// `[taskr] jobs`.
+    pub jobs: Option<Text>,
+    /// Its targets in the order of the file. Never empty.
+    pub targets: IndexMap<String, Target>,
+}
+
+/// One string of the file, which may hold expressions.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// Its value.
+    pub template: Template,
+    /// Where it stands, quotes included.
+    pub place: Place,
+}
+
+/// A string that may hold no expression, because it is a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Its value.
+    pub text: String,
+    /// Where it stands, quotes included.
+    pub place: Place,
+}
+
+/// The value of a variable.
+#[derive(Clone, Debug)]
+pub enum VarValue {
+    /// A string; numbers and booleans become their text.
+    One(Text),
+    /// A list, which stays one: each element is one word.
+    List(Vec<Text>),
+}
+
+/// One variable.
+#[derive(Clone, Debug)]
+pub struct Var {
+    /// Its key.
+    pub name_place: Place,
+    /// What it stands for.
+    pub value: VarValue,
+}
+
+/// What a target does.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Text for a shell: lines, to be joined by newlines. Never empty.
+    Shell(Vec<Text>),
+    /// A program and its arguments. Never empty.
+    Exec(Vec<Text>),
+}
+
+/// One target as it was written. `None` means that a field is absent, which is not the same as
+/// an empty list.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Its key.
+    pub place: Place,
+    /// One line about it.
+    pub doc: Option<String>,
+    /// What it reads.
+    pub inputs: Option<Vec<Text>>,
+    /// What it makes.
+    pub outputs: Option<Vec<Text>>,
+    /// What it sets up in place.
+    pub installs: Option<Vec<Text>>,
+    /// Built first.
+    pub deps: Vec<Text>,
+    /// Built first, order only.
+    pub after: Vec<Text>,
+    /// What runs; a group has none.
+    pub command: Option<Command>,
+    /// The folder of its paths and its command.
+    pub dir: Option<Text>,
+    /// The shell of `run`, never empty.
+    pub shell: Option<Vec<Text>>,
+    /// Variables of this target.
+    pub vars: IndexMap<String, Var>,
+    /// Environment set for the command: the place of each name and its value.
+    pub env: IndexMap<String, (Place, Text)>,
+    /// Names of the caller's environment that count in the key.
+    pub env_inputs: Vec<Word>,
+    /// Names, or `PREFIX_*`, of the caller's environment that are passed on uncounted.
+    pub env_pass: Vec<Word>,
+    /// The depfile that the command writes.
+    pub depfile: Option<Text>,
+    /// A task for each of these; never an empty list.
+    pub foreach: Option<Vec<Text>>,
+    /// A task for each combination: the place of each axis and its values, never none.
+    pub matrix: IndexMap<String, (Place, Vec<Text>)>,
+    /// Runs each time it is wanted.
+    pub always: bool,
+    /// Cannot be asked for on the command line.
+    pub private: bool,
+    /// The keys that were written, by the name of the field.
+    keys: Vec<(&'static str, Place)>,
+}
+
+impl Target {
+    /// The key of a field, or the target's own where the field is not written.
+    pub fn place_of(&self, field: &str) -> &Place {
+        let key = self.keys.iter().find(|(name, _)| *name == field);
+        key.map_or(&self.place, |(_, place)| place)
+    }
+}
+
+/// Reads a Taskfile. `name` is what errors call the file.
+///
+/// # Errors
+/// [`Error::Taskfile`] with all that is wrong, in the order of the file: of TOML's syntax only the
+/// first error, else one for each cause.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Taskfile, Error> {
+    let source = document::source(name, bytes)?;
+    let table = document::table(&source)?;
+    file::taskfile(&source, &table)
+}

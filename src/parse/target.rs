@@ -1,0 +1,221 @@
+//! Reading one target: its fields, and which of them go together.
+
+use indexmap::IndexMap;
+use toml::de::{DeTable, DeValue};
+
+use super::fields::{FIELDS, Field, Kind, find};
+use super::read::{Key, Reader, Value, first_line};
+use super::syntax::in_quotes;
+use super::{Command, Target, Text};
+use crate::error::{Diagnostic, quoted};
+
+/// Fields that a target without a command has no use for, and why.
+const OF_COMMANDS: &[(&str, &str)] = &[
+    ("outputs", "nothing makes them"),
+    ("installs", "nothing makes them"),
+    ("depfile", "nothing writes it"),
+];
+
+impl Reader {
+    /// `name = "command"`: a command that runs whenever it is asked for.
+    pub(super) fn short_target(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Target> {
+        let mut target = self.empty_target(key);
+        let run = find(FIELDS, "run")?;
+        target.command = self.script(value, run.into()).map(Command::Shell);
+        Some(target)
+    }
+
+    /// A table of fields.
+    pub(super) fn target(&mut self, key: &Key<'_>, table: &DeTable<'_>) -> Target {
+        let mut target = self.empty_target(key);
+        for (key, value) in table {
+            if self.has_enough() {
+                break;
+            }
+            match find(FIELDS, key.get_ref()) {
+                None => self.unknown_in_target(&target.name, key, value),
+                Some(field) if !field.ready() => self.not_yet(key, field),
+                Some(field) => {
+                    target.keys.push((field.name, self.place(key.span())));
+                    self.field(&mut target, field, value);
+                }
+            }
+        }
+        self.check_fields(&target);
+        target
+    }
+
+    fn empty_target(&mut self, key: &Key<'_>) -> Target {
+        Target {
+            name: key.get_ref().to_string(),
+            place: self.place(key.span()),
+            doc: None,
+            inputs: None,
+            outputs: None,
+            installs: None,
+            deps: Vec::new(),
+            after: Vec::new(),
+            command: None,
+            dir: None,
+            shell: None,
+            vars: IndexMap::new(),
+            env: IndexMap::new(),
+            env_inputs: Vec::new(),
+            env_pass: Vec::new(),
+            depfile: None,
+            foreach: None,
+            matrix: IndexMap::new(),
+            always: false,
+            private: false,
+            keys: Vec::new(),
+        }
+    }
+
+    fn field(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
+        match field.kind {
+            Kind::Line => target.doc = self.line(field, value),
+            Kind::Path => {
+                let text = self.text(value, field.into());
+                *(if field.name == "dir" { &mut target.dir } else { &mut target.depfile }) = text;
+            }
+            Kind::Paths => self.paths(target, field, value),
+            Kind::Script => {
+                let lines = self.script(value, field.into());
+                target.command = lines.map(Command::Shell).or(target.command.take());
+            }
+            Kind::Argv => {
+                let words = self.argv(field, value);
+                if field.name == "shell" {
+                    target.shell = words;
+                } else {
+                    target.command = words.map(Command::Exec).or(target.command.take());
+                }
+            }
+            Kind::Names => target.env_inputs = self.words(value, field.into(), false),
+            Kind::Prefixes => target.env_pass = self.words(value, field.into(), true),
+            Kind::Flag => {
+                let flag = self.flag(value, field.into()).unwrap_or(false);
+                *(if field.name == "always" { &mut target.always } else { &mut target.private }) =
+                    flag;
+            }
+            Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
+            Kind::Table | Kind::Jobs | Kind::Planned => {}
+        }
+    }
+
+    fn table_field(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
+        let Some(table) = self.table(value, field.into()) else { return };
+        match field.kind {
+            Kind::Vars => target.vars = self.vars(table),
+            Kind::Env => target.env = self.env(table),
+            _ => target.matrix = self.axes(value, table),
+        }
+    }
+
+    fn paths(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
+        match (field.name, value.get_ref()) {
+            ("inputs", DeValue::Table(_)) => {
+                let place = target.place_of(field.name).clone();
+                let problem =
+                    Diagnostic::error("`inputs` as a table is not there yet").at(place, "");
+                self.refuse(
+                    problem.help(format!("it is planned; write one list: {}", field.example)),
+                );
+            }
+            ("foreach", DeValue::Table(_)) => {
+                let place = target.place_of(field.name).clone();
+                let problem =
+                    Diagnostic::error("`foreach` as a table is not there yet").at(place, "");
+                self.refuse(
+                    problem.help(format!("it is planned; write a list: {}", field.example)),
+                );
+            }
+            ("foreach", _) => target.foreach = self.foreach(field, value),
+            ("inputs", _) => target.inputs = self.list(value, field.into()),
+            ("outputs", _) => target.outputs = self.list(value, field.into()),
+            ("installs", _) => target.installs = self.list(value, field.into()),
+            ("deps", _) => target.deps = self.list(value, field.into()).unwrap_or_default(),
+            _ => target.after = self.list(value, field.into()).unwrap_or_default(),
+        }
+    }
+
+    fn foreach(&mut self, field: &'static Field, value: &Value<'_>) -> Option<Vec<Text>> {
+        let items = self.filled_list(value, field.into())?;
+        for item in items.iter().filter(|item| item.template.source().starts_with('@')) {
+            let problem = Diagnostic::error("`foreach` over a target is not there yet");
+            self.refuse(
+                problem
+                    .at(item.place.clone(), "")
+                    .help("it is planned; list the files: foreach = [\"gen/*.c\"]"),
+            );
+        }
+        Some(items)
+    }
+
+    fn argv(&mut self, field: &'static Field, value: &Value<'_>) -> Option<Vec<Text>> {
+        if let (DeValue::String(line), "exec") = (value.get_ref(), field.name)
+            && line.contains(' ')
+        {
+            let words: Vec<String> = line.split(' ').map(in_quotes).collect();
+            let split = !line.contains(['"', '\'', '\\', '{']);
+            let list = if split {
+                format!("exec = [{}]", words.join(", "))
+            } else {
+                field.example.to_owned()
+            };
+            let place = self.place(value.span());
+            let problem = Diagnostic::error(
+                "`exec` takes a program and its arguments, each a string of its own",
+            );
+            self.refuse(
+                problem
+                    .at(place, "one string")
+                    .help(format!("write a list: {list}\nor, for a line of a shell, `run`")),
+            );
+            return None;
+        }
+        let words = self.filled_list(value, field.into())?;
+        if words.first().is_some_and(|program| program.template.source().is_empty()) {
+            let place = words[0].place.clone();
+            let problem = Diagnostic::error(format!("`{}` names no program", field.name));
+            self.refuse(problem.at(place, "empty").help(format!("write {}", field.example)));
+        }
+        Some(words)
+    }
+
+    fn line(&mut self, field: &'static Field, value: &Value<'_>) -> Option<String> {
+        let DeValue::String(text) = value.get_ref() else {
+            return self.wrong_type(value, field.into());
+        };
+        let line = text.trim();
+        if line.contains('\n') {
+            let place = self.place(first_line(&self.source.text, value.span()));
+            let problem = Diagnostic::error("`doc` is one line").at(place, "");
+            self.refuse(problem.help("say the rest in comments, behind `#`"));
+        }
+        Some(line.to_owned())
+    }
+
+    fn check_fields(&mut self, target: &Target) {
+        let has = |name: &str| target.keys.iter().any(|(key, _)| *key == name);
+        if has("run") && has("exec") {
+            let message = format!("target {} has two commands", quoted(&target.name));
+            let problem = Diagnostic::error(message)
+                .at(target.place_of("exec").clone(), "the second")
+                .also(target.place_of("run").clone(), "the first");
+            self.refuse(problem.help(
+                "keep `run` for lines of a shell, or `exec` for one program; or make two targets",
+            ));
+        }
+        if has("run") || has("exec") {
+            return;
+        }
+        for (name, why) in OF_COMMANDS.iter().filter(|(name, _)| has(name)) {
+            let message = format!("target {} has `{name}` and no command", quoted(&target.name));
+            let place = target.place_of(name).clone();
+            self.refuse(Diagnostic::error(message).at(place, *why).help(
+                "add `run` or `exec`; a target without a command only stands for its `deps`",
+            ));
+        }
+    }
+}

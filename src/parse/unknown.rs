@@ -1,0 +1,139 @@
+//! What to say about a key that is not one, or not one yet.
+
+use toml::de::DeValue;
+
+use super::fields::{FIELDS, Field, SETTINGS, TOP_LEVEL, find, meant};
+use super::lex::headers;
+use super::read::{Asker, Key, Reader, Value};
+use crate::error::{Diagnostic, quoted};
+
+impl Reader {
+    /// A key that is planned, and not there in this version.
+    pub(super) fn not_yet(&mut self, key: &Key<'_>, field: &Field) {
+        let place = self.place(key.span());
+        let problem = Diagnostic::error(format!("`{}` is not there yet", field.name)).at(place, "");
+        self.refuse(problem.help("it is planned; this version of taskr does not have it"));
+    }
+
+    /// A key of the file that does not exist.
+    pub(super) fn unknown_in_file(&mut self, key: &Key<'_>, value: &Value<'_>) {
+        let name: &str = key.get_ref();
+        let table = value.get_ref().is_table();
+        let (label, help) = if let Some(field) = find(FIELDS, name).filter(|_| !table) {
+            let below = "put it below the header of its target: [target.NAME]";
+            ("a field of a target", format!("{below}\n{}", field.example))
+        } else if let Some(field) = find(SETTINGS, name).filter(|_| !table) {
+            ("a setting", format!("put it below the header [taskr]\n{}", field.example))
+        } else if let Some(field) = meant(TOP_LEVEL, name) {
+            ("", did_you_mean(field))
+        } else if table {
+            ("", format!("a target is written [target.{name}]"))
+        } else {
+            ("", listed("at the top of the file stand", TOP_LEVEL))
+        };
+        let what = if table { "table" } else { "key" };
+        self.unknown(key, format!("unknown {what} {}", quoted(name)), (label, help));
+    }
+
+    /// A key of `[taskr]` that does not exist.
+    pub(super) fn unknown_setting(&mut self, key: &Key<'_>, value: &Value<'_>) {
+        let name: &str = key.get_ref();
+        if self.below_table(key, value, "[taskr]") {
+            return;
+        }
+        let near = meant(SETTINGS, name).map(did_you_mean);
+        let help = near.unwrap_or_else(|| listed("[taskr] has", SETTINGS));
+        self.unknown(key, format!("unknown setting {}", quoted(name)), ("", help));
+    }
+
+    /// A field of a target that does not exist.
+    pub(super) fn unknown_in_target(&mut self, target: &str, key: &Key<'_>, value: &Value<'_>) {
+        let name: &str = key.get_ref();
+        if self.below_table(key, value, &format!("[target.{target}]")) {
+            return;
+        }
+        let near = meant(FIELDS, name);
+        if value.get_ref().is_table() {
+            let message =
+                format!("a dot makes {} a part of target {}", quoted(name), quoted(target));
+            let mut help = format!("names of targets hold no dots; write [target.{target}-{name}]");
+            if let Some(field) = near {
+                help.push_str(&format!(
+                    "\nor, if the field `{0}` was meant, [target.{target}.{0}]",
+                    field.name
+                ));
+            }
+            return self.unknown(key, message, ("no field of a target", help));
+        }
+        let help = near.map(did_you_mean).unwrap_or_else(|| listed("a target has", FIELDS));
+        let message = format!("unknown field {} in target {}", quoted(name), quoted(target));
+        self.unknown(key, message, ("", help));
+    }
+
+    /// A key of the file that landed under a table, because TOML gives every line to the table
+    /// above it. Says so, and whether it was one.
+    pub(super) fn below_table(&mut self, key: &Key<'_>, value: &Value<'_>, header: &str) -> bool {
+        let name: &str = key.get_ref();
+        let is_table = matches!(value.get_ref(), DeValue::Table(_));
+        if is_table || !matches!(name, "default" | "include") {
+            return false;
+        }
+        let first = headers(&self.source.text).next().filter(|at| *at < key.span().start);
+        let help = match first {
+            Some(at) => format!(
+                "in TOML every line belongs to the table above it:\nmove this one above line {}",
+                self.place(at..at).line()
+            ),
+            None => format!("put it at the top of the file: {name} = …"),
+        };
+        let place = self.place(key.span());
+        let problem =
+            Diagnostic::error(format!("`{name}` belongs at the top of the file, not in {header}"));
+        self.refuse(problem.at(place, "").help(help));
+        true
+    }
+
+    /// A field of a target that stands right under `[target]`, where names of targets stand.
+    pub(super) fn field_without_target(&mut self, key: &Key<'_>, value: &Value<'_>) -> bool {
+        let Some(field) = find(FIELDS, key.get_ref()) else { return false };
+        let Asker { asks, .. } = field.into();
+        if matches!(value.get_ref(), DeValue::Table(_) | DeValue::String(_)) {
+            return false;
+        }
+        let place = self.place(key.span());
+        let problem = Diagnostic::error(format!("`{}` stands in [target] itself", field.name));
+        let help = format!(
+            "below [target] stand names of targets. `{}`, {asks}, is a field of one:\n[target.NAME]\n{}",
+            field.name, field.example
+        );
+        self.refuse(problem.at(place, "read as the name of a target").help(help));
+        true
+    }
+
+    fn unknown(&mut self, key: &Key<'_>, message: String, (label, help): (&str, String)) {
+        let place = self.place(key.span());
+        self.refuse(Diagnostic::error(message).at(place, label).help(help));
+    }
+}
+
+fn did_you_mean(field: &Field) -> String {
+    format!("did you mean `{}`, as in: {}", field.name, field.example)
+}
+
+/// The names of the fields of this version behind some words, in lines of about 70 columns.
+fn listed(before: &str, fields: &[Field]) -> String {
+    let names: Vec<&str> =
+        fields.iter().filter(|field| field.ready()).map(|field| field.name).collect();
+    let mut text = before.to_owned();
+    let mut column = text.len();
+    for (at, name) in names.iter().enumerate() {
+        let and = if at > 0 && at + 1 == names.len() { "and " } else { "" };
+        let comma = if at + 2 < names.len() { "," } else { "" };
+        let word = format!("{and}`{name}`{comma}");
+        let blank = if column + word.len() > 70 { '\n' } else { ' ' };
+        column = if blank == '\n' { word.len() } else { column + 1 + word.len() };
+        text.push(blank);
+        text.push_str(&word);
+    }
+    text
+}
