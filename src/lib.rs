@@ -3,6 +3,7 @@
 pub mod error;
 pub mod expr;
 pub mod files;
+pub mod graph;
 pub mod ids;
 pub mod lock;
 pub mod outcome;

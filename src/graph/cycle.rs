@@ -1,0 +1,77 @@
+//! Finds a cycle of tasks and tells its members in order, with the place of each edge.
+
+use super::link::place_of_edge;
+use super::{Edges, Task};
+use crate::error::Diagnostic;
+use crate::ids::{Id, IdVec, TaskId};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Colour {
+    White,
+    Open,
+    Done,
+}
+
+/// The first cycle, by order of declaration. Linear, with an explicit stack.
+pub(super) fn find(tasks: &IdVec<TaskId, Task>, needs: &Edges) -> Option<Diagnostic> {
+    let mut colour = vec![Colour::White; tasks.len()];
+    let mut stack: Vec<(TaskId, usize)> = Vec::new();
+    for root in tasks.ids() {
+        if colour[root.index()] != Colour::White {
+            continue;
+        }
+        colour[root.index()] = Colour::Open;
+        stack.push((root, 0));
+        while let Some((id, next)) = stack.last_mut() {
+            let Some(&need) = needs.of(*id).get(*next) else {
+                colour[id.index()] = Colour::Done;
+                stack.pop();
+                continue;
+            };
+            *next += 1;
+            match colour[need.index()] {
+                Colour::White => {
+                    colour[need.index()] = Colour::Open;
+                    stack.push((need, 0));
+                }
+                Colour::Open => {
+                    let start = stack.iter().position(|(id, _)| *id == need)?;
+                    let members: Vec<TaskId> = stack[start..].iter().map(|(id, _)| *id).collect();
+                    return Some(tell(tasks, &members));
+                }
+                Colour::Done => {}
+            }
+        }
+    }
+    None
+}
+
+/// At most so many members are named; the rest is counted.
+const MOST_SHOWN: usize = 12;
+
+fn tell(tasks: &IdVec<TaskId, Task>, members: &[TaskId]) -> Diagnostic {
+    let name = |id: TaskId| tasks[id].rule.name.as_str();
+    let mut shown: Vec<&str> = members.iter().take(MOST_SHOWN).map(|&id| name(id)).collect();
+    let more = format!("… {} more …", members.len().saturating_sub(MOST_SHOWN));
+    if members.len() > MOST_SHOWN {
+        shown.push(&more);
+    }
+    shown.push(name(members[0]));
+    let edges = members.iter().zip(members.iter().cycle().skip(1)).map(|(&from, &to)| {
+        let place = place_of_edge(&tasks[from], &tasks[to].rule.target.name);
+        (place, format!("`{}` needs `{}`", name(from), name(to)))
+    });
+    let mut edges: Vec<_> = edges.take(MOST_SHOWN).collect();
+    edges.dedup_by(|a, b| a.0 == b.0);
+    let mut edges = edges.into_iter();
+    let (place, label) = edges.next().expect("a cycle has a member");
+    let message = match members {
+        [only] => format!("`{}` needs itself", name(*only)),
+        _ => format!("these targets need each other: {}", shown.join(" → ")),
+    };
+    let mut diagnostic = Diagnostic::error(message).at(place, label);
+    for (place, label) in edges {
+        diagnostic = diagnostic.also(place, label);
+    }
+    diagnostic.help("remove one of these edges, or split a target in two".to_owned())
+}

@@ -1,0 +1,459 @@
+//! Targets to rules: variables, `foreach`, `matrix`, and every path in the workspace's terms.
+//!
+//! Lists files for `foreach` only. Collects all that is wrong before it gives up.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
+
+use super::item::{Declared, Items};
+use super::names::Names;
+use super::rule::{Action, Kind, Output, Rule, Target};
+use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
+use super::text::{Element, diagnostic, nothing_ready, word_of_path};
+use crate::error::{Diagnostic, Error, nearest};
+use crate::expr::Template;
+use crate::files::normalise;
+use crate::outdir::TaskDir;
+use crate::parse::{self, Command, Taskfile, VarValue};
+
+/// What the command line and the machine add to a Taskfile.
+#[derive(Debug)]
+pub struct Settings {
+    /// The workspace.
+    pub root: PathBuf,
+    /// The Taskfile's name below the root, where it is not the usual one.
+    pub taskfile: Option<Vec<u8>>,
+    /// `-D NAME=VALUE`, in order.
+    pub defines: Vec<(String, String)>,
+    /// What is the same for all tasks.
+    pub surroundings: Arc<Surroundings>,
+}
+
+/// Makes the rules of a Taskfile, in order of declaration.
+///
+/// # Errors
+/// All that is wrong in the Taskfile, or a `-D` of a variable that nobody has.
+pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Vec<Rule>, Error> {
+    check_defines(taskfile, settings)?;
+    let mut wrong = Vec::new();
+    let mut prepared = Vec::new();
+    for target in taskfile.targets.values() {
+        match Prepared::new(taskfile, target, settings) {
+            Ok(one) => prepared.push(one),
+            Err(diagnostics) => wrong.extend(diagnostics),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Error::Taskfile(wrong));
+    }
+    let rules = rules_of_all(&prepared, settings).map_err(Error::Taskfile)?;
+    Ok(rules.into_iter().flatten().collect())
+}
+
+fn check_defines(taskfile: &Taskfile, settings: &Settings) -> Result<(), Error> {
+    let known = || {
+        let own = taskfile.targets.values().flat_map(|target| target.vars.keys());
+        taskfile.vars.keys().chain(own).map(String::as_str)
+    };
+    for (name, _) in &settings.defines {
+        if !known().any(|known| known == name) {
+            return Err(Error::Usage {
+                message: format!("-D {name}: the Taskfile has no variable `{name}`"),
+                help: nearest(name, known()).map(|name| format!("did you mean `{name}`?")),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One target, ready to give its rules.
+pub(super) struct Prepared<'a> {
+    pub(super) source: &'a parse::Target,
+    pub(super) scope: Scope,
+    pub(super) dir: Vec<u8>,
+    taskfile: &'a Taskfile,
+    uses_depfile: bool,
+    env_inputs: BTreeSet<String>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(
+        taskfile: &'a Taskfile,
+        source: &'a parse::Target,
+        settings: &Settings,
+    ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
+        let variables = Arc::new(variables_of(taskfile, source, settings)?);
+        let scope = Scope::new(settings.surroundings.clone(), variables, &source.name);
+        let names = Names::check(source, &scope)?;
+        let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
+        let env_inputs = source.env_inputs.iter().map(|word| word.text.clone());
+        let env_inputs = env_inputs.chain(names.env).collect();
+        Ok(Prepared { source, scope, dir, taskfile, uses_depfile: names.depfile, env_inputs })
+    }
+
+    /// The axes of a target, for references to its tasks.
+    fn axes(&self, target: &str) -> Vec<String> {
+        let target = self.taskfile.targets.get(target);
+        target.map_or_else(Vec::new, |target| target.matrix.keys().cloned().collect())
+    }
+
+    /// The rules of this target for these items (none if it has no `foreach`).
+    fn rules(
+        &self,
+        items: Option<&[Item]>,
+        settings: &Settings,
+    ) -> Result<Vec<Rule>, Vec<Diagnostic>> {
+        let target = Arc::new(self.target(items));
+        let combinations = self.combinations()?;
+        let each: Vec<Option<&Item>> = match items {
+            None => vec![None],
+            Some(items) => items.iter().map(Some).collect(),
+        };
+        let mut rules = Vec::with_capacity(each.len() * combinations.len());
+        for item in each {
+            for matrix in &combinations {
+                let scope = self.scope.of(item.cloned(), matrix);
+                rules.push(self.rule(
+                    &target,
+                    &scope,
+                    task_name(&target.name, item, matrix),
+                    settings,
+                )?);
+            }
+        }
+        Ok(rules)
+    }
+
+    fn target(&self, items: Option<&[Item]>) -> Target {
+        let source = self.source;
+        let over_files = items.is_some_and(|items| items.iter().any(|item| item.file.is_some()));
+        let declares =
+            source.inputs.is_some() || source.outputs.is_some() || source.installs.is_some();
+        let kind = match &source.command {
+            None => Kind::Group,
+            _ if declares || over_files || self.uses_depfile => Kind::Recorded,
+            _ => Kind::Unrecorded,
+        };
+        Target {
+            name: source.name.clone(),
+            place: Some(source.place.clone()),
+            doc: source.doc.clone(),
+            private: source.private,
+            kind,
+            always: source.always,
+            action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),
+            env: source.env.iter().map(|(name, (_, text))| (name.clone(), text.into())).collect(),
+            env_inputs: self.env_inputs.iter().cloned().collect(),
+            env_pass: source.env_pass.iter().map(|word| word.text.clone()).collect(),
+        }
+    }
+
+    /// All combinations of the matrix: the last axis moves fastest.
+    fn combinations(&self) -> Result<Vec<Vec<(String, String)>>, Vec<Diagnostic>> {
+        let mut combinations = vec![Vec::new()];
+        for (axis, (_, texts)) in &self.source.matrix {
+            let mut values = Vec::new();
+            for text in texts {
+                let elements = Element::expand(text, &self.scope).map_err(|wrong| vec![wrong])?;
+                values.extend(elements.iter().map(|element| printable(&element.literal())));
+            }
+            combinations = combinations
+                .into_iter()
+                .flat_map(|combination: Vec<(String, String)>| {
+                    values.iter().map(move |value| {
+                        let mut longer = combination.clone();
+                        longer.push((axis.clone(), value.clone()));
+                        longer
+                    })
+                })
+                .collect();
+        }
+        Ok(combinations)
+    }
+
+    fn rule(
+        &self,
+        target: &Arc<Target>,
+        scope: &Scope,
+        name: String,
+        settings: &Settings,
+    ) -> Result<Rule, Vec<Diagnostic>> {
+        let (scope, depfile) =
+            self.own_paths(scope, &name, settings).map_err(|wrong| vec![wrong])?;
+        let mut wrong = Vec::new();
+        let axes = |target: &str| self.axes(target);
+        let source = self.source;
+        let mut list = |texts: &[parse::Text]| elements(texts, &scope, &mut wrong);
+        let inputs = list(source.inputs.as_deref().unwrap_or_default());
+        let outputs = list(source.outputs.as_deref().unwrap_or_default());
+        let installs = list(source.installs.as_deref().unwrap_or_default());
+        let (deps, after) = (list(&source.deps), list(&source.after));
+        let mut keep = Keep(&mut wrong);
+        let item = scope.item().and_then(|item| item.file.clone()).map(|path| {
+            let value = super::rule::Input::Path { path, optional: false };
+            super::rule::Placed { value, place: Some(source.place_of("foreach").clone()) }
+        });
+        let rule = Rule {
+            target: target.clone(),
+            inputs: item
+                .into_iter()
+                .chain(keep.all(&inputs, |one| one.input(&self.dir, &axes)))
+                .collect(),
+            outputs: keep.all(&outputs, |one| one.output(&self.dir)),
+            installs: keep.all(&installs, |one| one.install(&self.dir)),
+            deps: keep.all(&deps, |one| one.reference(&axes)),
+            after: keep.all(&after, |one| one.reference(&axes)),
+            dir: self.dir.clone(),
+            depfile,
+            scope,
+            name,
+        };
+        wrong.extend(outputs_of_the_whole(&rule));
+        if wrong.is_empty() { Ok(rule) } else { Err(wrong) }
+    }
+
+    /// Adds the paths of one task's own folder to its scope, and finds its depfile.
+    fn own_paths(
+        &self,
+        scope: &Scope,
+        name: &str,
+        settings: &Settings,
+    ) -> Result<(Scope, Option<Vec<u8>>), Diagnostic> {
+        let task_dir = TaskDir::new(settings.taskfile.as_deref(), name);
+        let word = |path: &[u8]| {
+            String::from_utf8(word_of_path(&self.dir, path)).expect("a Taskfile's folders are text")
+        };
+        let mut own = Own {
+            dir: if self.dir.is_empty() { ".".to_owned() } else { shown_dir(&self.dir) },
+            out: word(&task_dir.join("out")),
+            state: word(&task_dir.join("state")),
+            depfile: String::new(),
+        };
+        let Some(text) = &self.source.depfile else {
+            if !self.uses_depfile {
+                return Ok((scope.with_own(own), None));
+            }
+            let path = task_dir.join("deps.d");
+            own.depfile = word(&path);
+            return Ok((scope.with_own(own), Some(path)));
+        };
+        let with_out = scope.with_own(Own { depfile: String::new(), ..copy(&own) });
+        let resolve = |name: &str| with_out.value(name, &nothing_ready);
+        own.depfile = text
+            .template
+            .text(&resolve)
+            .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
+        let path = normalise(&self.dir, own.depfile.as_bytes())
+            .map_err(|error| Diagnostic::error(error.to_string()).at(text.place.clone(), ""))?;
+        Ok((scope.with_own(own), Some(path)))
+    }
+}
+
+fn copy(own: &Own) -> Own {
+    Own {
+        dir: own.dir.clone(),
+        out: own.out.clone(),
+        state: own.state.clone(),
+        depfile: own.depfile.clone(),
+    }
+}
+
+fn shown_dir(dir: &[u8]) -> String {
+    String::from_utf8_lossy(dir).into_owned()
+}
+
+/// Takes results apart, keeping what is wrong.
+struct Keep<'a>(&'a mut Vec<Diagnostic>);
+
+impl Keep<'_> {
+    fn all<T>(
+        &mut self,
+        elements: &[Element],
+        read: impl Fn(&Element) -> Result<T, Diagnostic>,
+    ) -> Vec<T> {
+        let mut all = Vec::with_capacity(elements.len());
+        for element in elements {
+            match read(element) {
+                Ok(one) => all.push(one),
+                Err(wrong) => self.0.push(wrong),
+            }
+        }
+        all
+    }
+}
+
+fn elements(texts: &[parse::Text], scope: &Scope, wrong: &mut Vec<Diagnostic>) -> Vec<Element> {
+    let mut all = Vec::with_capacity(texts.len());
+    for text in texts {
+        match Element::expand(text, scope) {
+            Ok(elements) => all.extend(elements),
+            Err(diagnostic) => wrong.push(diagnostic),
+        }
+    }
+    all
+}
+
+/// A task cannot own the whole workspace.
+fn outputs_of_the_whole(rule: &Rule) -> Option<Diagnostic> {
+    let whole = rule.outputs.iter().find(|output| match &output.value {
+        Output::Path(path) => path.is_empty(),
+        Output::Glob(pattern) => matches!(pattern.text(), b"**" | b"**/*"),
+    })?;
+    Some(
+        Diagnostic::error(format!("`{}` would own the whole workspace", rule.name))
+            .at(whole.place.clone(), "matches every file")
+            .help("name the folder that the command writes, as in `outputs = [\"dist/**\"]`"),
+    )
+}
+
+fn action(command: &Command, shell: Option<&[parse::Text]>) -> Action {
+    let texts = |texts: &[parse::Text]| texts.iter().map(Into::into).collect();
+    match command {
+        Command::Exec(words) => Action::Exec(texts(words)),
+        Command::Shell(lines) => {
+            Action::Shell { shell: shell.map_or_else(default_shell, texts), lines: texts(lines) }
+        }
+    }
+}
+
+fn default_shell() -> Vec<super::rule::Text> {
+    let words = ["sh", "-eu", "-c"].into_iter();
+    words.map(|word| super::rule::Text { template: Template::literal(word), place: None }).collect()
+}
+
+fn task_name(target: &str, item: Option<&Item>, matrix: &[(String, String)]) -> String {
+    let item = item.map(|item| printable(&item.written));
+    let axes = matrix.iter().map(|(axis, value)| format!("{axis}={value}"));
+    let parts: Vec<String> = item.into_iter().chain(axes).collect();
+    if parts.is_empty() { target.to_owned() } else { format!("{target}@{}", parts.join(",")) }
+}
+
+fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagnostic> {
+    let Some(text) = &source.dir else { return Ok(Vec::new()) };
+    let resolve = |name: &str| scope.value(name, &nothing_ready);
+    let dir = text
+        .template
+        .text(&resolve)
+        .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
+    let wrong = |what: String| {
+        Diagnostic::error(what)
+            .at(text.place.clone(), "")
+            .help("name a folder of the workspace, relative to the Taskfile")
+    };
+    match normalise(b"", dir.as_bytes()) {
+        Ok(path) if path.starts_with(b"/") => Err(wrong("`dir` is an absolute path".to_owned())),
+        Ok(path) => Ok(path),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+/// The variables that a target sees. Strongest first: `-D`, its own, the file's.
+fn variables_of(
+    taskfile: &Taskfile,
+    source: &parse::Target,
+    settings: &Settings,
+) -> Result<IndexMap<String, Variable>, Vec<Diagnostic>> {
+    let mut variables = IndexMap::new();
+    for (name, var) in taskfile.vars.iter().chain(&source.vars) {
+        variables.insert(name.clone(), variable(&var.value));
+    }
+    for (name, value) in &settings.defines {
+        let Some(old) = variables.get_mut(name) else { continue };
+        *old = define(old, name, value).map_err(|message| vec![Diagnostic::error(message)])?;
+    }
+    Ok(variables)
+}
+
+fn variable(value: &VarValue) -> Variable {
+    match value {
+        VarValue::One(text) => Variable::One(text.into()),
+        VarValue::List(texts) => Variable::List(texts.iter().map(Into::into).collect()),
+    }
+}
+
+/// A `-D` of a list is split into words as a shell would.
+fn define(old: &Variable, name: &str, value: &str) -> Result<Variable, String> {
+    let literal = |text: &str| super::rule::Text { template: Template::literal(text), place: None };
+    match old {
+        Variable::One(_) => Ok(Variable::One(literal(value))),
+        Variable::List(_) => match shlex::split(value) {
+            Some(words) => Ok(Variable::List(words.iter().map(|word| literal(word)).collect())),
+            None => Err(format!("-D {name}: the quotes in `{value}` do not match")),
+        },
+    }
+}
+
+/// So often the items of all `foreach` targets are made again because others grew.
+const MOST_ROUNDS: usize = 100;
+
+/// Rules of each target. Items may be outputs that another `foreach` target declares, so items
+/// are made again until nothing changes.
+fn rules_of_all(
+    prepared: &[Prepared<'_>],
+    settings: &Settings,
+) -> Result<Vec<Vec<Rule>>, Vec<Diagnostic>> {
+    let mut rules = Vec::with_capacity(prepared.len());
+    let mut wrong = Vec::new();
+    for one in prepared {
+        let made = match one.source.foreach {
+            None => one.rules(None, settings),
+            Some(_) => Ok(Vec::new()),
+        };
+        rules.push(made.unwrap_or_else(|diagnostics| {
+            wrong.extend(diagnostics);
+            Vec::new()
+        }));
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let each: Vec<usize> =
+        (0..prepared.len()).filter(|&at| prepared[at].source.foreach.is_some()).collect();
+    let mut items: FxHashMap<usize, Vec<Item>> = FxHashMap::default();
+    let mut lister = Items::new(&settings.root);
+    for round in 0.. {
+        let declared = Declared::of(&rules);
+        let mut grew = false;
+        for &at in &each {
+            let found = lister.find(&prepared[at], at, &declared).map_err(|wrong| vec![wrong])?;
+            if items.get(&at) != Some(&found) {
+                rules[at] = prepared[at].rules(Some(&found), settings)?;
+                items.insert(at, found);
+                grew = true;
+            }
+        }
+        if !grew {
+            return Ok(rules);
+        }
+        if round > MOST_ROUNDS {
+            let place = prepared[each[0]].source.place_of("foreach").clone();
+            return Err(vec![
+                Diagnostic::error("the outputs of `foreach` targets make more items without end")
+                    .at(place, "one of them is this")
+                    .help("let the outputs of one not match the `foreach` of the other"),
+            ]);
+        }
+    }
+    unreachable!("the loop ends by itself")
+}
+
+/// The value of `[taskr] jobs`: the number of processors, a part of it, or a number.
+///
+/// # Errors
+/// What is none of these.
+pub fn jobs(
+    taskfile: &Taskfile,
+    surroundings: &Arc<Surroundings>,
+) -> Result<Option<String>, Error> {
+    let Some(text) = &taskfile.jobs else { return Ok(None) };
+    let scope = Scope::new(surroundings.clone(), Arc::default(), "");
+    let resolve = |name: &str| scope.value(name, &nothing_ready);
+    let value = text.template.text(&resolve).map_err(|error| {
+        Error::Taskfile(vec![diagnostic(&error, Some(text.place_of(error.range.clone())))])
+    })?;
+    Ok(Some(value))
+}

@@ -1,0 +1,165 @@
+//! The items of a `foreach`: the only thing that is listed while the graph is made.
+//!
+//! Items are files that no target declares as output, plus declared plain output paths,
+//! whether present or not; what an output glob matches adds no items.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::ancestors;
+use super::expand::Prepared;
+use super::rule::{Output, Rule};
+use super::scope::Item;
+use super::text::{Element, PathOrGlob};
+use crate::error::Diagnostic;
+use crate::files::{Pattern, list, relative_to};
+
+/// The outputs that targets declare, by the number of the target.
+pub(super) struct Declared {
+    paths: FxHashMap<Vec<u8>, usize>,
+    globs: Vec<(Pattern, usize)>,
+}
+
+impl Declared {
+    pub(super) fn of(rules: &[Vec<Rule>]) -> Declared {
+        let mut declared = Declared { paths: FxHashMap::default(), globs: Vec::new() };
+        for (target, rules) in rules.iter().enumerate() {
+            for output in rules.iter().flat_map(|rule| &rule.outputs) {
+                match &output.value {
+                    Output::Path(path) => {
+                        declared.paths.insert(path.clone(), target);
+                    }
+                    Output::Glob(pattern) => declared.globs.push((pattern.clone(), target)),
+                }
+            }
+        }
+        declared.globs.dedup();
+        declared
+    }
+
+    fn owns(&self, path: &[u8]) -> bool {
+        ancestors(path).any(|path| self.paths.contains_key(path))
+            || self.globs.iter().any(|(glob, _)| glob.matches_all(path))
+    }
+}
+
+/// Lists files, each pattern once.
+pub(super) struct Items {
+    root: PathBuf,
+    listed: HashMap<Pattern, Arc<[Vec<u8>]>>,
+}
+
+impl Items {
+    pub(super) fn new(root: &Path) -> Items {
+        Items { root: root.to_owned(), listed: HashMap::new() }
+    }
+
+    /// The items of one target, in the order of its list, each once.
+    pub(super) fn find(
+        &mut self,
+        target: &Prepared<'_>,
+        number: usize,
+        declared: &Declared,
+    ) -> Result<Vec<Item>, Diagnostic> {
+        let mut items: Vec<Item> = Vec::new();
+        for text in target.source.foreach.iter().flatten() {
+            for element in Element::expand(text, &target.scope)? {
+                if let Some(negated) = element.negated() {
+                    let taken = match negated.path_or_glob(&target.dir)? {
+                        PathOrGlob::Path(path) => Pattern::literal(&path),
+                        PathOrGlob::Glob(pattern) => pattern,
+                    };
+                    items.retain(|item| {
+                        !taken.matches_all(item.file.as_ref().unwrap_or(&item.written))
+                    });
+                    continue;
+                }
+                let optional = element.optional();
+                let inner = optional.as_ref().unwrap_or(&element);
+                match inner.path_or_glob(&target.dir)? {
+                    PathOrGlob::Path(path) => {
+                        let there = self.is_there(&path, declared);
+                        if there || optional.is_none() {
+                            items.push(plain(inner, &path, &target.dir, there));
+                        }
+                    }
+                    PathOrGlob::Glob(pattern) => {
+                        let found = self.matching(&pattern, inner, number, declared)?;
+                        if found.is_empty() && optional.is_none() {
+                            return Err(matches_nothing(inner, &pattern));
+                        }
+                        items.extend(found.iter().map(|path| file(path, &pattern, &target.dir)));
+                    }
+                }
+            }
+        }
+        let mut seen = FxHashSet::default();
+        items.retain(|item| seen.insert(item.written.clone()));
+        Ok(items)
+    }
+
+    fn is_there(&self, path: &[u8], declared: &Declared) -> bool {
+        let on_disk = || std::fs::symlink_metadata(self.absolute(path)).is_ok();
+        declared.paths.contains_key(path) || (!path.is_empty() && on_disk())
+    }
+
+    fn matching(
+        &mut self,
+        pattern: &Pattern,
+        element: &Element,
+        number: usize,
+        declared: &Declared,
+    ) -> Result<Vec<Vec<u8>>, Diagnostic> {
+        if !self.listed.contains_key(pattern) {
+            let found = list(&self.root, pattern, &[]).map_err(|error| {
+                Diagnostic::error(format!("cannot list files: {error}"))
+                    .at(element.place().clone(), "for this pattern")
+            })?;
+            self.listed.insert(pattern.clone(), found.into());
+        }
+        let on_disk = self.listed[pattern].iter().filter(|path| !declared.owns(path));
+        let made =
+            declared.paths.iter().filter(|&(_, &maker)| maker != number).map(|(path, _)| path);
+        let made = made.filter(|path| pattern.matches(path));
+        let mut found: Vec<Vec<u8>> = on_disk.chain(made).cloned().collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn absolute(&self, path: &[u8]) -> PathBuf {
+        use std::os::unix::ffi::OsStrExt;
+        self.root.join(std::ffi::OsStr::from_bytes(path))
+    }
+}
+
+/// An element without wildcards is a file if one is there or a target makes one, or if it is
+/// written with a slash; else a plain word.
+fn plain(element: &Element, path: &[u8], dir: &[u8], there: bool) -> Item {
+    let written = element.literal();
+    match there || written.contains(&b'/') {
+        true => file(path, &Pattern::literal(path), dir),
+        false => Item { rel: written.clone(), written, file: None },
+    }
+}
+
+fn file(path: &[u8], pattern: &Pattern, dir: &[u8]) -> Item {
+    let base = pattern.base();
+    let rel = path.strip_prefix(base).and_then(|rest| rest.strip_prefix(b"/"));
+    let rel = if base.is_empty() { path } else { rel.unwrap_or(path) };
+    let name = &path[crate::outdir::dir_of(path).len()..];
+    let rel =
+        if rel == path && base == path { name.strip_prefix(b"/").unwrap_or(name) } else { rel };
+    Item { written: relative_to(dir, path), rel: rel.to_vec(), file: Some(path.to_vec()) }
+}
+
+fn matches_nothing(element: &Element, pattern: &Pattern) -> Diagnostic {
+    Diagnostic::error(format!("`{}` matches no file", crate::outcome::shown(&element.literal())))
+        .at(element.place().clone(), "no file fits this pattern")
+        .help(format!(
+            "write `?{}` if it may match nothing",
+            String::from_utf8_lossy(pattern.text())
+        ))
+}

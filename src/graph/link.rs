@@ -1,0 +1,385 @@
+//! Links rules to a graph: names to tasks, paths to the tasks that make them, edges both ways.
+//!
+//! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
+//! edges, but for globs: each distinct input glob is tried on the outputs below its folder.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::rule::{Input, Kind, Output, Pick, Placed, Ref, Rule, Target};
+use super::{Edges, Graph, Makers, Scope, Task, ancestors, clash, cycle};
+use crate::error::{Diagnostic, Error, Place, nearest};
+use crate::files::Pattern;
+use crate::ids::{Id, IdVec, TaskId};
+
+/// Most tasks that one graph may have.
+const MOST_TASKS: usize = 1_000_000;
+
+/// Makes the graph of these rules, which stand in order of declaration, those of one target
+/// together.
+///
+/// # Errors
+/// Clashing outputs, unknown names, paths that need an edge and have none, cycles.
+pub fn link(rules: Vec<Rule>) -> Result<Graph, Error> {
+    if rules.len() > MOST_TASKS {
+        let message = format!("{} tasks are more than the million that taskr takes", rules.len());
+        return Err(Error::Taskfile(vec![Diagnostic::error(message)]));
+    }
+    let mut linker = Linker::new(rules);
+    linker.resolve_names();
+    let makers = linker.find_makers();
+    linker.tie_paths(&makers);
+    linker.finish(makers)
+}
+
+struct Linker {
+    tasks: IdVec<TaskId, Task>,
+    needs: Vec<Vec<TaskId>>,
+    names: FxHashMap<String, TaskId>,
+    members: FxHashMap<String, Range<usize>>,
+    targets: Vec<TaskId>,
+    wrong: Vec<Diagnostic>,
+}
+
+impl Linker {
+    fn new(rules: Vec<Rule>) -> Linker {
+        let mut linker = Linker {
+            tasks: IdVec::new(),
+            needs: Vec::new(),
+            names: FxHashMap::default(),
+            members: FxHashMap::default(),
+            targets: Vec::new(),
+            wrong: Vec::new(),
+        };
+        let mut rules = rules.into_iter().peekable();
+        while let Some(first) = rules.next() {
+            let target = first.target.clone();
+            let start = linker.tasks.len();
+            let single = first.name == target.name;
+            let mut last = linker.push(first);
+            while let Some(rule) = rules.next_if(|rule| Arc::ptr_eq(&rule.target, &target)) {
+                last = linker.push(rule);
+            }
+            linker.members.insert(target.name.clone(), start..linker.tasks.len());
+            let node = if single { last } else { linker.push_group(&target, start) };
+            linker.targets.push(node);
+        }
+        linker
+    }
+
+    fn push(&mut self, rule: Rule) -> TaskId {
+        let name = rule.name.clone();
+        let sources = vec![Vec::new(); rule.inputs.len()];
+        let id = self.tasks.push(Task { rule, sources, deps: Vec::new(), after: Vec::new() });
+        self.needs.push(Vec::new());
+        self.names.insert(name, id);
+        id
+    }
+
+    /// The node that stands for all tasks of a target, so that whoever needs the target has one
+    /// edge and not one for each task.
+    fn push_group(&mut self, target: &Arc<Target>, start: usize) -> TaskId {
+        let members: Vec<TaskId> = (start..self.tasks.len()).map(TaskId::from_index).collect();
+        let group = Target { kind: Kind::Group, action: None, ..Target::clone(target) };
+        let scope = self.tasks[members[0]].rule.scope.clone();
+        let id = self.push(Rule::group(Arc::new(group), scope));
+        self.needs[id.index()].clone_from(&members);
+        self.tasks[id].deps = members;
+        id
+    }
+
+    fn resolve_names(&mut self) {
+        for id in self.tasks.ids() {
+            let rule = &self.tasks[id].rule;
+            let mut wrong = Vec::new();
+            let mut resolve = |reference: &Ref| {
+                self.resolve(reference).unwrap_or_else(|diagnostic| {
+                    wrong.push(diagnostic);
+                    Vec::new()
+                })
+            };
+            let deps: Vec<_> = rule.deps.iter().flat_map(&mut resolve).collect();
+            let after: Vec<_> = rule.after.iter().flat_map(&mut resolve).collect();
+            let sources: Vec<Vec<TaskId>> = rule
+                .inputs
+                .iter()
+                .map(|input| match &input.value {
+                    Input::Outputs { of, .. } => resolve(of),
+                    _ => Vec::new(),
+                })
+                .collect();
+            self.wrong.extend(wrong);
+            let needs = &mut self.needs[id.index()];
+            needs.extend(deps.iter().chain(&after).chain(sources.iter().flatten()));
+            self.tasks[id].sources = sources;
+            self.tasks[id].deps.extend(deps);
+            self.tasks[id].after = after;
+        }
+    }
+
+    fn resolve(&self, reference: &Ref) -> Result<Vec<TaskId>, Diagnostic> {
+        if let Some(&id) = self.names.get(&reference.text) {
+            return Ok(vec![id]);
+        }
+        let Some(members) = self.members.get(&reference.target) else {
+            let known = self.members.keys().map(String::as_str);
+            let help =
+                nearest(&reference.target, known).map(|name| format!("did you mean `{name}`?"));
+            return Err(Diagnostic::error(format!("there is no target `{}`", reference.target))
+                .at(reference.place.clone(), "not a target of this Taskfile")
+                .help_if(help));
+        };
+        let picked: Vec<TaskId> = members
+            .clone()
+            .map(TaskId::from_index)
+            .filter(|&id| reference.picks.iter().all(|pick| self.tasks[id].rule.scope.is(pick)))
+            .collect();
+        if picked.is_empty() {
+            let example = members.clone().next().map(TaskId::from_index);
+            let help = example.map(|id| format!("a task of it is `{}`", self.tasks[id].rule.name));
+            return Err(Diagnostic::error(format!("`{}` names no task", reference.text))
+                .at(reference.place.clone(), format!("no task of `{}` fits", reference.target))
+                .help_if(help));
+        }
+        Ok(picked)
+    }
+
+    fn find_makers(&mut self) -> Makers {
+        let mut declared = Vec::new();
+        for (id, task) in self.tasks.enumerate() {
+            let outputs =
+                task.rule.outputs.iter().map(|output| (output.value.clone(), &output.place));
+            let installs = task
+                .rule
+                .installs
+                .iter()
+                .map(|path| (Output::Path(path.value.clone()), &path.place));
+            declared.extend(outputs.chain(installs).map(|(output, place)| clash::Declared {
+                output,
+                task: id,
+                place: place.clone(),
+            }));
+        }
+        let mut makers = Makers::default();
+        for one in &declared {
+            match &one.output {
+                Output::Path(path) => {
+                    makers.paths.insert(path.clone(), one.task);
+                }
+                Output::Glob(pattern) => makers.globs.push((pattern.clone(), one.task)),
+            }
+        }
+        self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule.name));
+        makers
+    }
+
+    /// Edges that follow from paths: what a task reads and another declares as output.
+    fn tie_paths(&mut self, makers: &Makers) {
+        let mut below: Vec<(&[u8], TaskId)> =
+            makers.paths.iter().map(|(path, &task)| (&path[..], task)).collect();
+        below.sort_unstable();
+        let mut globs: FxHashMap<Pattern, Arc<[TaskId]>> = FxHashMap::default();
+        let mut untied = Vec::new();
+        for id in self.tasks.ids() {
+            let task = &self.tasks[id];
+            let mut found = Vec::new();
+            for (at, input) in task.rule.inputs.iter().enumerate() {
+                match &input.value {
+                    Input::Path { path, .. } => {
+                        found.extend(ancestors(path).find_map(|path| makers.paths.get(path)));
+                        found.extend(outputs_below(&below, path).map(|(_, task)| task));
+                    }
+                    Input::Glob { pattern, .. } => {
+                        let makers = globs
+                            .entry(pattern.clone())
+                            .or_insert_with(|| makers_of_glob(&below, makers, pattern));
+                        found.extend(makers.iter().filter(|&&maker| {
+                            !is_taken_away(&task.rule.inputs[at..], &self.tasks[maker].rule)
+                        }));
+                    }
+                    Input::Not(_) | Input::Outputs { .. } => {}
+                }
+                untied.extend(
+                    meeting_globs(makers, &task.rule.inputs[at..])
+                        .filter(|(_, maker)| *maker != id)
+                        .map(|(pattern, maker)| (id, at, pattern.clone(), maker)),
+                );
+            }
+            found.retain(|&maker| maker != id);
+            let installers =
+                found.iter().filter(|&&maker| !self.tasks[maker].rule.installs.is_empty());
+            let deps: Vec<TaskId> = installers.copied().collect();
+            self.needs[id.index()].extend(found);
+            self.tasks[id].deps.extend(deps);
+        }
+        self.refuse_untied(untied);
+    }
+
+    /// A task that reads what matches another's output glob must be ordered behind it by hand:
+    /// which files those are is known only afterwards.
+    fn refuse_untied(&mut self, untied: Vec<(TaskId, usize, Pattern, TaskId)>) {
+        for (reader, at, pattern, maker) in untied {
+            if reaches(&self.needs, reader, maker) {
+                continue;
+            }
+            let rule = &self.tasks[reader].rule;
+            let maker = &self.tasks[maker].rule.target.name;
+            let shown = String::from_utf8_lossy(pattern.text()).into_owned();
+            self.wrong.push(
+                Diagnostic::error(format!(
+                    "`{}` reads what `{maker}` may write, but does not wait for it",
+                    rule.name
+                ))
+                .at(
+                    rule.inputs[at].place.clone(),
+                    format!("meets `{shown}`, an output of `{maker}`"),
+                )
+                .help(format!(
+                    "add `after = [\"{maker}\"]` to [target.{}], or `!{shown}` behind this input",
+                    rule.target.name
+                )),
+            );
+        }
+    }
+
+    fn finish(mut self, makers: Makers) -> Result<Graph, Error> {
+        for list in &mut self.needs {
+            let mut seen = FxHashSet::default();
+            list.retain(|&id| seen.insert(id));
+        }
+        for id in self.tasks.ids() {
+            let mut seen = FxHashSet::default();
+            self.tasks[id].deps.retain(|&dep| seen.insert(dep));
+        }
+        let needs = Edges::new(&self.needs);
+        if self.wrong.is_empty() {
+            self.wrong.extend(cycle::find(&self.tasks, &needs));
+        }
+        if !self.wrong.is_empty() {
+            return Err(Error::Taskfile(self.wrong));
+        }
+        let needed_by = needs.reversed();
+        Ok(Graph {
+            tasks: self.tasks,
+            needs,
+            needed_by,
+            names: self.names,
+            makers,
+            targets: self.targets,
+        })
+    }
+}
+
+impl Rule {
+    fn group(target: Arc<Target>, scope: Scope) -> Rule {
+        Rule {
+            name: target.name.clone(),
+            target,
+            scope,
+            dir: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            installs: Vec::new(),
+            deps: Vec::new(),
+            after: Vec::new(),
+            depfile: None,
+        }
+    }
+}
+
+/// The declared paths in the folder `dir`, out of all in order.
+fn outputs_below<'a>(
+    sorted: &'a [(&'a [u8], TaskId)],
+    dir: &'a [u8],
+) -> impl Iterator<Item = (&'a [u8], TaskId)> {
+    let mut prefix = dir.to_vec();
+    if !prefix.is_empty() {
+        prefix.push(b'/');
+    }
+    let start = sorted.partition_point(|(path, _)| *path < &prefix[..]);
+    sorted[start..].iter().copied().take_while(move |(path, _)| path.starts_with(&prefix))
+}
+
+/// The tasks with a plain output that `pattern` matches, or that it lies in.
+fn makers_of_glob(sorted: &[(&[u8], TaskId)], makers: &Makers, pattern: &Pattern) -> Arc<[TaskId]> {
+    let above = ancestors(pattern.base()).find_map(|path| makers.paths.get(path).copied());
+    let below = outputs_below(sorted, pattern.base())
+        .filter(|(path, _)| pattern.matches(path))
+        .map(|(_, task)| task);
+    above.into_iter().chain(below).collect()
+}
+
+/// Whether all outputs of `maker` are taken away again by a `!glob` behind an input.
+fn is_taken_away(behind: &[Placed<Input>], maker: &Rule) -> bool {
+    let outputs = maker.outputs.iter().map(|output| output.value.text());
+    let mut paths = outputs.chain(maker.installs.iter().map(|path| &path.value[..]));
+    paths.all(|path| {
+        behind.iter().any(|input| matches!(&input.value, Input::Not(not) if not.matches_all(path)))
+    })
+}
+
+/// The output globs that the first of `inputs` may meet and that no `!glob` behind it covers.
+fn meeting_globs<'a>(
+    makers: &'a Makers,
+    inputs: &'a [Placed<Input>],
+) -> impl Iterator<Item = (&'a Pattern, TaskId)> {
+    let (input, behind) = inputs.split_first().expect("called with an input");
+    makers.globs.iter().map(|(pattern, task)| (pattern, *task)).filter(move |(pattern, _)| {
+        let meets = match &input.value {
+            Input::Path { path, .. } => {
+                pattern.matches_all(path) || pattern.overlaps(&Pattern::tree(path))
+            }
+            Input::Glob { pattern: reads, .. } => reads.overlaps(pattern),
+            Input::Not(_) | Input::Outputs { .. } => false,
+        };
+        meets
+            && !behind
+                .iter()
+                .any(|input| matches!(&input.value, Input::Not(not) if is_covered(not, pattern)))
+    })
+}
+
+/// Whether whatever `pattern` matches is taken away by `not`.
+fn is_covered(not: &Pattern, pattern: &Pattern) -> bool {
+    not == pattern || not.covers(pattern.base())
+}
+
+fn reaches(needs: &[Vec<TaskId>], from: TaskId, to: TaskId) -> bool {
+    let mut seen = FxHashSet::default();
+    let mut stack = vec![from];
+    while let Some(id) = stack.pop() {
+        if id == to {
+            return true;
+        }
+        stack.extend(needs[id.index()].iter().filter(|&&id| seen.insert(id)));
+    }
+    false
+}
+
+impl Scope {
+    /// Whether this task is one of those that `pick` names.
+    fn is(&self, pick: &Pick) -> bool {
+        match pick {
+            Pick::Axis(axis, value) => self.axis(axis) == Some(value),
+            Pick::Item(pattern) => {
+                self.item().is_some_and(|item| pattern.matches_all(&item.written))
+            }
+        }
+    }
+}
+
+/// Where an edge from one rule to a target was written, for messages.
+pub(super) fn place_of_edge(task: &Task, to: &str) -> Option<Place> {
+    let rule = &task.rule;
+    let references = rule.inputs.iter().filter_map(|input| match &input.value {
+        Input::Outputs { of, .. } => Some(of),
+        _ => None,
+    });
+    let mut named = rule.deps.iter().chain(&rule.after).chain(references);
+    named
+        .find(|reference| reference.target == to)
+        .and_then(|reference| reference.place.clone())
+        .or_else(|| rule.target.place.clone())
+}

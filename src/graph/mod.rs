@@ -1,0 +1,192 @@
+//! From a Taskfile to the immutable graph: expand targets to rules, then link rules to tasks
+//! and edges.
+//!
+//! The graph fixes tasks, edges and output patterns. `foreach` lists files while it is made;
+//! nothing else is looked up on the disk: input globs are listed and commands rendered when a
+//! task is ready, because generated files do not exist before. It holds no state of a run.
+
+mod clash;
+mod cycle;
+mod expand;
+mod item;
+mod link;
+mod names;
+mod rule;
+mod scope;
+mod text;
+
+use std::collections::HashMap;
+
+use rustc_hash::FxHashMap;
+
+pub use expand::{Settings, expand, jobs};
+pub use link::link;
+pub use rule::{Action, Input, Kind, Output, Pick, Placed, Ref, Rule, Target, Text};
+pub use scope::{Scope, Surroundings, not_text, printable};
+pub use text::{diagnostic, word_of_path};
+
+use crate::files::Pattern;
+use crate::ids::{Id, IdVec, TaskId};
+
+/// One node: a task, or the group of all tasks of one target.
+#[derive(Debug)]
+pub struct Task {
+    /// What the front end said.
+    pub rule: Rule,
+    /// For each element of the rule's `inputs` the tasks it refers to (empty for paths).
+    pub sources: Vec<Vec<TaskId>>,
+    /// Dependencies that count by their outputs, or by their key if they have none: `deps`, and
+    /// the tasks that install what this one reads.
+    pub deps: Vec<TaskId>,
+    /// Dependencies for the order only.
+    pub after: Vec<TaskId>,
+}
+
+impl Task {
+    /// What becomes of a success.
+    pub fn kind(&self) -> Kind {
+        self.rule.target.kind
+    }
+}
+
+/// All tasks and edges.
+#[derive(Debug)]
+pub struct Graph {
+    tasks: IdVec<TaskId, Task>,
+    /// Everything that must be done before, without duplicates; by ranges in one vector.
+    needs: Edges,
+    /// The other way round.
+    needed_by: Edges,
+    names: FxHashMap<String, TaskId>,
+    makers: Makers,
+    targets: Vec<TaskId>,
+}
+
+impl Graph {
+    /// All tasks, groups included, in order of declaration.
+    pub fn tasks(&self) -> &IdVec<TaskId, Task> {
+        &self.tasks
+    }
+
+    /// One task.
+    pub fn task(&self, id: TaskId) -> &Task {
+        &self.tasks[id]
+    }
+
+    /// Its name, printable.
+    pub fn name(&self, id: TaskId) -> &str {
+        &self.tasks[id].rule.name
+    }
+
+    /// What must be done before `id`.
+    pub fn needs(&self, id: TaskId) -> &[TaskId] {
+        self.needs.of(id)
+    }
+
+    /// What waits for `id`.
+    pub fn needed_by(&self, id: TaskId) -> &[TaskId] {
+        self.needed_by.of(id)
+    }
+
+    /// A task or target by its full name.
+    pub fn find(&self, name: &str) -> Option<TaskId> {
+        self.names.get(name).copied()
+    }
+
+    /// Each target once, in order of declaration: its only task, or the group of them all.
+    pub fn targets(&self) -> &[TaskId] {
+        &self.targets
+    }
+
+    /// Who declares what.
+    pub fn makers(&self) -> &Makers {
+        &self.makers
+    }
+
+    /// The tasks behind `ids` that do work: groups are replaced by what they stand for, in
+    /// order, each task once.
+    pub fn without_groups(&self, ids: &[TaskId]) -> Vec<TaskId> {
+        let mut found = Vec::new();
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut stack: Vec<TaskId> = ids.iter().rev().copied().collect();
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match self.task(id).kind() {
+                Kind::Group => stack.extend(self.task(id).deps.iter().rev()),
+                _ => found.push(id),
+            }
+        }
+        found
+    }
+
+    /// Whether `task` cannot start before `other` is done.
+    pub fn reaches(&self, task: TaskId, other: TaskId) -> bool {
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut stack = vec![task];
+        while let Some(id) = stack.pop() {
+            if self.needs(id).contains(&other) {
+                return true;
+            }
+            stack.extend(self.needs(id).iter().filter(|&&id| seen.insert(id)));
+        }
+        false
+    }
+}
+
+/// Which task declares which output: exact paths by hash, patterns one by one.
+#[derive(Debug, Default)]
+pub struct Makers {
+    paths: HashMap<Vec<u8>, TaskId>,
+    globs: Vec<(Pattern, TaskId)>,
+}
+
+impl Makers {
+    /// The task whose declared output `path` is, lies in, or matches.
+    pub fn of(&self, path: &[u8]) -> Option<TaskId> {
+        ancestors(path)
+            .find_map(|prefix| self.paths.get(prefix).copied())
+            .or_else(|| Some(self.globs.iter().find(|(glob, _)| glob.matches_all(path))?.1))
+    }
+}
+
+/// `a/b/c`, `a/b`, `a`.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = path.iter().enumerate().rev().filter(|&(at, &byte)| byte == b'/' && at > 0);
+    std::iter::once(path).chain(ends.map(|(at, _)| &path[..at]))
+}
+
+/// Edges from each task, as ranges of one vector.
+#[derive(Debug)]
+struct Edges {
+    starts: Vec<u32>,
+    ends: Vec<TaskId>,
+}
+
+impl Edges {
+    fn new(lists: &[Vec<TaskId>]) -> Edges {
+        let mut edges = Edges { starts: vec![0], ends: Vec::new() };
+        for list in lists {
+            edges.ends.extend(list);
+            edges.starts.push(u32::try_from(edges.ends.len()).expect("fewer than 2^32 edges"));
+        }
+        edges
+    }
+
+    fn reversed(&self) -> Edges {
+        let mut lists = vec![Vec::new(); self.starts.len() - 1];
+        for from in 0..lists.len() {
+            let from = TaskId::from_index(from);
+            for to in self.of(from) {
+                lists[to.index()].push(from);
+            }
+        }
+        Edges::new(&lists)
+    }
+
+    fn of(&self, id: TaskId) -> &[TaskId] {
+        let index = id.index();
+        &self.ends[self.starts[index] as usize..self.starts[index + 1] as usize]
+    }
+}

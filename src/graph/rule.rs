@@ -1,0 +1,174 @@
+//! Rules: what a front end hands to the graph. One rule is one task, with every path in the
+//! workspace's own terms and every name resolved but for the tasks it refers to.
+//!
+//! Knows no TOML: another front end can make rules too. What depends on the state of the disk
+//! when the task is ready (globs, the command's text) is kept unrendered.
+
+use std::sync::Arc;
+
+use super::scope::Scope;
+use crate::error::Place;
+use crate::expr::Template;
+use crate::files::Pattern;
+
+/// What becomes of a task's success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No command: it stands for its dependencies.
+    Group,
+    /// Runs whenever it is wanted; nothing about it is remembered.
+    Unrecorded,
+    /// Has inputs or outputs: can be up to date.
+    Recorded,
+}
+
+/// A string of the front end with expressions in it, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// The compiled string.
+    pub template: Template,
+    /// Where it was written.
+    pub place: Option<Place>,
+}
+
+/// What a task executes.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A script for `shell`, lines joined by newlines.
+    Shell {
+        /// The program and its options; the script is added.
+        shell: Vec<Text>,
+        /// Each line.
+        lines: Vec<Text>,
+    },
+    /// One program and its arguments.
+    Exec(Vec<Text>),
+}
+
+/// What all tasks of one target share.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Where it was declared.
+    pub place: Option<Place>,
+    /// One line for `taskr list`.
+    pub doc: Option<String>,
+    /// Not listed, not buildable by name.
+    pub private: bool,
+    /// What becomes of a success.
+    pub kind: Kind,
+    /// Runs each time it is wanted although it is recorded.
+    pub always: bool,
+    /// None for a group.
+    pub action: Option<Action>,
+    /// Variables for the command.
+    pub env: Vec<(String, Text)>,
+    /// Variables taken from the caller: name, whether set, value count.
+    pub env_inputs: Vec<String>,
+    /// Variables passed on without counting. A name may end in `*`.
+    pub env_pass: Vec<String>,
+}
+
+/// One task.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Shared by all tasks of the target.
+    pub target: Arc<Target>,
+    /// Printable and unique: the target's name, and `@item` or `@axis=value,…`.
+    pub name: String,
+    /// What expressions of this task see.
+    pub scope: Scope,
+    /// The command's folder, relative to the workspace.
+    pub dir: Vec<u8>,
+    /// In order.
+    pub inputs: Vec<Placed<Input>>,
+    /// In order.
+    pub outputs: Vec<Placed<Output>>,
+    /// Paths that the command sets up in place for others.
+    pub installs: Vec<Placed<Vec<u8>>>,
+    /// Built first; their results count.
+    pub deps: Vec<Ref>,
+    /// Built first; order only.
+    pub after: Vec<Ref>,
+    /// Read after the command.
+    pub depfile: Option<Vec<u8>>,
+}
+
+/// A thing and where it was written.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    /// The thing.
+    pub value: T,
+    /// Where.
+    pub place: Option<Place>,
+}
+
+/// One element of `inputs`.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A file or a folder.
+    Path {
+        /// Relative to the workspace, or absolute.
+        path: Vec<u8>,
+        /// May be absent (`?path`).
+        optional: bool,
+    },
+    /// Files by a pattern.
+    Glob {
+        /// Relative to the workspace.
+        pattern: Pattern,
+        /// May match nothing (`?glob`).
+        optional: bool,
+    },
+    /// Takes away from what stands before it.
+    Not(Pattern),
+    /// The outputs of other tasks.
+    Outputs {
+        /// Whose.
+        of: Ref,
+        /// Only those whose path below `out/`, or in the workspace, matches.
+        only: Option<Pattern>,
+    },
+}
+
+/// One element of `outputs`.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A file or a folder.
+    Path(Vec<u8>),
+    /// Whatever matches.
+    Glob(Pattern),
+}
+
+impl Output {
+    /// The path or pattern as it counts in the key.
+    pub fn text(&self) -> &[u8] {
+        match self {
+            Output::Path(path) => path,
+            Output::Glob(pattern) => pattern.text(),
+        }
+    }
+}
+
+/// Names tasks: a target, and perhaps which of its tasks.
+#[derive(Clone, Debug)]
+pub struct Ref {
+    /// The target's name.
+    pub target: String,
+    /// `db=pg` picks by axis, anything else by item; all must hold.
+    pub picks: Vec<Pick>,
+    /// As written, for messages and for looking a task up by its full name.
+    pub text: String,
+    /// Where.
+    pub place: Option<Place>,
+}
+
+/// Which tasks of a target.
+#[derive(Clone, Debug)]
+pub enum Pick {
+    /// Those with this value on this axis.
+    Axis(String, String),
+    /// Those whose item matches.
+    Item(Pattern),
+}

@@ -1,0 +1,235 @@
+//! What the expressions of one task see.
+//!
+//! Names that are known when the graph is made: variables, the item, the matrix, the machine.
+//! Names that are known when the task is ready (`inputs`, `out`, …) are added by the caller of
+//! [`Scope::value`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::expr::{Problem, Value, item_value, map_value, words_value};
+use crate::graph::rule::Text;
+
+/// Names that only a ready task knows.
+pub(super) const READY_NAMES: [&str; 3] = ["inputs", "outputs", "target"];
+
+/// Names that every task knows when the graph is made.
+pub(super) const LOAD_NAMES: [&str; 13] = [
+    "name", "item", "matrix", "out", "state", "depfile", "dir", "env", "os", "arch", "ci", "jobs",
+    "profile",
+];
+
+/// Variables nest at most so deep.
+const DEEPEST: usize = 64;
+
+/// The value of a variable before expansion.
+#[derive(Clone, Debug)]
+pub enum Variable {
+    /// One string.
+    One(Text),
+    /// A list: each element one word, or a list by a whole-element expression.
+    List(Vec<Text>),
+}
+
+/// What is the same for all tasks of one invocation.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The caller's environment, where it is text.
+    pub env: BTreeMap<String, String>,
+    /// How many tasks may run at once.
+    pub jobs: usize,
+    /// The profile's name.
+    pub profile: String,
+}
+
+/// One item of a `foreach`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// As the task's command sees it: relative to its folder, or a plain word.
+    pub written: Vec<u8>,
+    /// The part after the glob's fixed folder.
+    pub rel: Vec<u8>,
+    /// Where the file is in the workspace; none for a plain word.
+    pub file: Option<Vec<u8>>,
+}
+
+impl Item {
+    /// As an expression gives it: a file that would look like an option gets `./` in front.
+    fn word(&self) -> Result<String, Problem> {
+        let written = utf8(&self.written)?;
+        let option_like = self.file.is_some() && written.starts_with('-');
+        Ok(if option_like { format!("./{written}") } else { written.to_owned() })
+    }
+}
+
+/// Paths of one task as its command sees them.
+#[derive(Debug, Default)]
+pub struct Own {
+    /// The command's folder, seen from the workspace.
+    pub dir: String,
+    /// Where outputs are staged.
+    pub out: String,
+    /// What a tool keeps between runs.
+    pub state: String,
+    /// What the command writes its dependencies to; empty if it has none.
+    pub depfile: String,
+}
+
+/// What the expressions of one task see.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    surroundings: Arc<Surroundings>,
+    variables: Arc<IndexMap<String, Variable>>,
+    target: Arc<str>,
+    item: Option<Arc<Item>>,
+    matrix: Arc<[(String, String)]>,
+    own: Arc<Own>,
+}
+
+impl Scope {
+    /// The scope of a target without items.
+    pub fn new(
+        surroundings: Arc<Surroundings>,
+        variables: Arc<IndexMap<String, Variable>>,
+        target: &str,
+    ) -> Scope {
+        let (target, own) = (target.into(), Arc::default());
+        Scope { surroundings, variables, target, item: None, matrix: Arc::new([]), own }
+    }
+
+    /// The same for one item and one combination.
+    pub fn of(&self, item: Option<Item>, matrix: &[(String, String)]) -> Scope {
+        Scope { item: item.map(Arc::new), matrix: matrix.into(), ..self.clone() }
+    }
+
+    /// The same with the paths of one task.
+    pub fn with_own(&self, own: Own) -> Scope {
+        Scope { own: Arc::new(own), ..self.clone() }
+    }
+
+    /// The paths of this task.
+    pub fn own(&self) -> &Own {
+        &self.own
+    }
+
+    /// The item of this task.
+    pub fn item(&self) -> Option<&Item> {
+        self.item.as_deref()
+    }
+
+    /// The value on one axis of the matrix.
+    pub fn axis(&self, axis: &str) -> Option<&String> {
+        Some(&self.matrix.iter().find(|(name, _)| name == axis)?.1)
+    }
+
+    /// The names of its variables.
+    pub fn variables(&self) -> &IndexMap<String, Variable> {
+        &self.variables
+    }
+
+    /// The value of `name`; `ready` knows the names of [`READY_NAMES`]. `None` if the name means
+    /// nothing here.
+    ///
+    /// # Errors
+    /// An item whose name is not UTF-8, or what an expression within a variable gives.
+    pub fn value(
+        &self,
+        name: &str,
+        ready: &dyn Fn(&str) -> Result<Option<Value>, Problem>,
+    ) -> Result<Option<Value>, Problem> {
+        self.nested(name, ready, 0)
+    }
+
+    fn nested(
+        &self,
+        name: &str,
+        ready: &dyn Fn(&str) -> Result<Option<Value>, Problem>,
+        depth: usize,
+    ) -> Result<Option<Value>, Problem> {
+        if depth > DEEPEST {
+            return Err(Problem::new(format!("variables nest deeper than {DEEPEST}")));
+        }
+        if let Some(variable) = self.variables.get(name) {
+            let inner = |name: &str| self.nested(name, ready, depth + 1);
+            return Ok(Some(match variable {
+                Variable::One(text) => text.template.value(&inner)?,
+                Variable::List(texts) => {
+                    let mut words = Vec::new();
+                    for text in texts {
+                        words.extend(text.template.words(&inner)?);
+                    }
+                    words_value(words)
+                }
+            }));
+        }
+        Ok(Some(match name {
+            "name" => Value::from(&*self.target),
+            "dir" => Value::from(self.own.dir.as_str()),
+            "out" if !self.own.out.is_empty() => Value::from(self.own.out.as_str()),
+            "state" if !self.own.out.is_empty() => Value::from(self.own.state.as_str()),
+            "depfile" if !self.own.depfile.is_empty() => Value::from(self.own.depfile.as_str()),
+            "item" => match &self.item {
+                Some(item) => item_value(&item.word()?, utf8(&item.rel)?),
+                None => return Ok(None),
+            },
+            "matrix" if !self.matrix.is_empty() => map_value(
+                self.matrix.iter().map(|(axis, value)| (axis.clone(), Value::from(value.as_str()))),
+            ),
+            "env" => map_value(
+                self.surroundings
+                    .env
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Value::from(value.as_str()))),
+            ),
+            "os" => Value::from(std::env::consts::OS),
+            "arch" => Value::from(std::env::consts::ARCH),
+            "ci" => Value::from(self.surroundings.env.contains_key("CI")),
+            "jobs" => Value::from(self.surroundings.jobs),
+            "profile" => Value::from(self.surroundings.profile.as_str()),
+            _ => return ready(name),
+        }))
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes).map_err(|_| not_text(bytes))
+}
+
+/// The error for a path that an expression needs as text.
+pub fn not_text(path: &[u8]) -> Problem {
+    Problem::new(format!("the file name `{}` is not UTF-8", crate::outcome::shown(path)))
+        .help("an expression needs it as text; rename the file, or reach it by a glob".to_owned())
+}
+
+/// A name as messages, logs and folders show it: `%` and what is no printable text as `%XX`.
+/// Injective, so that no two tasks share a name.
+pub fn printable(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '%' || c.is_control() {
+                let mut bytes = [0; 4];
+                let encoded = c.encode_utf8(&mut bytes).bytes();
+                text.extend(encoded.map(|byte| format!("%{byte:02X}")));
+            } else {
+                text.push(c);
+            }
+        }
+        text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_printable_and_distinct() {
+        let names: [&[u8]; 5] = [b"a\nb", b"a%0Ab", b"\xff.c", b"%FF.c", "ü.c".as_bytes()];
+        let shown: Vec<String> = names.iter().map(|name| printable(name)).collect();
+        assert_eq!(shown, ["a%0Ab", "a%250Ab", "%FF.c", "%25FF.c", "ü.c"]);
+    }
+}
