@@ -1,0 +1,188 @@
+//! What may start next: a pure state machine over the graph.
+//!
+//! Knows no clock, no disk and no process: the caller says what finished and how many places
+//! are free. Every task is in exactly one state, and one function changes it; the ready queue
+//! and all counts are derived there.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::graph::Graph;
+use crate::ids::{Id, IdVec, TaskId};
+
+/// Where a task stands in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing that is wanted needs it.
+    Unwanted,
+    /// So many of its needs are not done.
+    Waiting(u32),
+    /// All its needs are done.
+    Ready,
+    /// Handed out by [`Plan::next`].
+    Started,
+    /// Ended well.
+    Done,
+    /// Ended badly.
+    Failed,
+    /// Will not start, because what it needs failed.
+    Skipped,
+}
+
+/// What the caller should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Judge this task, and run it if it must.
+    Start(TaskId),
+    /// Nothing can start now: wait for one that was started.
+    Wait,
+    /// All is done, or nothing more may start and nothing is running.
+    Done,
+}
+
+/// The state of one run.
+#[derive(Debug)]
+pub struct Plan {
+    states: IdVec<TaskId, State>,
+    ready: BinaryHeap<(u64, Reverse<TaskId>)>,
+    /// For each task the longest recorded path from its start to the end of the build.
+    remaining_ms: IdVec<TaskId, u64>,
+    started: usize,
+    stopped: bool,
+}
+
+impl Plan {
+    /// A plan for `wanted` and all they need. Among ready tasks the one with the longest
+    /// remaining path by `durations_ms` goes first, then the one declared first.
+    pub fn new(graph: &Graph, wanted: &[TaskId], durations_ms: &IdVec<TaskId, u64>) -> Plan {
+        let count = graph.tasks().len();
+        let mut plan = Plan {
+            states: IdVec::filled(count, State::Unwanted),
+            ready: BinaryHeap::new(),
+            remaining_ms: IdVec::filled(count, 0),
+            started: 0,
+            stopped: false,
+        };
+        let order = needs_first(graph, wanted);
+        for &id in order.iter().rev() {
+            let behind = graph.needed_by(id).iter().map(|&next| plan.remaining_ms[next]).max();
+            plan.remaining_ms[id] = durations_ms[id] + behind.unwrap_or(0);
+        }
+        for &id in &order {
+            let needs = u32::try_from(graph.needs(id).len()).expect("fewer than 2^32 needs");
+            plan.set(id, if needs == 0 { State::Ready } else { State::Waiting(needs) });
+        }
+        plan
+    }
+
+    /// The state of one task.
+    pub fn state(&self, id: TaskId) -> State {
+        self.states[id]
+    }
+
+    /// All tasks of this run with their states.
+    pub fn wanted(&self) -> impl Iterator<Item = (TaskId, State)> {
+        let all = self.states.enumerate().map(|(id, &state)| (id, state));
+        all.filter(|(_, state)| *state != State::Unwanted)
+    }
+
+    /// What may start, if `free` tasks more may.
+    pub fn next(&mut self, free: usize) -> Next {
+        if !self.stopped
+            && free > 0
+            && let Some((_, Reverse(id))) = self.ready.pop()
+        {
+            self.set(id, State::Started);
+            return Next::Start(id);
+        }
+        let open = self.started > 0 || (!self.stopped && !self.ready.is_empty());
+        if open { Next::Wait } else { Next::Done }
+    }
+
+    /// A started task ended well. Those that only waited for it are ready now, and are told.
+    pub fn succeed(&mut self, graph: &Graph, id: TaskId) -> Vec<TaskId> {
+        self.set(id, State::Done);
+        let mut ready = Vec::new();
+        for &next in graph.needed_by(id) {
+            match self.states[next] {
+                State::Waiting(1) => {
+                    self.set(next, State::Ready);
+                    ready.push(next);
+                }
+                State::Waiting(needs) => self.set(next, State::Waiting(needs - 1)),
+                _ => {}
+            }
+        }
+        ready
+    }
+
+    /// A started task ended badly. All that need it will not start, and are told.
+    pub fn fail(&mut self, graph: &Graph, id: TaskId) -> Vec<TaskId> {
+        self.set(id, State::Failed);
+        let mut skipped = Vec::new();
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            for &next in graph.needed_by(id) {
+                if matches!(self.states[next], State::Waiting(_)) {
+                    self.set(next, State::Skipped);
+                    skipped.push(next);
+                    stack.push(next);
+                }
+            }
+        }
+        skipped
+    }
+
+    /// Nothing new starts from now on.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Whether [`Plan::stop`] was called.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// How many tasks are handed out and not ended.
+    pub fn started(&self) -> usize {
+        self.started
+    }
+
+    /// The only place where a state changes.
+    fn set(&mut self, id: TaskId, state: State) {
+        let old = std::mem::replace(&mut self.states[id], state);
+        if old == State::Started {
+            self.started -= 1;
+        }
+        match state {
+            State::Started => self.started += 1,
+            State::Ready => self.ready.push((self.remaining_ms[id], Reverse(id))),
+            _ => {}
+        }
+    }
+}
+
+/// All that `wanted` needs, each behind its own needs. Linear, with an explicit stack.
+fn needs_first(graph: &Graph, wanted: &[TaskId]) -> Vec<TaskId> {
+    let mut seen = vec![false; graph.tasks().len()];
+    let mut order = Vec::new();
+    let mut stack: Vec<(TaskId, usize)> = Vec::new();
+    for &root in wanted {
+        if std::mem::replace(&mut seen[root.index()], true) {
+            continue;
+        }
+        stack.push((root, 0));
+        while let Some((id, next)) = stack.last_mut() {
+            let Some(&need) = graph.needs(*id).get(*next) else {
+                order.push(*id);
+                stack.pop();
+                continue;
+            };
+            *next += 1;
+            if !std::mem::replace(&mut seen[need.index()], true) {
+                stack.push((need, 0));
+            }
+        }
+    }
+    order
+}

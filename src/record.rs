@@ -1,0 +1,266 @@
+//! What a success leaves, encoded; the only user of the state database.
+//!
+//! Three tables of the state, all values checksummed below this module:
+//!
+//! | table | id | value |
+//! | --- | --- | --- |
+//! | 1 stamps | path | boot, [`Seen`], [`Content`]: what the path held when its stamps were settled |
+//! | 2 records | Taskfile, profile, task | a [`Record`] |
+//! | 3 durations | Taskfile, profile, task | milliseconds of the last run, success or not, u64 LE |
+//!
+//! Numbers are little-endian, lists carry their count, bytes their length. Any row may be lost
+//! at any time and costs a rerun. A row that does not decode is absent. The version of all this
+//! is [`Tag::Format`](crate::outcome::Tag) in the key: a record of another format never fits.
+
+use taskr_cache::{Content, Digest, Seen, State, Writer};
+
+use crate::outcome::{Made, Manifest, OutFile, Record};
+
+const STAMPS: u8 = 1;
+const RECORDS: u8 = 2;
+const DURATIONS: u8 = 3;
+
+/// Names a task across runs: Taskfile, profile, task. No two give the same bytes, because
+/// neither a file's name nor a profile's holds a NUL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    prefix: Vec<u8>,
+}
+
+impl Names {
+    /// For the tasks of one Taskfile (relative to the workspace) in one profile.
+    pub fn new(taskfile: &[u8], profile: &str) -> Names {
+        Names { prefix: [taskfile, b"\0", profile.as_bytes(), b"\0"].concat() }
+    }
+
+    /// The id of one task.
+    pub fn id(&self, task: &str) -> Vec<u8> {
+        [&self.prefix, task.as_bytes()].concat()
+    }
+
+    /// The task that an id names, if it is of this Taskfile and profile.
+    pub fn task<'a>(&self, id: &'a [u8]) -> Option<&'a str> {
+        std::str::from_utf8(id.strip_prefix(&self.prefix[..])?).ok()
+    }
+}
+
+/// The record under `id`.
+pub fn read(state: &State, id: &[u8]) -> Option<Record> {
+    decode(state.get(RECORDS, id)?)
+}
+
+/// All records with their ids.
+pub fn read_all(state: &State) -> impl Iterator<Item = (&[u8], Record)> {
+    state.rows(RECORDS).filter_map(|(id, value)| Some((id, decode(value)?)))
+}
+
+/// The ids of all records.
+pub fn ids(state: &State) -> impl Iterator<Item = &[u8]> {
+    state.rows(RECORDS).map(|(id, _)| id)
+}
+
+/// Keeps a success.
+pub fn write(writer: &mut Writer, id: Vec<u8>, record: &Record) {
+    writer.put(RECORDS, id, encode(record));
+}
+
+/// Forgets a task.
+pub fn forget(writer: &mut Writer, id: &[u8]) {
+    writer.delete(RECORDS, id.to_vec());
+    writer.delete(DURATIONS, id.to_vec());
+}
+
+/// How long the task took when it last ran, in milliseconds.
+pub fn duration_ms(state: &State, id: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(state.get(DURATIONS, id)?.try_into().ok()?))
+}
+
+/// Keeps how long a task took.
+pub fn write_duration(writer: &mut Writer, id: Vec<u8>, duration_ms: u64) {
+    writer.put(DURATIONS, id, duration_ms.to_le_bytes().to_vec());
+}
+
+/// What `path` held when it had exactly these stamps, if that was in this boot.
+pub fn known_content(state: &State, path: &[u8], seen: &Seen, boot: &Digest) -> Option<Content> {
+    let mut value = state.get(STAMPS, path)?.strip_prefix(boot.as_bytes())?;
+    (Seen::decode(&mut value)? == *seen).then(|| Content::decode(&mut value))?
+}
+
+/// Keeps what `path` held. The caller has made sure that the stamps were settled.
+pub fn write_content(
+    writer: &mut Writer,
+    path: &[u8],
+    seen: &Seen,
+    content: &Content,
+    boot: &Digest,
+) {
+    let mut value = boot.as_bytes().to_vec();
+    seen.encode(&mut value);
+    content.encode(&mut value);
+    writer.put(STAMPS, path.to_vec(), value);
+}
+
+fn encode(record: &Record) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend_from_slice(record.key.as_bytes());
+    record.manifest.encode(&mut out);
+    put_count(&mut out, record.outputs.len());
+    for file in &record.outputs {
+        put_bytes(&mut out, &file.path);
+        out.push(u8::from(file.published));
+        encode_made(&mut out, &file.made);
+    }
+    put_count(&mut out, record.installs.len());
+    for (path, dev, ino) in &record.installs {
+        put_bytes(&mut out, path);
+        out.extend_from_slice(&dev.to_le_bytes());
+        out.extend_from_slice(&ino.to_le_bytes());
+    }
+    put_count(&mut out, record.found.len());
+    for list in &record.found {
+        put_count(&mut out, list.len());
+        for path in list {
+            put_bytes(&mut out, path);
+        }
+    }
+    for number in [record.intent, record.ended_ms, record.duration_ms] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    put_bytes(&mut out, record.reason.as_bytes());
+    out
+}
+
+fn encode_made(out: &mut Vec<u8>, made: &Made) {
+    match made {
+        Made::File { executable, size, digest } => {
+            out.push(if *executable { b'x' } else { b'f' });
+            out.extend_from_slice(&size.to_le_bytes());
+            out.extend_from_slice(digest.as_bytes());
+        }
+        Made::Link(text) => {
+            out.push(b'l');
+            put_bytes(out, text);
+        }
+        Made::Folder => out.push(b'd'),
+    }
+}
+
+fn decode(value: &[u8]) -> Option<Record> {
+    let mut rest = Reader(value);
+    let record = Record {
+        key: Digest::from_bytes(rest.array()?),
+        manifest: Manifest::decode(&mut rest.0)?,
+        outputs: rest.list(|rest| {
+            Some(OutFile {
+                path: rest.bytes()?,
+                published: rest.array::<1>()?[0] == 1,
+                made: decode_made(rest)?,
+            })
+        })?,
+        installs: rest.list(|rest| Some((rest.bytes()?, rest.number()?, rest.number()?)))?,
+        found: rest.list(|rest| rest.list(Reader::bytes))?,
+        intent: rest.number()?,
+        ended_ms: rest.number()?,
+        duration_ms: rest.number()?,
+        reason: String::from_utf8(rest.bytes()?).ok()?,
+    };
+    rest.0.is_empty().then_some(record)
+}
+
+fn decode_made(rest: &mut Reader<'_>) -> Option<Made> {
+    Some(match rest.array::<1>()?[0] {
+        kind @ (b'x' | b'f') => Made::File {
+            executable: kind == b'x',
+            size: rest.number()?,
+            digest: Digest::from_bytes(rest.array()?),
+        },
+        b'l' => Made::Link(rest.bytes()?),
+        b'd' => Made::Folder,
+        _ => return None,
+    })
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&u32::try_from(count).expect("fewer than 2^32 items").to_le_bytes());
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_count(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, tail) = self.0.split_first_chunk::<N>()?;
+        self.0 = tail;
+        Some(*head)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        let len = u32::from_le_bytes(self.array()?) as usize;
+        let (head, tail) = self.0.split_at_checked(len)?;
+        self.0 = tail;
+        Some(head.to_vec())
+    }
+
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = u32::from_le_bytes(self.array()?);
+        (0..count).map(|_| item(self)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Field, Tag};
+
+    fn example() -> Record {
+        let field = Field { tag: Tag::Command, name: Vec::new(), value: b"cc".to_vec() };
+        let manifest = Manifest::new(vec![field]);
+        let digest = Digest::of(b"x");
+        let outputs = vec![
+            OutFile {
+                path: b"bin/\xffapp".to_vec(),
+                made: Made::File { executable: true, size: 7, digest },
+                published: true,
+            },
+            OutFile { path: b"l".to_vec(), made: Made::Link(b"app".to_vec()), published: false },
+            OutFile { path: b"e".to_vec(), made: Made::Folder, published: false },
+        ];
+        Record {
+            key: manifest.key(),
+            manifest,
+            outputs,
+            installs: vec![(b".venv".to_vec(), 3, 4)],
+            found: vec![vec![b"a.h".to_vec()], Vec::new()],
+            intent: 9,
+            ended_ms: 10,
+            duration_ms: 11,
+            reason: "a.c changed".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_record_round_trips_and_every_truncation_is_absent() {
+        let bytes = encode(&example());
+        assert_eq!(decode(&bytes), Some(example()));
+        for len in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..len]), None, "length {len}");
+        }
+        assert_eq!(decode(&[&bytes[..], b"x"].concat()), None);
+    }
+
+    #[test]
+    fn ids_keep_taskfiles_and_profiles_apart() {
+        let names = Names::new(b"Taskfile.toml", "default");
+        assert_eq!(names.task(&names.id("app")), Some("app"));
+        assert_eq!(Names::new(b"Other.toml", "default").task(&names.id("app")), None);
+        assert_eq!(Names::new(b"Taskfile.toml", "debug").task(&names.id("app")), None);
+    }
+}
