@@ -13,3 +13,4 @@ pub mod parse;
 pub mod plan;
 pub mod process;
 pub mod record;
+pub mod workers;

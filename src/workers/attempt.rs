@@ -1,0 +1,349 @@
+//! One attempt of one task: the order of the steps is the protocol that keeps a crash at any
+//! point from ever looking like a success.
+//!
+//! 1. The intent is written: what stands at the outputs. From here on the task is dirty.
+//! 2. What stands there moves aside; `out/` and `tmp/` are fresh.
+//! 3. The command runs.
+//! 4. Outputs are collected and digested.
+//! 5. Inputs are asked for again. If one moved, everything is put back.
+//! 6. Outputs are published by rename.
+//!
+//! The record, which is the commit, is written by the caller.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crossbeam_channel::Sender;
+use taskr_cache::{Clock, Intent, Seen, measure};
+
+use super::job::{Ended, Expected, Found, Launch, Listed, Result, Run, Success, listing_digest};
+use super::outputs::{Collected, Standing};
+use super::{Context, Piece};
+use crate::files::{list, normalise, parse_depfile};
+use crate::lock::{Acquired, Note, TaskLock, Wait};
+use crate::outcome::shown;
+use crate::outdir::STATE_DIR;
+use crate::process::{self, Command, Status};
+
+/// A failed task shows so many lines of its output, and so many bytes at most.
+const TAIL_LINES: usize = 20;
+const TAIL_BYTES: usize = 16 * 1024;
+
+/// Why an attempt did not come to its end.
+pub(super) enum Stop {
+    Failed(String),
+    Stopped,
+    Moved(Vec<Vec<u8>>),
+}
+
+impl Stop {
+    pub(super) fn io(doing: &str, path: &[u8], error: &io::Error) -> Stop {
+        Stop::Failed(format!("cannot {doing} {}: {error}", shown(path)))
+    }
+}
+
+/// Runs a task once. Never panics on what the disk or the command do.
+pub(super) fn run(
+    context: &Context,
+    run: &Run,
+    pieces: &Sender<Piece>,
+    buffer: &mut Vec<u8>,
+) -> Ended {
+    let mut attempt = Attempt {
+        context,
+        run,
+        buffer,
+        ended: Ended {
+            task: run.task,
+            result: Result::Stopped,
+            duration_ms: 0,
+            exit_code: None,
+            warnings: Vec::new(),
+            tail: Vec::new(),
+            lock: None,
+        },
+    };
+    let result = attempt.steps(pieces);
+    let mut ended = attempt.ended;
+    ended.result = match result {
+        Ok(result) => result,
+        Err(Stop::Failed(what)) => Result::Failed(what),
+        Err(Stop::Stopped) => Result::Stopped,
+        Err(Stop::Moved(paths)) => Result::Moved(paths),
+    };
+    ended
+}
+
+struct Attempt<'a> {
+    context: &'a Context,
+    run: &'a Run,
+    buffer: &'a mut Vec<u8>,
+    ended: Ended,
+}
+
+impl Attempt<'_> {
+    fn steps(&mut self, pieces: &Sender<Piece>) -> std::result::Result<Result, Stop> {
+        if self.run.intent.is_none() {
+            self.ended.lock = self.lock_folder(pieces)?;
+        }
+        let mut standing = Standing::look(&self.context.root, self.run)?;
+        self.write_intent(&standing)?;
+        let moved = standing.set_aside(self.context, self.run, self.buffer);
+        let done = moved.and_then(|warnings| {
+            self.ended.warnings.extend(warnings);
+            self.run_and_collect(pieces, &standing)
+        });
+        let done = done.and_then(|(collected, started_ns, moved)| {
+            let success = self.publish(&standing, collected, started_ns)?;
+            let unstable = !moved.is_empty();
+            Ok(if unstable { Result::Unstable(success, moved) } else { Result::Success(success) })
+        });
+        if done.is_err() {
+            let warnings = standing.put_back(&self.context.root, self.run);
+            self.ended.warnings.extend(warnings);
+        }
+        done
+    }
+
+    /// An unrecorded task may run while another taskr has the workspace: its folder has a lock
+    /// of its own.
+    fn lock_folder(&self, pieces: &Sender<Piece>) -> std::result::Result<Option<TaskLock>, Stop> {
+        let (root, dir) = (&self.context.root, self.run.dir.path());
+        let failed = |error| Stop::io("lock", dir, &error);
+        root.create_dirs(dir).map_err(failed)?;
+        let path = root.absolute(&self.run.dir.join("lock"));
+        let mut tell = |_: Option<&Note>| {
+            let text = b"waiting: another taskr is running this task\n".to_vec();
+            let _ = pieces.send((self.run.task, text));
+        };
+        let stopped = || self.context.stop.requested().is_some();
+        let wait = Wait::Until { tell: &mut tell, stopped: &stopped };
+        match TaskLock::acquire(&path, wait).map_err(failed)? {
+            Acquired::Held(lock) => Ok(Some(lock)),
+            Acquired::Busy(_) | Acquired::Stopped => Err(Stop::Stopped),
+        }
+    }
+
+    fn write_intent(&self, standing: &Standing) -> std::result::Result<(), Stop> {
+        let Some((number, intents)) = &self.run.intent else { return Ok(()) };
+        let intent = Intent { number: *number, task: self.run.id.clone(), body: standing.encode() };
+        let path = format!("{STATE_DIR}/intents").into_bytes();
+        intents.append(&intent).map_err(|error| Stop::io("write", &path, &error))
+    }
+
+    fn run_and_collect(
+        &mut self,
+        pieces: &Sender<Piece>,
+        standing: &Standing,
+    ) -> std::result::Result<(Collected, i128, Vec<Vec<u8>>), Stop> {
+        let root = &self.context.root;
+        standing.make_folders(root, self.run)?;
+        let clock = Clock::read(&root.path().join(STATE_DIR))
+            .map_err(|error| Stop::io("touch", b".taskr/clock", &error))?;
+        self.execute(pieces)?;
+        let collected = Collected::find(root, self.run, standing, self.buffer)?;
+        self.ended.warnings.extend(collected.warnings.iter().cloned());
+        let moved = self.moved_inputs()?;
+        if !moved.is_empty() && !self.run.last_attempt {
+            return Err(Stop::Moved(moved));
+        }
+        Ok((collected, clock.now_ns(), moved))
+    }
+
+    fn execute(&mut self, pieces: &Sender<Piece>) -> std::result::Result<(), Stop> {
+        let path = self.run.dir.join("log");
+        let mut log =
+            self.context.root.create(&path).map_err(|error| Stop::io("write", &path, &error))?;
+        let command = match &self.run.launch {
+            Launch::Command(command) => command,
+            Launch::Impossible(what) => {
+                self.ended.tail = format!("{what}\n").into_bytes();
+                let _ = log.write_all(&self.ended.tail);
+                return Err(Stop::Failed(what.clone()));
+            }
+        };
+        let mut tail = Tail::default();
+        let ended = self.run_command(command, &mut log, &mut |bytes: &[u8]| {
+            tail.push(bytes);
+            if self.run.stream {
+                // A listener that is gone needs no output.
+                let _ = pieces.send((self.run.task, bytes.to_vec()));
+            }
+        });
+        self.ended.tail = tail.finish();
+        let ended = ended.map_err(|error| {
+            let what = format!("cannot start {}: {error}", command.program.display());
+            let _ = writeln!(log, "{what}");
+            Stop::Failed(what)
+        })?;
+        self.ended.duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+        if let Some(error) = &ended.log_error {
+            self.ended.warnings.push(format!("its log is incomplete: {error}"));
+        }
+        if ended.left_over {
+            let warning = "a process that it left behind still ran, and was ended";
+            self.ended.warnings.push(warning.to_owned());
+        }
+        if let Status::Code(code) = ended.status {
+            self.ended.exit_code = Some(code);
+        }
+        match ended.status {
+            _ if ended.stopped => Err(Stop::Stopped),
+            status if status.success() => Ok(()),
+            status => Err(Stop::Failed(status.to_string())),
+        }
+    }
+
+    fn run_command(
+        &self,
+        command: &Command,
+        log: &mut File,
+        output: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<process::Ended> {
+        process::run(command, log, &self.context.stop, self.run.guard.as_deref(), output)
+    }
+
+    /// The inputs that are not what they were when the task was judged.
+    fn moved_inputs(&mut self) -> std::result::Result<Vec<Vec<u8>>, Stop> {
+        let root = self.context.root.path().to_owned();
+        let mut moved = Vec::new();
+        for input in &self.run.inputs {
+            if has_moved(&self.context.root.absolute(&input.path), input, self.buffer) {
+                moved.push(input.path.clone());
+            }
+        }
+        for Listed { pattern, skip, digest } in &self.run.globs {
+            let now = list(&root, pattern, skip)
+                .map_err(|error| Stop::io("list", pattern.text(), &error))?;
+            if listing_digest(now.iter().map(|path| &path[..])) != *digest {
+                moved.push(pattern.text().to_vec());
+            }
+        }
+        Ok(moved)
+    }
+
+    fn publish(
+        &mut self,
+        standing: &Standing,
+        collected: Collected,
+        started_ns: i128,
+    ) -> std::result::Result<Success, Stop> {
+        let root = &self.context.root;
+        let found = self.read_depfile()?;
+        let installs = self.installs()?;
+        let (outputs, touched) = collected.publish(root, self.run, standing)?;
+        Ok(Success { outputs, installs, found, started_ns, touched })
+    }
+
+    fn installs(&self) -> std::result::Result<Vec<(Vec<u8>, u64, u64)>, Stop> {
+        let mut installs = Vec::new();
+        for path in &self.run.installs {
+            match Seen::of(&self.context.root.absolute(path)) {
+                Ok(Some(seen)) => installs.push((path.clone(), seen.link.dev, seen.link.ino)),
+                Ok(None) => return Err(Stop::Failed(format!("it did not set up {}", shown(path)))),
+                Err(error) => return Err(Stop::io("look at", path, &error)),
+            }
+        }
+        Ok(installs)
+    }
+
+    /// What the depfile names, relative to the workspace where it lies in it.
+    fn read_depfile(&self) -> std::result::Result<Option<Found>, Stop> {
+        let Some(path) = &self.run.depfile else { return Ok(None) };
+        let root = &self.context.root;
+        let bytes = std::fs::read(root.absolute(path)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Stop::Failed(format!("it did not write its depfile {}", shown(path)))
+            }
+            _ => Stop::io("read", path, &error),
+        })?;
+        let names = parse_depfile(&bytes).map_err(|error| {
+            Stop::Failed(format!(
+                "its depfile {}, line {}: {}",
+                shown(path),
+                error.line,
+                error.message
+            ))
+        })?;
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let name = self.in_workspace(&name);
+            let seen = Seen::of(&root.absolute(&name))
+                .map_err(|error| Stop::io("look at", &name, &error))?;
+            found.push((name, seen));
+        }
+        Ok(Some(found))
+    }
+
+    /// A path as the command wrote it, in the workspace's terms.
+    fn in_workspace(&self, name: &[u8]) -> Vec<u8> {
+        use std::os::unix::ffi::OsStrExt;
+        let root = self.context.root.path().as_os_str().as_bytes();
+        let dir = match &self.run.launch {
+            Launch::Command(command) => command.dir.as_os_str().as_bytes().to_vec(),
+            Launch::Impossible(_) => root.to_vec(),
+        };
+        let absolute = normalise(&dir, name).unwrap_or_else(|_| name.to_vec());
+        let below = absolute.strip_prefix(root).and_then(|rest| rest.strip_prefix(b"/"));
+        below.map(<[u8]>::to_vec).unwrap_or(absolute)
+    }
+}
+
+fn has_moved(path: &Path, expected: &Expected, buffer: &mut Vec<u8>) -> bool {
+    match Seen::of(path) {
+        Ok(seen) if seen != expected.seen => true,
+        Err(_) => true,
+        Ok(None) => false,
+        Ok(Some(_)) if expected.settled => false,
+        Ok(Some(_)) => match measure(path, buffer) {
+            Ok(Some((_, content))) => content != expected.content,
+            _ => true,
+        },
+    }
+}
+
+/// Keeps the end of a stream.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn push(&mut self, bytes: &[u8]) {
+        let bytes = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
+        let keep = TAIL_BYTES.saturating_sub(bytes.len());
+        let cut = self.0.len().saturating_sub(keep);
+        self.0.drain(..cut);
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let end = self.0.len() - usize::from(self.0.ends_with(b"\n"));
+        let newlines = self.0[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+        match newlines.map(|(at, _)| at + 1).nth(TAIL_LINES - 1) {
+            Some(start) => self.0[start..].to_vec(),
+            None => self.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_the_last_lines_within_bounds() {
+        let mut tail = Tail::default();
+        for number in 0..10_000 {
+            tail.push(format!("line {number}\n").as_bytes());
+        }
+        let text = String::from_utf8(tail.finish()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), TAIL_LINES);
+        assert_eq!((lines[0], lines[19]), ("line 9980", "line 9999"));
+        let mut tail = Tail::default();
+        tail.push(&vec![b'x'; 1_000_000]);
+        tail.push(b"end");
+        let bytes = tail.finish();
+        assert_eq!((bytes.len(), &bytes[bytes.len() - 3..]), (TAIL_BYTES, &b"end"[..]));
+    }
+}

@@ -1,0 +1,240 @@
+//! What goes to a worker and what comes back: owned values, executable without the graph.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use taskr_cache::{Content, Digest, Intents, KeyHasher, Seen, measure};
+
+use crate::files::Pattern;
+use crate::graph::Output;
+use crate::ids::{FileId, TaskId};
+use crate::lock::TaskLock;
+use crate::outcome::{Made, OutFile};
+use crate::outdir::TaskDir;
+use crate::process::{Command, Guard};
+
+/// Work for one thread.
+#[derive(Debug)]
+pub enum Job {
+    /// Read files whose content is not known.
+    Read(Vec<Read>),
+    /// Run one task.
+    Run(Box<Run>),
+}
+
+/// What a worker, or the world, has to say.
+#[derive(Debug)]
+pub enum Message {
+    /// Answer to [`Job::Read`].
+    Read(Vec<ReadResult>),
+    /// Answer to [`Job::Run`].
+    Ended(Box<Ended>),
+    /// A signal came to taskr.
+    Signal(i32),
+}
+
+/// A file to read.
+#[derive(Debug)]
+pub struct Read {
+    /// Which.
+    pub file: FileId,
+    /// Where, absolute.
+    pub path: PathBuf,
+}
+
+/// What was found there, or why it could not be read.
+pub type ReadResult = (FileId, std::result::Result<Option<(Seen, Content)>, String>);
+
+impl Read {
+    pub(super) fn measure(self, buffer: &mut Vec<u8>) -> ReadResult {
+        (self.file, measure(&self.path, buffer).map_err(|error| error.to_string()))
+    }
+}
+
+/// One task to run.
+#[derive(Debug)]
+pub struct Run {
+    /// Which.
+    pub task: TaskId,
+    /// Its id in the state, for the intent.
+    pub id: Vec<u8>,
+    /// Its own folder.
+    pub dir: TaskDir,
+    /// What to start.
+    pub launch: Launch,
+    /// Number of the intent and where it is written, before anything is changed; none for
+    /// unrecorded tasks, which own nothing but their `out/`.
+    pub intent: Option<(u64, Intents)>,
+    /// Declared outputs.
+    pub outputs: Vec<Declared>,
+    /// What it sets up in place.
+    pub installs: Vec<Vec<u8>>,
+    /// What the command writes its dependencies to.
+    pub depfile: Option<Vec<u8>>,
+    /// What its last success left.
+    pub before: Vec<Before>,
+    /// What others' records say of paths among its outputs.
+    pub others: FxHashMap<Vec<u8>, Made>,
+    /// What its key is made of, to be asked for again after the run.
+    pub inputs: Vec<Expected>,
+    /// The same for globs.
+    pub globs: Vec<Listed>,
+    /// Publish even if inputs moved.
+    pub last_attempt: bool,
+    /// Whether pieces of output are wanted while it runs.
+    pub stream: bool,
+    /// Told of process groups.
+    pub guard: Option<Arc<Guard>>,
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub enum Launch {
+    /// This.
+    Command(Command),
+    /// Nothing can be started, because of this.
+    Impossible(String),
+}
+
+/// A declared output.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// In the workspace.
+    pub output: Output,
+    /// The folder that paths below `out/` are relative to, besides the workspace.
+    pub dir: Vec<u8>,
+}
+
+/// One output of the last success.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// As recorded.
+    pub file: OutFile,
+    /// Stamps under which it was found to be as recorded in this run; none if not looked at.
+    pub seen: Option<Seen>,
+}
+
+/// An input as it was when the task was judged.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Relative to the workspace, or absolute.
+    pub path: Vec<u8>,
+    /// None if it was absent.
+    pub seen: Option<Seen>,
+    /// What it held.
+    pub content: Content,
+    /// Whether the stamps alone vouch for the content.
+    pub settled: bool,
+}
+
+/// A glob as it was listed when the task was judged.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// What was looked for.
+    pub pattern: Pattern,
+    /// What was taken away.
+    pub skip: Vec<Pattern>,
+    /// Of the list; see [`listing_digest`].
+    pub digest: Digest,
+}
+
+/// A digest of a sorted list of paths.
+pub fn listing_digest<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Digest {
+    let mut hasher = KeyHasher::new("taskr 2026 listing v1");
+    for path in paths {
+        hasher.update(&(path.len() as u64).to_le_bytes());
+        hasher.update(path);
+    }
+    hasher.finish()
+}
+
+/// How one attempt of a task ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Which.
+    pub task: TaskId,
+    /// What came of it.
+    pub result: Result,
+    /// Of the command, in milliseconds.
+    pub duration_ms: u64,
+    /// If the command ended by itself.
+    pub exit_code: Option<i32>,
+    /// Sentences for the user.
+    pub warnings: Vec<String>,
+    /// The last lines of its output.
+    pub tail: Vec<u8>,
+    /// The lock of an unrecorded task's folder, to be kept while the run may read it.
+    pub lock: Option<TaskLock>,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Result {
+    /// Published.
+    Success(Success),
+    /// Inputs moved while it ran; nothing was published.
+    Moved(Vec<Vec<u8>>),
+    /// Inputs moved in the last attempt too; published all the same.
+    Unstable(Success, Vec<Vec<u8>>),
+    /// It failed, by this; what stood before stands again.
+    Failed(String),
+    /// It was ended by taskr.
+    Stopped,
+}
+
+/// Paths that a depfile named, with stamps taken after the run (none if absent).
+pub type Found = Vec<(Vec<u8>, Option<Seen>)>;
+
+/// What a success left.
+#[derive(Debug, Default)]
+pub struct Success {
+    /// Outputs with their stamps: declared ones in order, then the rest of `out/`.
+    pub outputs: Vec<(OutFile, Seen)>,
+    /// Path, device, inode.
+    pub installs: Vec<(Vec<u8>, u64, u64)>,
+    /// What the depfile named.
+    pub found: Option<Found>,
+    /// The file system's clock when the command started, in nanoseconds since 1970.
+    pub started_ns: i128,
+    /// Paths that were there before or are there no more: the caller's memory of them is stale.
+    pub touched: Vec<Vec<u8>>,
+}
+
+/// What a job was about, to tell of it if the worker breaks.
+pub(super) enum Subject {
+    Read(Vec<FileId>),
+    Run(TaskId),
+}
+
+impl Job {
+    pub(super) fn subject(&self) -> Subject {
+        match self {
+            Job::Read(paths) => Subject::Read(paths.iter().map(|read| read.file).collect()),
+            Job::Run(run) => Subject::Run(run.task),
+        }
+    }
+}
+
+impl Subject {
+    pub(super) fn broken(self, panic: &(dyn Any + Send)) -> Message {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        let what = format!("taskr itself broke: {text}; please report it");
+        match self {
+            Subject::Read(files) => {
+                Message::Read(files.into_iter().map(|file| (file, Err(what.clone()))).collect())
+            }
+            Subject::Run(task) => Message::Ended(Box::new(Ended {
+                task,
+                result: Result::Failed(what),
+                duration_ms: 0,
+                exit_code: None,
+                warnings: Vec::new(),
+                tail: Vec::new(),
+                lock: None,
+            })),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Threads that do what takes time: read files, and carry tasks from their intent to their
+//! published outputs.
+//!
+//! Workers own nothing and know no graph and no state: an owned [`Job`] comes in, a [`Message`]
+//! goes out. Threads are started when there is work for them. A panic in a worker is a failed
+//! job, not the end of the run.
+
+mod attempt;
+mod job;
+mod outputs;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+pub use job::{
+    Before, Declared, Ended, Expected, Found, Job, Launch, Listed, Message, Read, ReadResult,
+    Result, Run, Success, listing_digest,
+};
+
+pub use outputs::{is_made, replaced_path, restore_aside, standing_at};
+
+use crate::outdir::Root;
+use crate::process::Stop;
+
+/// What all workers share.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The workspace.
+    pub root: Root,
+    /// Names the run; also the folder below `replaced/`.
+    pub run_id: String,
+    /// Told when the run must end.
+    pub stop: Stop,
+}
+
+/// Pieces of output wait for the listener at most so many at a time.
+const WAITING_PIECES: usize = 64;
+
+/// The threads.
+#[derive(Debug)]
+pub struct Workers {
+    most: usize,
+    busy: usize,
+    context: Arc<Context>,
+    jobs: Sender<Job>,
+    queue: Receiver<Job>,
+    messages: Sender<Message>,
+    pieces: Sender<Piece>,
+    output: Receiver<Piece>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+/// A piece of a task's output, as it came.
+pub type Piece = (crate::ids::TaskId, Vec<u8>);
+
+impl Workers {
+    /// At most `most` threads; none is started yet. What they have to say goes to `messages`.
+    pub fn new(most: usize, context: Context, messages: Sender<Message>) -> Workers {
+        let (jobs, queue) = unbounded();
+        let (pieces, output) = bounded(WAITING_PIECES);
+        let context = Arc::new(context);
+        Workers {
+            most,
+            busy: 0,
+            context,
+            jobs,
+            queue,
+            messages,
+            pieces,
+            output,
+            threads: Vec::new(),
+        }
+    }
+
+    /// Hands out a job. Each job is answered by one message.
+    pub fn start(&mut self, job: Job) {
+        self.busy += 1;
+        if self.busy > self.threads.len() && self.threads.len() < self.most {
+            self.threads.push(self.spawn());
+        }
+        // The receiver lives as long as `self`.
+        let _ = self.jobs.send(job);
+    }
+
+    /// A job was answered.
+    pub fn answered(&mut self) {
+        self.busy -= 1;
+    }
+
+    /// What tasks write while they run. All pieces of a task are here before its end is told.
+    pub fn output(&self) -> &Receiver<Piece> {
+        &self.output
+    }
+
+    /// Waits for all threads; jobs that wait are done first.
+    pub fn finish(self) {
+        let Workers { jobs, threads, .. } = self;
+        drop(jobs);
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+
+    fn spawn(&self) -> thread::JoinHandle<()> {
+        let (context, queue) = (self.context.clone(), self.queue.clone());
+        let (messages, pieces) = (self.messages.clone(), self.pieces.clone());
+        thread::spawn(move || {
+            let mut buffer = Vec::new();
+            for job in queue {
+                let subject = job.subject();
+                let work = || answer(&context, job, &pieces, &mut buffer);
+                let message = catch_unwind(AssertUnwindSafe(work))
+                    .unwrap_or_else(|panic| subject.broken(panic.as_ref()));
+                if messages.send(message).is_err() {
+                    return;
+                }
+            }
+        })
+    }
+}
+
+fn answer(context: &Context, job: Job, pieces: &Sender<Piece>, buffer: &mut Vec<u8>) -> Message {
+    match job {
+        Job::Read(paths) => {
+            Message::Read(paths.into_iter().map(|read| read.measure(buffer)).collect())
+        }
+        Job::Run(run) => Message::Ended(Box::new(attempt::run(context, &run, pieces, buffer))),
+    }
+}

@@ -1,0 +1,531 @@
+//! What stands at a task's outputs before it runs, and what it leaves there: set aside, put
+//! back, collected, published.
+//!
+//! A file that taskr did not make is never removed: what is not as some record says moves to
+//! `replaced/`, and is named.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::{FileKind, HashError, Seen, hash_at};
+
+use super::Context;
+use super::attempt::Stop;
+use super::job::{Before, Declared, Run, Success};
+use crate::files::{Pattern, list, list_tree};
+use crate::graph::Output;
+use crate::outcome::{Made, OutFile, shown};
+use crate::outdir::{Root, STATE_DIR, below, dir_of};
+
+type Step<T> = Result<T, Stop>;
+
+/// Outputs with their stamps.
+type Outputs = Vec<(OutFile, Seen)>;
+
+/// What stood at the declared outputs when the task was about to run.
+#[derive(Default)]
+pub(super) struct Standing {
+    found: Vec<(Vec<u8>, Seen)>,
+    /// Not moved away: published by the last success, or none of ours below a glob.
+    stays: FxHashMap<Vec<u8>, (Seen, Option<Made>)>,
+}
+
+impl Standing {
+    /// Lists it.
+    pub(super) fn look(root: &Root, run: &Run) -> Step<Standing> {
+        let mut found = Vec::new();
+        for Declared { output, .. } in &run.outputs {
+            for path in look_at(root, output)? {
+                if let Some(seen) = look(root, &path)? {
+                    found.push((path, seen));
+                }
+            }
+        }
+        Ok(Standing { found, stays: FxHashMap::default() })
+    }
+
+    /// The body of an intent: the paths, each behind its length (u32 LE).
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (path, _) in &self.found {
+            body.extend_from_slice(&u32::try_from(path.len()).unwrap_or(u32::MAX).to_le_bytes());
+            body.extend_from_slice(path);
+        }
+        body
+    }
+
+    /// Moves away what the command must not meet. Says what it moved to `replaced/`.
+    pub(super) fn set_aside(
+        &mut self,
+        context: &Context,
+        run: &Run,
+        buffer: &mut Vec<u8>,
+    ) -> Step<Vec<String>> {
+        let root = &context.root;
+        let before: FxHashMap<&[u8], &Before> =
+            run.before.iter().map(|before| (&before.file.path[..], before)).collect();
+        let mut warnings = Vec::new();
+        root.remove_tree(&run.dir.join("aside")).map_err(|e| Stop::io("remove", b"aside", &e))?;
+        for (path, seen) in &self.found {
+            let ours = before.get(&path[..]).copied();
+            let made = ours.filter(|before| is_as_recorded(root, before, seen, buffer));
+            if let Some(before) = made.filter(|before| before.file.published) {
+                self.stays.insert(path.clone(), (*seen, Some(before.file.made.clone())));
+            } else if made.is_some() || holds(root, path, run.others.get(path), buffer) {
+                move_to(root, path, &aside(run, path))?;
+            } else if is_plain(run, path) || ours.is_some() {
+                warnings.push(replace(root, path, &context.run_id)?);
+            } else {
+                self.stays.insert(path.clone(), (*seen, None));
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Fresh `out/` and `tmp/`, and the folders of plain outputs, staged and in place. What was
+    /// in `out/` goes aside.
+    pub(super) fn make_folders(&self, root: &Root, run: &Run) -> Step<()> {
+        let failed = |path: &[u8]| {
+            let path = path.to_vec();
+            move |error: io::Error| Stop::io("prepare", &path, &error)
+        };
+        let (out, old) = (run.dir.join("out"), run.dir.join("aside/out"));
+        for name in ["tmp", "failed"] {
+            let path = run.dir.join(name);
+            root.remove_tree(&path).map_err(failed(&path))?;
+        }
+        if run.intent.is_some() && look(root, &out)?.is_some() {
+            root.rename(&out, &old).map_err(failed(&out))?;
+        }
+        root.remove_tree(&out).map_err(failed(&out))?;
+        for path in [out.clone(), run.dir.join("tmp"), run.dir.join("state")] {
+            root.create_dirs(&path).map_err(failed(&path))?;
+        }
+        for declared in &run.outputs {
+            let (dir, staged) = match &declared.output {
+                Output::Path(path) => (dir_of(path), dir_of(below(path, &declared.dir))),
+                Output::Glob(pattern) => (b"".as_slice(), below(pattern.base(), &declared.dir)),
+            };
+            root.create_dirs(dir).map_err(failed(dir))?;
+            let staged = join(&out, staged);
+            root.create_dirs(&staged).map_err(failed(&staged))?;
+        }
+        Ok(())
+    }
+
+    /// After a failed attempt: what it wrote at its outputs moves to `failed/`, what stood there
+    /// before stands there again. Says what went wrong with that; the task is dirty anyway.
+    pub(super) fn put_back(&self, root: &Root, run: &Run) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut kept = 0;
+        for Declared { output, .. } in &run.outputs {
+            for path in standing_at(root, output) {
+                let untouched = self.stays.get(&path).is_some_and(|(seen, _)| {
+                    look(root, &path).is_ok_and(|now| now.as_ref() == Some(seen))
+                });
+                if untouched || run.intent.is_none() {
+                    continue;
+                }
+                match root.rename(&path, &join(&run.dir.join("failed/ws"), &path)) {
+                    Ok(()) => kept += 1,
+                    Err(error) => warnings.push(format!("cannot move {}: {error}", shown(&path))),
+                }
+            }
+        }
+        if kept > 0 {
+            let failed = run.dir.join("failed");
+            warnings.push(format!("what the failed attempt wrote is kept in {}", shown(&failed)));
+        }
+        warnings.extend(restore_aside(root, &run.dir.join("aside"), &run.dir.join("out")));
+        warnings
+    }
+}
+
+/// Puts back what a task folder's `aside/` holds, where its place is free.
+pub fn restore_aside(root: &Root, aside: &[u8], out: &[u8]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let workspace = join(aside, b"ws");
+    for (from, _) in list_tree(root.path(), &workspace).unwrap_or_default() {
+        let to = &from[workspace.len() + 1..];
+        if look(root, to).is_ok_and(|seen| seen.is_none())
+            && let Err(error) = root.rename(&from, to)
+        {
+            warnings.push(format!("cannot put back {}: {error}", shown(to)));
+        }
+    }
+    let old = join(aside, b"out");
+    if look(root, &old).is_ok_and(|seen| seen.is_some()) {
+        let moved = root.remove_tree(out).and_then(|()| root.rename(&old, out));
+        warnings
+            .extend(moved.err().map(|error| format!("cannot put back {}: {error}", shown(out))));
+    }
+    warnings
+}
+
+/// One output as it was found after the run.
+struct Found {
+    /// Where it lies now.
+    from: Vec<u8>,
+    /// Where it belongs.
+    to: Vec<u8>,
+    made: Made,
+    seen: Seen,
+}
+
+/// All outputs of a run, digested, not yet published.
+pub(super) struct Collected {
+    files: Vec<Found>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Collected {
+    /// Finds what the command wrote: each declared output staged or in place, then all else
+    /// that it left in `out/`.
+    pub(super) fn find(
+        root: &Root,
+        run: &Run,
+        standing: &Standing,
+        buffer: &mut Vec<u8>,
+    ) -> Step<Collected> {
+        let out = run.dir.join("out");
+        let staged = list_tree(root.path(), &out).map_err(|e| Stop::io("list", &out, &e))?;
+        let staged: Vec<&[u8]> = staged.iter().map(|(path, _)| &path[out.len() + 1..]).collect();
+        let mut taken: FxHashSet<&[u8]> = FxHashSet::default();
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut warnings = Vec::new();
+        for declared in &run.outputs {
+            let start = pairs.len();
+            for &path in &staged {
+                if let Some(to) = place_of_staged(path, declared)
+                    && taken.insert(path)
+                {
+                    pairs.push((join(&out, path), to));
+                }
+            }
+            if pairs.len() == start {
+                let found = in_place(root, declared, standing)?;
+                pairs.extend(found.written.into_iter().map(|path| (path.clone(), path)));
+                warnings.extend(found.old.map(|path| not_touched(&path)));
+            }
+            if pairs.len() == start {
+                return Err(Stop::Failed(missing(root, declared)));
+            }
+        }
+        let depfile = run.depfile.as_deref();
+        for path in staged.iter().filter(|path| !taken.contains(*path)) {
+            let path = join(&out, path);
+            if Some(&path[..]) != depfile && !is_parent_dir(root, &path) {
+                pairs.push((path.clone(), path));
+            }
+        }
+        let mut seen = FxHashSet::default();
+        pairs.retain(|(_, to)| seen.insert(to.clone()) && Some(&to[..]) != depfile);
+        let files = pairs.into_iter().map(|(from, to)| digest(root, from, to, buffer));
+        Ok(Collected { files: files.collect::<Step<_>>()?, warnings })
+    }
+
+    /// Puts everything where it belongs. A file that is what it was before keeps its old self,
+    /// so that its times stay still. What the last success had and this one has not is removed.
+    pub(super) fn publish(
+        self,
+        root: &Root,
+        run: &Run,
+        standing: &Standing,
+    ) -> Step<(Outputs, Vec<Vec<u8>>)> {
+        let before: FxHashMap<&[u8], &Before> =
+            run.before.iter().map(|before| (&before.file.path[..], before)).collect();
+        let mut outputs = Vec::with_capacity(self.files.len());
+        for file in self.files {
+            let published = file.from != file.to;
+            let old = before.get(&file.to[..]).filter(|before| before.file.made == file.made);
+            let stays = standing.stays.get(&file.to);
+            if published && stays.is_some_and(|(_, made)| made.as_ref() == Some(&file.made)) {
+                root.remove_file(&file.from).map_err(|e| Stop::io("remove", &file.from, &e))?;
+            } else if published {
+                make_way(root, &file.to);
+                move_to(root, &file.from, &file.to)?;
+            } else if let Some(before) = old {
+                keep_old_self(root, run, before)?;
+            }
+            let seen = look(root, &file.to)?;
+            let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&file.to))))?;
+            check_unchanged(&file, &seen, old.is_some() || stays.is_some())?;
+            let made = file.made;
+            outputs.push((OutFile { path: file.to, made, published }, seen));
+        }
+        let touched = remove_stale(root, run, standing, &outputs)?;
+        for name in ["aside", "tmp"] {
+            let path = run.dir.join(name);
+            root.remove_tree(&path).map_err(|e| Stop::io("remove", &path, &e))?;
+        }
+        Ok((outputs, touched))
+    }
+}
+
+/// Paths that stand at a declared output now: files, links and empty folders. None where they
+/// cannot be listed.
+pub fn standing_at(root: &Root, output: &Output) -> Vec<Vec<u8>> {
+    look_at(root, output).unwrap_or_default()
+}
+
+fn look_at(root: &Root, output: &Output) -> Step<Vec<Vec<u8>>> {
+    let path = match output {
+        Output::Glob(pattern) => return matches_in_place(root, pattern),
+        Output::Path(path) => path,
+    };
+    match look(root, path)? {
+        None => Ok(Vec::new()),
+        Some(seen) if seen.link.kind() == FileKind::Dir => {
+            let files = list_tree(root.path(), path).map_err(|e| Stop::io("list", path, &e))?;
+            Ok(files.into_iter().map(|(path, _)| path).collect())
+        }
+        Some(_) => Ok(vec![path.clone()]),
+    }
+}
+
+fn matches_in_place(root: &Root, pattern: &Pattern) -> Step<Vec<Vec<u8>>> {
+    let failed = |e: io::Error| Stop::io("list", pattern.text(), &e);
+    if pattern.base().is_empty() {
+        return list(root.path(), pattern, &[]).map_err(failed);
+    }
+    if look(root, pattern.base())?.is_none() {
+        return Ok(Vec::new());
+    }
+    let files = list_tree(root.path(), pattern.base()).map_err(failed)?;
+    let files = files.into_iter().filter(|(path, folder)| !folder && pattern.matches_all(path));
+    Ok(files.map(|(path, _)| path).collect())
+}
+
+/// What stands at a declared output after the run.
+#[derive(Default)]
+struct InPlace {
+    written: Vec<Vec<u8>>,
+    /// One that was there before and was not touched.
+    old: Option<Vec<u8>>,
+}
+
+/// What the command wrote in place at a declared output, and what else stood there untouched.
+fn in_place(root: &Root, declared: &Declared, standing: &Standing) -> Step<InPlace> {
+    let mut found = InPlace::default();
+    for path in look_at(root, &declared.output)? {
+        let before = standing.stays.get(&path).map(|(seen, _)| *seen);
+        if before.is_some() && look(root, &path)? == before {
+            found.old = Some(path);
+        } else {
+            found.written.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn not_touched(path: &[u8]) -> String {
+    format!("{} was there before and was not written: it is not counted as an output", shown(path))
+}
+
+fn missing(root: &Root, declared: &Declared) -> String {
+    match &declared.output {
+        Output::Path(path) if look(root, path).is_ok_and(|seen| seen.is_some()) => {
+            format!("it did not write {}: what stands there is from before", shown(path))
+        }
+        Output::Path(path) => {
+            format!("it did not write {}, which it declares as output", shown(path))
+        }
+        Output::Glob(pattern) => {
+            format!(
+                "it wrote nothing that matches {}, which it declares as output",
+                shown(pattern.text())
+            )
+        }
+    }
+}
+
+/// Where a file below `out/` belongs, if it is of this output. Paths below `out/` are relative
+/// to the target's folder, or to the workspace.
+fn place_of_staged(path: &[u8], declared: &Declared) -> Option<Vec<u8>> {
+    let belongs = |place: &[u8]| match &declared.output {
+        Output::Path(output) => is_within(place, output),
+        Output::Glob(pattern) => pattern.matches_all(place),
+    };
+    [join(&declared.dir, path), path.to_vec()].into_iter().find(|place| belongs(place))
+}
+
+fn is_within(path: &[u8], dir: &[u8]) -> bool {
+    path.strip_prefix(dir).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+}
+
+/// Folders that taskr itself made in `out/` and that the command left empty are no outputs.
+fn is_parent_dir(root: &Root, path: &[u8]) -> bool {
+    look(root, path).is_ok_and(|seen| seen.is_some_and(|seen| seen.link.kind() == FileKind::Dir))
+}
+
+fn digest(root: &Root, from: Vec<u8>, to: Vec<u8>, buffer: &mut Vec<u8>) -> Step<Found> {
+    let seen =
+        look(root, &from)?.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&from))))?;
+    let (made, stamp) = match seen.link.kind() {
+        FileKind::Dir => (Made::Folder, seen.link),
+        FileKind::Symlink => (Made::Link(link_text(root, &from)?), seen.link),
+        FileKind::File => {
+            let (dir, name) = root.parent(&from).map_err(|e| Stop::io("open", &from, &e))?;
+            let hashed = hash_at(std::os::fd::AsFd::as_fd(&dir), name.as_ref(), buffer, None);
+            let (hashed, _) = hashed.map_err(|error| match error {
+                HashError::Unstable => {
+                    Stop::Failed(format!("{} keeps changing after the command ended", shown(&from)))
+                }
+                HashError::Io(error) => Stop::io("read", &from, &error),
+            })?;
+            let (size, executable) = (hashed.stamp.size, hashed.stamp.executable());
+            (Made::File { executable, size, digest: hashed.digest }, hashed.stamp)
+        }
+        FileKind::Other => {
+            return Err(Stop::Failed(format!(
+                "{} is no file, link or folder: it cannot be an output",
+                shown(&to)
+            )));
+        }
+    };
+    Ok(Found { from, to, made, seen: Seen { link: stamp, file: seen.file } })
+}
+
+fn link_text(root: &Root, path: &[u8]) -> Step<Vec<u8>> {
+    let text = std::fs::read_link(root.absolute(path)).map_err(|e| Stop::io("read", path, &e))?;
+    Ok(text.as_os_str().as_bytes().to_vec())
+}
+
+/// Between digest and publishing nobody else may have written: only the times of the name's
+/// own change may differ.
+fn check_unchanged(file: &Found, now: &Seen, kept: bool) -> Step<()> {
+    let (a, b) = (&file.seen.link, &now.link);
+    let same = (a.ino, a.size, a.mtime_ns, a.mode) == (b.ino, b.size, b.mtime_ns, b.mode);
+    if same || kept || file.made == Made::Folder {
+        return Ok(());
+    }
+    Err(Stop::Failed(format!("{} was changed by another process meanwhile", shown(&file.to))))
+}
+
+/// A file written in place, or left in `out/`, that is equal to the one set aside: the old one
+/// takes its place again.
+fn keep_old_self(root: &Root, run: &Run, before: &Before) -> Step<()> {
+    let Some(known) = before.seen else { return Ok(()) };
+    let path = &before.file.path;
+    let out = run.dir.join("out");
+    let old = match path.strip_prefix(&out[..]) {
+        Some(rest) => [&run.dir.join("aside/out"), rest].concat(),
+        None => aside(run, path),
+    };
+    // A rename changes the time of the name only.
+    let same = |seen: Seen| {
+        let (a, b) = (seen.link, known.link);
+        (a.ino, a.size, a.mtime_ns, a.mode) == (b.ino, b.size, b.mtime_ns, b.mode)
+    };
+    if before.file.made != Made::Folder && look(root, &old)?.is_some_and(same) {
+        move_to(root, &old, path)?;
+    }
+    Ok(())
+}
+
+/// Removes what the last success left in place and this one did not write again. Tells all
+/// paths whose old state is gone.
+fn remove_stale(
+    root: &Root,
+    run: &Run,
+    standing: &Standing,
+    outputs: &[(OutFile, Seen)],
+) -> Step<Vec<Vec<u8>>> {
+    let now: FxHashSet<&[u8]> = outputs.iter().map(|(file, _)| &file.path[..]).collect();
+    let mut touched: Vec<Vec<u8>> = standing.found.iter().map(|(path, _)| path.clone()).collect();
+    for before in &run.before {
+        let path = &before.file.path;
+        if now.contains(&path[..]) {
+            continue;
+        }
+        touched.push(path.clone());
+        let ours = standing.stays.get(path).is_some_and(|(_, made)| made.is_some());
+        if ours {
+            root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?;
+        }
+        root.remove_empty_dirs(dir_of(path));
+    }
+    Ok(touched)
+}
+
+/// An empty folder where a file belongs gives way; one with something in it makes the rename
+/// fail with a message of its own.
+fn make_way(root: &Root, path: &[u8]) {
+    let is_dir = look(root, path)
+        .is_ok_and(|seen| seen.is_some_and(|seen| seen.link.kind() == FileKind::Dir));
+    if is_dir {
+        for (dir, _) in list_tree(root.path(), path).unwrap_or_default() {
+            root.remove_empty_dirs(&dir);
+        }
+        root.remove_empty_dirs(path);
+    }
+}
+
+/// Whether the file is what the record says; the digest is asked for only if the stamps do not
+/// tell.
+fn is_as_recorded(root: &Root, before: &Before, seen: &Seen, buffer: &mut Vec<u8>) -> bool {
+    before.seen == Some(*seen) || holds(root, &before.file.path, Some(&before.file.made), buffer)
+}
+
+/// Whether `path` holds exactly this.
+pub fn is_made(root: &Root, path: &[u8], made: Option<&Made>) -> bool {
+    holds(root, path, made, &mut Vec::new())
+}
+
+fn holds(root: &Root, path: &[u8], made: Option<&Made>, buffer: &mut Vec<u8>) -> bool {
+    let Some(made) = made else { return false };
+    digest(root, path.to_vec(), path.to_vec(), buffer).is_ok_and(|found| found.made == *made)
+}
+
+/// Whether the path belongs to a plain output; such a path is the task's own, whatever stands
+/// there.
+fn is_plain(run: &Run, path: &[u8]) -> bool {
+    run.outputs.iter().any(|declared| match &declared.output {
+        Output::Path(output) => is_within(path, output),
+        Output::Glob(_) => false,
+    })
+}
+
+/// Moves a file that taskr did not make out of the way, and says so.
+fn replace(root: &Root, path: &[u8], run_id: &str) -> Step<String> {
+    let kept = replaced_path(run_id, path);
+    move_to(root, path, &kept)?;
+    Ok(format!("{} was not as taskr left it: it is kept in {}", shown(path), shown(&kept)))
+}
+
+/// Where a file that taskr did not make is kept.
+pub fn replaced_path(run_id: &str, path: &[u8]) -> Vec<u8> {
+    join(format!("{STATE_DIR}/replaced/{run_id}").as_bytes(), path)
+}
+
+fn aside(run: &Run, path: &[u8]) -> Vec<u8> {
+    join(&run.dir.join("aside/ws"), path)
+}
+
+fn move_to(root: &Root, from: &[u8], to: &[u8]) -> Step<()> {
+    root.rename(from, to).map_err(|error| Stop::io("write", to, &error))
+}
+
+fn look(root: &Root, path: &[u8]) -> Step<Option<Seen>> {
+    Seen::of(&root.absolute(path)).map_err(|error| Stop::io("look at", path, &error))
+}
+
+fn join(dir: &[u8], path: &[u8]) -> Vec<u8> {
+    match (dir, path) {
+        ([], path) => path.to_vec(),
+        (dir, []) => dir.to_vec(),
+        (dir, path) => [dir, b"/", path].concat(),
+    }
+}
+
+impl Success {
+    /// Output files for listeners: path, size in bytes, digest. Links and folders are left out.
+    pub fn files(&self) -> Vec<(Vec<u8>, u64, taskr_cache::Digest)> {
+        let files = self.outputs.iter().filter_map(|(file, _)| match file.made {
+            Made::File { size, digest, .. } => Some((file.path.clone(), size, digest)),
+            _ => None,
+        });
+        files.collect()
+    }
+}
