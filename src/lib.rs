@@ -13,4 +13,5 @@ pub mod parse;
 pub mod plan;
 pub mod process;
 pub mod record;
+pub mod report;
 pub mod workers;

@@ -1,0 +1,430 @@
+//! Events as JSON lines, for programs.
+//!
+//! Knows the events and a writer. The format is [`Json`]'s; fields are only added within a
+//! version.
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+
+use serde_json::{Value, json};
+
+use taskr_cache::Digest;
+
+use super::Listener;
+use super::sink::Sink;
+use crate::ids::Id;
+use crate::outcome::{Counts, Event, Failure, Reason, Step, Summary, TaskRef};
+
+/// Version of the format: `v` on every line.
+const VERSION: u64 = 1;
+
+/// Writes one JSON object a line, flushed after each event.
+///
+/// Every line begins with:
+///
+/// | field | type | meaning |
+/// | --- | --- | --- |
+/// | `v` | number | version of this format: 1 |
+/// | `event` | string | which of those below |
+/// | `run` | string | names the run |
+///
+/// and if it is about a task, goes on with:
+///
+/// | field | type | meaning |
+/// | --- | --- | --- |
+/// | `task` | string | its name; bytes that are no text and control characters as `%XX` |
+/// | `task_id` | number | its number in this run |
+///
+/// *bytes* is a string if they are UTF-8, else `{"base64": string}` (RFC 4648 with padding), so
+/// that nothing is lost. `null` stands where there is nothing to tell. Times (`at_ms`) are
+/// milliseconds since the run began.
+///
+/// | event | field | type | meaning |
+/// | --- | --- | --- | --- |
+/// | `run_started` | `wanted` | strings | the targets asked for |
+/// | | `tasks` | number | tasks in the plan, groups left out |
+/// | | `jobs` | number | how many may run at once |
+/// | | `dry_run` | bool | nothing will be changed |
+/// | `task_ready` | | | all that the task needs is done |
+/// | `task_started` | `reasons` | objects | why it runs, never empty: `code` (string, stable), `path` (bytes or null), `text` (string, for people) |
+/// | | `key` | string, null | what it would be recorded under: hex digest; null in a dry run and for unrecorded tasks |
+/// | | `command` | string | the command for people |
+/// | | `at_ms` | number | |
+/// | `task_output` | `text` | string | a piece of output as it came, up to 64 KiB, if it is UTF-8 |
+/// | | `base64` | string | the same, if it is not; each line has one of both |
+/// | `task_finished` | `outcome` | string | `group`, `fresh`, `ran`, `would_run`, `failed`, `unstable`, `skipped` or `cancelled` |
+/// | | `duration_ms` | number | of the command; 0 if none ran |
+/// | | `exit_code` | number, null | of the command, if it ended by itself |
+/// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
+/// | | `log` | bytes, null | absolute path of its whole output |
+/// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace) |
+/// | | `at_ms` | number | |
+/// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
+/// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `ran` (in a dry run: would run), `failed`, `skipped`, `cancelled` |
+/// | | `wall_ms` | number | from start to end |
+/// | | `work_ms` | number | sum of the durations of what ran |
+/// | | `critical_path` | objects | longest chain of tasks that ran, first to last: `task` (string), `duration_ms` (number) |
+/// | | `speedup` | number, null | `work_ms` by `wall_ms`; null if no time passed |
+/// | | `jobs` | number | how many could run at once |
+/// | | `dry_run` | bool | nothing was changed |
+/// | | `signal` | number, null | the signal that ended the run |
+/// | | `unstable` | bool | a task's inputs kept changing |
+/// | | `exit_code` | number | of the program, unless a signal ended it |
+pub struct Json<W: Write> {
+    to: Sink<W>,
+    run_id: String,
+}
+
+impl<W: Write> Json<W> {
+    /// Writes to `to`.
+    pub fn new(to: W) -> Self {
+        Json { to: Sink::new(to), run_id: String::new() }
+    }
+
+    /// Whether a write failed; nothing was written since.
+    pub fn broken(&self) -> bool {
+        self.to.broken()
+    }
+
+    /// The line of one event.
+    fn line(&self, event: &Event<'_>) -> Line {
+        let begin = |name| Line::new(name, &self.run_id);
+        match event {
+            Event::RunStarted { wanted, tasks, jobs, dry_run, .. } => begin("run_started")
+                .with("wanted", *wanted)
+                .with("tasks", *tasks)
+                .with("jobs", *jobs)
+                .with("dry_run", *dry_run),
+            Event::TaskReady { task } => begin("task_ready").task(task),
+            Event::TaskStarted { task, reasons, key, command, at_ms } => begin("task_started")
+                .task(task)
+                .with("reasons", reasons.iter().map(reason).collect::<Vec<_>>())
+                .with("key", key.map(|key| key.to_string()))
+                .with("command", *command)
+                .with("at_ms", *at_ms),
+            Event::TaskOutput { task, bytes } => {
+                let line = begin("task_output").task(task);
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => line.with("text", text),
+                    Err(_) => line.with("base64", base64(bytes)),
+                }
+            }
+            Event::TaskFinished {
+                task,
+                finish,
+                duration_ms,
+                exit_code,
+                outputs,
+                log,
+                failure,
+                at_ms,
+            } => begin("task_finished")
+                .task(task)
+                .with("outcome", finish.code())
+                .with("duration_ms", *duration_ms)
+                .with("exit_code", *exit_code)
+                .with("outputs", outputs.iter().map(output).collect::<Vec<_>>())
+                .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
+                .with("failure", failure.map(failed))
+                .with("at_ms", *at_ms),
+            Event::Warning { task, message } => {
+                let line = begin("warning");
+                let line = task.iter().fold(line, Line::task);
+                line.with("message", *message)
+            }
+            Event::RunFinished { summary, .. } => run_finished(begin("run_finished"), summary),
+        }
+    }
+}
+
+impl<W: Write> Listener for Json<W> {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Event::RunStarted { run_id, .. } = event {
+            self.run_id = (*run_id).to_owned();
+        }
+        let line = self.line(event);
+        self.to.line(&line.end());
+        self.to.flush();
+    }
+}
+
+/// An object in the making. Its fields keep their order, which a map of the JSON library would
+/// not.
+struct Line(String);
+
+impl Line {
+    fn new(event: &str, run_id: &str) -> Line {
+        Line(format!("{{\"v\":{VERSION}")).with("event", event).with("run", run_id)
+    }
+
+    /// Adds a field. Names are ours and need no escapes.
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Line {
+        self.0 += &format!(",\"{name}\":{}", value.into());
+        self
+    }
+
+    fn task(self, task: &TaskRef<'_>) -> Line {
+        self.with("task", task.name).with("task_id", task.id.index())
+    }
+
+    fn end(self) -> String {
+        self.0 + "}"
+    }
+}
+
+fn reason(reason: &Reason) -> Value {
+    json!({
+        "code": reason.code(),
+        "path": reason.path().map(bytes),
+        "text": reason.to_string(),
+    })
+}
+
+fn output((path, size_bytes, digest): &(Vec<u8>, u64, Digest)) -> Value {
+    json!({ "path": bytes(path), "size_bytes": size_bytes, "digest": digest.to_string() })
+}
+
+fn failed(failure: &Failure) -> Value {
+    json!({
+        "what": failure.what,
+        "command": failure.command,
+        "tail": bytes(&failure.tail),
+        "log": bytes(&failure.log),
+    })
+}
+
+fn run_finished(line: Line, summary: &Summary) -> Line {
+    let Counts { tasks, fresh, ran, failed, skipped, cancelled } = summary.counts;
+    let step = |step: &Step| json!({ "task": step.task, "duration_ms": step.duration_ms });
+    let speedup = (summary.work_ms as f64 / summary.wall_ms as f64 * 100.0).round() / 100.0;
+    line.with(
+        "counts",
+        json!({
+            "tasks": tasks, "fresh": fresh, "ran": ran,
+            "failed": failed, "skipped": skipped, "cancelled": cancelled,
+        }),
+    )
+    .with("wall_ms", summary.wall_ms)
+    .with("work_ms", summary.work_ms)
+    .with("critical_path", summary.critical_path.iter().map(step).collect::<Vec<_>>())
+    .with("speedup", (summary.wall_ms > 0).then_some(speedup))
+    .with("jobs", summary.jobs)
+    .with("dry_run", summary.dry_run)
+    .with("signal", summary.signal)
+    .with("unstable", summary.unstable)
+    .with("exit_code", summary.exit_code())
+}
+
+/// Bytes without loss: a string if they are text, else an object with them in base64.
+fn bytes(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => json!({ "base64": base64(bytes) }),
+    }
+}
+
+/// RFC 4648, standard alphabet, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+        let word = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let digit = ALPHABET[(word >> (18 - 6 * at)) as usize & 63];
+            text.push(if at <= three.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::ids::TaskId;
+    use crate::outcome::{Change, Finish};
+
+    /// The lines of these events, parsed back. Of the raw text only the beginning is compared.
+    fn told(events: &[Event<'_>]) -> Vec<Value> {
+        let mut out = Vec::new();
+        let mut listener = Json::new(&mut out);
+        events.iter().for_each(|event| listener.event(event));
+        assert!(!listener.broken());
+        drop(listener);
+        let text = String::from_utf8(out).expect("JSON is text");
+        assert!(text.ends_with('\n'));
+        let begins = |line: &str| line.starts_with("{\"v\":1,\"event\":\"");
+        assert!(text.lines().all(begins), "{text}");
+        text.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect()
+    }
+
+    fn task() -> TaskRef<'static> {
+        TaskRef { id: TaskId::from_index(7), name: "app" }
+    }
+
+    fn key() -> Digest {
+        Digest::from_bytes([0xab; 32])
+    }
+
+    const STARTED: Event<'_> =
+        Event::RunStarted { wanted: &[], tasks: 3, jobs: 4, run_id: "r1", dry_run: false };
+
+    #[test]
+    fn every_event_has_its_fields() {
+        let hex = "ab".repeat(32);
+        let wanted = ["all".to_owned()];
+        let reasons =
+            [Reason::Input(b"a\xff.c".to_vec(), Change::Content), Reason::Command("command")];
+        let lines = told(&[
+            Event::RunStarted { wanted: &wanted, tasks: 3, jobs: 4, run_id: "r1", dry_run: true },
+            Event::TaskReady { task: task() },
+            Event::TaskStarted {
+                task: task(),
+                reasons: &reasons,
+                key: Some(key()),
+                command: "cc \"x\"",
+                at_ms: 5,
+            },
+            Event::TaskOutput { task: task(), bytes: b"one\ntwo\x1b\0" },
+            Event::TaskOutput { task: task(), bytes: b"\xff\xfe" },
+            Event::Warning { task: None, message: "odd" },
+            Event::Warning { task: Some(task()), message: "odd" },
+        ]);
+        let expected = [
+            json!({"v": 1, "event": "run_started", "run": "r1", "wanted": ["all"], "tasks": 3,
+                "jobs": 4, "dry_run": true}),
+            json!({"v": 1, "event": "task_ready", "run": "r1", "task": "app", "task_id": 7}),
+            json!({"v": 1, "event": "task_started", "run": "r1", "task": "app", "task_id": 7,
+                "reasons": [
+                    {"code": "input", "path": {"base64": "Yf8uYw=="}, "text": "a\\xff.c changed"},
+                    {"code": "command", "path": null, "text": "its command changed"},
+                ],
+                "key": hex, "command": "cc \"x\"", "at_ms": 5}),
+            json!({"v": 1, "event": "task_output", "run": "r1", "task": "app", "task_id": 7,
+                "text": "one\ntwo\u{1b}\u{0}"}),
+            json!({"v": 1, "event": "task_output", "run": "r1", "task": "app", "task_id": 7,
+                "base64": "//4="}),
+            json!({"v": 1, "event": "warning", "run": "r1", "message": "odd"}),
+            json!({"v": 1, "event": "warning", "run": "r1", "task": "app", "task_id": 7,
+                "message": "odd"}),
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn an_end_tells_all_or_null() {
+        let failure = Failure {
+            what: "exit 1".to_owned(),
+            command: "cc".to_owned(),
+            tail: b"tail\xff".to_vec(),
+            log: b"log".to_vec(),
+        };
+        let outputs = [(b"bin/app".to_vec(), 12, key()), (b"\xff".to_vec(), 0, key())];
+        let ended = |finish, exit_code, log, failure| Event::TaskFinished {
+            task: task(),
+            finish,
+            duration_ms: 300,
+            exit_code,
+            outputs: &outputs,
+            log,
+            failure,
+            at_ms: 9,
+        };
+        let log = Path::new(OsStr::from_bytes(b"/w/\xff"));
+        let lines = told(&[
+            STARTED,
+            ended(&Finish::Failed, Some(1), Some(log), Some(&failure)),
+            ended(&Finish::WouldRun, None, Some(Path::new("/w/log")), None),
+            ended(&Finish::Fresh, None, None, None),
+        ]);
+        let hex = "ab".repeat(32);
+        assert_eq!(
+            lines[1],
+            json!({"v": 1, "event": "task_finished", "run": "r1", "task": "app", "task_id": 7,
+                "outcome": "failed", "duration_ms": 300, "exit_code": 1,
+                "outputs": [
+                    {"path": "bin/app", "size_bytes": 12, "digest": hex},
+                    {"path": {"base64": "/w=="}, "size_bytes": 0, "digest": hex},
+                ],
+                "log": {"base64": "L3cv/w=="},
+                "failure": {"what": "exit 1", "command": "cc", "tail": {"base64": "dGFpbP8="},
+                "log": "log"},
+                "at_ms": 9})
+        );
+        assert_eq!(lines[2]["outcome"], "would_run");
+        assert_eq!(lines[2]["log"], "/w/log");
+        for absent in ["exit_code", "log", "failure"] {
+            assert_eq!(lines[3].get(absent), Some(&Value::Null), "{absent}");
+        }
+    }
+
+    fn told_of(summary: &Summary) -> Value {
+        told(&[STARTED, Event::RunFinished { run_id: "r1", summary }]).remove(1)
+    }
+
+    #[test]
+    fn the_last_line_is_the_summary() {
+        let mut summary = Summary {
+            counts: Counts { tasks: 21, fresh: 1, ran: 2, failed: 3, skipped: 4, cancelled: 11 },
+            wall_ms: 300,
+            work_ms: 1_000,
+            critical_path: vec![Step { task: "app".to_owned(), duration_ms: 250 }],
+            jobs: 4,
+            signal: Some(15),
+            ..Summary::default()
+        };
+        assert_eq!(
+            told_of(&summary),
+            json!({"v": 1, "event": "run_finished", "run": "r1",
+                "counts": {"tasks": 21, "fresh": 1, "ran": 2, "failed": 3, "skipped": 4,
+                "cancelled": 11},
+                "wall_ms": 300, "work_ms": 1000,
+                "critical_path": [{"task": "app", "duration_ms": 250}],
+                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": false,
+                "exit_code": 1})
+        );
+        (summary.wall_ms, summary.signal) = (0, None);
+        let line = told_of(&summary);
+        assert_eq!((&line["speedup"], &line["signal"]), (&Value::Null, &Value::Null));
+    }
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        let table: [(&[u8], &str); 9] = [
+            (b"", ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"foob", "Zm9vYg=="),
+            (b"fooba", "Zm9vYmE="),
+            (b"foobar", "Zm9vYmFy"),
+            (b"\xfb\xff\xbf", "+/+/"),
+            (b"\x00\x00", "AAA="),
+        ];
+        for (bytes, text) in table {
+            assert_eq!(base64(bytes), text);
+        }
+    }
+
+    #[test]
+    fn a_closed_writer_is_remembered() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut json = Json::new(Closed);
+        assert!(!json.broken());
+        json.event(&STARTED);
+        assert!(json.broken());
+        json.event(&Event::TaskReady { task: task() });
+    }
+}

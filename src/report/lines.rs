@@ -1,0 +1,385 @@
+//! Events as lines and blocks for people.
+//!
+//! Knows what was written last, so that the output of one task never stands under the name of
+//! another. Output may be large: at most [`HELD_BYTES`] of each running task are in memory, a
+//! longer one is read back from its log.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use rustc_hash::FxHashMap;
+use taskr_cache::Digest;
+
+use super::clean::{Clean, RESET};
+use super::sink::Sink;
+use super::summary::Ends;
+use super::words::{
+    BAD, CARE, FAINT, because, duration, ending, first_reason, indented, one_line, paint,
+};
+use super::{Listener, Mode, Options};
+use crate::ids::TaskId;
+use crate::outcome::{Event, Failure, Finish, Reason, TaskRef};
+
+/// So much output of each running task waits in memory for its block. Also the longest line that
+/// stream mode waits for.
+const HELD_BYTES: usize = 64 * 1024;
+
+/// Writes a run for people: what happens and the summary to `out`, warnings to `err`.
+///
+/// Both get colours if the options say so; a caller whose `err` is a file and whose `out` is a
+/// terminal wraps `err` to strip them.
+pub struct Lines<W: Write, E: Write> {
+    options: Options,
+    out: Sink<W>,
+    err: Sink<E>,
+    run: Run,
+}
+
+/// What is known of the present run.
+#[derive(Default)]
+struct Run {
+    dry: bool,
+    tasks: usize,
+    finished: usize,
+    running: FxHashMap<TaskId, Running>,
+    /// The task whose output is shown as it comes.
+    live: Option<TaskId>,
+    /// The live task, while nothing else was written since its header.
+    under: Option<TaskId>,
+    ends: Ends,
+}
+
+/// A task between its start and its end.
+#[derive(Default)]
+struct Running {
+    /// Lines to go below its header: reasons, key, command.
+    details: String,
+    /// Output not yet shown.
+    held: Vec<u8>,
+    /// Whether there was output for which `held` had no room.
+    cut: bool,
+    /// Set where a terminal reads.
+    clean: Option<Clean>,
+}
+
+/// Why and how a task starts.
+struct Start<'a> {
+    reasons: &'a [Reason],
+    key: Option<Digest>,
+    command: &'a str,
+}
+
+/// How a task ended.
+struct End<'a> {
+    finish: &'a Finish,
+    duration_ms: u64,
+    log: Option<&'a Path>,
+    failure: Option<&'a Failure>,
+}
+
+impl<W: Write, E: Write> Lines<W, E> {
+    /// Writes what happens to `out` and warnings to `err`.
+    pub fn new(options: Options, out: W, err: E) -> Self {
+        Lines { options, out: Sink::new(out), err: Sink::new(err), run: Run::default() }
+    }
+
+    /// Whether a write to `out` failed; nothing was written to it since.
+    pub fn broken(&self) -> bool {
+        self.out.broken()
+    }
+
+    fn started(&mut self, task: TaskRef<'_>, start: &Start<'_>) {
+        let name = one_line(task.name);
+        let mut running = Running {
+            details: start.details(self.options.verbosity),
+            clean: self.options.terminal.then(Clean::default),
+            ..Running::default()
+        };
+        self.earlier_attempt(task, &mut running);
+        if self.run.dry {
+            self.would_run(&name, start);
+        } else if self.options.mode == Mode::Stream && !self.quiet() {
+            self.out.line(&format!("started {name}"));
+            self.out.put(std::mem::take(&mut running.details).as_bytes());
+        }
+        self.run.running.insert(task.id, running);
+    }
+
+    /// A task that is tried again goes on where it was.
+    fn earlier_attempt(&mut self, task: TaskRef<'_>, running: &mut Running) {
+        if self.run.under == Some(task.id) {
+            self.interrupt();
+        }
+        match self.run.running.remove(&task.id) {
+            Some(earlier) if self.options.mode == Mode::Stream => self.partial_line(task, &earlier),
+            Some(earlier) => (running.held, running.cut) = (earlier.held, earlier.cut),
+            None => {}
+        }
+    }
+
+    fn would_run(&mut self, name: &str, start: &Start<'_>) {
+        if self.quiet() {
+            return;
+        }
+        self.out.line(&format!("would run {name}: {}", first_reason(start.reasons)));
+        if self.options.verbosity > 0 {
+            self.out.put(indented(start.command).as_bytes());
+        }
+    }
+
+    fn output(&mut self, task: TaskRef<'_>, bytes: &[u8]) {
+        let alone = self.run.running.len() == 1;
+        let Some(running) = self.run.running.get_mut(&task.id) else { return };
+        match self.options.mode {
+            _ if self.options.verbosity < 0 => {}
+            Mode::None => {}
+            Mode::Failed => running.hold(bytes),
+            Mode::Stream => {
+                let prefix = prefix(task);
+                for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+                    running.held.extend_from_slice(piece);
+                    if running.held.ends_with(b"\n") || running.held.len() >= HELD_BYTES {
+                        self.out.task_line(&prefix, &running.held, self.options.terminal);
+                        running.held.clear();
+                    }
+                }
+            }
+            Mode::Grouped if self.run.live == Some(task.id) || (alone && !running.cut) => {
+                self.live_output(task, bytes);
+            }
+            Mode::Grouped => running.hold(bytes),
+        }
+    }
+
+    /// Shows output as it comes, below a header.
+    fn live_output(&mut self, task: TaskRef<'_>, bytes: &[u8]) {
+        if self.run.under != Some(task.id) {
+            self.interrupt();
+            self.out.line(&format!("{}:", one_line(task.name)));
+            self.run.live = Some(task.id);
+            self.run.under = Some(task.id);
+        }
+        if let Some(running) = self.run.running.get_mut(&task.id) {
+            self.out.put(std::mem::take(&mut running.details).as_bytes());
+            let held = std::mem::take(&mut running.held);
+            pour(&mut self.out, &mut running.clean, &held);
+            pour(&mut self.out, &mut running.clean, bytes);
+        }
+    }
+
+    /// Something else comes between the output of the live task.
+    fn interrupt(&mut self) {
+        let under = self.run.under.take();
+        if let Some(running) = under.and_then(|id| self.run.running.get_mut(&id)) {
+            reset(&mut self.out, &mut running.clean);
+        }
+        self.out.end_line();
+    }
+
+    fn finished(&mut self, task: TaskRef<'_>, end: &End<'_>) {
+        let mut running = self.run.running.remove(&task.id).unwrap_or_default();
+        let was_live = self.run.live.take_if(|live| *live == task.id).is_some();
+        if *end.finish != Finish::Group {
+            self.run.finished += 1;
+        }
+        self.run.ends.note(task.name, end.finish, end.failure, end.duration_ms);
+        let told = matches!(
+            end.finish,
+            Finish::Ran | Finish::Failed | Finish::Unstable | Finish::Cancelled
+        );
+        if !told || self.quiet() {
+            return;
+        }
+        if self.options.mode == Mode::Stream {
+            self.stream_end(task, end, &running);
+        } else if was_live {
+            self.run.under = None;
+            settle(&mut self.out, &mut running.clean);
+            self.header(task, end);
+        } else {
+            self.interrupt();
+            self.header(task, end);
+            self.out.put(running.details.as_bytes());
+            self.block(task, end, running);
+        }
+    }
+
+    /// Under stream, the line that a task had begun when it ended.
+    fn partial_line(&mut self, task: TaskRef<'_>, running: &Running) {
+        if !running.held.is_empty() {
+            self.out.task_line(&prefix(task), &running.held, self.options.terminal);
+        }
+    }
+
+    fn stream_end(&mut self, task: TaskRef<'_>, end: &End<'_>, running: &Running) {
+        self.partial_line(task, running);
+        let (word, rest) = end.words();
+        let text = format!("{word} {}{rest}", one_line(task.name));
+        self.out.line(&self.painted(end, &text));
+    }
+
+    /// `[3/212] app  0.3s`
+    fn header(&mut self, task: TaskRef<'_>, end: &End<'_>) {
+        let tasks = self.run.tasks.max(self.run.finished);
+        let place = format!("[{}/{tasks}]", self.run.finished);
+        let name = one_line(task.name);
+        let words = match end.finish {
+            Finish::Ran => duration(end.duration_ms),
+            _ => {
+                let (word, rest) = end.words();
+                self.painted(end, &format!("{word}{rest}"))
+            }
+        };
+        let place = paint(self.options.colour, FAINT, &place);
+        self.out.line(&format!("{place} {name}  {words}"));
+    }
+
+    fn painted(&self, end: &End<'_>, text: &str) -> String {
+        paint(self.options.colour && end.failed(), BAD, text)
+    }
+
+    /// The whole output of a task that has ended, if the mode wants it.
+    fn block(&mut self, task: TaskRef<'_>, end: &End<'_>, mut running: Running) {
+        let wanted = match self.options.mode {
+            Mode::Grouped => true,
+            Mode::Failed => end.failed(),
+            Mode::Stream | Mode::None => false,
+        };
+        if !wanted {
+            return;
+        }
+        let log = end.log.filter(|_| running.cut).and_then(|path| File::open(path).ok());
+        let whole = match log {
+            Some(log) => copy(log, &mut self.out, &mut running.clean).is_ok(),
+            None => {
+                pour(&mut self.out, &mut running.clean, &running.held);
+                !running.cut
+            }
+        };
+        settle(&mut self.out, &mut running.clean);
+        if !whole {
+            self.warning(Some(task), "the rest of its output cannot be read back from its log");
+        }
+    }
+
+    fn warning(&mut self, task: Option<TaskRef<'_>>, message: &str) {
+        self.interrupt();
+        self.out.flush();
+        let word = paint(self.options.colour, CARE, "warning:");
+        let about = task.map_or_else(String::new, |task| format!("{}: ", task.name));
+        self.err.line(&format!("{word} {}", one_line(&format!("{about}{message}"))));
+    }
+
+    fn quiet(&self) -> bool {
+        self.options.verbosity < 0
+    }
+}
+
+impl<W: Write, E: Write> Listener for Lines<W, E> {
+    fn event(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::RunStarted { tasks, dry_run, .. } => {
+                self.run = Run { tasks, dry: dry_run, ..Run::default() };
+            }
+            Event::TaskReady { .. } => {}
+            Event::TaskStarted { task, reasons, key, command, .. } => {
+                self.started(task, &Start { reasons, key, command });
+            }
+            Event::TaskOutput { task, bytes } => self.output(task, bytes),
+            Event::TaskFinished { task, finish, duration_ms, log, failure, .. } => {
+                self.finished(task, &End { finish, duration_ms, log, failure });
+            }
+            Event::Warning { task, message } => self.warning(task, message),
+            Event::RunFinished { summary, .. } => {
+                self.interrupt();
+                self.run.ends.write(&mut self.out, self.options, summary);
+            }
+        }
+        self.out.flush();
+        self.err.flush();
+    }
+}
+
+impl Start<'_> {
+    /// The lines below the task's header.
+    fn details(&self, verbosity: i8) -> String {
+        let mut text = String::new();
+        if verbosity > 0 {
+            text += &because(self.reasons);
+        }
+        if verbosity > 1 {
+            text.extend(self.key.map(|key| format!("  key {key}\n")));
+            text += &indented(self.command);
+        }
+        text
+    }
+}
+
+impl End<'_> {
+    fn failed(&self) -> bool {
+        matches!(self.finish, Finish::Failed | Finish::Unstable)
+    }
+
+    fn words(&self) -> (&'static str, String) {
+        let what = self.failure.map(|failure| failure.what.as_str());
+        ending(self.finish, what, self.duration_ms)
+    }
+}
+
+impl Running {
+    fn hold(&mut self, bytes: &[u8]) {
+        let room = HELD_BYTES - self.held.len();
+        self.held.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.cut |= bytes.len() > room;
+    }
+}
+
+/// What stands before each line under stream.
+fn prefix(task: TaskRef<'_>) -> String {
+    format!("{} | ", one_line(task.name))
+}
+
+/// Puts task output, made harmless where a terminal reads.
+fn pour<W: Write>(out: &mut Sink<W>, clean: &mut Option<Clean>, bytes: &[u8]) {
+    match clean {
+        None => out.put(bytes),
+        Some(clean) => {
+            let mut text = Vec::with_capacity(bytes.len());
+            clean.feed(bytes, &mut text);
+            out.put(&text);
+        }
+    }
+}
+
+/// Ends the colours of task output.
+fn reset<W: Write>(out: &mut Sink<W>, clean: &mut Option<Clean>) {
+    if clean.as_mut().is_some_and(Clean::take_coloured) {
+        out.put_invisible(RESET);
+    }
+}
+
+/// Ends the output of a task: what was held back, colours, the line.
+fn settle<W: Write>(out: &mut Sink<W>, clean: &mut Option<Clean>) {
+    if let Some(clean) = clean {
+        let mut text = Vec::new();
+        clean.finish(&mut text);
+        out.put(&text);
+    }
+    reset(out, clean);
+    out.end_line();
+}
+
+/// A log of any length, piece by piece.
+fn copy<W: Write>(mut log: File, out: &mut Sink<W>, clean: &mut Option<Clean>) -> io::Result<()> {
+    let mut piece = vec![0; HELD_BYTES];
+    loop {
+        match log.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(_) if out.broken() => return Ok(()),
+            Ok(len) => pour(out, clean, &piece[..len]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

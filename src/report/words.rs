@@ -1,0 +1,295 @@
+//! The words of a report: values to text, nothing else.
+//!
+//! Knows no writer and no mode. Every name and command from outside passes [`one_line`], every
+//! path `outcome::shown`, so a file's name can neither move the cursor nor forge a line.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use signal_hook::low_level::signal_name;
+
+use crate::outcome::{Counts, Finish, Reason, Step, Summary};
+
+/// Failures.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Warnings.
+pub(super) const CARE: Style = AnsiColor::Yellow.on_default().bold();
+/// What is seldom read.
+pub(super) const FAINT: Style = Style::new().dimmed();
+
+/// At most so many reasons are told for one task.
+const REASONS: usize = 5;
+
+/// At most so many names of the critical path are told at each end of it.
+const PATH_ENDS: usize = 3;
+
+/// Under this wall time a speed-up says nothing.
+const SPEED_UP_WALL_MS: u64 = 100;
+
+/// A duration for people, about two digits of it: `0.03s`, `0.3s`, `1.2s`, `31.4s`, `1m15s`,
+/// `2h05m`.
+pub fn duration(ms: u64) -> String {
+    let rounded = |unit: u64| ms.saturating_add(unit / 2) / unit;
+    let (hundredths, tenths, seconds) = (rounded(10), rounded(100), rounded(1000));
+    match () {
+        () if hundredths < 10 => format!("0.{hundredths:02}s"),
+        () if tenths < 600 => format!("{}.{}s", tenths / 10, tenths % 10),
+        () if seconds < 3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        () => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Text from outside as a person reads it, on one line: control characters and those that turn the
+/// direction of writing are escaped. All else stays, so what was already escaped is not changed.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                line.extend(c.escape_default());
+            }
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+/// `text` in a colour, if there are colours.
+pub(super) fn paint(colour: bool, style: Style, text: &str) -> String {
+    if colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+}
+
+/// A command or script, two spaces before each line.
+pub(super) fn indented(command: &str) -> String {
+    command.lines().map(|line| format!("  {}\n", one_line(line))).collect()
+}
+
+/// A line for each reason, up to five.
+pub(super) fn because(reasons: &[Reason]) -> String {
+    let mut text = String::new();
+    for reason in reasons.iter().take(REASONS) {
+        let _ = writeln!(text, "  because {}", one_line(&reason.to_string()));
+    }
+    if reasons.len() > REASONS {
+        let _ = writeln!(text, "  and {} more", reasons.len() - REASONS);
+    }
+    text
+}
+
+/// The first reason, and how many more there are.
+pub(super) fn first_reason(reasons: &[Reason]) -> String {
+    let first = reasons.first().map(ToString::to_string).unwrap_or_default();
+    let more = match reasons.len() {
+        0 | 1 => String::new(),
+        len => format!(" (and {} more)", len - 1),
+    };
+    one_line(&first) + &more
+}
+
+/// How a task ended, as a word and what follows it: `failed` and `: exit 1 after 0.3s`.
+pub(super) fn ending(
+    finish: &Finish,
+    what: Option<&str>,
+    duration_ms: u64,
+) -> (&'static str, String) {
+    let (word, usual) = match finish {
+        Finish::Ran => return ("completed", format!(" in {}", duration(duration_ms))),
+        Finish::Unstable => ("unstable", "its inputs kept changing"),
+        Finish::Cancelled => ("cancelled", ""),
+        Finish::Skipped => ("skipped", ""),
+        _ => ("failed", ""),
+    };
+    let mut rest = match what.unwrap_or(usual) {
+        "" => String::new(),
+        what => format!(": {}", one_line(what)),
+    };
+    if duration_ms > 0 {
+        let _ = write!(rest, " after {}", duration(duration_ms));
+    }
+    (word, rest)
+}
+
+/// How many tasks ended how, and when: `12 tasks up to date in 0.02s` if nothing was to be done.
+pub(super) fn totals(summary: &Summary) -> String {
+    let Counts { tasks, fresh, ran, failed, skipped, cancelled } = summary.counts;
+    let wall = duration(summary.wall_ms);
+    let plural = if tasks == 1 { "task" } else { "tasks" };
+    if fresh == tasks && summary.signal.is_none() {
+        return format!("{tasks} {plural} up to date in {wall}");
+    }
+    let ran_word = if summary.dry_run { "would run" } else { "ran" };
+    let parts: Vec<String> = [
+        (fresh, "fresh"),
+        (ran, ran_word),
+        (failed, "failed"),
+        (skipped, "skipped"),
+        (cancelled, "cancelled"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect();
+    let colon = if parts.is_empty() { "" } else { ": " };
+    let mut text = format!("{tasks} {plural}{colon}{}", parts.join(", "));
+    if !summary.dry_run {
+        let _ = write!(text, "   in {wall} with -j{}", summary.jobs);
+    }
+    text
+}
+
+/// What running at once was worth; none where it was worth nothing or the run was too short or
+/// too small to tell.
+pub(super) fn speed_up(summary: &Summary) -> Option<String> {
+    let Counts { ran, failed, cancelled, .. } = summary.counts;
+    let (work, wall) = (summary.work_ms, summary.wall_ms);
+    let told = ran + failed + cancelled > 1
+        && !summary.dry_run
+        && wall >= SPEED_UP_WALL_MS
+        && work.saturating_mul(10) >= wall.saturating_mul(11);
+    told.then(|| {
+        let path = &summary.critical_path;
+        let mut text =
+            format!("speed-up {:.1}× ({} of work", work as f64 / wall as f64, duration(work));
+        if !path.is_empty() {
+            let sum = path.iter().map(|step| step.duration_ms).sum();
+            let _ = write!(text, "; critical path {}: {}", duration(sum), chain(path));
+        }
+        text + ")"
+    })
+}
+
+/// The names along the critical path; of a long one the two ends.
+fn chain(path: &[Step]) -> String {
+    let name = |step: &Step| one_line(&step.task);
+    let mut names: Vec<String> = Vec::new();
+    if path.len() <= 2 * PATH_ENDS {
+        names.extend(path.iter().map(name));
+    } else {
+        names.extend(path[..PATH_ENDS].iter().map(name));
+        names.push(format!("… {} more …", path.len() - 2 * PATH_ENDS));
+        names.extend(path[path.len() - PATH_ENDS..].iter().map(name));
+    }
+    names.join(" → ")
+}
+
+/// `interrupted by SIGINT`.
+pub(super) fn interrupted(signal: i32) -> String {
+    match signal_name(signal) {
+        Some(name) => format!("interrupted by {name}"),
+        None => format!("interrupted by signal {signal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let table = [
+            (0, "0.00s"),
+            (34, "0.03s"),
+            (94, "0.09s"),
+            (95, "0.1s"),
+            (340, "0.3s"),
+            (949, "0.9s"),
+            (950, "1.0s"),
+            (1_249, "1.2s"),
+            (31_400, "31.4s"),
+            (59_949, "59.9s"),
+            (59_950, "1m00s"),
+            (75_000, "1m15s"),
+            (3_599_499, "59m59s"),
+            (3_599_500, "1h00m"),
+            (7_500_000, "2h05m"),
+        ];
+        for (ms, text) in table {
+            assert_eq!(duration(ms), text, "{ms} ms");
+        }
+        assert!(duration(u64::MAX).ends_with('m'));
+    }
+
+    #[test]
+    fn text_from_outside_stays_on_its_line() {
+        let table = [
+            ("src/a b.c", "src/a b.c"),
+            ("\u{e4}\u{65}\u{301}'\"\\", "\u{e4}\u{65}\u{301}'\"\\"),
+            ("a\nb\r\tc", "a\\nb\\r\\tc"),
+            ("\x1b[2J\x07\x7f", "\\u{1b}[2J\\u{7}\\u{7f}"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("gnp\u{202e}cod.exe", "gnp\\u{202e}cod.exe"),
+        ];
+        for (text, line) in table {
+            assert_eq!(one_line(text), line);
+            assert_eq!(one_line(line), line, "twice changes nothing");
+        }
+    }
+
+    fn summary(counts: Counts) -> Summary {
+        Summary { counts, wall_ms: 9_800, jobs: 4, ..Summary::default() }
+    }
+
+    #[test]
+    fn counts_leave_out_what_is_nought() {
+        let all = Counts { tasks: 21, fresh: 1, ran: 2, failed: 3, skipped: 4, cancelled: 11 };
+        let mut dry = summary(Counts { tasks: 3, fresh: 1, ran: 2, ..Counts::default() });
+        dry.dry_run = true;
+        let mut stopped = summary(Counts::default());
+        stopped.signal = Some(2);
+        let table = [
+            (
+                summary(all),
+                "21 tasks: 1 fresh, 2 ran, 3 failed, 4 skipped, 11 cancelled   in 9.8s with -j4",
+            ),
+            (
+                summary(Counts { tasks: 1, ran: 1, ..Counts::default() }),
+                "1 task: 1 ran   in 9.8s with -j4",
+            ),
+            (
+                summary(Counts { tasks: 12, fresh: 12, ..Counts::default() }),
+                "12 tasks up to date in 9.8s",
+            ),
+            (dry, "3 tasks: 1 fresh, 2 would run"),
+            (stopped, "0 tasks   in 9.8s with -j4"),
+        ];
+        for (summary, text) in table {
+            assert_eq!(totals(&summary), text);
+        }
+    }
+
+    fn steps(names: &[&str]) -> Vec<Step> {
+        names.iter().map(|name| Step { task: (*name).to_owned(), duration_ms: 100 }).collect()
+    }
+
+    #[test]
+    fn a_speed_up_is_told_where_there_is_one() {
+        let told = |ran, wall_ms, work_ms, path: &[&str]| {
+            let counts = Counts { tasks: ran, ran, ..Counts::default() };
+            let critical_path = steps(path);
+            speed_up(&Summary { counts, wall_ms, work_ms, critical_path, ..Summary::default() })
+        };
+        assert_eq!(
+            told(3, 300, 900, &["a", "b\x1b"]).as_deref(),
+            Some("speed-up 3.0× (0.9s of work; critical path 0.2s: a → b\\u{1b})")
+        );
+        assert_eq!(told(2, 1_000, 1_100, &[]).as_deref(), Some("speed-up 1.1× (1.1s of work)"));
+        assert_eq!(told(1, 300, 900, &["a"]), None, "one task");
+        assert_eq!(told(2, 1_000, 1_099, &["a"]), None, "one after another");
+        assert_eq!(told(2, 99, 900, &["a"]), None, "too short");
+    }
+
+    #[test]
+    fn a_long_chain_is_told_by_its_ends() {
+        assert_eq!(chain(&steps(&["a", "b", "c", "d", "e", "f"])), "a → b → c → d → e → f");
+        let long = chain(&steps(&["a", "b", "c", "d", "e", "f", "g"]));
+        assert_eq!(long, "a → b → c → … 1 more … → e → f → g");
+    }
+
+    #[test]
+    fn signals_have_names() {
+        assert_eq!(interrupted(2), "interrupted by SIGINT");
+        assert_eq!(interrupted(15), "interrupted by SIGTERM");
+        assert_eq!(interrupted(99), "interrupted by signal 99");
+    }
+}
