@@ -1,4 +1,28 @@
-//! taskr: from a Taskfile to up-to-date outputs.
+//! taskr: from a Taskfile to up-to-date outputs. One way through the house:
+//!
+//! | row | module | what it does |
+//! | --- | --- | --- |
+//! | 6 | [`cli`] | words of the command line to a request; a file per tool |
+//! | 5 | [`run`] | the loop: next, judge, execute, record, finish |
+//! | 4 | [`plan`] | what may start next: a pure state machine |
+//! | 4 | [`judge`] | fresh, or to be run because of this: pure |
+//! | 4 | [`record`] | what a success leaves, encoded; the only user of the state |
+//! | 4 | [`workers`] | threads: one process each, a task's own folder, publishing |
+//! | 4 | [`report`] | events to lines, blocks and JSON |
+//! | 3 | [`graph`] | targets to tasks and edges, immutable; cycles and clashes refused |
+//! | 2 | [`parse`] | Taskfile.toml to what was written, with places |
+//! | 1 | [`expr`] | strings with expressions to text, words, shell text |
+//! | 1 | [`files`] | patterns, listings, depfiles, what is known of the disk |
+//! | 1 | [`outdir`] | all writes of taskr in the workspace, beneath its root |
+//! | 1 | [`process`] | one child from start to end, and the guard that outlives taskr |
+//! | 1 | [`lock`] | one build per workspace |
+//! | 1 | [`outcome`] | what passes between the rows: manifests, reasons, records, events |
+//! | 0 | [`ids`], [`error`] | typed dense ids; errors as values and their one rendering |
+//!
+//! A module imports only from lower rows; row-mates never import each other. `tests/layers.rs`
+//! holds this table against the `use` lines. Stamps, digests and the state database are the
+//! crate `taskr-cache`, below all rows. The library never prints, exits, changes directory or
+//! installs signal handlers.
 
 pub mod error;
 pub mod expr;
@@ -14,4 +38,5 @@ pub mod plan;
 pub mod process;
 pub mod record;
 pub mod report;
+pub mod run;
 pub mod workers;

@@ -1,0 +1,355 @@
+//! A task from its start to its record, or to its failure.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use taskr_cache::{Content, Seen};
+
+use super::finish::{End, reasons_text, unix_ms};
+use super::gather::{Gap, Gathered};
+use super::{Active, Build, Done, Running};
+use crate::error::Error;
+use crate::files::Look;
+use crate::graph::{Kind, Output};
+use crate::ids::{FileId, TaskId};
+use crate::outcome::{Event, Field, Finish, Made, Manifest, Reason, Record, Tag, TaskRef, shown};
+use crate::process::Guard;
+use crate::record;
+use crate::workers::{Declared, Ended, Job, Launch, Result as Outcome, Run, Success};
+
+/// Lists of what depfiles found that a record keeps.
+const MOST_LISTS: usize = 16;
+
+/// A task runs once more if its inputs moved, then no more.
+const MOST_ATTEMPTS: usize = 2;
+
+impl Build<'_> {
+    /// Hands a task to a worker.
+    pub(super) fn start(
+        &mut self,
+        id: TaskId,
+        gathered: Gathered,
+        reasons: Vec<Reason>,
+        attempt: usize,
+    ) {
+        self.start_guard();
+        let recorded = self.graph.task(id).kind() == Kind::Recorded;
+        let intent = self.held.next_intent;
+        self.held.next_intent += 1;
+        if recorded && self.held.intents.is_none() {
+            self.open_intents();
+        }
+        let state_id = self.names.id(self.graph.name(id));
+        if recorded {
+            self.held.newest_intent.insert(state_id.clone(), intent);
+        }
+        let dir = self.task_dir(id);
+        let rule = &self.graph.task(id).rule;
+        let launch = match self.around().command(rule, &dir, &gathered.rendered, attempt) {
+            Ok(command) => Launch::Command(command),
+            Err(what) => Launch::Impossible(what),
+        };
+        let declared = |output: &Output| Declared { output: output.clone(), dir: rule.dir.clone() };
+        let run = Run {
+            task: id,
+            id: state_id,
+            launch,
+            intent: self.held.intents.clone().filter(|_| recorded).map(|intents| (intent, intents)),
+            outputs: rule.outputs.iter().map(|output| declared(&output.value)).collect(),
+            installs: rule.installs.iter().map(|path| path.value.clone()).collect(),
+            depfile: rule.depfile.clone(),
+            dir,
+            before: gathered.before.clone(),
+            others: self.recorded_by_others(id, &gathered),
+            inputs: if recorded { self.expected(&gathered) } else { Vec::new() },
+            globs: if recorded { gathered.globs.clone() } else { Vec::new() },
+            last_attempt: attempt == MOST_ATTEMPTS,
+            stream: self.request.stream,
+            guard: self.guard.clone(),
+        };
+        let started_ms = self.now_ms();
+        let name = self.graph.name(id);
+        (self.listener)(&Event::TaskStarted {
+            task: TaskRef { id, name },
+            reasons: &reasons,
+            key: gathered.key,
+            command: &gathered.rendered.shown,
+            at_ms: started_ms,
+        });
+        let running = Running { gathered, reasons, attempt, intent };
+        self.active.insert(id, Active::Running(Box::new(running)));
+        self.running += 1;
+        self.workers.start(Job::Run(Box::new(run)));
+    }
+
+    /// The first start of a process also starts the guard.
+    fn start_guard(&mut self) {
+        let (None, Some(lock)) = (&self.guard, &self.held.lock) else { return };
+        match Guard::start(&self.request.taskr, lock.file(), &self.run_id) {
+            Ok(guard) => self.guard = Some(Arc::new(guard)),
+            Err(error) => {
+                let what = format!("cannot start the guard, so kill -9 would leave tasks: {error}");
+                self.warn(None, &what);
+            }
+        }
+    }
+
+    /// What records of other tasks say of files that stand at this task's plain outputs: such a
+    /// file is taskr's own work, whoever made it.
+    fn recorded_by_others(&self, id: TaskId, gathered: &Gathered) -> FxHashMap<Vec<u8>, Made> {
+        let own = gathered.record.as_ref().map_or(&[][..], |record| &record.outputs);
+        let outputs = &self.graph.task(id).rule.outputs;
+        let unknown = outputs.iter().any(|output| match &output.value {
+            Output::Path(path) => {
+                !own.iter().any(|file| file.path == *path)
+                    && Seen::of(&self.root.absolute(path)).is_ok_and(|seen| seen.is_some())
+            }
+            Output::Glob(_) => false,
+        });
+        if !unknown {
+            return FxHashMap::default();
+        }
+        let records = record::read_all(&self.held.state).flat_map(|(_, record)| record.outputs);
+        records.map(|file| (file.path, file.made)).collect()
+    }
+
+    /// A worker is done with a task.
+    pub(super) fn task_ended(&mut self, mut ended: Ended) -> Result<(), Error> {
+        self.workers.answered();
+        self.running -= 1;
+        self.task_locks.extend(ended.lock.take());
+        let id = ended.task;
+        let Some(Active::Running(running)) = self.active.remove(&id) else { return Ok(()) };
+        let warnings = std::mem::take(&mut ended.warnings);
+        for warning in &warnings {
+            self.warn(Some(id), warning);
+        }
+        self.forget_outputs_of(id, &running, &ended);
+        let strict = self.request.strict && !warnings.is_empty();
+        match ended.result {
+            Outcome::Stopped => self.end(id, &End::stopped(&ended)),
+            Outcome::Failed(ref what) => {
+                let what = what.clone();
+                self.fail(id, &running, &ended, what);
+            }
+            Outcome::Success(_) if strict => {
+                let what = format!("{} (--strict)", warnings[0]);
+                self.fail(id, &running, &ended, what);
+            }
+            Outcome::Success(_) => {
+                self.active.insert(id, Active::Recording(running, Box::new(ended)));
+                self.record_success(id);
+            }
+            Outcome::Moved(ref paths) => self.run_again(id, &running, paths.clone())?,
+            Outcome::Unstable(..) => self.unstable(id, &running, &ended),
+        }
+        Ok(())
+    }
+
+    /// What was known of a task's outputs is stale; what was found after publishing is known.
+    fn forget_outputs_of(&mut self, id: TaskId, running: &Running, ended: &Ended) {
+        let before = running.gathered.before.iter().map(|before| before.file.path.clone());
+        let mut stale: Vec<Vec<u8>> = before.collect();
+        let installs = self.graph.task(id).rule.installs.iter().map(|path| path.value.clone());
+        stale.extend(installs);
+        if let Outcome::Success(success) | Outcome::Unstable(success, _) = &ended.result {
+            stale.extend(success.touched.iter().cloned());
+            stale.extend(success.outputs.iter().map(|(file, _)| file.path.clone()));
+        }
+        for path in &stale {
+            self.files.forget(&self.paths, path);
+        }
+        let Outcome::Success(success) = &ended.result else { return };
+        for (file, seen) in &success.outputs {
+            let id = self.paths.intern(&file.path);
+            self.made_here.insert(id);
+            if let Made::File { executable, digest, .. } = file.made {
+                self.files.learn(id, Some((*seen, Content::File { executable, digest })));
+            }
+        }
+    }
+
+    /// Its inputs moved while it ran: what was known of them is asked for anew.
+    fn run_again(
+        &mut self,
+        id: TaskId,
+        running: &Running,
+        paths: Vec<Vec<u8>>,
+    ) -> Result<(), Error> {
+        self.files.forget_all();
+        if self.plan.is_stopped() {
+            self.end(id, &End::without_run(Finish::Cancelled));
+            return Ok(());
+        }
+        let reasons = paths.into_iter().map(Reason::Moved).collect();
+        self.active.insert(id, Active::Judging(running.attempt + 1, reasons));
+        self.judge_again(id)
+    }
+
+    fn unstable(&mut self, id: TaskId, running: &Running, ended: &Ended) {
+        let Outcome::Unstable(_, paths) = &ended.result else { return };
+        self.files.forget_all();
+        let names: Vec<String> = paths.iter().take(5).map(|path| shown(path)).collect();
+        let what = format!(
+            "{} kept changing while it ran: nothing was recorded. If the task writes there itself, \
+             take it out of the inputs, as in `!{}`",
+            names.join(", "),
+            names.first().map_or("", |name| name)
+        );
+        let failure = self.failure(id, running, ended, what);
+        self.end(id, &End::failed(Finish::Unstable, ended, &failure, running));
+    }
+
+    /// The commit: one record, once all that the depfile found is known.
+    pub(super) fn record_success(&mut self, id: TaskId) {
+        let Some(Active::Recording(running, ended)) = self.active.remove(&id) else { return };
+        let Outcome::Success(success) = &ended.result else { return };
+        if self.graph.task(id).kind() == Kind::Unrecorded {
+            let outputs = success.outputs.iter().map(|(file, _)| file.clone()).collect();
+            self.done[id] = Done { outputs, ..Done::default() };
+            self.end(id, &End::ran(&ended, &running));
+            return;
+        }
+        let mut fields = running.gathered.fields.clone();
+        match self.found_fields(id, &running, success) {
+            Ok(found) => fields.extend(found),
+            Err(Found::Unread(files)) => {
+                self.active.insert(id, Active::Recording(running, ended));
+                self.wait_for(id, files);
+                return;
+            }
+            Err(Found::Moved(path)) if running.attempt < MOST_ATTEMPTS => {
+                if let Err(error) = self.run_again(id, &running, vec![path]) {
+                    self.warn(Some(id), &crate::error::render(&error, false, 100));
+                }
+                return;
+            }
+            Err(Found::Moved(path)) => {
+                let what =
+                    format!("{} kept changing while it ran: nothing was recorded", shown(&path));
+                let failure = self.failure(id, &running, &ended, what);
+                self.end(id, &End::failed(Finish::Unstable, &ended, &failure, &running));
+                return;
+            }
+            Err(Found::Wrong(what)) => {
+                self.fail(id, &running, &ended, what);
+                return;
+            }
+        }
+        let manifest = Manifest::new(fields);
+        self.keep_record(id, &running, &ended, manifest);
+        self.end(id, &End::ran(&ended, &running));
+    }
+
+    fn keep_record(&mut self, id: TaskId, running: &Running, ended: &Ended, manifest: Manifest) {
+        let Outcome::Success(success) = &ended.result else { return };
+        let found = success.found.as_ref().map(|found| {
+            let paths = found.iter().map(|(path, _)| path);
+            let others = paths.filter(|path| {
+                !self.paths.get(path).is_some_and(|file| is_declared(running, file))
+            });
+            others.cloned().collect::<Vec<_>>()
+        });
+        let old = running.gathered.record.as_ref().map_or(&[][..], |record| &record.found);
+        let lists = found.into_iter().flat_map(|found| {
+            let others = old.iter().filter(|list| **list != found).cloned().collect::<Vec<_>>();
+            std::iter::once(found).chain(others)
+        });
+        let record = Record {
+            key: manifest.key(),
+            manifest,
+            outputs: success.outputs.iter().map(|(file, _)| file.clone()).collect(),
+            installs: success.installs.clone(),
+            found: lists.take(MOST_LISTS).collect(),
+            intent: running.intent,
+            ended_ms: unix_ms(),
+            duration_ms: ended.duration_ms,
+            reason: reasons_text(&running.reasons),
+        };
+        self.done[id] = Done {
+            outputs: record.outputs.clone().into(),
+            key: Some(record.key),
+            would_run: false,
+        };
+        let state_id = self.names.id(self.graph.name(id));
+        if let Some(writer) = &mut self.held.writer {
+            record::write(writer, state_id, &record);
+        }
+    }
+
+    /// Manifest fields of what the depfile of this run found.
+    fn found_fields(
+        &mut self,
+        id: TaskId,
+        running: &Running,
+        success: &Success,
+    ) -> Result<Vec<Field>, Found> {
+        let mut fields = Vec::new();
+        let mut unread = Vec::new();
+        for (path, seen) in success.found.iter().flatten() {
+            let file = self.paths.intern(path);
+            if is_declared(running, file) {
+                continue;
+            }
+            self.check_maker(id, path)?;
+            match self.look(file) {
+                Ok(Look::Unread) => unread.push(file),
+                Ok(Look::Known(known, content)) => {
+                    if known != *seen || self.may_have_moved(file, known, success) {
+                        return Err(Found::Moved(path.clone()));
+                    }
+                    fields.push(Field::input(Tag::Discovered, path, &content));
+                }
+                Err(Gap::Wrong(what)) => return Err(Found::Wrong(what)),
+                Err(Gap::Unread(files)) => unread.extend(files),
+            }
+        }
+        if unread.is_empty() { Ok(fields) } else { Err(Found::Unread(unread)) }
+    }
+
+    /// A file that was first heard of after the run: it may have changed while the task read it,
+    /// unless its stamps are older than the start.
+    fn may_have_moved(&self, file: FileId, seen: Option<Seen>, success: &Success) -> bool {
+        let Some(seen) = seen else { return false };
+        if self.made_here.contains(&file) {
+            return false;
+        }
+        let newest = seen.stamps().map(|stamp| stamp.mtime_ns.max(stamp.ctime_ns)).max();
+        newest.is_some_and(|newest| newest >= success.started_ns)
+    }
+
+    /// A found file that another task makes needs an edge to that task.
+    fn check_maker(&self, id: TaskId, path: &[u8]) -> Result<(), Found> {
+        let maker = self.graph.makers().of(path).or_else(|| self.owner_of_out(path));
+        let Some(maker) = maker.filter(|&maker| maker != id) else { return Ok(()) };
+        if self.graph.reaches(id, maker) {
+            return Ok(());
+        }
+        let name = &self.graph.task(maker).rule.target.name;
+        let own = &self.graph.task(id).rule.target.name;
+        Err(Found::Wrong(format!(
+            "its depfile names {}, which `{name}` makes, but it does not wait for `{name}`: add \
+             `after = [\"{name}\"]` to [target.{own}]",
+            shown(path)
+        )))
+    }
+
+    /// The task in whose `out/` a path lies.
+    fn owner_of_out(&self, path: &[u8]) -> Option<TaskId> {
+        let folder = format!("{}/tasks/", crate::outdir::STATE_DIR).into_bytes();
+        path.strip_prefix(&folder[..])?;
+        self.graph.tasks().ids().find(|&id| path.starts_with(&self.task_dir(id).join("out/")))
+    }
+}
+
+/// Whether a file is a declared input: then it counts as that, and was looked at as that.
+fn is_declared(running: &Running, file: FileId) -> bool {
+    running.gathered.inputs.iter().any(|(known, ..)| *known == file)
+}
+
+/// Why what a depfile found cannot be taken.
+enum Found {
+    Unread(Vec<FileId>),
+    Moved(Vec<u8>),
+    Wrong(String),
+}

@@ -1,0 +1,204 @@
+//! A task leaves the run: counted, told, written down for scripts, and the plan goes on.
+
+use super::gather::Gathered;
+use super::{Build, Done, Running};
+use crate::graph::Kind;
+use crate::ids::TaskId;
+use crate::outcome::{Event, Failure, Finish, Reason, TaskRef, shown};
+use crate::record;
+use crate::workers::{Ended, Result as Outcome};
+
+/// How a started task leaves the run.
+pub(super) struct End<'e> {
+    pub(super) finish: Finish,
+    /// What the worker said, if its command ran.
+    pub(super) ended: Option<&'e Ended>,
+    failure: Option<&'e Failure>,
+    reasons: &'e [Reason],
+}
+
+impl<'e> End<'e> {
+    /// It did not run.
+    pub(super) fn without_run(finish: Finish) -> End<'e> {
+        End { finish, ended: None, failure: None, reasons: &[] }
+    }
+
+    /// taskr ended it.
+    pub(super) fn stopped(ended: &'e Ended) -> End<'e> {
+        End { ended: Some(ended), ..End::without_run(Finish::Cancelled) }
+    }
+
+    /// It ran and succeeded.
+    pub(super) fn ran(ended: &'e Ended, running: &'e Running) -> End<'e> {
+        let ended = Some(ended);
+        End { finish: Finish::Ran, ended, failure: None, reasons: &running.reasons }
+    }
+
+    /// It ran and did not succeed.
+    pub(super) fn failed(
+        finish: Finish,
+        ended: &'e Ended,
+        failure: &'e Failure,
+        running: &'e Running,
+    ) -> End<'e> {
+        End { finish, ended: Some(ended), failure: Some(failure), reasons: &running.reasons }
+    }
+}
+
+impl Build<'_> {
+    pub(super) fn is_fresh(&mut self, id: TaskId, gathered: Gathered) {
+        let record = gathered.record.map(|record| (record.outputs, record.key));
+        let (outputs, key) = record.unzip();
+        self.done[id] = Done { outputs: outputs.unwrap_or_default().into(), key, would_run: false };
+        self.end(id, &End::without_run(Finish::Fresh));
+    }
+
+    pub(super) fn would_run(&mut self, id: TaskId, reasons: &[Reason], command: &str) {
+        self.done[id].would_run = true;
+        let at_ms = self.now_ms();
+        let task = TaskRef { id, name: self.graph.name(id) };
+        (self.listener)(&Event::TaskStarted { task, reasons, key: None, command, at_ms });
+        self.end(id, &End::without_run(Finish::WouldRun));
+    }
+
+    /// What it declares is not there, so it cannot be judged.
+    pub(super) fn cannot_be_judged(&mut self, id: TaskId, what: String) {
+        self.tally.summary.wrong_taskfile = true;
+        let failure = Failure { what, command: String::new(), tail: Vec::new(), log: Vec::new() };
+        let end = End { failure: Some(&failure), ..End::without_run(Finish::Failed) };
+        self.end(id, &end);
+    }
+
+    pub(super) fn fail(&mut self, id: TaskId, running: &Running, ended: &Ended, what: String) {
+        let failure = self.failure(id, running, ended, what);
+        self.end(id, &End::failed(Finish::Failed, ended, &failure, running));
+    }
+
+    pub(super) fn failure(
+        &self,
+        id: TaskId,
+        running: &Running,
+        ended: &Ended,
+        what: String,
+    ) -> Failure {
+        Failure {
+            what,
+            command: running.gathered.rendered.shown.clone(),
+            tail: ended.tail.clone(),
+            log: self.task_dir(id).join("log"),
+        }
+    }
+
+    /// The one place where a started task leaves the run.
+    pub(super) fn end(&mut self, id: TaskId, end: &End<'_>) {
+        let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
+        self.tally.ended(&self.graph, id, &end.finish, duration_ms);
+        if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
+            let state_id = self.names.id(self.graph.name(id));
+            record::write_duration(writer, state_id, duration_ms);
+        }
+        let outputs = files_of(end.ended);
+        let log = self.root.absolute(&self.task_dir(id).join("log"));
+        let at_ms = self.now_ms();
+        let name = self.graph.name(id);
+        (self.listener)(&Event::TaskFinished {
+            task: TaskRef { id, name },
+            finish: &end.finish,
+            duration_ms,
+            exit_code: end.ended.and_then(|ended| ended.exit_code),
+            outputs: &outputs,
+            log: end.ended.map(|_| &*log),
+            failure: end.failure,
+            at_ms,
+        });
+        if let Some(ended) = end.ended {
+            self.write_result(id, end, ended);
+        }
+        self.leave_plan(id, &end.finish);
+    }
+
+    fn leave_plan(&mut self, id: TaskId, finish: &Finish) {
+        match finish {
+            Finish::Fresh | Finish::Ran | Finish::WouldRun | Finish::Group => {
+                self.plan.succeed(&self.graph, id);
+            }
+            Finish::Failed | Finish::Unstable | Finish::Skipped | Finish::Cancelled => {
+                let skipped = self.plan.fail(&self.graph, id);
+                self.tell_skipped(&skipped);
+                if self.request.most_failures.is_some_and(|most| self.tally.failures >= most) {
+                    self.plan.stop();
+                    self.give_up_judging();
+                }
+            }
+        }
+    }
+
+    pub(super) fn tell_skipped(&mut self, skipped: &[TaskId]) {
+        for &id in skipped {
+            if self.graph.task(id).kind() == Kind::Group {
+                continue;
+            }
+            self.tally.ended(&self.graph, id, &Finish::Skipped, 0);
+            let at_ms = self.now_ms();
+            (self.listener)(&Event::TaskFinished {
+                task: TaskRef { id, name: self.graph.name(id) },
+                finish: &Finish::Skipped,
+                duration_ms: 0,
+                exit_code: None,
+                outputs: &[],
+                log: None,
+                failure: None,
+                at_ms,
+            });
+        }
+    }
+
+    /// `result.json` in the task's folder: the same facts for scripts.
+    fn write_result(&mut self, id: TaskId, end: &End<'_>, ended: &Ended) {
+        let rule = &self.graph.task(id).rule;
+        let outputs: Vec<serde_json::Value> = files_of(end.ended)
+            .iter()
+            .map(|(path, size, digest)| {
+                let path = shown(path);
+                serde_json::json!({ "path": path, "size_bytes": size, "digest": digest.to_string() })
+            })
+            .collect();
+        let result = serde_json::json!({
+            "task": rule.name,
+            "target": rule.target.name,
+            "item": rule.scope.item().map(|item| shown(&item.written)),
+            "run": self.run_id,
+            "outcome": end.finish.code(),
+            "key": self.done[id].key.map(|key| key.to_string()),
+            "why": reasons_text(end.reasons),
+            "failure": end.failure.map(|failure| failure.what.clone()),
+            "ended_ms": unix_ms(),
+            "duration_ms": ended.duration_ms,
+            "exit_code": ended.exit_code,
+            "outputs": outputs,
+        });
+        let path = self.task_dir(id).join("result.json");
+        let text = format!("{result:#}\n");
+        if let Err(error) = self.root.write(&path, text.as_bytes()) {
+            self.warn(Some(id), &format!("cannot write {}: {error}", shown(&path)));
+        }
+    }
+}
+
+fn files_of(ended: Option<&Ended>) -> Vec<(Vec<u8>, u64, taskr_cache::Digest)> {
+    match ended.map(|ended| &ended.result) {
+        Some(Outcome::Success(success) | Outcome::Unstable(success, _)) => success.files(),
+        _ => Vec::new(),
+    }
+}
+
+/// Reasons in one line; the first five.
+pub(super) fn reasons_text(reasons: &[Reason]) -> String {
+    reasons.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn unix_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,537 @@
+//! All that counts for a ready task: inputs, globs, dependencies, command, variables, program.
+//!
+//! What is not known of a file is named as a gap, and the task is gathered again when it is
+//! known; everything that was known by then is remembered.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use rustc_hash::FxHashSet;
+use taskr_cache::{Content, Digest, Seen};
+
+use super::Build;
+use super::launch::{Around, Ready, Rendered, interpreter};
+use crate::error::Error;
+use crate::files::{Look, Pattern};
+use crate::graph::{Input, Kind, Output, diagnostic};
+use crate::ids::{FileId, TaskId};
+use crate::judge::{Facts, Verdict, judge};
+use crate::outcome::{Field, Made, Manifest, OutFile, Reason, Record, Tag, shown};
+use crate::record;
+use crate::workers::{Before, Expected, Listed, listing_digest};
+
+/// Why a task cannot be judged now.
+pub(super) enum Gap {
+    /// These files must be read first.
+    Unread(Vec<FileId>),
+    /// What it declares is not there.
+    Wrong(String),
+}
+
+/// What a run of the task needs, and what a record of it will hold.
+pub(super) struct Gathered {
+    /// Fields of the manifest, without what a depfile finds.
+    pub(super) fields: Vec<Field>,
+    /// What is asked for again after the run.
+    pub(super) inputs: Vec<(FileId, Option<Seen>, Content)>,
+    pub(super) globs: Vec<Listed>,
+    pub(super) rendered: Rendered,
+    pub(super) record: Option<Record>,
+    pub(super) key: Option<Digest>,
+    /// Outputs of the last success that were found to be as recorded.
+    pub(super) before: Vec<Before>,
+}
+
+/// Collects files and gaps of one task.
+#[derive(Default)]
+struct Collector {
+    words: Vec<FileId>,
+    fields: Vec<Field>,
+    inputs: Vec<(FileId, Option<Seen>, Content)>,
+    globs: Vec<Listed>,
+    seen: FxHashSet<FileId>,
+    unread: Vec<FileId>,
+}
+
+impl Build<'_> {
+    /// Gathers and judges. No reasons: it is fresh.
+    pub(super) fn decide(
+        &mut self,
+        id: TaskId,
+        because: &[Reason],
+    ) -> Result<(Gathered, Vec<Reason>), Gap> {
+        let mut gathered = self.gather(id)?;
+        if self.graph.task(id).kind() != Kind::Recorded {
+            return Ok((gathered, vec![Reason::Unrecorded]));
+        }
+        let state_id = self.names.id(self.graph.name(id));
+        let record = record::read(&self.held.state, &state_id);
+        let mut fields = gathered.fields.clone();
+        if let Some(record) = &record {
+            let plain = Manifest::new(fields);
+            let same = plain.static_key() == record.manifest.static_key();
+            fields = gathered.fields.clone();
+            if let (true, Some(list)) = (same, record.found.first()) {
+                fields.extend(self.discovered(list)?);
+            }
+        }
+        let manifest = Manifest::new(fields);
+        let key = manifest.key();
+        gathered.key = Some(key);
+        let intent = self.held.newest_intent.get(&state_id).copied();
+        let mut facts = Facts {
+            forced: self.forced.contains(&id),
+            always: self.graph.task(id).rule.target.always,
+            unfinished: intent > record.as_ref().map(|record| record.intent),
+            record: record.as_ref(),
+            manifest: &manifest,
+            outputs: None,
+        };
+        if !because.is_empty() {
+            gathered.before = before_of(record.as_ref());
+            gathered.record = record;
+            return Ok((gathered, because.to_vec()));
+        }
+        let mut verdict = judge(&facts, &key);
+        if verdict == Verdict::NeedOutputs {
+            facts.outputs = Some(self.outputs_as_recorded(facts.record)?);
+            verdict = judge(&facts, &key);
+        }
+        let reasons = match verdict {
+            Verdict::Run(reasons) => reasons,
+            Verdict::Fresh | Verdict::NeedOutputs => Vec::new(),
+        };
+        gathered.before = before_of(record.as_ref());
+        for before in &mut gathered.before {
+            before.seen = self.seen_as_recorded(&before.file);
+        }
+        gathered.record = record;
+        Ok((gathered, reasons))
+    }
+
+    fn gather(&mut self, id: TaskId) -> Result<Gathered, Gap> {
+        let mut all = Collector::default();
+        self.gather_inputs(id, &mut all)?;
+        self.gather_deps(id, &mut all)?;
+        let rendered = self.render(id, &all.words)?;
+        if self.graph.task(id).kind() == Kind::Recorded {
+            self.gather_command(id, &rendered, &mut all)?;
+        }
+        if !all.unread.is_empty() {
+            return Err(Gap::Unread(all.unread));
+        }
+        let Collector { fields, inputs, globs, .. } = all;
+        Ok(Gathered {
+            fields,
+            inputs,
+            globs,
+            rendered,
+            record: None,
+            key: None,
+            before: Vec::new(),
+        })
+    }
+
+    fn gather_inputs(&mut self, id: TaskId, all: &mut Collector) -> Result<(), Gap> {
+        let count = self.graph.task(id).rule.inputs.len();
+        for at in 0..count {
+            let input = self.graph.task(id).rule.inputs[at].value.clone();
+            match input {
+                Input::Path { path, optional } => {
+                    self.gather_path(id, at, (&path, optional), all)?;
+                }
+                Input::Glob { pattern, optional } => {
+                    let found = self.gather_glob(id, at, &pattern, all)?;
+                    if found == 0 && !optional {
+                        return Err(Gap::Wrong(format!(
+                            "its input {} matches no file",
+                            shown(pattern.text())
+                        )));
+                    }
+                }
+                Input::Not(pattern) => {
+                    let paths = &self.paths;
+                    all.words.retain(|&file| !pattern.matches_all(paths.bytes(file)));
+                }
+                Input::Outputs { of, only } => {
+                    let tasks = self.graph.task(id).sources[at].clone();
+                    let found = self.gather_outputs(&tasks, only.as_ref(), all)?;
+                    if found == 0 {
+                        return Err(Gap::Wrong(format!("`@{}` gives no file", of.text)));
+                    }
+                }
+            }
+        }
+        let words = std::mem::take(&mut all.words);
+        for &file in &words {
+            self.take_file(file, Tag::Input, all)?;
+        }
+        all.words = words;
+        Ok(())
+    }
+
+    fn gather_path(
+        &mut self,
+        id: TaskId,
+        at: usize,
+        (path, optional): (&[u8], bool),
+        all: &mut Collector,
+    ) -> Result<(), Gap> {
+        let file = self.paths.intern(path);
+        match self.look(file)? {
+            Look::Known(_, Content::Folder) => {
+                self.gather_glob(id, at, &Pattern::tree(path), all)?;
+            }
+            Look::Known(_, Content::Absent) if optional => {
+                all.fields.push(Field::input(Tag::Input, path, &Content::Absent));
+                all.inputs.push((file, None, Content::Absent));
+            }
+            Look::Known(_, Content::Absent) => {
+                return Err(Gap::Wrong(format!("its input {} does not exist", shown(path))));
+            }
+            Look::Known(..) | Look::Unread => push_new(&mut all.words, file),
+        }
+        Ok(())
+    }
+
+    /// Adds the files of a pattern. The task's own outputs are none of its inputs.
+    fn gather_glob(
+        &mut self,
+        id: TaskId,
+        at: usize,
+        pattern: &Pattern,
+        all: &mut Collector,
+    ) -> Result<usize, Gap> {
+        let rule = &self.graph.task(id).rule;
+        let own: Vec<Pattern> =
+            rule.outputs.iter().flat_map(|output| own_patterns(&output.value)).collect();
+        let own: Vec<Pattern> = own.into_iter().filter(|own| own.overlaps(pattern)).collect();
+        let taken = rule.inputs[at..].iter().filter_map(|input| match &input.value {
+            Input::Not(pattern) => Some(pattern.clone()),
+            _ => None,
+        });
+        let skip: Vec<Pattern> = own.into_iter().chain(taken).collect();
+        let listed = self.files.list(&mut self.paths, pattern, &skip);
+        let listed = listed.map_err(|error| {
+            Gap::Wrong(format!("cannot list {}: {error}", shown(pattern.text())))
+        })?;
+        let digest = listing_digest(listed.iter().map(|&file| self.paths.bytes(file)));
+        let count = (listed.len() as u64).to_le_bytes().to_vec();
+        let name = pattern.text().to_vec();
+        all.fields.push(Field { tag: Tag::Glob, name, value: count });
+        all.globs.push(Listed { pattern: pattern.clone(), skip, digest });
+        let known: FxHashSet<FileId> = all.words.iter().copied().collect();
+        all.words.extend(listed.iter().filter(|file| !known.contains(file)));
+        Ok(listed.len())
+    }
+
+    /// Adds output files of other tasks; says how many.
+    fn gather_outputs(
+        &mut self,
+        tasks: &[TaskId],
+        only: Option<&Pattern>,
+        all: &mut Collector,
+    ) -> Result<usize, Gap> {
+        let mut known: FxHashSet<FileId> = all.words.iter().copied().collect();
+        let mut count = 0;
+        for task in self.graph.without_groups(tasks) {
+            let out = self.task_dir(task).join("out/");
+            let outputs = self.done[task].outputs.clone();
+            for output in outputs.iter().filter(|output| output.made != Made::Folder) {
+                let below = output.path.strip_prefix(&out[..]).unwrap_or(&output.path);
+                if only
+                    .is_some_and(|only| !only.matches_all(below) && !only.matches_all(&output.path))
+                {
+                    continue;
+                }
+                let file = self.paths.intern(&output.path);
+                if known.insert(file) {
+                    all.words.push(file);
+                }
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Dependencies count by the contents of their outputs, or by their key.
+    fn gather_deps(&mut self, id: TaskId, all: &mut Collector) -> Result<(), Gap> {
+        let deps = self.graph.without_groups(&self.graph.task(id).deps);
+        for dep in deps {
+            let outputs = self.done[dep].outputs.clone();
+            for output in outputs.iter().filter(|output| output.made != Made::Folder) {
+                let file = self.paths.intern(&output.path);
+                self.take_file(file, Tag::Input, all)?;
+            }
+            let counts_by_key =
+                outputs.is_empty() || !self.graph.task(dep).rule.installs.is_empty();
+            if let (true, Some(key)) = (counts_by_key, self.done[dep].key) {
+                let name = self.graph.name(dep).as_bytes().to_vec();
+                all.fields.push(Field {
+                    tag: Tag::Dependency,
+                    name,
+                    value: key.as_bytes().to_vec(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A file whose content counts.
+    fn take_file(&mut self, file: FileId, tag: Tag, all: &mut Collector) -> Result<(), Gap> {
+        if !all.seen.insert(file) {
+            return Ok(());
+        }
+        match self.look(file)? {
+            Look::Known(seen, content) => {
+                all.fields.push(Field::input(tag, self.paths.bytes(file), &content));
+                all.inputs.push((file, seen, content));
+            }
+            Look::Unread => all.unread.push(file),
+        }
+        Ok(())
+    }
+
+    fn gather_command(
+        &mut self,
+        id: TaskId,
+        rendered: &Rendered,
+        all: &mut Collector,
+    ) -> Result<(), Gap> {
+        let rule = &self.graph.task(id).rule;
+        let mut push = |tag, name: &[u8], value: Vec<u8>| {
+            all.fields.push(Field { tag, name: name.to_vec(), value });
+        };
+        push(Tag::Task, b"", rule.name.as_bytes().to_vec());
+        push(Tag::Dir, b"", rule.dir.clone());
+        let is_script = matches!(rule.target.action, Some(crate::graph::Action::Shell { .. }));
+        let (shell, command) = match is_script {
+            true => rendered.argv.split_at(rendered.argv.len() - 1),
+            false => (&[][..], &rendered.argv[..]),
+        };
+        push(Tag::Shell, b"", words(shell));
+        push(Tag::Command, b"", words(command));
+        for (name, value) in &rendered.env {
+            push(Tag::Env, name.as_bytes(), Digest::of(value.as_bytes()).as_bytes().to_vec());
+        }
+        for name in &rule.target.env_inputs {
+            let value =
+                self.request.env.get(OsStr::new(name)).map(|value| Digest::of(value.as_bytes()));
+            let value = value.map_or_else(Vec::new, |digest| digest.as_bytes().to_vec());
+            push(Tag::EnvInput, name.as_bytes(), value);
+        }
+        let outputs = rule.outputs.iter().map(|output| (output.value.text(), b"output".to_vec()));
+        let installs = rule.installs.iter().map(|path| (&path.value[..], b"install".to_vec()));
+        for (name, value) in outputs.chain(installs) {
+            push(Tag::Output, name, value);
+        }
+        let program = rendered.plain.as_ref().and_then(|words| words.first());
+        let program = program.or(if is_script { None } else { rendered.argv.first() });
+        match program.cloned() {
+            Some(program) => self.gather_program(id, &program, all),
+            None => Ok(()),
+        }
+    }
+
+    /// The program counts by its content, and so does the interpreter that its first line names.
+    fn gather_program(&mut self, id: TaskId, name: &str, all: &mut Collector) -> Result<(), Gap> {
+        let dir = self.graph.task(id).rule.dir.clone();
+        let Some(path) = self.around().find(name, &dir) else {
+            all.fields.push(Field {
+                tag: Tag::Tool,
+                name: name.into(),
+                value: b"missing".to_vec(),
+            });
+            return Ok(());
+        };
+        let file = self.intern_absolute(&path);
+        if all.seen.contains(&file) {
+            return Ok(());
+        }
+        self.take_program(file, name.as_bytes(), all)?;
+        let interpreter = match self.interpreters.get(&file) {
+            Some(known) => *known,
+            None => {
+                let found = interpreter(&path).map(|path| self.intern_absolute(&path));
+                self.interpreters.insert(file, found);
+                found
+            }
+        };
+        match interpreter {
+            Some(file) => {
+                let name = self.paths.bytes(file).to_vec();
+                self.take_program(file, &name, all)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn take_program(&mut self, file: FileId, name: &[u8], all: &mut Collector) -> Result<(), Gap> {
+        match self.look(file)? {
+            Look::Known(_, content) => {
+                let field = Field::input(Tag::Tool, name, &content);
+                all.fields.push(field);
+            }
+            Look::Unread => all.unread.push(file),
+        }
+        Ok(())
+    }
+
+    fn intern_absolute(&mut self, path: &std::path::Path) -> FileId {
+        let path = path.strip_prefix(self.root.path()).unwrap_or(path);
+        self.paths.intern(path.as_os_str().as_bytes())
+    }
+
+    pub(super) fn around(&self) -> Around<'_> {
+        Around { root: self.root.path(), env: &self.request.env, run_id: &self.run_id }
+    }
+
+    fn render(&self, id: TaskId, words: &[FileId]) -> Result<Rendered, Gap> {
+        let task = self.graph.task(id);
+        let targets = self.targets_of(id);
+        let ready = Ready {
+            rule: &task.rule,
+            dir: &self.task_dir(id),
+            inputs: words.iter().map(|&file| self.paths.bytes(file)).collect(),
+            targets: &targets,
+        };
+        ready.render().map_err(|(error, text)| {
+            let wrong = Error::Taskfile(vec![diagnostic(&error, text.place)]);
+            Gap::Wrong(crate::error::render(&wrong, false, 100).trim_end().to_owned())
+        })
+    }
+
+    /// What a path holds, by its stamps if they are believed.
+    pub(super) fn look(&mut self, file: FileId) -> Result<Look, Gap> {
+        if let Some(what) = self.waiting.unreadable.get(&file) {
+            return Err(Gap::Wrong(format!(
+                "cannot read {}: {what}",
+                shown(self.paths.bytes(file))
+            )));
+        }
+        let (state, boot, rehash) = (&self.held.state, &self.boot, self.request.rehash);
+        let path = self.paths.bytes(file);
+        let recall = |seen: &Seen| match rehash {
+            true => None,
+            false => record::known_content(state, path, seen, boot),
+        };
+        self.files.look(&self.paths, file, recall).map_err(|error| {
+            Gap::Wrong(format!("cannot look at {}: {error}", shown(self.paths.bytes(file))))
+        })
+    }
+
+    /// Manifest fields of the files that the last run's depfile named.
+    fn discovered(&mut self, list: &[Vec<u8>]) -> Result<Vec<Field>, Gap> {
+        let mut fields = Vec::with_capacity(list.len());
+        let mut unread = Vec::new();
+        for path in list {
+            let file = self.paths.intern(path);
+            match self.look(file)? {
+                Look::Known(_, content) => {
+                    fields.push(Field::input(Tag::Discovered, path, &content));
+                }
+                Look::Unread => unread.push(file),
+            }
+        }
+        if unread.is_empty() { Ok(fields) } else { Err(Gap::Unread(unread)) }
+    }
+
+    /// Whether what stands at the outputs is exactly what the record says.
+    fn outputs_as_recorded(&mut self, record: Option<&Record>) -> Result<Result<(), Reason>, Gap> {
+        let Some(record) = record else { return Ok(Ok(())) };
+        let mut unread = Vec::new();
+        for output in &record.outputs {
+            let file = self.paths.intern(&output.path);
+            match self.look(file)? {
+                Look::Unread if matches!(output.made, Made::Link(_)) => {}
+                Look::Unread => unread.push(file),
+                Look::Known(_, Content::Absent) => {
+                    return Ok(Err(Reason::OutputMissing(output.path.clone())));
+                }
+                Look::Known(_, content) if !holds(&content, &output.made) => {
+                    return Ok(Err(Reason::OutputChanged(output.path.clone())));
+                }
+                Look::Known(..) => {}
+            }
+            if !self.link_is(output) {
+                return Ok(Err(Reason::OutputChanged(output.path.clone())));
+            }
+        }
+        if !unread.is_empty() {
+            return Err(Gap::Unread(unread));
+        }
+        for (path, dev, ino) in &record.installs {
+            let seen = Seen::of(&self.root.absolute(path)).ok().flatten();
+            if seen.is_none_or(|seen| (seen.link.dev, seen.link.ino) != (*dev, *ino)) {
+                return Ok(Err(Reason::InstallChanged(path.clone())));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Of a link that is an output only its text counts.
+    fn link_is(&self, output: &OutFile) -> bool {
+        let Made::Link(text) = &output.made else { return true };
+        let now = std::fs::read_link(self.root.absolute(&output.path));
+        now.is_ok_and(|now| now.as_os_str().as_bytes() == &text[..])
+    }
+
+    /// The stamps of an output, if they vouch for what is recorded.
+    fn seen_as_recorded(&mut self, output: &OutFile) -> Option<Seen> {
+        let file = self.paths.get(&output.path)?;
+        match self.look(file) {
+            Ok(Look::Known(seen, content)) if holds(&content, &output.made) => seen,
+            _ => None,
+        }
+    }
+
+    pub(super) fn expected(&mut self, gathered: &Gathered) -> Vec<Expected> {
+        let mut all = Vec::with_capacity(gathered.inputs.len());
+        for &(file, seen, content) in &gathered.inputs {
+            let settled = seen.is_none_or(|seen| self.is_settled(file, &seen));
+            let path = self.paths.bytes(file).to_vec();
+            all.push(Expected { path, seen, content, settled });
+        }
+        all
+    }
+}
+
+/// Whether a path that holds `content` is the output `made`. A link's text is compared apart.
+fn holds(content: &Content, made: &Made) -> bool {
+    match (content, made) {
+        (
+            Content::File { executable, digest },
+            Made::File { executable: recorded, digest: of_record, .. },
+        ) => executable == recorded && digest == of_record,
+        (Content::Link(_), Made::Link(_)) | (Content::Folder, Made::Folder) => true,
+        _ => false,
+    }
+}
+
+fn before_of(record: Option<&Record>) -> Vec<Before> {
+    let outputs = record.map_or(&[][..], |record| &record.outputs);
+    outputs.iter().map(|file| Before { file: file.clone(), seen: None }).collect()
+}
+
+fn own_patterns(output: &Output) -> Vec<Pattern> {
+    match output {
+        Output::Path(path) => vec![Pattern::literal(path), Pattern::tree(path)],
+        Output::Glob(pattern) => vec![pattern.clone()],
+    }
+}
+
+fn push_new(words: &mut Vec<FileId>, file: FileId) {
+    if !words.contains(&file) {
+        words.push(file);
+    }
+}
+
+/// Words with their lengths, so that no two lists are the same bytes.
+fn words(words: &[String]) -> Vec<u8> {
+    let mut bytes = (words.len() as u64).to_le_bytes().to_vec();
+    for word in words {
+        bytes.extend_from_slice(&(word.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(word.as_bytes());
+    }
+    bytes
+}

@@ -1,0 +1,281 @@
+//! What a ready task starts: its command rendered, its program found, its environment.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::expr::{ExprError, Problem, Value, map_value, plain_words, words_value};
+use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
+use crate::outdir::TaskDir;
+use crate::process::{Command, RUN_ID_VAR, find_program};
+
+/// From TERM to KILL.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a recorded task sees of the caller's environment without asking.
+const BASE: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "XDG_*"];
+const BASE_MORE: [&str; 3] = ["SSL_CERT_*", "*_proxy", "*_PROXY"];
+
+/// The same for everybody, so that results are.
+const FIXED: [(&str, &str); 3] = [("LC_ALL", "C.UTF-8"), ("TZ", "UTC"), ("TERM", "dumb")];
+
+/// Outputs of the tasks that `target('NAME')` may name: `out/` and all paths, as words.
+pub(super) type Targets = FxHashMap<String, (String, Vec<String>)>;
+
+/// A command as text.
+#[derive(Clone, Debug)]
+pub(super) struct Rendered {
+    /// Program and arguments. For a script: the shell, its options, the script.
+    pub(super) argv: Vec<String>,
+    /// The same for people.
+    pub(super) shown: String,
+    /// The words of a script that is one plain command.
+    pub(super) plain: Option<Vec<String>>,
+    /// Values of the variables that the task sets.
+    pub(super) env: Vec<(String, String)>,
+}
+
+/// What a ready task knows beyond its scope.
+pub(super) struct Ready<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) dir: &'a TaskDir,
+    /// Paths of `{{ inputs }}`.
+    pub(super) inputs: Vec<&'a [u8]>,
+    pub(super) targets: &'a Targets,
+}
+
+impl Ready<'_> {
+    /// Renders the command and the variables.
+    pub(super) fn render(&self) -> Result<Rendered, (ExprError, Text)> {
+        let ready = |name: &str| self.value(name);
+        let resolve = |name: &str| self.rule.scope.value(name, &ready);
+        let words = |texts: &[Text]| -> Result<Vec<String>, (ExprError, Text)> {
+            let mut all = Vec::new();
+            for text in texts {
+                let words = text.template.words(&resolve);
+                all.extend(words.map_err(|error| (error, text.clone()))?);
+            }
+            Ok(all)
+        };
+        let (argv, shown, plain) = match &self.rule.target.action {
+            None => (Vec::new(), String::new(), None),
+            Some(Action::Exec(texts)) => {
+                let argv = words(texts)?;
+                let shown = shlex::try_join(argv.iter().map(String::as_str));
+                let shown = shown.unwrap_or_else(|_| argv.join(" "));
+                (argv, shown, None)
+            }
+            Some(Action::Shell { shell, lines }) => {
+                let mut script = Vec::new();
+                for line in lines {
+                    let line = line.template.shell(&resolve).map_err(|error| (error, line.clone()));
+                    script.push(line?);
+                }
+                let script = script.join("\n");
+                let mut argv = words(shell)?;
+                let usual = argv == ["sh", "-eu", "-c"];
+                let plain = if usual { plain_words(&script) } else { None };
+                argv.push(script.clone());
+                (argv, script.trim().to_owned(), plain)
+            }
+        };
+        let mut env = Vec::new();
+        for (name, text) in &self.rule.target.env {
+            let value = text.template.text(&resolve).map_err(|error| (error, text.clone()))?;
+            env.push((name.clone(), value));
+        }
+        Ok(Rendered { argv, shown, plain, env })
+    }
+
+    fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
+        Ok(Some(match name {
+            "inputs" => {
+                let words = self.inputs.iter().map(|path| utf8(word_of_path(&self.rule.dir, path)));
+                words_value(words.collect::<Result<_, _>>()?)
+            }
+            "outputs" => {
+                let words = self.rule.outputs.iter().map(|output| {
+                    let staged = staged(&output.value, &self.rule.dir, self.dir);
+                    utf8(word_of_path(&self.rule.dir, &staged))
+                });
+                words_value(words.collect::<Result<_, _>>()?)
+            }
+            "target" => self.target_function(),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// `target('NAME')`: `out` and `outputs` of a dependency.
+    fn target_function(&self) -> Value {
+        let targets = self.targets.clone();
+        Value::from_function(move |name: String| match targets.get(&name) {
+            Some((out, outputs)) => Ok(map_value([
+                ("out".to_owned(), Value::from(out.as_str())),
+                ("outputs".to_owned(), words_value(outputs.clone())),
+            ])),
+            None => Err(crate::expr::failure(format!(
+                "`{name}` is not a dependency of this target: add it to `deps` or `inputs`"
+            ))),
+        })
+    }
+}
+
+/// Where the command writes a declared output so that it is published whole. For a glob: the
+/// folder before its first wildcard.
+fn staged(output: &Output, dir: &[u8], task: &TaskDir) -> Vec<u8> {
+    let path = match output {
+        Output::Path(path) => path,
+        Output::Glob(pattern) => pattern.base(),
+    };
+    let below = crate::outdir::below(path, dir);
+    if below.is_empty() { task.join("out") } else { [&task.join("out/")[..], below].concat() }
+}
+
+fn utf8(path: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(path).map_err(|error| not_text(error.as_bytes()))
+}
+
+/// The caller's environment and where the workspace is.
+pub(super) struct Around<'a> {
+    pub(super) root: &'a Path,
+    pub(super) env: &'a BTreeMap<OsString, OsString>,
+    pub(super) run_id: &'a str,
+}
+
+impl Around<'_> {
+    /// The program that `name` means for a command of this folder.
+    pub(super) fn find(&self, name: &str, dir: &[u8]) -> Option<PathBuf> {
+        let path = self.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
+        let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
+        find_program(OsStr::new(name), path, &self.root.join(OsStr::from_bytes(dir)))
+    }
+
+    /// The command to start.
+    pub(super) fn command(
+        &self,
+        rule: &Rule,
+        task: &TaskDir,
+        rendered: &Rendered,
+        attempt: usize,
+    ) -> Result<Command, String> {
+        let direct = rendered.plain.as_ref().and_then(|words| {
+            let program = self.find(&words[0], &rule.dir)?;
+            starts_by_itself(&program).then(|| (program, &words[1..]))
+        });
+        let (program, args) = match direct {
+            Some(direct) => direct,
+            None => {
+                let name = rendered.argv.first().ok_or("its command is empty")?;
+                let program = self.find(name, &rule.dir).ok_or_else(|| not_found(name))?;
+                (program, &rendered.argv[1..])
+            }
+        };
+        let dir = self.root.join(OsStr::from_bytes(&rule.dir));
+        if !dir.is_dir() {
+            return Err(format!("its folder {} is not there", dir.display()));
+        }
+        Ok(Command {
+            program,
+            args: args.iter().map(OsString::from).collect(),
+            env: self.environment(rule, task, rendered, attempt),
+            dir,
+            grace: GRACE,
+        })
+    }
+
+    fn environment(
+        &self,
+        rule: &Rule,
+        task: &TaskDir,
+        rendered: &Rendered,
+        attempt: usize,
+    ) -> Vec<(OsString, OsString)> {
+        let target = &rule.target;
+        let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
+        let recorded = target.kind == Kind::Recorded;
+        if recorded {
+            env.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+        }
+        let asked = target.env_inputs.iter().chain(&target.env_pass).map(String::as_str);
+        let asked: Vec<&str> = BASE.into_iter().chain(BASE_MORE).chain(asked).collect();
+        let passes = |name: &OsStr| asked.iter().any(|asked| fits(asked, name.as_bytes()));
+        let passed = self.env.iter().filter(|(name, _)| !recorded || passes(name));
+        env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
+        env.extend(rendered.env.iter().map(|(name, value)| (name.into(), value.into())));
+        let own = rule.scope.own();
+        let root_word = word_of_path(&rule.dir, b"");
+        let own_vars: [(&str, OsString); 8] = [
+            ("OUT", own.out.as_str().into()),
+            ("STATE", own.state.as_str().into()),
+            ("TMPDIR", self.root.join(OsStr::from_bytes(&task.join("tmp"))).into()),
+            ("TASKR_TARGET", target.name.as_str().into()),
+            ("TASKR_TASK", rule.name.as_str().into()),
+            ("TASKR_ROOT", OsString::from_vec(root_word)),
+            ("TASKR_ATTEMPT", attempt.to_string().into()),
+            (RUN_ID_VAR, self.run_id.into()),
+        ];
+        env.extend(own_vars.map(|(name, value)| (name.into(), value)));
+        env.remove(OsStr::new("TASKR_ITEM"));
+        if let Some(item) = rule.scope.item() {
+            env.insert("TASKR_ITEM".into(), OsString::from_vec(item.written.clone()));
+        }
+        env.into_iter().collect()
+    }
+}
+
+/// Whether a variable's name is meant by one that may begin or end in `*`.
+fn fits(asked: &str, name: &[u8]) -> bool {
+    match (asked.strip_prefix('*'), asked.strip_suffix('*')) {
+        (Some(end), _) => name.ends_with(end.as_bytes()),
+        (_, Some(start)) => name.starts_with(start.as_bytes()),
+        _ => name == asked.as_bytes(),
+    }
+}
+
+fn not_found(name: &str) -> String {
+    match name.contains('/') {
+        true => format!("there is no program `{name}`, or it is not executable"),
+        false => format!("there is no program `{name}` in PATH"),
+    }
+}
+
+/// Whether the system starts the file without a shell's help: a binary, or a script that names
+/// its interpreter.
+fn starts_by_itself(program: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = std::fs::File::open(program)
+        .and_then(|mut file| std::io::Read::read(&mut file, &mut start));
+    read.is_ok_and(|len| start[..len] == *b"\x7fELF" || start.starts_with(b"#!"))
+}
+
+/// The interpreter that a script's first line names.
+pub(super) fn interpreter(program: &Path) -> Option<PathBuf> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    std::fs::File::open(program).ok()?.take(4096).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
+    Some(PathBuf::from(OsStr::from_bytes(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_variables_fit_with_stars() {
+        for (asked, name, expected) in [
+            ("XDG_*", "XDG_CACHE_HOME", true),
+            ("*_proxy", "http_proxy", true),
+            ("PATH", "PATH", true),
+            ("PATH", "PATHS", false),
+            ("CARGO_*", "CARGO", false),
+        ] {
+            assert_eq!(fits(asked, name.as_bytes()), expected, "{asked} {name}");
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! The loop: what may start next is judged, run if it must, recorded, finished.
+//!
+//! One thread owns the plan, what is known of files, the state and the listener; workers get
+//! owned jobs and answer on one channel, on which signals arrive too. Nothing here prints or
+//! exits: what happens is told as events, what it came to is the summary.
+
+mod commit;
+mod finish;
+mod gather;
+mod launch;
+mod mend;
+mod open;
+mod tally;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, select};
+use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::{Clock, Content, Digest, Seen};
+
+use crate::error::Error;
+use crate::files::Files;
+use crate::graph::{Graph, Kind};
+use crate::ids::{FileId, IdVec, Paths, TaskId};
+use crate::lock::TaskLock;
+use crate::outcome::{Event, Finish, OutFile, Reason, Summary, TaskRef};
+use crate::outdir::{Root, TaskDir};
+use crate::plan::{Next, Plan};
+use crate::process::{Guard, Stopper};
+use crate::record::Names;
+use crate::workers::{Ended, Job, Message, Read, ReadResult, Workers};
+
+use finish::End;
+use gather::{Gap, Gathered};
+use launch::Targets;
+use open::Held;
+use tally::Tally;
+
+pub use mend::forget_outputs;
+
+/// Which tasks run although they are fresh.
+#[derive(Clone, Debug, Default)]
+pub enum Force {
+    /// None.
+    #[default]
+    No,
+    /// All that is wanted, and all they need.
+    All,
+    /// These, by name.
+    Only(Vec<String>),
+}
+
+/// What a run is asked for.
+pub struct Request<'a> {
+    /// The workspace, absolute.
+    pub root: PathBuf,
+    /// The Taskfile's name, relative to the workspace: records are kept by it.
+    pub taskfile: Vec<u8>,
+    /// Makes the graph; asked again when the files it listed may have changed.
+    pub load: &'a dyn Fn() -> Result<Graph, Error>,
+    /// Names of targets and tasks.
+    pub wanted: Vec<String>,
+    /// How many may run at once; at least 1.
+    pub jobs: usize,
+    /// After so many failures nothing new starts; none means never.
+    pub most_failures: Option<usize>,
+    /// `-n`: change nothing.
+    pub dry_run: bool,
+    /// `-B`.
+    pub force: Force,
+    /// Trust no stamp.
+    pub rehash: bool,
+    /// Warnings of tasks are failures.
+    pub strict: bool,
+    /// Wait for another taskr in this workspace.
+    pub wait: bool,
+    /// The caller's environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// This program, for the guard.
+    pub taskr: PathBuf,
+    /// What was typed, for those who wait.
+    pub command_line: String,
+    /// Whether the listener wants output while tasks run.
+    pub stream: bool,
+}
+
+/// Hears what happens.
+pub type Listener<'a> = dyn FnMut(&Event<'_>) + 'a;
+
+/// The channel on which workers and signals tell what happened.
+pub type Messages = (Sender<Message>, Receiver<Message>);
+
+/// Builds what is asked for.
+///
+/// # Errors
+/// What stops the whole run before anything was started. A task that fails is no error.
+pub fn run(
+    request: &Request<'_>,
+    messages: &Messages,
+    listener: &mut Listener<'_>,
+) -> Result<Summary, Error> {
+    let mut build = Build::open(request, messages, listener)?;
+    build.begin();
+    build.work()?;
+    Ok(build.close())
+}
+
+/// How a wanted task ended in this run, as far as those that need it care.
+#[derive(Debug, Default)]
+struct Done {
+    outputs: Arc<[OutFile]>,
+    key: Option<Digest>,
+    would_run: bool,
+}
+
+/// A task that waits for files to be read, or runs.
+enum Active {
+    /// To be judged; its attempt number, and why if it runs in any case.
+    Judging(usize, Vec<Reason>),
+    /// At work.
+    Running(Box<Running>),
+    /// Succeeded; what its depfile found is being read.
+    Recording(Box<Running>, Box<Ended>),
+}
+
+/// A task at work.
+struct Running {
+    gathered: Gathered,
+    reasons: Vec<Reason>,
+    attempt: usize,
+    intent: u64,
+}
+
+/// Tasks that wait for files, at most so many: more would only hold memory.
+const MOST_JUDGED: usize = 512;
+
+/// Files are read in jobs of so many.
+const READS_PER_JOB: usize = 32;
+
+/// Files that must be read, and the tasks that wait for them.
+#[derive(Default)]
+struct Waiting {
+    reads: VecDeque<Read>,
+    readers: FxHashMap<FileId, Vec<TaskId>>,
+    /// For how many files a task waits.
+    missing: FxHashMap<TaskId, usize>,
+    unreadable: FxHashMap<FileId, String>,
+}
+
+struct Build<'a> {
+    request: &'a Request<'a>,
+    messages: &'a Messages,
+    listener: &'a mut Listener<'a>,
+    begun: Instant,
+    run_id: String,
+    root: Root,
+    graph: Graph,
+    names: Names,
+    plan: Plan,
+    forced: FxHashSet<TaskId>,
+    paths: Paths,
+    files: Files,
+    boot: Digest,
+    clock: Option<Clock>,
+    held: Held,
+    task_locks: Vec<TaskLock>,
+    stopper: Stopper,
+    workers: Workers,
+    guard: Option<Arc<Guard>>,
+    done: IdVec<TaskId, Done>,
+    active: FxHashMap<TaskId, Active>,
+    running: usize,
+    waiting: Waiting,
+    interpreters: FxHashMap<FileId, Option<FileId>>,
+    made_here: FxHashSet<FileId>,
+    tally: Tally,
+}
+
+impl Build<'_> {
+    fn begin(&mut self) {
+        let tasks = self.plan.wanted().filter(|&(id, _)| self.graph.task(id).kind() != Kind::Group);
+        let tasks = tasks.count();
+        self.tally.summary.counts.tasks = tasks;
+        self.tally.summary.jobs = self.request.jobs;
+        self.tally.summary.dry_run = self.request.dry_run;
+        (self.listener)(&Event::RunStarted {
+            wanted: &self.request.wanted,
+            tasks,
+            jobs: self.request.jobs,
+            run_id: &self.run_id,
+            dry_run: self.request.dry_run,
+        });
+    }
+
+    /// Until nothing is left to do.
+    fn work(&mut self) -> Result<(), Error> {
+        loop {
+            self.start_what_may()?;
+            self.send_reads();
+            if self.active.is_empty() {
+                return Ok(());
+            }
+            self.give_way();
+            let message = self.wait();
+            self.take_back_lock()?;
+            match message {
+                Message::Read(results) => self.files_were_read(results)?,
+                Message::Ended(ended) => self.task_ended(*ended)?,
+                Message::Signal(signal) => self.signal(signal),
+            }
+        }
+    }
+
+    fn start_what_may(&mut self) -> Result<(), Error> {
+        loop {
+            while let Ok(Message::Signal(signal)) = self.peek_signal() {
+                self.signal(signal);
+            }
+            let judged = self.active.len() - self.running;
+            let free = usize::from(self.running < self.request.jobs && judged < MOST_JUDGED);
+            match self.plan.next(free) {
+                Next::Start(id) => {
+                    self.active.insert(id, Active::Judging(1, Vec::new()));
+                    self.judge(id)?;
+                }
+                Next::Wait | Next::Done => return Ok(()),
+            }
+        }
+    }
+
+    /// A long stretch of fresh tasks must not make a signal wait: only signals are taken here,
+    /// everything else keeps its turn.
+    fn peek_signal(&self) -> Result<Message, ()> {
+        if self.active.is_empty() { self.messages.1.try_recv().map_err(|_| ()) } else { Err(()) }
+    }
+
+    fn send_reads(&mut self) {
+        while !self.waiting.reads.is_empty() {
+            let some =
+                self.waiting.reads.drain(..self.waiting.reads.len().min(READS_PER_JOB)).collect();
+            self.workers.start(Job::Read(some));
+        }
+    }
+
+    /// Waits for a message; passes output on meanwhile. All output of a task has been passed on
+    /// before its end is returned.
+    fn wait(&mut self) -> Message {
+        let output = self.workers.output().clone();
+        loop {
+            select! {
+                recv(self.messages.1) -> message => {
+                    // The sender lives in `self.messages`.
+                    let message = message.unwrap_or(Message::Signal(0));
+                    for (task, bytes) in output.try_iter() {
+                        self.tell_output(task, &bytes);
+                    }
+                    return message;
+                }
+                recv(output) -> piece => {
+                    if let Ok((task, bytes)) = piece {
+                        self.tell_output(task, &bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The first signal stops new starts and is forwarded; the second kills.
+    fn signal(&mut self, signal: i32) {
+        if self.tally.summary.signal.is_some() {
+            self.stopper.kill();
+            return;
+        }
+        self.tally.summary.signal = Some(signal);
+        self.plan.stop();
+        self.stopper.stop(signal);
+        self.give_up_judging();
+    }
+
+    /// Tasks that only wait for files to be read end here.
+    fn give_up_judging(&mut self) {
+        let judging: Vec<TaskId> = self
+            .active
+            .iter()
+            .filter(|(_, active)| matches!(active, Active::Judging(..)))
+            .map(|(&id, _)| id)
+            .collect();
+        for id in judging {
+            self.active.remove(&id);
+            self.waiting.missing.remove(&id);
+            self.end(id, &End::without_run(Finish::Cancelled));
+        }
+    }
+
+    fn judge(&mut self, id: TaskId) -> Result<(), Error> {
+        match self.graph.task(id).kind() {
+            Kind::Group => {
+                self.active.remove(&id);
+                self.done[id].would_run = self.some_need_would_run(id).is_some();
+                self.plan.succeed(&self.graph, id);
+                self.tally.passed(&self.graph, id);
+                return Ok(());
+            }
+            Kind::Recorded => self.take_back_lock()?,
+            Kind::Unrecorded => {}
+        }
+        if !self.waiting.missing.contains_key(&id) {
+            let task = self.task_ref(id);
+            (self.listener)(&Event::TaskReady { task: TaskRef { id, name: &task } });
+        }
+        self.judge_again(id)
+    }
+
+    /// Judges with what is known now; waits for files if that is not enough.
+    fn judge_again(&mut self, id: TaskId) -> Result<(), Error> {
+        let Some(Active::Judging(attempt, because)) = self.active.remove(&id) else {
+            return Ok(());
+        };
+        if self.request.dry_run
+            && let Some(need) = self.some_need_would_run(id)
+        {
+            let need = self.graph.name(need).to_owned();
+            self.would_run(id, &[Reason::MayChange(need)], "");
+            return Ok(());
+        }
+        match self.decide(id, &because) {
+            Ok((gathered, reasons)) if reasons.is_empty() => self.is_fresh(id, gathered),
+            Ok((gathered, reasons)) if self.request.dry_run => {
+                let command = gathered.rendered.shown.clone();
+                self.would_run(id, &reasons, &command);
+            }
+            Ok((gathered, reasons)) => self.start(id, gathered, reasons, attempt),
+            Err(Gap::Unread(files)) => {
+                self.active.insert(id, Active::Judging(attempt, because));
+                self.wait_for(id, files);
+            }
+            Err(Gap::Wrong(what)) => self.cannot_be_judged(id, what),
+        }
+        Ok(())
+    }
+
+    fn wait_for(&mut self, id: TaskId, files: Vec<FileId>) {
+        let mut count = 0;
+        for file in files {
+            let readers = self.waiting.readers.entry(file).or_default();
+            if readers.contains(&id) {
+                continue;
+            }
+            if readers.is_empty() {
+                let path = self.root.path().join(self.paths.path(file));
+                self.waiting.reads.push_back(Read { file, path });
+            }
+            readers.push(id);
+            count += 1;
+        }
+        self.waiting.missing.insert(id, count);
+    }
+
+    fn files_were_read(&mut self, results: Vec<ReadResult>) -> Result<(), Error> {
+        self.workers.answered();
+        for (file, result) in results {
+            match result {
+                Ok(read) => {
+                    self.files.learn(file, read);
+                    self.keep_content(file, read);
+                }
+                Err(what) => {
+                    self.waiting.unreadable.insert(file, what);
+                }
+            }
+            for id in self.waiting.readers.remove(&file).unwrap_or_default() {
+                let Some(missing) = self.waiting.missing.get_mut(&id) else { continue };
+                *missing -= 1;
+                if *missing == 0 {
+                    self.go_on(id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A task has all the files it waited for.
+    fn go_on(&mut self, id: TaskId) -> Result<(), Error> {
+        let result = match self.active.get(&id) {
+            Some(Active::Judging(..)) => self.judge_again(id),
+            Some(Active::Recording(..)) => {
+                self.record_success(id);
+                Ok(())
+            }
+            Some(Active::Running(_)) | None => Ok(()),
+        };
+        if self.waiting.missing.get(&id) == Some(&0) {
+            self.waiting.missing.remove(&id);
+        }
+        result
+    }
+
+    /// Stamps that were settled when the content was read vouch for it from now on.
+    fn keep_content(&mut self, file: FileId, read: Option<(Seen, Content)>) {
+        let Some((seen, content)) = read else { return };
+        if self.held.writer.is_none() || !self.is_settled(file, &seen) {
+            return;
+        }
+        let path = self.paths.bytes(file);
+        if let Some(writer) = &mut self.held.writer {
+            crate::record::write_content(writer, path, &seen, &content, &self.boot);
+        }
+    }
+
+    /// Whether these stamps are old enough to be believed later. Touches the clock file on first
+    /// use.
+    fn is_settled(&mut self, file: FileId, seen: &Seen) -> bool {
+        if self.clock.is_none() {
+            self.clock = Clock::read(&self.root.path().join(crate::outdir::STATE_DIR)).ok();
+        }
+        let Some(clock) = &mut self.clock else { return false };
+        let path = self.root.path().join(self.paths.path(file));
+        seen.stamps().all(|stamp| {
+            clock.learn(stamp.dev, &path);
+            clock.settled(stamp)
+        })
+    }
+
+    fn task_ref(&self, id: TaskId) -> String {
+        self.graph.name(id).to_owned()
+    }
+
+    fn tell_output(&mut self, id: TaskId, bytes: &[u8]) {
+        let name = self.graph.name(id);
+        (self.listener)(&Event::TaskOutput { task: TaskRef { id, name }, bytes });
+    }
+
+    fn warn(&mut self, id: Option<TaskId>, message: &str) {
+        let task = id.map(|id| TaskRef { id, name: self.graph.name(id) });
+        (self.listener)(&Event::Warning { task, message });
+    }
+
+    fn task_dir(&self, id: TaskId) -> TaskDir {
+        TaskDir::new(self.taskfile_prefix(), self.graph.name(id))
+    }
+
+    fn taskfile_prefix(&self) -> Option<&[u8]> {
+        open::prefix(&self.request.taskfile)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A dependency of which it is only known that it would run. Those that count for the order
+    /// alone do not matter.
+    fn some_need_would_run(&self, id: TaskId) -> Option<TaskId> {
+        let after = &self.graph.task(id).after;
+        let needs = self.graph.needs(id).iter().copied();
+        let needs: Vec<TaskId> = needs.filter(|need| !after.contains(need)).collect();
+        self.graph.without_groups(&needs).into_iter().find(|&need| self.done[need].would_run)
+    }
+
+    /// `out/` and outputs of all dependencies, for `target('NAME')`.
+    fn targets_of(&self, id: TaskId) -> Targets {
+        let task = self.graph.task(id);
+        let mut targets = Targets::default();
+        for need in self.graph.without_groups(self.graph.needs(id)) {
+            let rule = &self.graph.task(need).rule;
+            let word = |path: &[u8]| {
+                String::from_utf8_lossy(&crate::graph::word_of_path(&task.rule.dir, path))
+                    .into_owned()
+            };
+            let out = word(&self.task_dir(need).join("out"));
+            let outputs = self.done[need].outputs.iter().map(|file| word(&file.path)).collect();
+            targets.insert(rule.name.clone(), (out, outputs));
+        }
+        targets
+    }
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("root", &self.root).field("wanted", &self.wanted).finish()
+    }
+}
+
+/// A new name for a run: time and process, unique on this machine.
+fn new_run_id() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.map_or(0, |now| now.as_millis());
+    format!("{now}-{}", std::process::id())
+}
+
+fn default_done(count: usize) -> IdVec<TaskId, Done> {
+    (0..count).map(|_| Done::default()).collect()
+}

@@ -1,0 +1,370 @@
+//! The beginning and the end of a run: the lock, the state, what a crash left, outputs of tasks
+//! that are no more; and giving way to another taskr meanwhile.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::{Access, Intent, Intents, State, Writer, boot_id};
+
+use super::mend::{Mend, drop_dead_intents, sweep_replaced};
+use super::tally::Tally;
+use super::{Active, Build, Force, Listener, Messages, Request, Waiting, default_done, new_run_id};
+use crate::error::{Error, nearest};
+use crate::files::Files;
+use crate::graph::{Graph, Kind};
+use crate::ids::{IdVec, Paths, TaskId};
+use crate::lock::{self, Acquired, Lock, Note, Wait};
+use crate::outcome::{Event, Summary};
+use crate::outdir::{Root, STATE_DIR};
+use crate::plan::{Plan, State as Stage};
+use crate::process::{RUN_ID_VAR, Stopper};
+use crate::record::{self, Names};
+use crate::workers::{Context, Message, Workers};
+
+/// The Taskfile's name as part of a task's folder, where it is not the usual one.
+pub(super) fn prefix(taskfile: &[u8]) -> Option<&[u8]> {
+    (taskfile != b"Taskfile.toml").then_some(taskfile)
+}
+
+/// What a run holds of the workspace: the lock, and what is remembered.
+pub(super) struct Held {
+    /// None in a dry run.
+    pub(super) lock: Option<Lock>,
+    pub(super) state: State,
+    /// None in a dry run, and while another taskr has the workspace.
+    pub(super) writer: Option<Writer>,
+    /// None until the first task starts.
+    pub(super) intents: Option<Intents>,
+    /// The newest intent of each task that has one, by the task's id in the state.
+    pub(super) newest_intent: FxHashMap<Vec<u8>, u64>,
+    pub(super) next_intent: u64,
+    /// To be told.
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Build<'a> {
+    pub(super) fn open(
+        request: &'a Request<'a>,
+        messages: &'a Messages,
+        listener: &'a mut Listener<'a>,
+    ) -> Result<Build<'a>, Error> {
+        let begun = Instant::now();
+        let run_id = new_run_id();
+        let dir = request.root.join(STATE_DIR);
+        let root =
+            Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
+        refuse_nested(request, &dir)?;
+        let mut graph = (request.load)()?;
+        find_wanted(&graph, request)?;
+        let names = Names::new(&request.taskfile, "default");
+        let held = match request.dry_run {
+            true => read_state(&dir, Access::Read),
+            false => {
+                let (held, removed) =
+                    for_writing(&root, request, (&run_id, messages, &graph, &names), listener)?;
+                if removed {
+                    graph = (request.load)()?;
+                }
+                held
+            }
+        };
+        for warning in &held.warnings {
+            listener(&Event::Warning { task: None, message: warning });
+        }
+        let wanted = find_wanted(&graph, request)?;
+        let durations = durations(&graph, &held.state, &names);
+        let plan = Plan::new(&graph, &wanted, &durations);
+        let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
+        let context = Context { root: root.clone(), run_id: run_id.clone(), stop: stopper.watch() };
+        let tasks = graph.tasks().len();
+        Ok(Build {
+            forced: forced(&graph, request, &plan)?,
+            workers: Workers::new(request.jobs, context, messages.0.clone()),
+            files: Files::new(&request.root),
+            tally: Tally::new(tasks),
+            done: default_done(tasks),
+            boot: boot_id(),
+            clock: None,
+            held,
+            paths: Paths::default(),
+            task_locks: Vec::new(),
+            guard: None,
+            active: FxHashMap::default(),
+            running: 0,
+            waiting: Waiting::default(),
+            interpreters: FxHashMap::default(),
+            made_here: FxHashSet::default(),
+            request,
+            messages,
+            listener,
+            begun,
+            run_id,
+            root,
+            graph,
+            names,
+            plan,
+            stopper,
+        })
+    }
+
+    /// Ends the run: what could not start is told, everything is written, nothing is left behind.
+    pub(super) fn close(mut self) -> Summary {
+        let left: Vec<TaskId> = self
+            .plan
+            .wanted()
+            .filter(|(_, stage)| matches!(stage, Stage::Waiting(_) | Stage::Ready))
+            .map(|(id, _)| id)
+            .collect();
+        self.tell_skipped(&left);
+        self.workers.finish();
+        if let Some(guard) = self.guard.and_then(Arc::into_inner) {
+            guard.finish();
+        }
+        let mut warnings = Vec::new();
+        if let Some(writer) = self.held.writer {
+            warnings.extend(writer.close());
+        }
+        if self.held.lock.is_some() {
+            let dir = self.root.path().join(STATE_DIR);
+            warnings.extend(
+                drop_dead_intents(&dir)
+                    .err()
+                    .map(|error| format!("cannot rewrite {STATE_DIR}/intents: {error}")),
+            );
+            sweep_replaced(&self.root);
+        }
+        for warning in &warnings {
+            (self.listener)(&Event::Warning { task: None, message: warning });
+        }
+        let mut summary = self.tally.summary.clone();
+        summary.critical_path = self.tally.critical_path(&self.graph);
+        summary.wall_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (self.listener)(&Event::RunFinished { run_id: &self.run_id, summary: &summary });
+        summary
+    }
+
+    /// While only unrecorded tasks run the workspace is free for others.
+    pub(super) fn give_way(&mut self) {
+        let all_unrecorded = self.active.iter().all(|(&id, active)| {
+            matches!(active, Active::Running(_)) && self.graph.task(id).kind() == Kind::Unrecorded
+        });
+        let (true, Some(lock)) = (all_unrecorded, &mut self.held.lock) else { return };
+        let failed = self.held.writer.take().and_then(Writer::close);
+        let paused = lock.pause();
+        for warning in failed.into_iter().chain(paused.err().map(|error| error.to_string())) {
+            self.warn(None, &warning);
+        }
+    }
+
+    /// The intents file is made when the first task starts, so that a run with nothing to do
+    /// writes nothing.
+    pub(super) fn open_intents(&mut self) {
+        match Intents::open(&self.root.path().join(STATE_DIR)) {
+            Ok(intents) => self.held.intents = Some(intents),
+            Err(error) => {
+                let what = format!("cannot write {STATE_DIR}/intents: {error}");
+                self.warn(None, &what);
+            }
+        }
+    }
+
+    /// Before anything recorded is judged or recorded the workspace is ours again; what was known
+    /// of it is asked for anew.
+    pub(super) fn take_back_lock(&mut self) -> Result<(), Error> {
+        let Some(lock) = self.held.lock.as_mut().filter(|_| self.held.writer.is_none()) else {
+            return Ok(());
+        };
+        let dir = self.request.root.join(STATE_DIR);
+        let listener = &mut self.listener;
+        let mut tell = |note: Option<&Note>| waiting_for(note, listener);
+        let stop = self.stopper.watch();
+        let stopped = || stop.requested().is_some();
+        let wait = Wait::Until { tell: &mut tell, stopped: &stopped };
+        lock.resume(wait).map_err(|cause| io("cannot lock", &dir, cause))?;
+        let opened = read_state(&dir, Access::Write);
+        self.files.forget_all();
+        self.held.state = opened.state;
+        self.held.newest_intent = opened.newest_intent;
+        self.held.next_intent = self.held.next_intent.max(opened.next_intent);
+        self.held.intents = None;
+        self.held.writer = Some(Writer::new(&dir));
+        for warning in &opened.warnings {
+            self.warn(None, warning);
+        }
+        Ok(())
+    }
+}
+
+fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
+    Error::Io { doing: doing.to_owned(), path: path.to_owned(), cause }
+}
+
+/// A task that calls taskr on its own workspace would wait for itself.
+pub(super) fn refuse_nested(request: &Request<'_>, dir: &Path) -> Result<(), Error> {
+    let Some(id) = request.env.get(OsStr::new(RUN_ID_VAR)).filter(|_| !request.dry_run) else {
+        return Ok(());
+    };
+    match lock::holder(dir) {
+        Some(note) if note.run_id.as_bytes() == id.as_bytes() => Err(Error::Usage {
+            message: "a task of this workspace calls taskr on the same workspace".to_owned(),
+            help: Some("let the outer task name the inner one in its `deps` instead".to_owned()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the state and which tasks are dirty.
+pub(super) fn read_state(dir: &Path, access: Access) -> Held {
+    let (mut state, warning) = State::open(dir, access);
+    let mut warnings: Vec<String> = warning.into_iter().collect();
+    let mut newest_intent: FxHashMap<Vec<u8>, u64> = FxHashMap::default();
+    match Intents::read(dir) {
+        Ok(intents) => {
+            for Intent { number, task, .. } in intents {
+                let newest = newest_intent.entry(task).or_default();
+                *newest = (*newest).max(number);
+            }
+        }
+        Err(error) => {
+            state = State::empty();
+            warnings.push(format!(
+                "cannot read {STATE_DIR}/intents: {error}; everything is built anew"
+            ));
+        }
+    }
+    let recorded = record::read_all(&state).map(|(_, record)| record.intent).max().unwrap_or(0);
+    let next_intent = newest_intent.values().copied().max().unwrap_or(0).max(recorded) + 1;
+    Held { lock: None, state, writer: None, intents: None, newest_intent, next_intent, warnings }
+}
+
+type Known<'k> = (&'k str, &'k Messages, &'k Graph, &'k Names);
+
+/// Takes the lock and reads the state; mends what a crash left and removes what no task makes
+/// any more. Says whether files that the graph listed may have changed.
+fn for_writing(
+    root: &Root,
+    request: &Request<'_>,
+    (run_id, messages, graph, names): Known<'_>,
+    listener: &mut Listener<'_>,
+) -> Result<(Held, bool), Error> {
+    let dir = root.path().join(STATE_DIR);
+    let failed = |cause| io("cannot write", &dir, cause);
+    root.create_dirs(STATE_DIR.as_bytes()).map_err(failed)?;
+    if !dir.join(".gitignore").exists() {
+        root.write(format!("{STATE_DIR}/.gitignore").as_bytes(), b"*\n").map_err(failed)?;
+    }
+    let note = Note {
+        pid: std::process::id(),
+        run_id: run_id.to_owned(),
+        command: request.command_line.clone(),
+    };
+    let (lock, waited) = take_lock(&dir, &note, request, messages, listener)?;
+    let mut opened = read_state(&dir, Access::Write);
+    opened.warnings.extend(lock.caution());
+    opened.lock = Some(lock);
+    let mut writer = Writer::new(&dir);
+    let mut mend = Mend {
+        root,
+        state: &opened.state,
+        names,
+        prefix: prefix(&request.taskfile),
+        warnings: Vec::new(),
+    };
+    mend.interrupted(&dir, run_id, graph);
+    let removed = mend.orphans(graph, &mut writer);
+    opened.warnings.extend(mend.warnings);
+    opened.warnings.extend(writer.flush());
+    opened.writer = Some(writer);
+    if removed {
+        opened.state = State::open(&dir, Access::Read).0;
+    }
+    Ok((opened, removed || waited))
+}
+
+pub(super) fn take_lock(
+    dir: &Path,
+    note: &Note,
+    request: &Request<'_>,
+    messages: &Messages,
+    listener: &mut Listener<'_>,
+) -> Result<(Lock, bool), Error> {
+    let failed = |cause| io("cannot lock", dir, cause);
+    if let Acquired::Held(lock) = Lock::acquire(dir, note, Wait::No).map_err(failed)? {
+        return Ok((lock, false));
+    }
+    if !request.wait {
+        let holder = lock::holder(dir);
+        return Err(Error::Busy(format!("another taskr works here{}", described(holder.as_ref()))));
+    }
+    let mut tell = |note: Option<&Note>| waiting_for(note, listener);
+    let interrupted = || !messages.1.is_empty();
+    let wait = Wait::Until { tell: &mut tell, stopped: &interrupted };
+    match Lock::acquire(dir, note, wait).map_err(failed)? {
+        Acquired::Held(lock) => Ok((lock, true)),
+        Acquired::Busy(_) | Acquired::Stopped => {
+            let signal = match messages.1.try_recv() {
+                Ok(Message::Signal(signal)) => signal,
+                _ => 0,
+            };
+            Err(Error::Interrupted(signal))
+        }
+    }
+}
+
+fn waiting_for(note: Option<&Note>, listener: &mut Listener<'_>) {
+    let message = format!("waiting for another taskr{}", described(note));
+    listener(&Event::Warning { task: None, message: &message });
+}
+
+fn described(note: Option<&Note>) -> String {
+    note.map_or_else(String::new, |note| format!(" (process {}: {})", note.pid, note.command))
+}
+
+fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> {
+    graph
+        .tasks()
+        .iter()
+        .map(|task| match task.kind() {
+            Kind::Group => 0,
+            _ => record::duration_ms(state, &names.id(&task.rule.name)).unwrap_or(0),
+        })
+        .collect()
+}
+
+fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
+    request.wanted.iter().map(|name| find(graph, name)).collect()
+}
+
+fn find(graph: &Graph, name: &str) -> Result<TaskId, Error> {
+    let known = graph.targets().iter().filter(|&&id| !graph.task(id).rule.target.private);
+    let Some(id) = graph.find(name) else {
+        let known = known.map(|&id| graph.name(id));
+        return Err(Error::Usage {
+            message: format!("there is no target `{name}`"),
+            help: nearest(name, known).map(|name| format!("did you mean `{name}`?")),
+        });
+    };
+    match graph.task(id).rule.target.private {
+        true => Err(Error::Usage {
+            message: format!("`{name}` is private: it is built only for others"),
+            help: Some("remove `private = true` from its target".to_owned()),
+        }),
+        false => Ok(id),
+    }
+}
+
+fn forced(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<FxHashSet<TaskId>, Error> {
+    match &request.force {
+        Force::No => Ok(FxHashSet::default()),
+        Force::All => Ok(plan.wanted().map(|(id, _)| id).collect()),
+        Force::Only(names) => {
+            let ids: Result<Vec<TaskId>, Error> =
+                names.iter().map(|name| find(graph, name)).collect();
+            Ok(graph.without_groups(&ids?).into_iter().collect())
+        }
+    }
+}

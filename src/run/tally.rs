@@ -1,0 +1,77 @@
+//! Counts, work and the critical path of a run, kept as tasks end.
+
+use crate::graph::Graph;
+use crate::ids::{IdVec, TaskId};
+use crate::outcome::{Finish, Step, Summary};
+
+/// What a run has come to so far.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) summary: Summary,
+    pub(super) failures: usize,
+    /// For each task the longest chain of work up to its end, in milliseconds, and the task
+    /// before it on that chain.
+    longest: IdVec<TaskId, (u64, Option<TaskId>)>,
+    own_ms: IdVec<TaskId, u64>,
+    last: Option<TaskId>,
+}
+
+impl Tally {
+    pub(super) fn new(tasks: usize) -> Tally {
+        Tally {
+            summary: Summary::default(),
+            failures: 0,
+            longest: IdVec::filled(tasks, (0, None)),
+            own_ms: IdVec::filled(tasks, 0),
+            last: None,
+        }
+    }
+
+    /// A group: it lets the chain through.
+    pub(super) fn passed(&mut self, graph: &Graph, id: TaskId) {
+        self.chain(graph, id, 0);
+    }
+
+    /// A task ended after `duration_ms` of its command.
+    pub(super) fn ended(&mut self, graph: &Graph, id: TaskId, finish: &Finish, duration_ms: u64) {
+        let counts = &mut self.summary.counts;
+        match finish {
+            Finish::Group => {}
+            Finish::Fresh => counts.fresh += 1,
+            Finish::Ran | Finish::WouldRun => counts.ran += 1,
+            Finish::Failed | Finish::Unstable => counts.failed += 1,
+            Finish::Skipped => counts.skipped += 1,
+            Finish::Cancelled => counts.cancelled += 1,
+        }
+        self.summary.unstable |= *finish == Finish::Unstable;
+        self.failures += usize::from(matches!(finish, Finish::Failed | Finish::Unstable));
+        self.summary.work_ms += duration_ms;
+        self.chain(graph, id, duration_ms);
+    }
+
+    fn chain(&mut self, graph: &Graph, id: TaskId, duration_ms: u64) {
+        let before = graph.needs(id).iter().copied().max_by_key(|&need| self.longest[need].0);
+        let before = before.filter(|&need| self.longest[need].0 > 0);
+        let total = duration_ms + before.map_or(0, |need| self.longest[need].0);
+        self.longest[id] = (total, before);
+        self.own_ms[id] = duration_ms;
+        if self.last.is_none_or(|last| total > self.longest[last].0) {
+            self.last = Some(id);
+        }
+    }
+
+    /// The longest chain of tasks that ran, first to last.
+    pub(super) fn critical_path(&self, graph: &Graph) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut at = self.last;
+        while let Some(id) = at {
+            if self.own_ms[id] > 0 {
+                let task = graph.name(id).to_owned();
+                steps.push(Step { task, duration_ms: self.own_ms[id] });
+            }
+            at = self.longest[id].1;
+        }
+        steps.reverse();
+        steps
+    }
+}
