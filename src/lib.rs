@@ -24,6 +24,7 @@
 //! crate `taskr-cache`, below all rows. The library never prints, exits, changes directory or
 //! installs signal handlers.
 
+pub mod cli;
 pub mod error;
 pub mod expr;
 pub mod files;

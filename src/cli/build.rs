@@ -1,0 +1,179 @@
+//! `taskr TARGET...`: the request of a build, its listeners, its signals, its end.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crossbeam_channel::{Sender, unbounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::End;
+use super::args::Build;
+use super::terminal::Colours;
+use super::workspace::{Workspace, environment};
+use crate::error::Error;
+use crate::outcome::Event;
+use crate::report::{Json, Lines, Listener, Mode, Options};
+use crate::run::{Force, Messages, Request, run};
+use crate::workers::Message;
+
+pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
+    if let Some(arg) = args.args.first() {
+        return Err(Error::Usage {
+            message: format!("arguments behind `--` are not there yet: {}", arg.display()),
+            help: Some("pass a variable: `-D NAME=VALUE`".to_owned()),
+        });
+    }
+    let wanted = match args.targets.is_empty() {
+        true => workspace.default_targets()?,
+        false => args.targets.clone(),
+    };
+    let force = force(args);
+    let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
+    workspace.check_names(wanted.iter().chain(forced))?;
+    let jobs = workspace.jobs(args.jobs.as_deref())?;
+    let load = workspace.loader(&args.common, jobs)?;
+    let mode = Mode::from(args.output);
+    let request = Request {
+        root: workspace.root.clone(),
+        taskfile: workspace.name.clone(),
+        load: &load,
+        wanted,
+        jobs,
+        most_failures: most_failures(args),
+        dry_run: args.dry_run,
+        force,
+        rehash: args.rehash,
+        strict: args.strict,
+        wait: !args.no_wait,
+        env: environment(),
+        taskr: this_program()?,
+        command_line: typed.to_owned(),
+        stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
+    };
+    let mut listeners = listeners(args, mode)?;
+    let messages = unbounded();
+    catch_signals(&messages.0)?;
+    let mut listen = |event: &Event<'_>| {
+        for listener in &mut listeners {
+            listener.event(event);
+        }
+    };
+    let summary = run(&request, &messages, &mut listen)?;
+    Ok(match summary.signal {
+        Some(signal) => End::Signal(signal),
+        None => End::Code(summary.exit_code()),
+    })
+}
+
+/// What is needed to ask for a dry run or a clean, without a build's options.
+pub(super) fn plain_request<'a>(
+    workspace: &Workspace,
+    load: &'a dyn Fn() -> Result<crate::graph::Graph, Error>,
+    jobs: usize,
+    typed: &str,
+) -> Result<Request<'a>, Error> {
+    Ok(Request {
+        root: workspace.root.clone(),
+        taskfile: workspace.name.clone(),
+        load,
+        wanted: Vec::new(),
+        jobs,
+        most_failures: None,
+        dry_run: false,
+        force: Force::No,
+        rehash: false,
+        strict: false,
+        wait: true,
+        env: environment(),
+        taskr: this_program()?,
+        command_line: typed.to_owned(),
+        stream: false,
+    })
+}
+
+/// The channel for a run, with signals on it.
+pub(super) fn messages_with_signals() -> Result<Messages, Error> {
+    let messages = unbounded();
+    catch_signals(&messages.0)?;
+    Ok(messages)
+}
+
+fn force(args: &Build) -> Force {
+    match &args.force {
+        _ if args.force_all => Force::All,
+        None => Force::No,
+        Some(names) if names.is_empty() => Force::All,
+        Some(names) => Force::Only(names.split(',').map(str::to_owned).collect()),
+    }
+}
+
+fn most_failures(args: &Build) -> Option<usize> {
+    match args.keep_going_until {
+        Some(0) => None,
+        Some(most) => Some(most),
+        None if args.keep_going => None,
+        None => Some(1),
+    }
+}
+
+fn listeners(args: &Build, mode: Mode) -> Result<Vec<Box<dyn Listener>>, Error> {
+    let colours = Colours::choose(&args.common.color);
+    let events_on_stdout = args.events.as_deref() == Some(Path::new("-"));
+    let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
+    let (colour, terminal) = match events_on_stdout {
+        true => (colours.err, io::stderr().is_terminal()),
+        false => (colours.out, io::stdout().is_terminal()),
+    };
+    let options = Options { mode, verbosity, colour, terminal };
+    let out: Box<dyn Write> = match events_on_stdout {
+        true => Box::new(io::stderr()),
+        false => Box::new(io::stdout()),
+    };
+    let err: Box<dyn Write> = Box::new(anstream::AutoStream::new(
+        io::stderr(),
+        if colours.err { anstream::ColorChoice::Always } else { anstream::ColorChoice::Never },
+    ));
+    let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(Lines::new(options, out, err))];
+    match &args.events {
+        Some(_) if events_on_stdout => listeners.push(Box::new(Json::new(io::stdout()))),
+        Some(path) => {
+            let file = File::create(path).map_err(|cause| Error::Io {
+                doing: "cannot write".to_owned(),
+                path: path.clone(),
+                cause,
+            })?;
+            listeners.push(Box::new(Json::new(file)));
+        }
+        None => {}
+    }
+    Ok(listeners)
+}
+
+/// INT, TERM and HUP arrive as messages from now on.
+fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|cause| Error::Io {
+        doing: "cannot catch signals in".to_owned(),
+        path: PathBuf::from("this process"),
+        cause,
+    })?;
+    let messages = messages.clone();
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            if messages.send(Message::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+fn this_program() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|cause| Error::Io {
+        doing: "cannot find".to_owned(),
+        path: PathBuf::from("taskr itself"),
+        cause,
+    })
+}

@@ -1,0 +1,178 @@
+//! One pass over the arguments, before it is known which parser they are for: where the
+//! Taskfile is, and what the first bare word is.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// The arguments, with `-j` made unambiguous, and what the scan found.
+#[derive(Debug)]
+pub(super) struct Scan {
+    /// All arguments, the program's name first.
+    pub(super) args: Vec<OsString>,
+    /// The first bare word.
+    pub(super) word: Option<OsString>,
+    /// Of `-C`.
+    pub(super) directory: Option<OsString>,
+    /// Of `-f`.
+    pub(super) file: Option<OsString>,
+    /// Of `--color`.
+    pub(super) color: Option<String>,
+    about: bool,
+}
+
+/// Options whose value is the next argument, if it is not attached.
+const WITH_VALUE: [&str; 10] = [
+    "-C",
+    "-f",
+    "-D",
+    "--directory",
+    "--file",
+    "--define",
+    "--output",
+    "--color",
+    "--events",
+    "--jobs",
+];
+
+impl Scan {
+    pub(super) fn of(args: Vec<OsString>) -> Scan {
+        let args = with_attached_jobs(args);
+        let mut scan = Scan {
+            args: Vec::new(),
+            word: None,
+            directory: None,
+            file: None,
+            color: None,
+            about: false,
+        };
+        let mut rest = args.iter().skip(1);
+        while let Some(arg) = rest.next() {
+            let bytes = arg.as_bytes();
+            if bytes == b"--" {
+                break;
+            }
+            if !bytes.starts_with(b"-") || bytes == b"-" {
+                scan.word.get_or_insert_with(|| arg.clone());
+                continue;
+            }
+            scan.about |= matches!(bytes, b"-h" | b"--help" | b"-V" | b"--version");
+            let (name, value) = split(arg);
+            let value = match value {
+                None if WITH_VALUE.iter().any(|option| OsStr::new(option) == name) => {
+                    rest.next().cloned()
+                }
+                value => value,
+            };
+            match name.to_str() {
+                Some("-C" | "--directory") => scan.directory = value,
+                Some("-f" | "--file") => scan.file = value,
+                Some("--color") => {
+                    scan.color = value.map(|value| value.to_string_lossy().into_owned());
+                }
+                _ => {}
+            }
+        }
+        scan.args = args;
+        scan
+    }
+
+    /// Whether only taskr's own help or version is asked for.
+    pub(super) fn only_about_taskr(&self) -> bool {
+        self.about && self.word.is_none()
+    }
+
+    /// Forgets the first bare word; the next one takes its place.
+    pub(super) fn drop_word(&mut self) {
+        if let Some(at) = self.args.iter().skip(1).position(|arg| Some(arg) == self.word.as_ref()) {
+            self.args.remove(at + 1);
+        }
+        *self = Scan::of(std::mem::take(&mut self.args));
+    }
+
+    /// What was typed, for whoever has to wait for this taskr.
+    pub(super) fn command_line(&self) -> String {
+        let rest = self.args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+        std::iter::once("taskr".to_owned()).chain(rest).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// `-j` takes the next argument only if that is a number of jobs: `taskr -j build` builds
+/// `build`, as make does.
+fn with_attached_jobs(args: Vec<OsString>) -> Vec<OsString> {
+    let mut attached = Vec::with_capacity(args.len());
+    let mut rest = args.into_iter().peekable();
+    while let Some(arg) = rest.next() {
+        if arg == "--" {
+            attached.push(arg);
+            attached.extend(rest);
+            return attached;
+        }
+        if arg == "-j" || arg == "--jobs" {
+            let value = rest.next_if(|next| is_jobs(next)).unwrap_or_else(|| "auto".into());
+            attached.push([OsStr::new("--jobs="), &value].into_iter().collect());
+        } else {
+            attached.push(arg);
+        }
+    }
+    attached
+}
+
+fn is_jobs(word: &OsStr) -> bool {
+    let bytes = word.as_bytes();
+    word == "auto" || bytes.first().is_some_and(u8::is_ascii_digit)
+}
+
+/// `--name=value` and `-Cvalue` in two.
+fn split(arg: &OsStr) -> (&OsStr, Option<OsString>) {
+    let bytes = arg.as_bytes();
+    if bytes.starts_with(b"--") {
+        return match bytes.iter().position(|&byte| byte == b'=') {
+            Some(at) => (
+                OsStr::from_bytes(&bytes[..at]),
+                Some(OsString::from_vec(bytes[at + 1..].to_vec())),
+            ),
+            None => (arg, None),
+        };
+    }
+    let takes_value = matches!(bytes.get(1), Some(b'C' | b'f' | b'D'));
+    match takes_value && bytes.len() > 2 {
+        true => (OsStr::from_bytes(&bytes[..2]), Some(OsString::from_vec(bytes[2..].to_vec()))),
+        false => (arg, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(words: &str) -> Scan {
+        let words = words.split(' ').filter(|word| !word.is_empty()).map(OsString::from);
+        Scan::of(std::iter::once("taskr".into()).chain(words).collect())
+    }
+
+    #[test]
+    fn the_first_bare_word_is_found_behind_options() {
+        for (words, word) in [
+            ("build", Some("build")),
+            ("-j4 build", Some("build")),
+            ("-j 4 build", Some("build")),
+            ("-j build", Some("build")),
+            ("-C dir -f x.toml list", Some("list")),
+            ("--directory=dir list", Some("list")),
+            ("-Cdir why app", Some("why")),
+            ("-D a=b -k", None),
+            ("-- build", None),
+            ("", None),
+        ] {
+            assert_eq!(scan(words).word, word.map(OsString::from), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_dropped_word_makes_way_for_the_next() {
+        let mut found = scan("-j2 run list");
+        found.drop_word();
+        assert_eq!(found.word, Some("list".into()));
+        assert_eq!(found.args, ["taskr", "-j2", "list"]);
+    }
+}

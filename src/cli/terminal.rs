@@ -1,0 +1,41 @@
+//! What is known of the terminal: colour, width.
+
+use std::io::IsTerminal;
+
+/// Whether each stream gets colours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Colours {
+    pub(super) out: bool,
+    pub(super) err: bool,
+}
+
+impl Colours {
+    /// By `--color`, then `NO_COLOR`, then `FORCE_COLOR` and `CLICOLOR_FORCE`, then whether the
+    /// stream is a terminal that can.
+    pub(super) fn choose(when: &str) -> Colours {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let forced =
+            |name: &str| set(name) && std::env::var_os(name).is_some_and(|value| value != "0");
+        let always = match when {
+            "always" => Some(true),
+            "never" => Some(false),
+            _ if set("NO_COLOR") => Some(false),
+            _ if forced("FORCE_COLOR") || forced("CLICOLOR_FORCE") => Some(true),
+            _ if std::env::var_os("TERM").is_some_and(|term| term == "dumb") => Some(false),
+            _ => None,
+        };
+        Colours {
+            out: always.unwrap_or_else(|| std::io::stdout().is_terminal()),
+            err: always.unwrap_or_else(|| std::io::stderr().is_terminal()),
+        }
+    }
+}
+
+/// Columns of the terminal that stderr is; 100 if it is none.
+pub(super) fn width() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stderr())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|&columns| columns > 0)
+        .unwrap_or(100)
+}

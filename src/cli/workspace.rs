@@ -1,0 +1,203 @@
+//! Where the Taskfile is, and the graph that it makes.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, nearest};
+use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
+use crate::parse::{Taskfile, parse};
+
+use super::TOOLS;
+use super::args::Common;
+
+const NAME: &str = "Taskfile.toml";
+
+/// A Taskfile, read, and the folder that it rules.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    pub(super) root: PathBuf,
+    /// The Taskfile's name in the root.
+    pub(super) name: Vec<u8>,
+    pub(super) taskfile: Taskfile,
+}
+
+impl Workspace {
+    /// The Taskfile named by `-f`, or the nearest one upward.
+    pub(super) fn find(
+        directory: Option<&OsStr>,
+        file: Option<&OsStr>,
+    ) -> Result<Workspace, Error> {
+        let start = directory.map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let start = start.canonicalize().map_err(|cause| io("cannot work in", &start, cause))?;
+        let path = match file {
+            Some(file) => start.join(file),
+            None => upward(&start)?,
+        };
+        let bytes = std::fs::read(&path).map_err(|cause| io("cannot read", &path, cause))?;
+        let path = path.canonicalize().map_err(|cause| io("cannot read", &path, cause))?;
+        let (Some(root), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io("cannot read", &path, std::io::ErrorKind::IsADirectory.into()));
+        };
+        let shown = path.strip_prefix(&start).unwrap_or(&path).display().to_string();
+        let taskfile = parse(&shown, &bytes)?;
+        Ok(Workspace { root: root.to_owned(), name: name.as_bytes().to_vec(), taskfile })
+    }
+
+    /// The Taskfile's name as part of a task's folder, where it is not the usual one.
+    pub(super) fn prefix(&self) -> Option<&[u8]> {
+        (self.name != NAME.as_bytes()).then_some(&self.name)
+    }
+
+    pub(super) fn has_target(&self, name: &str) -> bool {
+        self.taskfile.targets.contains_key(name)
+    }
+
+    /// Says so if a name on the command line means nothing.
+    pub(super) fn check_names<'n>(
+        &self,
+        names: impl Iterator<Item = &'n String>,
+    ) -> Result<(), Error> {
+        for name in names {
+            let target = name.split('@').next().unwrap_or(name);
+            if self.has_target(target) {
+                continue;
+            }
+            let targets = self.taskfile.targets.values().filter(|target| !target.private);
+            let known = targets.map(|target| target.name.as_str()).chain(TOOLS);
+            return Err(Error::Usage {
+                message: format!("there is no target `{}`", crate::report::one_line(name)),
+                help: Some(match nearest(target, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "`taskr list` shows all targets".to_owned(),
+                }),
+            });
+        }
+        Ok(())
+    }
+
+    /// How many tasks may run at once: the command line, the Taskfile, the processors.
+    pub(super) fn jobs(&self, asked: Option<&str>) -> Result<usize, Error> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        if let Some(asked) = asked {
+            return number_of_jobs(asked, processors).ok_or_else(|| Error::Usage {
+                message: format!(
+                    "-j takes a number from 1, a part such as 50%, or auto, not `{asked}`"
+                ),
+                help: Some(format!("this machine has {processors} processors")),
+            });
+        }
+        let Some(text) = jobs(&self.taskfile, &surroundings(processors))? else {
+            return Ok(processors);
+        };
+        number_of_jobs(&text, processors).ok_or_else(|| {
+            let place = self.taskfile.jobs.as_ref().map(|jobs| jobs.place.clone());
+            let message = format!(
+                "`jobs` takes a number from 1, a part such as \"50%\", or \"auto\", not `{text}`"
+            );
+            crate::error::Diagnostic::error(message).at(place, "").into()
+        })
+    }
+
+    /// What makes the graph, as often as it is asked.
+    pub(super) fn loader(
+        &self,
+        common: &Common,
+        jobs: usize,
+    ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
+        let defines = common.defines.iter().map(|define| match define.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(Error::Usage {
+                message: format!("-D takes NAME=VALUE, not `{define}`"),
+                help: Some(format!("write -D {define}=…")),
+            }),
+        });
+        let settings = Settings {
+            root: self.root.clone(),
+            taskfile: self.prefix().map(<[u8]>::to_vec),
+            defines: defines.collect::<Result<_, _>>()?,
+            surroundings: surroundings(jobs),
+        };
+        Ok(move || link(expand(&self.taskfile, &settings)?))
+    }
+
+    /// What is built if nothing is named.
+    pub(super) fn default_targets(&self) -> Result<Vec<String>, Error> {
+        let names = self.taskfile.default.iter().map(|text| text.template.source().to_owned());
+        let names: Vec<String> = names.collect();
+        if names.is_empty() {
+            let known = self.taskfile.targets.values().filter(|target| !target.private);
+            let known: Vec<&str> = known.map(|target| target.name.as_str()).take(10).collect();
+            return Err(Error::Usage {
+                message: format!("nothing to build: {NAME} has no `default`"),
+                help: Some(format!(
+                    "name a target ({}), or write `default = [\"{}\"]` at the top of the file",
+                    known.join(", "),
+                    known.first().unwrap_or(&"build")
+                )),
+            });
+        }
+        Ok(names)
+    }
+}
+
+fn upward(start: &Path) -> Result<PathBuf, Error> {
+    let found = start.ancestors().map(|dir| dir.join(NAME)).find(|path| path.is_file());
+    found.ok_or_else(|| Error::Usage {
+        message: format!("there is no {NAME} in {} or above it", start.display()),
+        help: Some("make one, as in:\n\n[target.hello]\noutputs = [\"hello.txt\"]\nrun = \"echo hello > {{ outputs }}\"\n\nthen run `taskr hello`".to_owned()),
+    })
+}
+
+fn number_of_jobs(text: &str, processors: usize) -> Option<usize> {
+    match text.trim().strip_suffix('%') {
+        Some(part) => {
+            let part: usize = part.parse().ok().filter(|part| (1..=1000).contains(part))?;
+            Some((processors * part / 100).max(1))
+        }
+        None if text.trim() == "auto" => Some(processors),
+        None => text.trim().parse().ok().filter(|jobs| (1..=MOST_JOBS).contains(jobs)),
+    }
+}
+
+/// More threads than this serve nobody.
+const MOST_JOBS: usize = 10_000;
+
+fn surroundings(jobs: usize) -> Arc<Surroundings> {
+    let text = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Arc::new(Surroundings { env: text.collect(), jobs, profile: "default".to_owned() })
+}
+
+/// The caller's environment.
+pub(super) fn environment() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
+fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
+    Error::Io { doing: doing.to_owned(), path: path.to_owned(), cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_numbers_parts_or_auto() {
+        for (text, expected) in [
+            ("4", Some(4)),
+            ("auto", Some(8)),
+            ("50%", Some(4)),
+            ("1%", Some(1)),
+            ("0", None),
+            ("x", None),
+            ("-1", None),
+            ("0%", None),
+            ("99999999", None),
+        ] {
+            assert_eq!(number_of_jobs(text, 8), expected, "{text}");
+        }
+    }
+}
