@@ -92,12 +92,15 @@ impl Files {
         };
     }
 
-    /// A task may have changed `path`: it is asked for again, and listings that it may stand in
-    /// are made again.
+    /// A task may have changed `path`: it and the folders above it are asked for again, and
+    /// listings that it may stand in are made again.
     pub fn forget(&mut self, paths: &Paths, path: &[u8]) {
-        if let Some(id) = paths.get(path) {
-            self.facts.grow(paths.len());
-            self.facts[id] = Fact::Unasked;
+        self.facts.grow(paths.len());
+        let slashes = (0..path.len()).rev().filter(|&at| path[at] == b'/');
+        for end in std::iter::once(path.len()).chain(slashes) {
+            if let Some(id) = paths.get(&path[..end]) {
+                self.facts[id] = Fact::Unasked;
+            }
         }
         self.listings.retain(|(pattern, _), _| !pattern.matches_all(path));
     }

@@ -125,6 +125,9 @@ impl<'a> Prepared<'a> {
                 )?);
             }
         }
+        if rules.is_empty() {
+            rules.push(Rule::group(target, self.scope.clone()));
+        }
         Ok(rules)
     }
 
@@ -135,6 +138,7 @@ impl<'a> Prepared<'a> {
             source.inputs.is_some() || source.outputs.is_some() || source.installs.is_some();
         let kind = match &source.command {
             None => Kind::Group,
+            _ if items.is_some_and(<[Item]>::is_empty) => Kind::Group,
             _ if declares || over_files || self.uses_depfile => Kind::Recorded,
             _ => Kind::Unrecorded,
         };
@@ -418,8 +422,11 @@ fn rules_of_all(
     for round in 0.. {
         let declared = Declared::of(&rules);
         let mut grew = false;
+        let mut empty = Vec::new();
         for &at in &each {
-            let found = lister.find(&prepared[at], at, &declared).map_err(|wrong| vec![wrong])?;
+            let (found, none) =
+                lister.find(&prepared[at], at, &declared).map_err(|wrong| vec![wrong])?;
+            empty.extend(none);
             if items.get(&at) != Some(&found) {
                 rules[at] = prepared[at].rules(Some(&found), settings)?;
                 items.insert(at, found);
@@ -427,7 +434,7 @@ fn rules_of_all(
             }
         }
         if !grew {
-            return Ok(rules);
+            return if empty.is_empty() { Ok(rules) } else { Err(empty) };
         }
         if round > MOST_ROUNDS {
             let place = prepared[each[0]].source.place_of("foreach").clone();

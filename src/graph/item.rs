@@ -57,14 +57,16 @@ impl Items {
         Items { root: root.to_owned(), listed: HashMap::new() }
     }
 
-    /// The items of one target, in the order of its list, each once.
+    /// The items of one target, in the order of its list, each once; and what is wrong if a
+    /// pattern matches nothing, and goes on doing so when others have their outputs.
     pub(super) fn find(
         &mut self,
         target: &Prepared<'_>,
         number: usize,
         declared: &Declared,
-    ) -> Result<Vec<Item>, Diagnostic> {
+    ) -> Result<(Vec<Item>, Option<Diagnostic>), Diagnostic> {
         let mut items: Vec<Item> = Vec::new();
+        let mut empty = None;
         for text in target.source.foreach.iter().flatten() {
             for element in Element::expand(text, &target.scope)? {
                 if let Some(negated) = element.negated() {
@@ -89,7 +91,7 @@ impl Items {
                     PathOrGlob::Glob(pattern) => {
                         let found = self.matching(&pattern, inner, number, declared)?;
                         if found.is_empty() && optional.is_none() {
-                            return Err(matches_nothing(inner, &pattern));
+                            empty.get_or_insert_with(|| matches_nothing(inner, &pattern));
                         }
                         items.extend(found.iter().map(|path| file(path, &pattern, &target.dir)));
                     }
@@ -98,7 +100,7 @@ impl Items {
         }
         let mut seen = FxHashSet::default();
         items.retain(|item| seen.insert(item.written.clone()));
-        Ok(items)
+        Ok((items, empty))
     }
 
     fn is_there(&self, path: &[u8], declared: &Declared) -> bool {

@@ -272,23 +272,6 @@ impl Linker {
     }
 }
 
-impl Rule {
-    fn group(target: Arc<Target>, scope: Scope) -> Rule {
-        Rule {
-            name: target.name.clone(),
-            target,
-            scope,
-            dir: Vec::new(),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-            installs: Vec::new(),
-            deps: Vec::new(),
-            after: Vec::new(),
-            depfile: None,
-        }
-    }
-}
-
 /// The declared paths in the folder `dir`, out of all in order.
 fn outputs_below<'a>(
     sorted: &'a [(&'a [u8], TaskId)],

@@ -172,3 +172,21 @@ pub enum Pick {
     /// Those whose item matches.
     Item(Pattern),
 }
+
+impl Rule {
+    /// A node that does nothing itself.
+    pub(super) fn group(target: Arc<Target>, scope: Scope) -> Rule {
+        Rule {
+            name: target.name.clone(),
+            target,
+            scope,
+            dir: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            installs: Vec::new(),
+            deps: Vec::new(),
+            after: Vec::new(),
+            depfile: None,
+        }
+    }
+}

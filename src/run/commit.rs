@@ -15,7 +15,7 @@ use crate::ids::{FileId, TaskId};
 use crate::outcome::{Event, Field, Finish, Made, Manifest, Reason, Record, Tag, TaskRef, shown};
 use crate::process::Guard;
 use crate::record;
-use crate::workers::{Declared, Ended, Job, Launch, Result as Outcome, Run, Success};
+use crate::workers::{Before, Declared, Ended, Job, Launch, Result as Outcome, Run, Success};
 
 /// Lists of what depfiles found that a record keeps.
 const MOST_LISTS: usize = 16;
@@ -41,7 +41,7 @@ impl Build<'_> {
         }
         let state_id = self.names.id(self.graph.name(id));
         if recorded {
-            self.held.newest_intent.insert(state_id.clone(), intent);
+            self.held.live_intents.insert(state_id.clone(), intent);
         }
         let dir = self.task_dir(id);
         let rule = &self.graph.task(id).rule;
@@ -59,7 +59,7 @@ impl Build<'_> {
             installs: rule.installs.iter().map(|path| path.value.clone()).collect(),
             depfile: rule.depfile.clone(),
             dir,
-            before: gathered.before.clone(),
+            before: self.still_own(id, &gathered),
             others: self.recorded_by_others(id, &gathered),
             inputs: if recorded { self.expected(&gathered) } else { Vec::new() },
             globs: if recorded { gathered.globs.clone() } else { Vec::new() },
@@ -92,6 +92,13 @@ impl Build<'_> {
                 self.warn(None, &what);
             }
         }
+    }
+
+    /// What the last success left, but for paths that another task makes by now.
+    fn still_own(&self, id: TaskId, gathered: &Gathered) -> Vec<Before> {
+        let makers = self.graph.makers();
+        let own = |before: &&Before| makers.of(&before.file.path).is_none_or(|maker| maker == id);
+        gathered.before.iter().filter(own).cloned().collect()
     }
 
     /// What records of other tasks say of files that stand at this task's plain outputs: such a
@@ -150,11 +157,14 @@ impl Build<'_> {
     fn forget_outputs_of(&mut self, id: TaskId, running: &Running, ended: &Ended) {
         let before = running.gathered.before.iter().map(|before| before.file.path.clone());
         let mut stale: Vec<Vec<u8>> = before.collect();
-        let installs = self.graph.task(id).rule.installs.iter().map(|path| path.value.clone());
-        stale.extend(installs);
         if let Outcome::Success(success) | Outcome::Unstable(success, _) = &ended.result {
             stale.extend(success.touched.iter().cloned());
             stale.extend(success.outputs.iter().map(|(file, _)| file.path.clone()));
+        }
+        // Who declares no outputs, or sets up whole folders, may have written anywhere.
+        let rule = &self.graph.task(id).rule;
+        if rule.target.kind == Kind::Unrecorded || !rule.installs.is_empty() {
+            self.files.forget_all();
         }
         for path in &stale {
             self.files.forget(&self.paths, path);
@@ -273,6 +283,7 @@ impl Build<'_> {
         };
         let state_id = self.names.id(self.graph.name(id));
         if let Some(writer) = &mut self.held.writer {
+            self.held.live_intents.remove(&state_id);
             record::write(writer, state_id, &record);
         }
     }

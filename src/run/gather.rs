@@ -78,11 +78,10 @@ impl Build<'_> {
         let manifest = Manifest::new(fields);
         let key = manifest.key();
         gathered.key = Some(key);
-        let intent = self.held.newest_intent.get(&state_id).copied();
         let mut facts = Facts {
             forced: self.forced.contains(&id),
             always: self.graph.task(id).rule.target.always,
-            unfinished: intent > record.as_ref().map(|record| record.intent),
+            unfinished: self.held.live_intents.contains_key(&state_id),
             record: record.as_ref(),
             manifest: &manifest,
             outputs: None,

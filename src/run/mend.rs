@@ -16,7 +16,7 @@ use super::{Listener, Messages, Request, new_run_id};
 use crate::error::Error;
 use crate::graph::{Graph, Kind};
 use crate::lock::Note;
-use crate::outcome::{Event, shown};
+use crate::outcome::{Event, OutFile, shown};
 use crate::outdir::{Root, STATE_DIR, TaskDir, dir_of};
 use crate::record::{self, Names};
 use crate::workers;
@@ -26,25 +26,32 @@ const KEEP_REPLACED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Under the workspace's lock, before anything is judged.
 pub(super) struct Mend<'m> {
-    pub(super) root: &'m Root,
-    pub(super) state: &'m State,
-    pub(super) names: &'m Names,
+    root: &'m Root,
+    names: &'m Names,
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.
-    pub(super) prefix: Option<&'m [u8]>,
+    prefix: Option<&'m [u8]>,
+    /// To be told.
     pub(super) warnings: Vec<String>,
 }
 
-impl Mend<'_> {
+impl<'m> Mend<'m> {
+    pub(super) fn new(root: &'m Root, names: &'m Names, prefix: Option<&'m [u8]>) -> Mend<'m> {
+        Mend { root, names, prefix, warnings: Vec::new() }
+    }
+
     /// Tasks that a crash broke off: what they wrote moves to `replaced/`, what they had moved
     /// aside stands again. They stay dirty.
-    pub(super) fn interrupted(&mut self, dir: &Path, run_id: &str, graph: &Graph) {
-        for intent in live_intents(dir, self.state).unwrap_or_default() {
+    pub(super) fn interrupted(&mut self, dir: &Path, run_id: &str, graph: &Graph, state: &State) {
+        let intents = Intents::read(dir).unwrap_or_default();
+        for intent in live_intents(intents, state) {
             let Some(name) = self.names.task(&intent.task) else { continue };
             if let Some(id) = graph.find(name) {
                 let outputs = graph.task(id).rule.outputs.iter();
                 let standing =
                     outputs.flat_map(|output| workers::standing_at(self.root, &output.value));
-                self.keep_new(standing.collect(), &intent, (run_id, name));
+                let record = record::read(state, &intent.task);
+                let recorded = record.map_or_else(Vec::new, |record| record.outputs);
+                self.keep_new(standing.collect(), &recorded, &intent, (run_id, name));
             }
             let task = TaskDir::new(self.prefix, name);
             let aside = task.join("aside");
@@ -57,11 +64,16 @@ impl Mend<'_> {
 
     /// Moves away what stands at a broken-off task's outputs and neither stood there before nor
     /// is as recorded.
-    fn keep_new(&mut self, standing: Vec<Vec<u8>>, intent: &Intent, (run_id, name): (&str, &str)) {
+    fn keep_new(
+        &mut self,
+        standing: Vec<Vec<u8>>,
+        recorded: &[OutFile],
+        intent: &Intent,
+        (run_id, name): (&str, &str),
+    ) {
         let listed = decode_paths(&intent.body);
-        let record = record::read(self.state, &intent.task);
-        let recorded = record.iter().flat_map(|record| &record.outputs);
-        let recorded: FxHashMap<_, _> = recorded.map(|file| (&file.path[..], &file.made)).collect();
+        let recorded: FxHashMap<_, _> =
+            recorded.iter().map(|file| (&file.path[..], &file.made)).collect();
         for path in standing {
             let made = recorded.get(&path[..]).copied();
             if listed.contains(&path) || workers::is_made(self.root, &path, made) {
@@ -79,24 +91,31 @@ impl Mend<'_> {
         }
     }
 
-    /// Tasks that this Taskfile no longer has. Says whether there were any.
-    pub(super) fn orphans(&mut self, graph: &Graph, writer: &mut Writer) -> bool {
+    /// Tasks that this Taskfile no longer has: their outputs go. Says whether there were any.
+    pub(super) fn orphans(&mut self, graph: &Graph, state: &State, dir: &Path) -> bool {
         let is_gone = |name: &str| {
             graph.find(name).is_none_or(|task| graph.task(task).kind() != Kind::Recorded)
         };
+        let mut writer = Writer::new(dir);
         let mut any = false;
-        for id in record::ids(self.state) {
+        for id in record::ids(state) {
             if let Some(name) = self.names.task(id).filter(|name| is_gone(name)) {
-                self.forget(id, name, writer);
+                self.forget(id, name, state, &mut writer);
                 any = true;
             }
         }
-        any
+        match writer.close() {
+            None => any,
+            Some(failed) => {
+                self.warnings.push(failed);
+                false
+            }
+        }
     }
 
     /// Removes a task's outputs, where they are as recorded, its folder and its record.
-    fn forget(&self, id: &[u8], name: &str, writer: &mut Writer) {
-        let outputs = record::read(self.state, id).into_iter().flat_map(|record| record.outputs);
+    fn forget(&self, id: &[u8], name: &str, state: &State, writer: &mut Writer) {
+        let outputs = record::read(state, id).into_iter().flat_map(|record| record.outputs);
         for file in outputs {
             if workers::is_made(self.root, &file.path, Some(&file.made))
                 && self.root.remove_file(&file.path).is_ok()
@@ -139,19 +158,13 @@ pub fn forget_outputs(
     for warning in &opened.warnings {
         listener(&Event::Warning { task: None, message: warning });
     }
-    let mend = Mend {
-        root: &root,
-        state: &opened.state,
-        names: &names,
-        prefix: prefix(&request.taskfile),
-        warnings: Vec::new(),
-    };
+    let mend = Mend::new(&root, &names, prefix(&request.taskfile));
     let mut writer = Writer::new(&dir);
     let mut cleaned = Vec::new();
     for id in record::ids(&opened.state) {
         let name = names.task(id).filter(|name| only.is_none_or(|only| only.contains(*name)));
         if let Some(name) = name {
-            mend.forget(id, name, &mut writer);
+            mend.forget(id, name, &opened.state, &mut writer);
             cleaned.push(name.to_owned());
         }
     }
@@ -161,10 +174,10 @@ pub fn forget_outputs(
     Ok(cleaned)
 }
 
-/// The newest intent of each task, if it is newer than the task's record.
-fn live_intents(dir: &Path, state: &State) -> io::Result<Vec<Intent>> {
+/// The newest intent of each task, if it is newer than the task's record; in order.
+pub(super) fn live_intents(intents: Vec<Intent>, state: &State) -> Vec<Intent> {
     let mut newest: FxHashMap<Vec<u8>, Intent> = FxHashMap::default();
-    for intent in Intents::read(dir)? {
+    for intent in intents {
         if newest.get(&intent.task).is_none_or(|known| known.number < intent.number) {
             newest.insert(intent.task.clone(), intent);
         }
@@ -174,16 +187,17 @@ fn live_intents(dir: &Path, state: &State) -> io::Result<Vec<Intent>> {
     };
     let mut live: Vec<Intent> = newest.into_values().filter(is_live).collect();
     live.sort_by_key(|intent| intent.number);
-    Ok(live)
+    live
 }
 
-/// Keeps only live intents in the file.
-pub(super) fn drop_dead_intents(dir: &Path) -> io::Result<()> {
+/// Keeps only these intents in the file.
+pub(super) fn keep_intents(dir: &Path, live: &FxHashMap<Vec<u8>, u64>) -> io::Result<()> {
     if !dir.join("intents").exists() {
         return Ok(());
     }
-    let (state, _) = State::open(dir, Access::Read);
-    Intents::rewrite(dir, &live_intents(dir, &state)?)
+    let mut intents = Intents::read(dir)?;
+    intents.retain(|intent| live.get(&intent.task) == Some(&intent.number));
+    Intents::rewrite(dir, &intents)
 }
 
 /// The paths of an intent's body; see `Standing::encode`.

@@ -205,9 +205,7 @@ impl Build<'_> {
                 return Ok(());
             }
             self.give_way();
-            let message = self.wait();
-            self.take_back_lock()?;
-            match message {
+            match self.wait() {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Ended(ended) => self.task_ended(*ended)?,
                 Message::Signal(signal) => self.signal(signal),

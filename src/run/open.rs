@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::{Access, Intent, Intents, State, Writer, boot_id};
+use taskr_cache::{Access, Intents, State, Writer, boot_id};
 
-use super::mend::{Mend, drop_dead_intents, sweep_replaced};
+use super::mend::{Mend, keep_intents, live_intents, sweep_replaced};
 use super::tally::Tally;
 use super::{Active, Build, Force, Listener, Messages, Request, Waiting, default_done, new_run_id};
 use crate::error::{Error, nearest};
@@ -39,11 +39,27 @@ pub(super) struct Held {
     pub(super) writer: Option<Writer>,
     /// None until the first task starts.
     pub(super) intents: Option<Intents>,
-    /// The newest intent of each task that has one, by the task's id in the state.
-    pub(super) newest_intent: FxHashMap<Vec<u8>, u64>,
+    /// Tasks that are dirty because their last attempt did not become a record: their id in the
+    /// state, and the number of that attempt's intent.
+    pub(super) live_intents: FxHashMap<Vec<u8>, u64>,
     pub(super) next_intent: u64,
     /// To be told.
     pub(super) warnings: Vec<String>,
+}
+
+impl Held {
+    /// Writes what is left to write. While another taskr has the workspace nothing is.
+    fn close(&mut self, root: &Root) -> Vec<String> {
+        let Some(writer) = self.writer.take() else { return Vec::new() };
+        let dir = root.path().join(STATE_DIR);
+        if let Some(failed) = writer.close() {
+            return vec![failed];
+        }
+        sweep_replaced(root);
+        let kept = keep_intents(&dir, &self.live_intents);
+        let failed = kept.err().map(|error| format!("cannot write {STATE_DIR}/intents: {error}"));
+        failed.into_iter().collect()
+    }
 }
 
 impl<'a> Build<'a> {
@@ -58,19 +74,12 @@ impl<'a> Build<'a> {
         let root =
             Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
         refuse_nested(request, &dir)?;
-        let mut graph = (request.load)()?;
+        let graph = (request.load)()?;
         find_wanted(&graph, request)?;
         let names = Names::new(&request.taskfile, "default");
-        let held = match request.dry_run {
-            true => read_state(&dir, Access::Read),
-            false => {
-                let (held, removed) =
-                    for_writing(&root, request, (&run_id, messages, &graph, &names), listener)?;
-                if removed {
-                    graph = (request.load)()?;
-                }
-                held
-            }
+        let (held, graph) = match request.dry_run {
+            true => (read_state(&dir, Access::Read), graph),
+            false => for_writing(&root, request, (&run_id, messages, &names), graph, listener)?,
         };
         for warning in &held.warnings {
             listener(&Event::Warning { task: None, message: warning });
@@ -124,19 +133,7 @@ impl<'a> Build<'a> {
         if let Some(guard) = self.guard.and_then(Arc::into_inner) {
             guard.finish();
         }
-        let mut warnings = Vec::new();
-        if let Some(writer) = self.held.writer {
-            warnings.extend(writer.close());
-        }
-        if self.held.lock.is_some() {
-            let dir = self.root.path().join(STATE_DIR);
-            warnings.extend(
-                drop_dead_intents(&dir)
-                    .err()
-                    .map(|error| format!("cannot rewrite {STATE_DIR}/intents: {error}")),
-            );
-            sweep_replaced(&self.root);
-        }
+        let warnings = self.held.close(&self.root);
         for warning in &warnings {
             (self.listener)(&Event::Warning { task: None, message: warning });
         }
@@ -188,7 +185,7 @@ impl<'a> Build<'a> {
         let opened = read_state(&dir, Access::Write);
         self.files.forget_all();
         self.held.state = opened.state;
-        self.held.newest_intent = opened.newest_intent;
+        self.held.live_intents = opened.live_intents;
         self.held.next_intent = self.held.next_intent.max(opened.next_intent);
         self.held.intents = None;
         self.held.writer = Some(Writer::new(&dir));
@@ -221,36 +218,38 @@ pub(super) fn refuse_nested(request: &Request<'_>, dir: &Path) -> Result<(), Err
 pub(super) fn read_state(dir: &Path, access: Access) -> Held {
     let (mut state, warning) = State::open(dir, access);
     let mut warnings: Vec<String> = warning.into_iter().collect();
-    let mut newest_intent: FxHashMap<Vec<u8>, u64> = FxHashMap::default();
-    match Intents::read(dir) {
-        Ok(intents) => {
-            for Intent { number, task, .. } in intents {
-                let newest = newest_intent.entry(task).or_default();
-                *newest = (*newest).max(number);
-            }
-        }
-        Err(error) => {
-            state = State::empty();
-            warnings.push(format!(
-                "cannot read {STATE_DIR}/intents: {error}; everything is built anew"
-            ));
-        }
+    let intents = Intents::read(dir).unwrap_or_else(|error| {
+        state = State::empty();
+        let what = format!("cannot read {STATE_DIR}/intents: {error}; everything is built anew");
+        warnings.push(what);
+        Vec::new()
+    });
+    let recorded = record::read_all(&state).map(|(_, record)| record.intent).max();
+    let newest = intents.iter().map(|intent| intent.number).max();
+    let live = live_intents(intents, &state);
+    Held {
+        live_intents: live.into_iter().map(|intent| (intent.task, intent.number)).collect(),
+        next_intent: recorded.max(newest).unwrap_or(0) + 1,
+        lock: None,
+        writer: None,
+        intents: None,
+        state,
+        warnings,
     }
-    let recorded = record::read_all(&state).map(|(_, record)| record.intent).max().unwrap_or(0);
-    let next_intent = newest_intent.values().copied().max().unwrap_or(0).max(recorded) + 1;
-    Held { lock: None, state, writer: None, intents: None, newest_intent, next_intent, warnings }
 }
 
-type Known<'k> = (&'k str, &'k Messages, &'k Graph, &'k Names);
+/// What is known of a run before it has the lock.
+type Known<'k> = (&'k str, &'k Messages, &'k Names);
 
 /// Takes the lock and reads the state; mends what a crash left and removes what no task makes
-/// any more. Says whether files that the graph listed may have changed.
+/// any more. The graph is made again as often as files that it listed may have changed.
 fn for_writing(
     root: &Root,
     request: &Request<'_>,
-    (run_id, messages, graph, names): Known<'_>,
+    (run_id, messages, names): Known<'_>,
+    mut graph: Graph,
     listener: &mut Listener<'_>,
-) -> Result<(Held, bool), Error> {
+) -> Result<(Held, Graph), Error> {
     let dir = root.path().join(STATE_DIR);
     let failed = |cause| io("cannot write", &dir, cause);
     root.create_dirs(STATE_DIR.as_bytes()).map_err(failed)?;
@@ -263,26 +262,22 @@ fn for_writing(
         command: request.command_line.clone(),
     };
     let (lock, waited) = take_lock(&dir, &note, request, messages, listener)?;
-    let mut opened = read_state(&dir, Access::Write);
-    opened.warnings.extend(lock.caution());
-    opened.lock = Some(lock);
-    let mut writer = Writer::new(&dir);
-    let mut mend = Mend {
-        root,
-        state: &opened.state,
-        names,
-        prefix: prefix(&request.taskfile),
-        warnings: Vec::new(),
-    };
-    mend.interrupted(&dir, run_id, graph);
-    let removed = mend.orphans(graph, &mut writer);
-    opened.warnings.extend(mend.warnings);
-    opened.warnings.extend(writer.flush());
-    opened.writer = Some(writer);
-    if removed {
-        opened.state = State::open(&dir, Access::Read).0;
+    if waited {
+        graph = (request.load)()?;
     }
-    Ok((opened, removed || waited))
+    let mut held = read_state(&dir, Access::Write);
+    held.warnings.extend(lock.caution());
+    held.lock = Some(lock);
+    let mut mend = Mend::new(root, names, prefix(&request.taskfile));
+    mend.interrupted(&dir, run_id, &graph, &held.state);
+    // What a task that is no more had made may have been an item of another.
+    while mend.orphans(&graph, &held.state, &dir) {
+        held.state = State::open(&dir, Access::Read).0;
+        graph = (request.load)()?;
+    }
+    held.warnings.append(&mut mend.warnings);
+    held.writer = Some(Writer::new(&dir));
+    Ok((held, graph))
 }
 
 pub(super) fn take_lock(

@@ -235,6 +235,7 @@ impl Collected {
     ) -> Step<(Outputs, Vec<Vec<u8>>)> {
         let before: FxHashMap<&[u8], &Before> =
             run.before.iter().map(|before| (&before.file.path[..], before)).collect();
+        let touched = remove_stale(root, run, standing, &self.files)?;
         let mut outputs = Vec::with_capacity(self.files.len());
         for file in self.files {
             let published = file.from != file.to;
@@ -254,7 +255,6 @@ impl Collected {
             let made = file.made;
             outputs.push((OutFile { path: file.to, made, published }, seen));
         }
-        let touched = remove_stale(root, run, standing, &outputs)?;
         for name in ["aside", "tmp"] {
             let path = run.dir.join(name);
             root.remove_tree(&path).map_err(|e| Stop::io("remove", &path, &e))?;
@@ -263,8 +263,7 @@ impl Collected {
     }
 }
 
-/// Paths that stand at a declared output now: files, links and empty folders. None where they
-/// cannot be listed.
+/// Files and links that stand at a declared output now. None where they cannot be listed.
 pub fn standing_at(root: &Root, output: &Output) -> Vec<Vec<u8>> {
     look_at(root, output).unwrap_or_default()
 }
@@ -278,7 +277,7 @@ fn look_at(root: &Root, output: &Output) -> Step<Vec<Vec<u8>>> {
         None => Ok(Vec::new()),
         Some(seen) if seen.link.kind() == FileKind::Dir => {
             let files = list_tree(root.path(), path).map_err(|e| Stop::io("list", path, &e))?;
-            Ok(files.into_iter().map(|(path, _)| path).collect())
+            Ok(files.into_iter().filter(|(_, folder)| !folder).map(|(path, _)| path).collect())
         }
         Some(_) => Ok(vec![path.clone()]),
     }
@@ -308,7 +307,9 @@ struct InPlace {
 /// What the command wrote in place at a declared output, and what else stood there untouched.
 fn in_place(root: &Root, declared: &Declared, standing: &Standing) -> Step<InPlace> {
     let mut found = InPlace::default();
-    for path in look_at(root, &declared.output)? {
+    let mut paths = look_at(root, &declared.output)?;
+    paths.extend(empty_folders(root, &declared.output)?);
+    for path in paths {
         let before = standing.stays.get(&path).map(|(seen, _)| *seen);
         if before.is_some() && look(root, &path)? == before {
             found.old = Some(path);
@@ -317,6 +318,19 @@ fn in_place(root: &Root, declared: &Declared, standing: &Standing) -> Step<InPla
         }
     }
     Ok(found)
+}
+
+/// Empty folders at a plain output, itself included.
+fn empty_folders(root: &Root, output: &Output) -> Step<Vec<Vec<u8>>> {
+    let Output::Path(path) = output else { return Ok(Vec::new()) };
+    if look(root, path)?.is_none_or(|seen| seen.link.kind() != FileKind::Dir) {
+        return Ok(Vec::new());
+    }
+    let below = list_tree(root.path(), path).map_err(|e| Stop::io("list", path, &e))?;
+    if below.is_empty() {
+        return Ok(vec![path.clone()]);
+    }
+    Ok(below.into_iter().filter(|(_, folder)| *folder).map(|(path, _)| path).collect())
 }
 
 fn not_touched(path: &[u8]) -> String {
@@ -424,15 +438,16 @@ fn keep_old_self(root: &Root, run: &Run, before: &Before) -> Step<()> {
     Ok(())
 }
 
-/// Removes what the last success left in place and this one did not write again. Tells all
-/// paths whose old state is gone.
+/// Removes what the last success left in place and this one did not write again, also where it
+/// is no longer declared. Tells all paths whose old state is gone.
 fn remove_stale(
     root: &Root,
     run: &Run,
     standing: &Standing,
-    outputs: &[(OutFile, Seen)],
+    files: &[Found],
 ) -> Step<Vec<Vec<u8>>> {
-    let now: FxHashSet<&[u8]> = outputs.iter().map(|(file, _)| &file.path[..]).collect();
+    let now: FxHashSet<&[u8]> = files.iter().map(|file| &file.to[..]).collect();
+    let looked_at: FxHashSet<&[u8]> = standing.found.iter().map(|(path, _)| &path[..]).collect();
     let mut touched: Vec<Vec<u8>> = standing.found.iter().map(|(path, _)| path.clone()).collect();
     for before in &run.before {
         let path = &before.file.path;
@@ -440,8 +455,11 @@ fn remove_stale(
             continue;
         }
         touched.push(path.clone());
-        let ours = standing.stays.get(path).is_some_and(|(_, made)| made.is_some());
-        if ours {
+        let ours = match looked_at.contains(&path[..]) {
+            true => standing.stays.get(path).is_some_and(|(_, made)| made.is_some()),
+            false => is_made(root, path, Some(&before.file.made)),
+        };
+        if ours && before.file.made != Made::Folder {
             root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?;
         }
         root.remove_empty_dirs(dir_of(path));
