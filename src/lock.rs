@@ -1,9 +1,10 @@
 //! Locks by file: one build per workspace, one user per task directory.
 //!
-//! Knows no task and no child process. A lock is `flock` on an open file: the system gives it up when the last
-//! descriptor of that open file is closed, however its holder died, and only a descriptor that was duplicated
-//! on purpose (the guard's) prolongs it; all others are close-on-exec. Lock files are never deleted: two processes
-//! could then hold "the" lock, of two files. Where the file system cannot lock, work goes on, with a sentence.
+//! Knows no task and no child process. A lock is `flock` on an open file: the system gives it up
+//! when the last descriptor of that open file is closed, however its holder died, and only a
+//! descriptor that was duplicated on purpose (the guard's) prolongs it; all others are
+//! close-on-exec. Lock files are never deleted: two processes could then hold "the" lock, of two
+//! files. Where the file system cannot lock, work goes on, with a sentence.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -22,10 +23,10 @@ const NOTE_LIMIT_BYTES: usize = 16 * 1024;
 
 /// Who holds a workspace's lock.
 ///
-/// On disk it is the content of the lock file: three lines, `pid`, run id, command line, each ended by a newline,
-/// control characters replaced by spaces; written in place by the holder after locking, emptied when it is given up.
-/// It is for people: whether the lock is held is known to the system alone, and a note may be that of a
-/// process that was killed.
+/// On disk it is the content of the lock file: three lines, `pid`, run id, command line, each ended
+/// by a newline, control characters replaced by spaces; written in place by the holder after
+/// locking, emptied when it is given up. It is for people: whether the lock is held is known to the
+/// system alone, and a note may be that of a process that was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// The process id.
@@ -78,7 +79,8 @@ pub enum Acquired<L> {
     Stopped,
 }
 
-/// The workspace's lock. Dropping it gives it up, as soon as the guard, which shares it, has ended too.
+/// The workspace's lock. Dropping it gives it up, as soon as the guard, which shares it, has ended
+/// too.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -89,7 +91,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of the state directory `dir` (`.taskr`), which must exist, and leaves `note` in it.
+    /// Takes the lock of the state directory `dir` (`.taskr`), which must exist, and leaves `note`
+    /// in it.
     ///
     /// # Errors
     /// If `dir/lock` cannot be opened, locked or written.
@@ -109,7 +112,8 @@ impl Lock {
         &self.file
     }
 
-    /// What to tell the user if the file system cannot lock, so that nothing keeps a second taskr away.
+    /// What to tell the user if the file system cannot lock, so that nothing keeps a second taskr
+    /// away.
     pub fn caution(&self) -> Option<String> {
         (self.locking == Locking::Unsupported).then(|| {
             format!(
@@ -169,8 +173,8 @@ pub struct TaskLock {
 }
 
 impl TaskLock {
-    /// Takes the lock whose file is `path`; its directory must exist. Where the file system cannot lock, it is
-    /// held without effect: the workspace's lock tells the user.
+    /// Takes the lock whose file is `path`; its directory must exist. Where the file system cannot
+    /// lock, it is held without effect: the workspace's lock tells the user.
     ///
     /// # Errors
     /// If the file cannot be opened or locked.
@@ -284,8 +288,8 @@ mod tests {
         Note { pid, run_id: "run".into(), command: "taskr build".into() }
     }
 
-    /// Takes what nobody holds. A child that another test is just starting may for a moment have a copy of the
-    /// descriptor that was closed, up to its `exec`.
+    /// Takes what nobody holds. A child that another test is just starting may for a moment have a
+    /// copy of the descriptor that was closed, up to its `exec`.
     fn held(dir: &Path, pid: u32) -> Lock {
         let tries = AtomicU32::new(0);
         let wait = Wait::Until {

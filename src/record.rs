@@ -54,9 +54,18 @@ pub fn read_all(state: &State) -> impl Iterator<Item = (&[u8], Record)> {
     state.rows(RECORDS).filter_map(|(id, value)| Some((id, decode(value)?)))
 }
 
-/// The ids of all records.
-pub fn ids(state: &State) -> impl Iterator<Item = &[u8]> {
-    state.rows(RECORDS).map(|(id, _)| id)
+/// What stands at the front of each record, so that it is had without the rest: number of the
+/// intent, digest of the declared outputs.
+pub fn read_fronts(state: &State) -> impl Iterator<Item = (&[u8], u64, Digest)> {
+    state.rows(RECORDS).filter_map(|(id, value)| {
+        let mut rest = Reader(value);
+        Some((id, rest.number()?, Digest::from_bytes(rest.array()?)))
+    })
+}
+
+/// The number of the intent of one record.
+pub fn intent(state: &State, id: &[u8]) -> Option<u64> {
+    Reader(state.get(RECORDS, id)?).number()
 }
 
 /// Keeps a success.
@@ -102,6 +111,8 @@ pub fn write_content(
 
 fn encode(record: &Record) -> Vec<u8> {
     let mut out = Vec::new();
+    out.extend_from_slice(&record.intent.to_le_bytes());
+    out.extend_from_slice(record.declared.as_bytes());
     out.extend_from_slice(record.key.as_bytes());
     record.manifest.encode(&mut out);
     put_count(&mut out, record.outputs.len());
@@ -123,7 +134,7 @@ fn encode(record: &Record) -> Vec<u8> {
             put_bytes(&mut out, path);
         }
     }
-    for number in [record.intent, record.ended_ms, record.duration_ms] {
+    for number in [record.ended_ms, record.duration_ms] {
         out.extend_from_slice(&number.to_le_bytes());
     }
     put_bytes(&mut out, record.reason.as_bytes());
@@ -148,6 +159,8 @@ fn encode_made(out: &mut Vec<u8>, made: &Made) {
 fn decode(value: &[u8]) -> Option<Record> {
     let mut rest = Reader(value);
     let record = Record {
+        intent: rest.number()?,
+        declared: Digest::from_bytes(rest.array()?),
         key: Digest::from_bytes(rest.array()?),
         manifest: Manifest::decode(&mut rest.0)?,
         outputs: rest.list(|rest| {
@@ -159,7 +172,6 @@ fn decode(value: &[u8]) -> Option<Record> {
         })?,
         installs: rest.list(|rest| Some((rest.bytes()?, rest.number()?, rest.number()?)))?,
         found: rest.list(|rest| rest.list(Reader::bytes))?,
-        intent: rest.number()?,
         ended_ms: rest.number()?,
         duration_ms: rest.number()?,
         reason: String::from_utf8(rest.bytes()?).ok()?,
@@ -240,6 +252,7 @@ mod tests {
             installs: vec![(b".venv".to_vec(), 3, 4)],
             found: vec![vec![b"a.h".to_vec()], Vec::new()],
             intent: 9,
+            declared: digest,
             ended_ms: 10,
             duration_ms: 11,
             reason: "a.c changed".to_owned(),

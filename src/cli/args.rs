@@ -10,9 +10,9 @@ use crate::report::Mode;
 /// Options that every command takes.
 #[derive(Args, Debug)]
 pub(super) struct Common {
-    /// Work in DIR
+    /// Work in DIR; a second one is relative to the first
     #[arg(short = 'C', long, value_name = "DIR")]
-    pub(super) directory: Option<PathBuf>,
+    pub(super) directory: Vec<PathBuf>,
     /// Use FILE; its folder is the workspace
     #[arg(short, long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,

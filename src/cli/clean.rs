@@ -10,7 +10,7 @@ use super::build::{messages_with_signals, plain_request};
 use super::workspace::Workspace;
 use crate::error::Error;
 use crate::outcome::Event;
-use crate::run::forget_outputs;
+use crate::run::{find, forget_outputs};
 
 pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<End, Error> {
     workspace.check_names(args.targets.iter())?;
@@ -41,10 +41,7 @@ pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<
 fn names(args: &Clean, graph: &crate::graph::Graph) -> Result<FxHashSet<String>, Error> {
     let mut ids = Vec::new();
     for name in &args.targets {
-        ids.push(graph.find(name).ok_or_else(|| Error::Usage {
-            message: format!("there is no task `{name}`"),
-            help: Some("`taskr list` shows all targets".to_owned()),
-        })?);
+        ids.extend(find(graph, name)?);
     }
     Ok(graph.without_groups(&ids).into_iter().map(|id| graph.name(id).to_owned()).collect())
 }

@@ -8,6 +8,7 @@ use super::args::Log;
 use super::workspace::Workspace;
 use crate::error::Error;
 use crate::outdir::{Root, TaskDir};
+use crate::run::find;
 
 pub(super) fn log(args: &Log, workspace: &Workspace) -> Result<End, Error> {
     workspace.check_names(args.targets.iter())?;
@@ -20,10 +21,7 @@ pub(super) fn log(args: &Log, workspace: &Workspace) -> Result<End, Error> {
     })?;
     let mut ids = Vec::new();
     for name in &args.targets {
-        ids.push(graph.find(name).ok_or_else(|| Error::Usage {
-            message: format!("there is no task `{name}`"),
-            help: Some("`taskr list` shows all targets".to_owned()),
-        })?);
+        ids.extend(find(&graph, name)?);
     }
     let tasks = graph.without_groups(&ids);
     let mut out = io::stdout().lock();

@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 /// The arguments, with `-j` made unambiguous, and what the scan found.
 #[derive(Debug)]
@@ -64,7 +65,10 @@ impl Scan {
                 value => value,
             };
             match name.to_str() {
-                Some("-C" | "--directory") => scan.directory = value,
+                Some("-C" | "--directory") => {
+                    let outer = scan.directory.take().unwrap_or_default();
+                    scan.directory = value.map(|inner| Path::new(&outer).join(inner).into());
+                }
                 Some("-f" | "--file") => scan.file = value,
                 Some("--color") => {
                     scan.color = value.map(|value| value.to_string_lossy().into_owned());

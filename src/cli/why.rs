@@ -32,7 +32,7 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     let mut said: HashMap<String, Said> = HashMap::new();
     let mut listen = |event: &Event<'_>| hear(event, &mut said);
     let summary = run(&request, &messages, &mut listen)?;
-    let ids = args.targets.iter().filter_map(|name| graph.find(name)).collect::<Vec<_>>();
+    let ids = args.targets.iter().flat_map(|name| graph.select(name)).collect::<Vec<_>>();
     let mut text = String::new();
     for id in graph.without_groups(&ids) {
         explain(graph.name(id), &said, workspace, &mut text);

@@ -47,7 +47,7 @@ pub(super) fn find(tasks: &IdVec<TaskId, Task>, needs: &Edges) -> Option<Diagnos
 }
 
 /// At most so many members are named; the rest is counted.
-const MOST_SHOWN: usize = 12;
+const MOST_SHOWN: usize = 8;
 
 fn tell(tasks: &IdVec<TaskId, Task>, members: &[TaskId]) -> Diagnostic {
     let name = |id: TaskId| tasks[id].rule.name.as_str();
@@ -66,8 +66,8 @@ fn tell(tasks: &IdVec<TaskId, Task>, members: &[TaskId]) -> Diagnostic {
     let mut edges = edges.into_iter();
     let (place, label) = edges.next().expect("a cycle has a member");
     let message = match members {
-        [only] => format!("`{}` needs itself", name(*only)),
-        _ => format!("these targets need each other: {}", shown.join(" → ")),
+        [only] => format!("`{}` needs itself: a cycle of one", name(*only)),
+        _ => format!("a cycle of {} tasks: {}", members.len(), shown.join(" → ")),
     };
     let mut diagnostic = Diagnostic::error(message).at(place, label);
     for (place, label) in edges {

@@ -75,7 +75,6 @@ pub(super) struct Prepared<'a> {
     pub(super) source: &'a parse::Target,
     pub(super) scope: Scope,
     pub(super) dir: Vec<u8>,
-    taskfile: &'a Taskfile,
     uses_depfile: bool,
     env_inputs: BTreeSet<String>,
 }
@@ -92,13 +91,7 @@ impl<'a> Prepared<'a> {
         let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
         let env_inputs = source.env_inputs.iter().map(|word| word.text.clone());
         let env_inputs = env_inputs.chain(names.env).collect();
-        Ok(Prepared { source, scope, dir, taskfile, uses_depfile: names.depfile, env_inputs })
-    }
-
-    /// The axes of a target, for references to its tasks.
-    fn axes(&self, target: &str) -> Vec<String> {
-        let target = self.taskfile.targets.get(target);
-        target.map_or_else(Vec::new, |target| target.matrix.keys().cloned().collect())
+        Ok(Prepared { source, scope, dir, uses_depfile: names.depfile, env_inputs })
     }
 
     /// The rules of this target for these items (none if it has no `foreach`).
@@ -189,7 +182,6 @@ impl<'a> Prepared<'a> {
         let (scope, depfile) =
             self.own_paths(scope, &name, settings).map_err(|wrong| vec![wrong])?;
         let mut wrong = Vec::new();
-        let axes = |target: &str| self.axes(target);
         let source = self.source;
         let mut list = |texts: &[parse::Text]| elements(texts, &scope, &mut wrong);
         let inputs = list(source.inputs.as_deref().unwrap_or_default());
@@ -203,14 +195,11 @@ impl<'a> Prepared<'a> {
         });
         let rule = Rule {
             target: target.clone(),
-            inputs: item
-                .into_iter()
-                .chain(keep.all(&inputs, |one| one.input(&self.dir, &axes)))
-                .collect(),
+            inputs: item.into_iter().chain(keep.all(&inputs, |one| one.input(&self.dir))).collect(),
             outputs: keep.all(&outputs, |one| one.output(&self.dir)),
             installs: keep.all(&installs, |one| one.install(&self.dir)),
-            deps: keep.all(&deps, |one| one.reference(&axes)),
-            after: keep.all(&after, |one| one.reference(&axes)),
+            deps: keep.all(&deps, Element::reference),
+            after: keep.all(&after, Element::reference),
             dir: self.dir.clone(),
             depfile,
             scope,

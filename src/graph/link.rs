@@ -3,13 +3,12 @@
 //! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
 //! edges, but for globs: each distinct input glob is tried on the outputs below its folder.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::rule::{Input, Kind, Output, Pick, Placed, Ref, Rule, Target};
-use super::{Edges, Graph, Makers, Scope, Task, ancestors, clash, cycle};
+use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
+use super::{Edges, Graph, Makers, Members, Scope, Task, ancestors, clash, cycle};
 use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
@@ -38,7 +37,7 @@ struct Linker {
     tasks: IdVec<TaskId, Task>,
     needs: Vec<Vec<TaskId>>,
     names: FxHashMap<String, TaskId>,
-    members: FxHashMap<String, Range<usize>>,
+    members: Members,
     targets: Vec<TaskId>,
     wrong: Vec<Diagnostic>,
 }
@@ -123,24 +122,20 @@ impl Linker {
         if let Some(&id) = self.names.get(&reference.text) {
             return Ok(vec![id]);
         }
-        let Some(members) = self.members.get(&reference.target) else {
+        let target = reference.target();
+        let Some(members) = self.members.get(target) else {
             let known = self.members.keys().map(String::as_str);
-            let help =
-                nearest(&reference.target, known).map(|name| format!("did you mean `{name}`?"));
-            return Err(Diagnostic::error(format!("there is no target `{}`", reference.target))
+            let help = nearest(target, known).map(|name| format!("did you mean `{name}`?"));
+            return Err(Diagnostic::error(format!("there is no target `{target}`"))
                 .at(reference.place.clone(), "not a target of this Taskfile")
                 .help_if(help));
         };
-        let picked: Vec<TaskId> = members
-            .clone()
-            .map(TaskId::from_index)
-            .filter(|&id| reference.picks.iter().all(|pick| self.tasks[id].rule.scope.is(pick)))
-            .collect();
+        let picked = pick(&self.tasks, &self.members, &reference.text);
         if picked.is_empty() {
             let example = members.clone().next().map(TaskId::from_index);
             let help = example.map(|id| format!("a task of it is `{}`", self.tasks[id].rule.name));
             return Err(Diagnostic::error(format!("`{}` names no task", reference.text))
-                .at(reference.place.clone(), format!("no task of `{}` fits", reference.target))
+                .at(reference.place.clone(), format!("no task of `{target}` fits"))
                 .help_if(help));
         }
         Ok(picked)
@@ -268,6 +263,7 @@ impl Linker {
             names: self.names,
             makers,
             targets: self.targets,
+            members: self.members,
         })
     }
 }
@@ -341,16 +337,31 @@ fn reaches(needs: &[Vec<TaskId>], from: TaskId, to: TaskId) -> bool {
     false
 }
 
-impl Scope {
-    /// Whether this task is one of those that `pick` names.
-    fn is(&self, pick: &Pick) -> bool {
-        match pick {
-            Pick::Axis(axis, value) => self.axis(axis) == Some(value),
-            Pick::Item(pattern) => {
-                self.item().is_some_and(|item| pattern.matches_all(&item.written))
-            }
-        }
+/// The tasks of a target that `target@db=pg,src/*.c` picks: a word with `=` whose left side is an
+/// axis picks by that, anything else by item; all must hold.
+pub(super) fn pick(tasks: &IdVec<TaskId, Task>, members: &Members, text: &str) -> Vec<TaskId> {
+    let (target, picks) = text.split_once('@').unwrap_or((text, ""));
+    let members = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
+    let picks: Vec<&str> = picks.split(',').collect();
+    let globs: Vec<Option<Pattern>> =
+        picks.iter().map(|pick| Pattern::parse(pick.as_bytes()).ok()).collect();
+    members
+        .filter(|&id| {
+            let scope = &tasks[id].rule.scope;
+            picks.iter().zip(&globs).all(|(pick, glob)| is_picked(scope, pick, glob.as_ref()))
+        })
+        .collect()
+}
+
+fn is_picked(scope: &Scope, pick: &str, glob: Option<&Pattern>) -> bool {
+    if let Some((axis, value)) = pick.split_once('=')
+        && let Some(own) = scope.axis(axis)
+    {
+        return own == value;
     }
+    scope.item().is_some_and(|item| {
+        item.written == pick.as_bytes() || glob.is_some_and(|glob| glob.matches_all(&item.written))
+    })
 }
 
 /// Where an edge from one rule to a target was written, for messages.
@@ -362,7 +373,7 @@ pub(super) fn place_of_edge(task: &Task, to: &str) -> Option<Place> {
     });
     let mut named = rule.deps.iter().chain(&rule.after).chain(references);
     named
-        .find(|reference| reference.target == to)
+        .find(|reference| reference.target() == to)
         .and_then(|reference| reference.place.clone())
         .or_else(|| rule.target.place.clone())
 }

@@ -16,12 +16,13 @@ mod scope;
 mod text;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
 pub use expand::{Settings, expand, jobs};
 pub use link::link;
-pub use rule::{Action, Input, Kind, Output, Pick, Placed, Ref, Rule, Target, Text};
+pub use rule::{Action, Input, Kind, Output, Placed, Ref, Rule, Target, Text};
 pub use scope::{Scope, Surroundings, not_text, printable};
 pub use text::{diagnostic, word_of_path};
 
@@ -60,7 +61,11 @@ pub struct Graph {
     names: FxHashMap<String, TaskId>,
     makers: Makers,
     targets: Vec<TaskId>,
+    members: Members,
 }
+
+/// The tasks of each target, by its name.
+type Members = FxHashMap<String, Range<usize>>;
 
 impl Graph {
     /// All tasks, groups included, in order of declaration.
@@ -91,6 +96,15 @@ impl Graph {
     /// A task or target by its full name.
     pub fn find(&self, name: &str) -> Option<TaskId> {
         self.names.get(name).copied()
+    }
+
+    /// The tasks that a name on the command line means: `obj`, `test@db=pg`, `obj@src/*.c`.
+    /// None if it means nothing.
+    pub fn select(&self, name: &str) -> Vec<TaskId> {
+        match self.find(name) {
+            Some(id) => vec![id],
+            None => link::pick(&self.tasks, &self.members, name),
+        }
     }
 
     /// Each target once, in order of declaration: its only task, or the group of them all.

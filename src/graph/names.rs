@@ -61,6 +61,14 @@ impl<'a> Check<'a> {
             Some(parse::Command::Shell(texts) | parse::Command::Exec(texts)) => &texts[..],
             None => &[],
         };
+        for (name, (place, _)) in &target.env {
+            if matches!(name.as_str(), "OUT" | "STATE") || name.starts_with("TASKR_") {
+                let wrong = Diagnostic::error(format!("`{name}` is set by taskr itself"))
+                    .at(place.clone(), "cannot be set here")
+                    .help("choose another name; what taskr sets is the same for every task");
+                self.wrong.push(wrong);
+            }
+        }
         let env = target.env.values().map(|(_, text)| text);
         for text in command.iter().chain(target.shell.iter().flatten()).chain(env) {
             self.text(text, true);

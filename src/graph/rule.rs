@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use taskr_cache::{Digest, KeyHasher};
+
 use super::scope::Scope;
 use crate::error::Place;
 use crate::expr::Template;
@@ -142,6 +144,14 @@ pub enum Output {
 }
 
 impl Output {
+    /// Whether a path is this output, or of it.
+    pub fn covers(&self, path: &[u8]) -> bool {
+        match self {
+            Output::Path(output) => super::ancestors(path).any(|path| path == output),
+            Output::Glob(pattern) => pattern.matches_all(path),
+        }
+    }
+
     /// The path or pattern as it counts in the key.
     pub fn text(&self) -> &[u8] {
         match self {
@@ -151,29 +161,34 @@ impl Output {
     }
 }
 
-/// Names tasks: a target, and perhaps which of its tasks.
+/// Names tasks: `obj`, `test@db=pg`, `obj@src/*.c`.
 #[derive(Clone, Debug)]
 pub struct Ref {
-    /// The target's name.
-    pub target: String,
-    /// `db=pg` picks by axis, anything else by item; all must hold.
-    pub picks: Vec<Pick>,
-    /// As written, for messages and for looking a task up by its full name.
+    /// A target's name, and perhaps behind `@` which of its tasks.
     pub text: String,
     /// Where.
     pub place: Option<Place>,
 }
 
-/// Which tasks of a target.
-#[derive(Clone, Debug)]
-pub enum Pick {
-    /// Those with this value on this axis.
-    Axis(String, String),
-    /// Those whose item matches.
-    Item(Pattern),
+impl Ref {
+    /// The target's name.
+    pub fn target(&self) -> &str {
+        self.text.split('@').next().unwrap_or(&self.text)
+    }
 }
 
 impl Rule {
+    /// A digest of the declared outputs.
+    pub fn declared(&self) -> Digest {
+        let mut hasher = KeyHasher::new("taskr 2026 declared outputs v1");
+        for output in &self.outputs {
+            let text = output.value.text();
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+        hasher.finish()
+    }
+
     /// A node that does nothing itself.
     pub(super) fn group(target: Arc<Target>, scope: Scope) -> Rule {
         Rule {

@@ -3,7 +3,7 @@
 //! Values that an expression puts into a path are literal: they are escaped before the text is
 //! read as a pattern, so a file named `[id].tsx` is that file.
 
-use super::rule::{Input, Output, Pick, Placed, Ref, Text};
+use super::rule::{Input, Output, Placed, Ref, Text};
 use super::scope::Scope;
 use crate::error::{Diagnostic, Place, quoted};
 use crate::expr::{ExprError, Problem, Value};
@@ -73,10 +73,10 @@ impl Element {
     }
 
     /// Reads an element of `inputs`.
-    pub(super) fn input(&self, dir: &[u8], axes: &Axes<'_>) -> Result<Placed<Input>, Diagnostic> {
+    pub(super) fn input(&self, dir: &[u8]) -> Result<Placed<Input>, Diagnostic> {
         let place = Some(self.place.clone());
         if let Some(rest) = self.strip(b'@') {
-            let value = rest.outputs_of(axes)?;
+            let value = rest.outputs_of()?;
             return Ok(Placed { value, place });
         }
         if let Some(rest) = self.strip(b'!') {
@@ -142,42 +142,25 @@ impl Element {
     }
 
     /// Reads a reference: `obj`, `obj@db=pg`, `obj@src/*.c`.
-    pub(super) fn reference(&self, axes: &Axes<'_>) -> Result<Ref, Diagnostic> {
-        let text = self.literal();
-        let text = String::from_utf8_lossy(&text).into_owned();
+    pub(super) fn reference(&self) -> Result<Ref, Diagnostic> {
+        let text = String::from_utf8_lossy(&self.literal()).into_owned();
         if let Some(name) = text.strip_prefix('@') {
             return Err(Diagnostic::error(format!("{} is not a target's name", quoted(&text)))
                 .at(self.place.clone(), "")
                 .help(format!("write it without `@`: {}", quoted(name))));
         }
-        let (target, rest) = text.split_once('@').unwrap_or((&text, ""));
-        let axes = axes(target);
-        let mut picks = Vec::new();
-        for pick in rest.split(',').filter(|pick| !pick.is_empty()) {
-            picks.push(match pick.split_once('=') {
-                Some((axis, value)) if axes.iter().any(|known| known == axis) => {
-                    Pick::Axis(axis.to_owned(), value.to_owned())
-                }
-                _ => Pick::Item(self.pattern(pick.as_bytes())?),
-            });
-        }
-        Ok(Ref {
-            target: target.to_owned(),
-            picks,
-            text: text.clone(),
-            place: Some(self.place.clone()),
-        })
+        Ok(Ref { text, place: Some(self.place.clone()) })
     }
 
     /// Reads what stands behind `@`: a reference, and perhaps `:glob`.
-    fn outputs_of(&self, axes: &Axes<'_>) -> Result<Input, Diagnostic> {
+    fn outputs_of(&self) -> Result<Input, Diagnostic> {
         let colon = self.text.iter().position(|&byte| byte == b':');
         let (reference, only) = match colon {
             Some(at) => (&self.text[..at], Some(self.pattern(&self.text[at + 1..])?)),
             None => (&self.text[..], None),
         };
         let reference = Element { text: reference.to_vec(), place: self.place.clone() };
-        Ok(Input::Outputs { of: reference.reference(axes)?, only })
+        Ok(Input::Outputs { of: reference.reference()?, only })
     }
 
     fn pattern(&self, text: &[u8]) -> Result<Pattern, Diagnostic> {
@@ -220,9 +203,6 @@ impl Element {
             .help_if(help.map(str::to_owned))
     }
 }
-
-/// The axes of a target's matrix, by its name.
-pub(super) type Axes<'a> = dyn Fn(&str) -> Vec<String> + 'a;
 
 /// What an element names.
 pub(super) enum PathOrGlob {

@@ -107,8 +107,8 @@ pub struct Summary {
     pub dry_run: bool,
     /// The signal that ended the run.
     pub signal: Option<i32>,
-    /// Whether a task's inputs kept changing.
-    pub unstable: bool,
+    /// How many of those that failed did so because their inputs kept changing.
+    pub unstable: usize,
     /// Whether a task could not be judged because what it declares is not there.
     pub wrong_taskfile: bool,
 }
@@ -120,9 +120,9 @@ impl Summary {
     pub fn exit_code(&self) -> u8 {
         match () {
             () if self.wrong_taskfile => 2,
-            () if self.counts.failed > usize::from(self.unstable) => 1,
-            () if self.unstable => 3,
-            () if self.counts.failed + self.counts.skipped + self.counts.cancelled > 0 => 1,
+            () if self.counts.failed > self.unstable || self.counts.cancelled > 0 => 1,
+            () if self.unstable > 0 => 3,
+            () if self.counts.skipped > 0 => 1,
             () => 0,
         }
     }

@@ -49,6 +49,8 @@ pub struct Record {
     pub found: Vec<Vec<Vec<u8>>>,
     /// Number of the intent that the run wrote.
     pub intent: u64,
+    /// Of the outputs that were declared then: tells at a glance whether others are now.
+    pub declared: Digest,
     /// When it ended, in milliseconds since 1970.
     pub ended_ms: u64,
     /// How long the command took, in milliseconds.

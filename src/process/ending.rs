@@ -1,7 +1,8 @@
-//! When which signal is due: the request to stop, what is left over after the process ended, the last resort.
+//! When which signal is due: the request to stop, what is left over after the process ended, the
+//! last resort.
 //!
-//! Knows no process and no clock: time is an argument, a signal is an answer, so every order of events
-//! is tested as a table.
+//! Knows no process and no clock: time is an argument, a signal is an answer, so every order of
+//! events is tested as a table.
 
 use std::time::{Duration, Instant};
 

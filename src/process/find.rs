@@ -1,7 +1,7 @@
 //! Where a program is, as `execvp` would find it.
 //!
-//! Done here and not by the system, because the path counts in a task's key, and because a program given
-//! by its absolute path keeps the start on the fast road.
+//! Done here and not by the system, because the path counts in a task's key, and because a program
+//! given by its absolute path keeps the start on the fast road.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,8 +11,9 @@ use rustix::fs::{Access, access};
 
 /// The program that `name` means in `dir` (absolute) with `path_var` as `PATH`.
 ///
-/// A name with a `/` is relative to `dir`; any other is looked up in the entries of `PATH` in order, of which
-/// an empty one means `dir` and a relative one is relative to it. Counts: a regular file that we may execute.
+/// A name with a `/` is relative to `dir`; any other is looked up in the entries of `PATH` in
+/// order, of which an empty one means `dir` and a relative one is relative to it. Counts: a regular
+/// file that we may execute.
 pub fn find_program(name: &OsStr, path_var: &OsStr, dir: &Path) -> Option<PathBuf> {
     if name.is_empty() {
         return None;

@@ -1,10 +1,11 @@
 //! The guard: taskr started once more, to end what taskr could not.
 //!
-//! It knows process groups and one run's id, nothing of tasks. It must outlive taskr in every way taskr may die,
-//! SIGKILL included, so it is a process of its own in a group of its own, and what it waits for is the end of
-//! a pipe whose other end only taskr holds. Its stdout is the workspace's lock: `flock` belongs to the open
-//! file, which both share, so no other taskr enters before the last process of this one is gone.
-//! The pipe carries lines: `+<group>` when a group began, `-<group>` when it is empty.
+//! It knows process groups and one run's id, nothing of tasks. It must outlive taskr in every way
+//! taskr may die, SIGKILL included, so it is a process of its own in a group of its own, and what
+//! it waits for is the end of a pipe whose other end only taskr holds. Its stdout is the
+//! workspace's lock: `flock` belongs to the open file, which both share, so no other taskr enters
+//! before the last process of this one is gone. The pipe carries lines: `+<group>` when a group
+//! began, `-<group>` when it is empty.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -42,7 +43,8 @@ impl Guard {
     /// If the process cannot be started.
     pub fn start(taskr: &Path, lock: &File, run_id: &str) -> io::Result<Guard> {
         let (reader, pipe) = io::pipe()?;
-        // Without environment: were taskr itself a task of another, its id would be the guard's death.
+        // Without environment: were taskr itself a task of another, its id would be the guard's
+        // death.
         let child = Command::new(taskr)
             .args([GUARD_ARG, run_id])
             .env_clear()
@@ -73,7 +75,8 @@ impl Guard {
         let _ = child.wait();
     }
 
-    /// One write, which a pipe takes as a whole. A guard that is gone costs its protection, not the build.
+    /// One write, which a pipe takes as a whole. A guard that is gone costs its protection, not the
+    /// build.
     fn tell(&self, sign: char, group: i32) {
         let _ = (&self.pipe).write_all(format!("{sign}{group}\n").as_bytes());
     }
@@ -127,6 +130,7 @@ fn end_all(groups: &[Group], run_id: &str) {
 mod tests {
     use std::os::unix::process::ExitStatusExt;
 
+    use super::super::{BUSY_LIMIT, retry_busy};
     use super::*;
 
     /// `sleep 60` in a group of its own, with or without a mark.
@@ -223,15 +227,16 @@ mod tests {
         let program = dir.path().join("taskr");
         let seen = dir.path().join("seen");
         let script = format!(
-            "#!/bin/sh\n{{ echo $1 $2; ls -l /proc/$$/fd; env; cut -d' ' -f1,5 /proc/$$/stat; }} > {0}.new\n\
-             mv {0}.new {0}; cat >> {0}\n",
+            "#!/bin/sh\n\
+             {{ echo $1 $2; ls -l /proc/$$/fd; env; cut -d' ' -f1,5 /proc/$$/stat; cat; }} > {}\n",
             seen.display()
         );
         std::fs::write(&program, script).expect("written");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, mode).expect("mode");
         let lock = File::create(dir.path().join("lock")).expect("lock");
-        let guard = Guard::start(&program, &lock, "run-1").expect("started");
+        let start = || Guard::start(&program, &lock, "run-1");
+        let guard = retry_busy(BUSY_LIMIT, start).expect("started");
         guard.began(1234);
         guard.ended(1234);
         guard.finish();

@@ -1,4 +1,5 @@
-//! What Linux tells of a process in `/proc`, whose files are as the processes are: gone at any time.
+//! What Linux tells of a process in `/proc`, whose files are as the processes are: gone at any
+//! time.
 //!
 //! Knows no policy: `system` asks. A process that cannot be read is somebody else's, or gone.
 
@@ -14,6 +15,9 @@ use super::system::Backoff;
 const KERNEL_THREAD: u32 = 0x0020_0000;
 /// How often a process that shows no environment is looked at: for about a second.
 const LOOKS: u32 = 32;
+/// After how many looks, some 30 ms, an empty environment is believed: one that is being made
+/// begins empty.
+const EMPTY_LOOKS: u32 = 5;
 
 /// From `/proc/<pid>/stat`.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,15 +36,20 @@ impl Stat {
         !matches!(self.state, b'Z' | b'X') || self.threads > 1
     }
 
-    /// Whether `environment_bytes` is all there is to be read as its environment, now and in a moment.
-    fn has_no_more_than(&self, environment_bytes: usize) -> bool {
+    /// Whether it runs a program, or is about to.
+    fn has_program(&self) -> bool {
+        self.is_alive() && self.flags & KERNEL_THREAD == 0
+    }
+
+    /// None while it is between two programs.
+    fn environment_bytes(&self) -> Option<u64> {
         let (start, end) = self.environment;
-        let is_whole = end != 0 && end.checked_sub(start) == u64::try_from(environment_bytes).ok();
-        is_whole || !self.is_alive() || self.flags & KERNEL_THREAD != 0
+        end.checked_sub(start).filter(|_| end != 0)
     }
 
     /// The name in parentheses may hold anything, parentheses too; fields count from behind it. In
-    /// proc_pid_stat(5) they are 3 state, 5 pgrp, 9 flags, 20 num_threads, 50 env_start and 51 env_end.
+    /// proc_pid_stat(5) they are 3 state, 5 pgrp, 9 flags, 20 num_threads, 50 env_start and 51
+    /// env_end.
     fn parse(text: &[u8]) -> Option<Stat> {
         let name_end = text.iter().rposition(|&byte| byte == b')')?;
         let mut fields = str::from_utf8(&text[name_end + 1..]).ok()?.split_ascii_whitespace();
@@ -64,13 +73,14 @@ pub(super) fn stat(pid: i32) -> Option<Stat> {
     Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Whether `entry` (`NAME=value`) is in the environment that the process's program was started with.
+/// Whether `entry` (`NAME=value`) is in the environment that the process's program was started
+/// with.
 ///
-/// In the middle of `execve`, and of dying, a process shows none, or the beginning of one: it is given time
-/// to get through.
+/// In the middle of `execve`, and of dying, a process shows none, or the beginning of one: it is
+/// given time to get through.
 pub(super) fn was_started_with(pid: i32, entry: &[u8]) -> bool {
     let mut backoff = Backoff::new();
-    for _ in 0..LOOKS {
+    for look in 0..LOOKS {
         let environment = match fs::read(format!("/proc/{pid}/environ")) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return false,
             // EIO is what a reader gets whose process has just left that memory.
@@ -79,7 +89,11 @@ pub(super) fn was_started_with(pid: i32, entry: &[u8]) -> bool {
         if environment.split(|&byte| byte == 0).any(|found| found == entry) {
             return true;
         }
-        if stat(pid).is_none_or(|stat| stat.has_no_more_than(environment.len())) {
+        let Some(stat) = stat(pid).filter(Stat::has_program) else {
+            return false;
+        };
+        let is_whole = stat.environment_bytes() == u64::try_from(environment.len()).ok();
+        if is_whole && (look >= EMPTY_LOOKS || !environment.is_empty()) {
             return false;
         }
         thread::sleep(backoff.next());
@@ -87,8 +101,8 @@ pub(super) fn was_started_with(pid: i32, entry: &[u8]) -> bool {
     false
 }
 
-/// Kills the process that has this number now if `still` holds of it: the descriptor is opened first,
-/// so what is asked about and what is killed cannot be two processes.
+/// Kills the process that has this number now if `still` holds of it: the descriptor is opened
+/// first, so what is asked about and what is killed cannot be two processes.
 pub(super) fn kill_if(pid: i32, still: impl Fn() -> bool) -> bool {
     Pid::from_raw(pid)
         .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
@@ -116,7 +130,8 @@ mod tests {
             let flags = 4_194_560;
             let expected = Stat { state, group: 42, flags, threads: 3, environment: (16, 17) };
             assert_eq!(stat, expected);
-            assert!(stat.is_alive() && stat.has_no_more_than(1));
+            assert!(stat.has_program());
+            assert_eq!(stat.environment_bytes(), Some(1));
         }
         for torn in [&b""[..], b"7 (x", b"7 (x)", b"7 (x) S 1", b"7 (x) S 1 a"] {
             assert_eq!(Stat::parse(torn), None);
@@ -128,18 +143,12 @@ mod tests {
         let stat =
             |state, flags, environment| Stat { state, group: 42, flags, threads: 1, environment };
         assert!(!stat(b'Z', 0, (0, 0)).is_alive());
-        let table = [
-            (stat(b'R', 0, (0, 0)), 0, false),
-            (stat(b'R', 0, (8, 0)), 0, false),
-            (stat(b'R', 0, (8, 8)), 0, true),
-            (stat(b'R', 0, (8, 9)), 0, false),
-            (stat(b'R', 0, (8, 9)), 1, true),
-            (stat(b'R', 0, (8, 9)), 2, false),
-            (stat(b'Z', 0, (0, 0)), 0, true),
-            (stat(b'S', KERNEL_THREAD, (0, 0)), 0, true),
-        ];
-        for (stat, environment_bytes, expected) in table {
-            assert_eq!(stat.has_no_more_than(environment_bytes), expected, "{stat:?}");
+        assert!(stat(b'R', 0, (0, 0)).has_program());
+        assert!(!stat(b'Z', 0, (0, 0)).has_program());
+        assert!(!stat(b'S', KERNEL_THREAD, (0, 0)).has_program());
+        for (range, bytes) in [((0, 0), None), ((8, 0), None), ((8, 8), Some(0)), ((8, 9), Some(1))]
+        {
+            assert_eq!(stat(b'R', 0, range).environment_bytes(), bytes);
         }
     }
 
@@ -150,12 +159,12 @@ mod tests {
         assert_eq!(stat.group, rustix::process::getpgrp().as_raw_nonzero().get());
         assert!(stat.is_alive() && stat.threads >= 1);
         let environment = fs::read("/proc/self/environ").expect("ours");
-        assert!(stat.has_no_more_than(environment.len()));
+        assert_eq!(stat.environment_bytes(), u64::try_from(environment.len()).ok());
     }
 
     /// The moment between two programs is met by looking often: a chain of `exec`s is always found.
     #[test]
-    fn a_process_that_keeps_changing_its_program_is_found_at_every_look() {
+    fn a_process_that_keeps_changing_its_program_is_never_missed() {
         use std::process::{Command, Stdio};
         let script = r#"[ "$1" -lt 100000 ] && exec sh -c "$S" sh $(($1 + 1))"#;
         let mut child = Command::new("sh")

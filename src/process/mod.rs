@@ -1,10 +1,11 @@
 //! One child process, from its start to the end of everything it started in its group.
 //!
-//! Knows no task, no target and no graph: a program, its words, its whole environment, a directory and a log.
-//! Each child leads a process group of its own, so that stopping it reaches what it started and a signal
-//! typed at the terminal reaches nobody twice. The start stays on the standard library's `posix_spawn` path,
-//! whose cost does not grow with our memory: no `pre_exec`, and an absolute program.
-//! The calling thread blocks in `poll`; what is done when is decided in `ending`, without a clock.
+//! Knows no task, no target and no graph: a program, its words, its whole environment, a directory
+//! and a log. Each child leads a process group of its own, so that stopping it reaches what it
+//! started and a signal typed at the terminal reaches nobody twice. The start stays on the standard
+//! library's `posix_spawn` path, whose cost does not grow with our memory: no `pre_exec`, and an
+//! absolute program. The calling thread blocks in `poll`; what is done when is decided in `ending`,
+//! without a clock.
 
 mod ending;
 mod find;
@@ -112,9 +113,9 @@ pub struct Ended {
 
 /// Runs `command` to its end, with all its output, in order, to `log` and to `output`.
 ///
-/// Returns when nothing of its process group lives any more, at most about two seconds after the process
-/// itself ended. If a stop was requested before the start, nothing is started. The group is announced
-/// to `guard` while it may have members.
+/// Returns when nothing of its process group lives any more, at most about two seconds after the
+/// process itself ended. If a stop was requested before the start, nothing is started. The group is
+/// announced to `guard` while it may have members.
 ///
 /// # Errors
 /// Only if the program could not be started, or could not be waited for (it is killed then).
@@ -165,7 +166,8 @@ impl Ended {
     }
 }
 
-/// Starts the process; its output is the pipe. Our copies of the pipe's other end are closed on return.
+/// Starts the process; its output is the pipe. Our copies of the pipe's other end are closed on
+/// return.
 fn spawn(command: &Command) -> io::Result<(Child, PipeReader)> {
     let (reader, writer) = io::pipe()?;
     let mut builder = std::process::Command::new(&command.program);
@@ -182,8 +184,8 @@ fn spawn(command: &Command) -> io::Result<(Child, PipeReader)> {
     Ok((child, reader))
 }
 
-/// A program that was just written may for a moment be open for writing in a child that another thread
-/// is starting (ETXTBSY, golang/go#22315): that passes.
+/// A program that was just written may for a moment be open for writing in a child that another
+/// thread is starting (ETXTBSY, golang/go#22315): that passes.
 fn retry_busy<T>(limit: Duration, mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let begin = Instant::now();
     let mut backoff = Backoff::new();
@@ -260,8 +262,8 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Waits until the process and its group have ended and all output is read, or until it is time to
-    /// give up on what cannot be ended.
+    /// Waits until the process and its group have ended and all output is read, or until it is time
+    /// to give up on what cannot be ended.
     fn watch(&mut self, stop: &Stop) -> io::Result<(Status, Instant)> {
         loop {
             self.reap()?;
@@ -270,6 +272,7 @@ impl<'a> Running<'a> {
                 && finished
             {
                 self.drain();
+                self.group.reap_orphans();
                 return Ok(end);
             }
             if self.wait(stop)?

@@ -1,8 +1,8 @@
 //! The request to stop, from one thread to any number that block in `poll`.
 //!
-//! Knows no process. One pipe carries both levels to all: a byte that nobody reads says "stop" to everyone
-//! who polls for input, closing the other end says "kill" to those who heard the first. So no thread can
-//! consume another's wake-up, and a thread that has heard is not woken again.
+//! Knows no process. One pipe carries both levels to all: a byte that nobody reads says "stop" to
+//! everyone who polls for input, closing the other end says "kill" to those who heard the first. So
+//! no thread can consume another's wake-up, and a thread that has heard is not woken again.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -70,7 +70,8 @@ impl Stopper {
         Stop(Arc::clone(&self.0))
     }
 
-    /// Requests a stop by `signal` (an unknown number counts as TERM). Only the first request counts.
+    /// Requests a stop by `signal` (an unknown number counts as TERM). Only the first request
+    /// counts.
     pub fn stop(&self, signal: i32) {
         let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM).as_raw();
         let first = self.0.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);

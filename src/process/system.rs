@@ -1,7 +1,8 @@
 //! What the system can tell of processes and groups: Linux's way, and the portable way beside it.
 //!
-//! Knows no command and no policy. Linux has descriptors that say when a process ended, and `/proc`; where
-//! they are missing we look again after a while, and a group counts by `kill(2)` alone.
+//! Knows no command and no policy. Linux has descriptors that say when a process ended, and
+//! `/proc`; where they are missing we look again after a while, and a group counts by `kill(2)`
+//! alone.
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
@@ -49,26 +50,28 @@ impl Group {
         self.0.as_raw_nonzero().get()
     }
 
-    /// To all its members. Its number cannot belong to another group while its leader is not reaped,
-    /// nor while it has a member (bazel#11910). That nobody is left to be signalled is no error.
+    /// To all its members. Its number cannot belong to another group while its leader is not
+    /// reaped, nor while it has a member (bazel#11910). That nobody is left to be signalled is no
+    /// error.
     pub(super) fn signal(self, signal: Signal) {
         let _ = kill_process_group(self.0, signal);
     }
 
     /// Whether nobody lives in it; not to be asked by the leader's parent before it was reaped.
-    ///
-    /// Dead members that nobody reaps do not count: as process 1 of a container we are their parent
-    /// and reap them, and another process 1 may never do it.
+    /// Dead members that their parent does not reap do not count.
     pub(super) fn is_empty(self) -> bool {
-        if test_kill_process_group(self.0) == Err(Errno::SRCH) {
-            return true;
-        }
+        test_kill_process_group(self.0) == Err(Errno::SRCH) || !has_live_member(self)
+    }
+
+    /// As process 1 of a container we are the parent of what the dead leave; to be called after the
+    /// leader was reaped.
+    pub(super) fn reap_orphans(self) {
         while let Ok(Some(_)) = waitpgid(self.0, WaitOptions::NOHANG) {}
-        !has_live_member(self)
     }
 }
 
-/// Readable once the child has ended; None where the system has no such descriptor, or no more of them.
+/// Readable once the child has ended; None where the system has no such descriptor, or no more of
+/// them.
 #[cfg(target_os = "linux")]
 pub(super) fn exit_descriptor(child: &Child) -> Option<OwnedFd> {
     rustix::process::pidfd_open(Pid::from_child(child), rustix::process::PidfdFlags::empty()).ok()
@@ -93,8 +96,8 @@ fn has_live_member(_group: Group) -> bool {
     true
 }
 
-/// Kills every process but ourselves that has `entry` (`NAME=value`) in the environment it was started with;
-/// true if there was one.
+/// Kills every process but ourselves that has `entry` (`NAME=value`) in the environment it was
+/// started with; true if there was one.
 #[cfg(target_os = "linux")]
 pub(super) fn kill_marked(entry: &[u8]) -> bool {
     let own = rustix::process::getpid().as_raw_nonzero().get();

@@ -132,7 +132,7 @@ fn a_child_inherits_no_descriptor_of_ours() {
         outcome.text().split_whitespace().map(|name| name.parse().expect("a number")).collect();
     // What we were started with ourselves goes on to the child: a make above us counts on it.
     found.retain(|&descriptor| descriptor > 2 && !is_inherited(descriptor));
-    assert_eq!(found, [], "we have {number}");
+    assert!(found.is_empty(), "{found:?}; we have {number}");
     assert!(!is_inherited(number));
 }
 
@@ -157,7 +157,8 @@ fn a_child_has_default_signals_and_a_group_of_its_own() {
     assert_eq!(lines[0], lines[1]);
 }
 
-/// The set of ignored signals from a `status` file: the 31 that have names, not those of the C library.
+/// The set of ignored signals from a `status` file: the 31 that have names, not those of the C
+/// library.
 fn ignored(status: &str) -> u64 {
     let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).expect("SigIgn");
     u64::from_str_radix(set, 16).expect("hex") & ((1 << 31) - 1)
@@ -379,7 +380,7 @@ fn a_busy_program_is_tried_again() {
         start()
     })
     .expect("started");
-    assert_eq!(tries, 3);
+    assert!(tries >= 3);
     assert!(child.wait().expect("waited").success());
 }
 

@@ -46,7 +46,8 @@ const VERSION: u64 = 1;
 /// | | `jobs` | number | how many may run at once |
 /// | | `dry_run` | bool | nothing will be changed |
 /// | `task_ready` | | | all that the task needs is done |
-/// | `task_started` | `reasons` | objects | why it runs, never empty: `code` (string, stable), `path` (bytes or null), `text` (string, for people) |
+/// | `task_started` | `reason` | string | the first of the reasons, for people |
+/// | | `reasons` | objects | why it runs, never empty: `code` (string, stable), `path` (bytes or null), `text` (string, for people) |
 /// | | `key` | string, null | what it would be recorded under: hex digest; null in a dry run and for unrecorded tasks |
 /// | | `command` | string | the command for people |
 /// | | `at_ms` | number | |
@@ -68,7 +69,8 @@ const VERSION: u64 = 1;
 /// | | `jobs` | number | how many could run at once |
 /// | | `dry_run` | bool | nothing was changed |
 /// | | `signal` | number, null | the signal that ended the run |
-/// | | `unstable` | bool | a task's inputs kept changing |
+/// | | `saved_ms` | null | milliseconds that a store saved: there is none yet |
+/// | | `unstable` | number | how many failed because their inputs kept changing |
 /// | | `exit_code` | number | of the program, unless a signal ended it |
 pub struct Json<W: Write> {
     to: Sink<W>,
@@ -98,6 +100,7 @@ impl<W: Write> Json<W> {
             Event::TaskReady { task } => begin("task_ready").task(task),
             Event::TaskStarted { task, reasons, key, command, at_ms } => begin("task_started")
                 .task(task)
+                .with("reason", reasons.first().map(ToString::to_string))
                 .with("reasons", reasons.iter().map(reason).collect::<Vec<_>>())
                 .with("key", key.map(|key| key.to_string()))
                 .with("command", *command)
@@ -212,6 +215,7 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("dry_run", summary.dry_run)
     .with("signal", summary.signal)
     .with("unstable", summary.unstable)
+    .with("saved_ms", Value::Null)
     .with("exit_code", summary.exit_code())
 }
 
@@ -384,7 +388,7 @@ mod tests {
                 "cancelled": 11},
                 "wall_ms": 300, "work_ms": 1000,
                 "critical_path": [{"task": "app", "duration_ms": 250}],
-                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": false,
+                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0,
                 "exit_code": 1})
         );
         (summary.wall_ms, summary.signal) = (0, None);

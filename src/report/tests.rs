@@ -386,7 +386,7 @@ fn inputs_that_kept_changing_are_told_as_such() {
         stage.start("app");
         stage.end("app", &Finish::Unstable);
         let counts = Counts { tasks: 1, failed: 1, ..Counts::default() };
-        stage.close(&Summary { unstable: true, ..summary(counts) });
+        stage.close(&Summary { unstable: 1, ..summary(counts) });
     });
     let words = "app  unstable: its inputs kept changing after 0.3s";
     let end = "1 task: 1 failed   in 9.8s with -j4";

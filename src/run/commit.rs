@@ -7,18 +7,25 @@ use taskr_cache::{Content, Seen};
 
 use super::finish::{End, reasons_text, unix_ms};
 use super::gather::{Gap, Gathered};
-use super::{Active, Build, Done, Running};
+use super::{Active, Again, Build, Done, Running};
 use crate::error::Error;
 use crate::files::Look;
 use crate::graph::{Kind, Output};
 use crate::ids::{FileId, TaskId};
-use crate::outcome::{Event, Field, Finish, Made, Manifest, Reason, Record, Tag, TaskRef, shown};
+use crate::outcome::{
+    Event, Field, Finish, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef, shown,
+};
 use crate::process::Guard;
 use crate::record;
-use crate::workers::{Before, Declared, Ended, Job, Launch, Result as Outcome, Run, Success};
+use crate::workers::{
+    Before, Checked, Declared, DepfileRead, Ended, Job, Launch, Result as Outcome, Run, Success,
+};
 
 /// Lists of what depfiles found that a record keeps.
 const MOST_LISTS: usize = 16;
+
+/// So many files that had to give way are named one by one.
+pub(super) const MOST_NAMED: usize = 3;
 
 /// A task runs once more if its inputs moved, then no more.
 const MOST_ATTEMPTS: usize = 2;
@@ -132,7 +139,8 @@ impl Build<'_> {
             self.warn(Some(id), warning);
         }
         self.forget_outputs_of(id, &running, &ended);
-        let strict = self.request.strict && !warnings.is_empty();
+        let gave_way = self.tell_replaced(id, &ended);
+        let strict = self.request.strict && (gave_way || !warnings.is_empty());
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended)),
             Outcome::Failed(ref what) => {
@@ -140,14 +148,15 @@ impl Build<'_> {
                 self.fail(id, &running, &ended, what);
             }
             Outcome::Success(_) if strict => {
-                let what = format!("{} (--strict)", warnings[0]);
+                let what = warnings.first().map_or("it replaced a file of yours", String::as_str);
+                let what = format!("{what} (--strict)");
                 self.fail(id, &running, &ended, what);
             }
             Outcome::Success(_) => {
                 self.active.insert(id, Active::Recording(running, Box::new(ended)));
                 self.record_success(id);
             }
-            Outcome::Moved(ref paths) => self.run_again(id, &running, paths.clone())?,
+            Outcome::Moved(ref paths) => self.run_again(id, &running, paths.clone(), Vec::new())?,
             Outcome::Unstable(..) => self.unstable(id, &running, &ended),
         }
         Ok(())
@@ -185,14 +194,16 @@ impl Build<'_> {
         id: TaskId,
         running: &Running,
         paths: Vec<Vec<u8>>,
+        left: Vec<OutFile>,
     ) -> Result<(), Error> {
         self.files.forget_all();
         if self.plan.is_stopped() {
             self.end(id, &End::without_run(Finish::Cancelled));
             return Ok(());
         }
-        let reasons = paths.into_iter().map(Reason::Moved).collect();
-        self.active.insert(id, Active::Judging(running.attempt + 1, reasons));
+        let because = paths.into_iter().map(Reason::Moved).collect();
+        let again = Again { attempts: running.attempt, because, left };
+        self.active.insert(id, Active::Judging(again));
         self.judge_again(id)
     }
 
@@ -221,7 +232,7 @@ impl Build<'_> {
             return;
         }
         let mut fields = running.gathered.fields.clone();
-        match self.found_fields(id, &running, success) {
+        match self.found_fields(&running, success) {
             Ok(found) => fields.extend(found),
             Err(Found::Unread(files)) => {
                 self.active.insert(id, Active::Recording(running, ended));
@@ -229,7 +240,8 @@ impl Build<'_> {
                 return;
             }
             Err(Found::Moved(path)) if running.attempt < MOST_ATTEMPTS => {
-                if let Err(error) = self.run_again(id, &running, vec![path]) {
+                let left = success.outputs.iter().map(|(file, _)| file.clone()).collect();
+                if let Err(error) = self.run_again(id, &running, vec![path], left) {
                     self.warn(Some(id), &crate::error::render(&error, false, 100));
                 }
                 return;
@@ -272,6 +284,7 @@ impl Build<'_> {
             installs: success.installs.clone(),
             found: lists.take(MOST_LISTS).collect(),
             intent: running.intent,
+            declared: self.graph.task(id).rule.declared(),
             ended_ms: unix_ms(),
             duration_ms: ended.duration_ms,
             reason: reasons_text(&running.reasons),
@@ -289,12 +302,7 @@ impl Build<'_> {
     }
 
     /// Manifest fields of what the depfile of this run found.
-    fn found_fields(
-        &mut self,
-        id: TaskId,
-        running: &Running,
-        success: &Success,
-    ) -> Result<Vec<Field>, Found> {
+    fn found_fields(&mut self, running: &Running, success: &Success) -> Result<Vec<Field>, Found> {
         let mut fields = Vec::new();
         let mut unread = Vec::new();
         for (path, seen) in success.found.iter().flatten() {
@@ -302,13 +310,12 @@ impl Build<'_> {
             if is_declared(running, file) {
                 continue;
             }
-            self.check_maker(id, path)?;
             match self.look(file) {
                 Ok(Look::Unread) => unread.push(file),
-                Ok(Look::Known(known, content)) => {
-                    if known != *seen || self.may_have_moved(file, known, success) {
-                        return Err(Found::Moved(path.clone()));
-                    }
+                Ok(Look::Known(known, _)) if known != *seen => {
+                    return Err(Found::Moved(path.clone()));
+                }
+                Ok(Look::Known(_, content)) => {
                     fields.push(Field::input(Tag::Discovered, path, &content));
                 }
                 Err(Gap::Wrong(what)) => return Err(Found::Wrong(what)),
@@ -318,19 +325,42 @@ impl Build<'_> {
         if unread.is_empty() { Ok(fields) } else { Err(Found::Unread(unread)) }
     }
 
+    /// Answers a worker that waits to publish: may what its depfile names be inputs?
+    pub(super) fn check_found(&mut self, read: &DepfileRead) {
+        let mut moved = Vec::new();
+        let mut checked = Checked::Fine;
+        for (path, seen) in &read.found {
+            let file = self.paths.intern(path);
+            let Some(Active::Running(running)) = self.active.get(&read.task) else { break };
+            if is_declared(running, file) {
+                continue;
+            }
+            if let Err(what) = self.check_maker(read.task, path) {
+                checked = Checked::Wrong(what);
+                break;
+            }
+            if self.may_have_moved(file, *seen, read.started_ns) {
+                moved.push(path.clone());
+            }
+        }
+        if let (Checked::Fine, false) = (&checked, moved.is_empty()) {
+            checked = Checked::Moved(moved);
+        }
+        // A worker that is gone needs no answer.
+        let _ = read.answer.send(checked);
+    }
+
     /// A file that was first heard of after the run: it may have changed while the task read it,
     /// unless its stamps are older than the start.
-    fn may_have_moved(&self, file: FileId, seen: Option<Seen>, success: &Success) -> bool {
-        let Some(seen) = seen else { return false };
-        if self.made_here.contains(&file) {
-            return false;
-        }
-        let newest = seen.stamps().map(|stamp| stamp.mtime_ns.max(stamp.ctime_ns)).max();
-        newest.is_some_and(|newest| newest >= success.started_ns)
+    fn may_have_moved(&self, file: FileId, seen: Option<Seen>, started_ns: i128) -> bool {
+        let Some(seen) = seen.filter(|_| !self.made_here.contains(&file)) else { return false };
+        // Every write moves the ctime to the file system's own clock; an mtime can be set.
+        let newest = seen.stamps().map(|stamp| stamp.ctime_ns).max();
+        newest.is_some_and(|newest| newest >= started_ns)
     }
 
     /// A found file that another task makes needs an edge to that task.
-    fn check_maker(&self, id: TaskId, path: &[u8]) -> Result<(), Found> {
+    fn check_maker(&self, id: TaskId, path: &[u8]) -> Result<(), String> {
         let maker = self.graph.makers().of(path).or_else(|| self.owner_of_out(path));
         let Some(maker) = maker.filter(|&maker| maker != id) else { return Ok(()) };
         if self.graph.reaches(id, maker) {
@@ -338,11 +368,27 @@ impl Build<'_> {
         }
         let name = &self.graph.task(maker).rule.target.name;
         let own = &self.graph.task(id).rule.target.name;
-        Err(Found::Wrong(format!(
+        Err(format!(
             "its depfile names {}, which `{name}` makes, but it does not wait for `{name}`: add \
              `after = [\"{name}\"]` to [target.{own}]",
             shown(path)
-        )))
+        ))
+    }
+
+    /// Names files that had to give way: the first few, the rest as a number at the end.
+    fn tell_replaced(&mut self, id: TaskId, ended: &Ended) -> bool {
+        for (path, kept) in &ended.replaced {
+            self.replaced += 1;
+            if self.replaced <= MOST_NAMED {
+                let what = format!(
+                    "{} was not as taskr left it: it is kept in {}",
+                    shown(path),
+                    shown(kept)
+                );
+                self.warn(Some(id), &what);
+            }
+        }
+        !ended.replaced.is_empty()
     }
 
     /// The task in whose `out/` a path lies.

@@ -4,7 +4,8 @@ use super::gather::Gathered;
 use super::{Build, Done, Running};
 use crate::graph::Kind;
 use crate::ids::TaskId;
-use crate::outcome::{Event, Failure, Finish, Reason, TaskRef, shown};
+use crate::outcome::{Event, Failure, Finish, Reason, Summary, TaskRef, shown};
+use crate::outdir::STATE_DIR;
 use crate::record;
 use crate::workers::{Ended, Result as Outcome};
 
@@ -15,12 +16,13 @@ pub(super) struct End<'e> {
     pub(super) ended: Option<&'e Ended>,
     failure: Option<&'e Failure>,
     reasons: &'e [Reason],
+    attempts: usize,
 }
 
 impl<'e> End<'e> {
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
-        End { finish, ended: None, failure: None, reasons: &[] }
+        End { finish, ended: None, failure: None, reasons: &[], attempts: 0 }
     }
 
     /// taskr ended it.
@@ -30,8 +32,8 @@ impl<'e> End<'e> {
 
     /// It ran and succeeded.
     pub(super) fn ran(ended: &'e Ended, running: &'e Running) -> End<'e> {
-        let ended = Some(ended);
-        End { finish: Finish::Ran, ended, failure: None, reasons: &running.reasons }
+        let (reasons, attempts) = (&running.reasons[..], running.attempt);
+        End { finish: Finish::Ran, ended: Some(ended), failure: None, reasons, attempts }
     }
 
     /// It ran and did not succeed.
@@ -41,7 +43,8 @@ impl<'e> End<'e> {
         failure: &'e Failure,
         running: &'e Running,
     ) -> End<'e> {
-        End { finish, ended: Some(ended), failure: Some(failure), reasons: &running.reasons }
+        let (reasons, attempts) = (&running.reasons[..], running.attempt);
+        End { finish, ended: Some(ended), failure: Some(failure), reasons, attempts }
     }
 }
 
@@ -172,16 +175,55 @@ impl Build<'_> {
             "key": self.done[id].key.map(|key| key.to_string()),
             "why": reasons_text(end.reasons),
             "failure": end.failure.map(|failure| failure.what.clone()),
-            "ended_ms": unix_ms(),
+            "started": utc(unix_ms().saturating_sub(ended.duration_ms)),
             "duration_ms": ended.duration_ms,
             "exit_code": ended.exit_code,
+            "attempts": end.attempts,
             "outputs": outputs,
         });
+        self.ran.push(serde_json::json!({
+            "task": rule.name,
+            "outcome": end.finish.code(),
+            "duration_ms": ended.duration_ms,
+        }));
         let path = self.task_dir(id).join("result.json");
         let text = format!("{result:#}\n");
         if let Err(error) = self.root.write(&path, text.as_bytes()) {
             self.warn(Some(id), &format!("cannot write {}: {error}", shown(&path)));
         }
+    }
+}
+
+impl Build<'_> {
+    /// `runs/<id>.json`: what a run that ran something came to, for scripts and for later tools.
+    pub(super) fn write_run(&self, summary: &Summary) -> Option<String> {
+        if summary.dry_run || self.ran.is_empty() {
+            return None;
+        }
+        let counts = &summary.counts;
+        let path: Vec<&str> = summary.critical_path.iter().map(|step| &*step.task).collect();
+        let run = serde_json::json!({
+            "run": self.run_id,
+            "wanted": self.request.wanted,
+            "jobs": summary.jobs,
+            "wall_ms": summary.wall_ms,
+            "work_ms": summary.work_ms,
+            "critical_path": path,
+            "counts": {
+                "tasks": counts.tasks,
+                "fresh": counts.fresh,
+                "ran": counts.ran,
+                "failed": counts.failed,
+                "skipped": counts.skipped,
+                "cancelled": counts.cancelled,
+            },
+            "exit_code": summary.exit_code(),
+            "signal": summary.signal,
+            "tasks": self.ran,
+        });
+        let path = format!("{STATE_DIR}/runs/{}.json", self.run_id).into_bytes();
+        let written = self.root.write(&path, format!("{run:#}\n").as_bytes());
+        written.err().map(|error| format!("cannot write {}: {error}", shown(&path)))
     }
 }
 
@@ -201,4 +243,39 @@ pub(super) fn reasons_text(reasons: &[Reason]) -> String {
 pub(super) fn unix_ms() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A time in milliseconds since 1970 as RFC 3339 has it. Days to dates after Howard Hinnant's
+/// `civil_from_days`.
+fn utc(ms: u64) -> String {
+    let (days, in_day) = (ms / 86_400_000, ms % 86_400_000);
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
+    let (second, milli) = (in_day / 1_000 % 60, in_day % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+
+    #[test]
+    fn times_are_written_as_rfc_3339() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_868_799_000, "2000-02-29T23:59:59.000Z"),
+            (1_795_208_561_332, "2026-11-20T21:02:41.332Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(utc(ms), text);
+        }
+    }
 }

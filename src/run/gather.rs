@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, Seen};
 
-use super::Build;
 use super::launch::{Around, Ready, Rendered, interpreter};
+use super::{Again, Build};
 use crate::error::Error;
 use crate::files::{Look, Pattern};
 use crate::graph::{Input, Kind, Output, diagnostic};
@@ -58,7 +58,7 @@ impl Build<'_> {
     pub(super) fn decide(
         &mut self,
         id: TaskId,
-        because: &[Reason],
+        again: &Again,
     ) -> Result<(Gathered, Vec<Reason>), Gap> {
         let mut gathered = self.gather(id)?;
         if self.graph.task(id).kind() != Kind::Recorded {
@@ -86,10 +86,10 @@ impl Build<'_> {
             manifest: &manifest,
             outputs: None,
         };
-        if !because.is_empty() {
-            gathered.before = before_of(record.as_ref());
+        if !again.because.is_empty() {
+            gathered.before = before_of(record.as_ref(), &again.left);
             gathered.record = record;
-            return Ok((gathered, because.to_vec()));
+            return Ok((gathered, again.because.clone()));
         }
         let mut verdict = judge(&facts, &key);
         if verdict == Verdict::NeedOutputs {
@@ -100,7 +100,7 @@ impl Build<'_> {
             Verdict::Run(reasons) => reasons,
             Verdict::Fresh | Verdict::NeedOutputs => Vec::new(),
         };
-        gathered.before = before_of(record.as_ref());
+        gathered.before = before_of(record.as_ref(), &again.left);
         for before in &mut gathered.before {
             before.seen = self.seen_as_recorded(&before.file);
         }
@@ -149,8 +149,12 @@ impl Build<'_> {
                     }
                 }
                 Input::Not(pattern) => {
+                    let item = self.graph.task(id).rule.scope.item();
+                    let item = item.and_then(|item| self.paths.get(item.file.as_deref()?));
                     let paths = &self.paths;
-                    all.words.retain(|&file| !pattern.matches_all(paths.bytes(file)));
+                    let stays =
+                        |file| Some(file) == item || !pattern.matches_all(paths.bytes(file));
+                    all.words.retain(|&file| stays(file));
                 }
                 Input::Outputs { of, only } => {
                     let tasks = self.graph.task(id).sources[at].clone();
@@ -507,9 +511,11 @@ fn holds(content: &Content, made: &Made) -> bool {
     }
 }
 
-fn before_of(record: Option<&Record>) -> Vec<Before> {
-    let outputs = record.map_or(&[][..], |record| &record.outputs);
-    outputs.iter().map(|file| Before { file: file.clone(), seen: None }).collect()
+/// What stands at the outputs by taskr's own doing: by the record, or by an attempt of this run.
+fn before_of(record: Option<&Record>, left: &[OutFile]) -> Vec<Before> {
+    let recorded = record.map_or(&[][..], |record| &record.outputs).iter();
+    let older = recorded.filter(|file| !left.iter().any(|newer| newer.path == file.path));
+    left.iter().chain(older).map(|file| Before { file: file.clone(), seen: None }).collect()
 }
 
 fn own_patterns(output: &Output) -> Vec<Pattern> {

@@ -17,7 +17,7 @@ use crate::process::{Command, RUN_ID_VAR, find_program};
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What a recorded task sees of the caller's environment without asking.
-const BASE: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "XDG_*"];
+const BASE: [&str; 6] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "XDG_*"];
 const BASE_MORE: [&str; 3] = ["SSL_CERT_*", "*_proxy", "*_PROXY"];
 
 /// The same for everybody, so that results are.
@@ -205,13 +205,14 @@ impl Around<'_> {
         let passes = |name: &OsStr| asked.iter().any(|asked| fits(asked, name.as_bytes()));
         let passed = self.env.iter().filter(|(name, _)| !recorded || passes(name));
         env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
+        let tmp = self.root.join(OsStr::from_bytes(&task.join("tmp")));
+        env.insert("TMPDIR".into(), tmp.into());
         env.extend(rendered.env.iter().map(|(name, value)| (name.into(), value.into())));
         let own = rule.scope.own();
         let root_word = word_of_path(&rule.dir, b"");
-        let own_vars: [(&str, OsString); 8] = [
+        let own_vars: [(&str, OsString); 7] = [
             ("OUT", own.out.as_str().into()),
             ("STATE", own.state.as_str().into()),
-            ("TMPDIR", self.root.join(OsStr::from_bytes(&task.join("tmp"))).into()),
             ("TASKR_TARGET", target.name.as_str().into()),
             ("TASKR_TASK", rule.name.as_str().into()),
             ("TASKR_ROOT", OsString::from_vec(root_word)),

@@ -14,15 +14,15 @@ use taskr_cache::{Access, Intent, Intents, State, Writer};
 use super::open::{prefix, read_state, refuse_nested, take_lock};
 use super::{Listener, Messages, Request, new_run_id};
 use crate::error::Error;
-use crate::graph::{Graph, Kind};
+use crate::graph::{Graph, Kind, Rule};
 use crate::lock::Note;
-use crate::outcome::{Event, OutFile, shown};
+use crate::outcome::{Event, Made, OutFile, Record, shown};
 use crate::outdir::{Root, STATE_DIR, TaskDir, dir_of};
 use crate::record::{self, Names};
-use crate::workers;
+use crate::workers::{self, IntentBody};
 
-/// What was kept of users' files goes after seven days.
-const KEEP_REPLACED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long things are kept that nobody needs to go on.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Under the workspace's lock, before anything is judged.
 pub(super) struct Mend<'m> {
@@ -40,43 +40,55 @@ impl<'m> Mend<'m> {
     }
 
     /// Tasks that a crash broke off: what they wrote moves to `replaced/`, what they had moved
-    /// aside stands again. They stay dirty.
-    pub(super) fn interrupted(&mut self, dir: &Path, run_id: &str, graph: &Graph, state: &State) {
+    /// aside stands again. They stay dirty, but for those that the Taskfile no longer has: their
+    /// ids are told.
+    pub(super) fn interrupted(
+        &mut self,
+        dir: &Path,
+        run_id: &str,
+        graph: &Graph,
+        state: &State,
+    ) -> Vec<Vec<u8>> {
         let intents = Intents::read(dir).unwrap_or_default();
-        for intent in live_intents(intents, state) {
+        let broken_off = live_intents(intents, state);
+        let mut gone = Vec::new();
+        let mut recorded: Option<FxHashMap<Vec<u8>, Made>> = None;
+        for intent in broken_off {
             let Some(name) = self.names.task(&intent.task) else { continue };
-            if let Some(id) = graph.find(name) {
-                let outputs = graph.task(id).rule.outputs.iter();
-                let standing =
-                    outputs.flat_map(|output| workers::standing_at(self.root, &output.value));
-                let record = record::read(state, &intent.task);
-                let recorded = record.map_or_else(Vec::new, |record| record.outputs);
-                self.keep_new(standing.collect(), &recorded, &intent, (run_id, name));
-            }
             let task = TaskDir::new(self.prefix, name);
-            let aside = task.join("aside");
-            if self.root.absolute(&aside).exists() {
-                let told = workers::restore_aside(self.root, &aside, &task.join("out"));
+            if let Some(body) = IntentBody::decode(&intent.body) {
+                let recorded = recorded.get_or_insert_with(|| {
+                    let outputs = record::read_all(state).flat_map(|(_, record)| record.outputs);
+                    outputs.map(|file| (file.path, file.made)).collect()
+                });
+                self.keep_new(&body, recorded, (run_id, name));
+                let told =
+                    workers::restore_aside(self.root, &task.join("aside"), &task.join("out"));
                 self.warnings.extend(told);
             }
+            if graph.find(name).is_none() {
+                // What cannot be removed is only litter.
+                let _ = self.root.remove_tree(task.path());
+                gone.push(intent.task);
+            }
         }
+        gone
     }
 
     /// Moves away what stands at a broken-off task's outputs and neither stood there before nor
     /// is as recorded.
     fn keep_new(
         &mut self,
-        standing: Vec<Vec<u8>>,
-        recorded: &[OutFile],
-        intent: &Intent,
+        body: &IntentBody,
+        recorded: &FxHashMap<Vec<u8>, Made>,
         (run_id, name): (&str, &str),
     ) {
-        let listed = decode_paths(&intent.body);
-        let recorded: FxHashMap<_, _> =
-            recorded.iter().map(|file| (&file.path[..], &file.made)).collect();
+        let standing =
+            body.outputs.iter().flat_map(|output| workers::standing_at(self.root, output));
+        let standing: Vec<Vec<u8>> = standing.collect();
         for path in standing {
-            let made = recorded.get(&path[..]).copied();
-            if listed.contains(&path) || workers::is_made(self.root, &path, made) {
+            let made = recorded.get(&path);
+            if body.standing.contains(&path) || workers::is_made(self.root, &path, made) {
                 continue;
             }
             let kept = workers::replaced_path(run_id, &path);
@@ -91,17 +103,23 @@ impl<'m> Mend<'m> {
         }
     }
 
-    /// Tasks that this Taskfile no longer has: their outputs go. Says whether there were any.
+    /// Outputs that no task of this Taskfile makes any more go: of tasks that it no longer has,
+    /// and those that a task no longer declares. Says whether there were any.
     pub(super) fn orphans(&mut self, graph: &Graph, state: &State, dir: &Path) -> bool {
-        let is_gone = |name: &str| {
-            graph.find(name).is_none_or(|task| graph.task(task).kind() != Kind::Recorded)
-        };
         let mut writer = Writer::new(dir);
         let mut any = false;
-        for id in record::ids(state) {
-            if let Some(name) = self.names.task(id).filter(|name| is_gone(name)) {
-                self.forget(id, name, state, &mut writer);
-                any = true;
+        for (id, _, declared) in record::read_fronts(state) {
+            let Some(name) = self.names.task(id) else { continue };
+            let task = graph.find(name).map(|task| &graph.task(task).rule);
+            match task.filter(|rule| rule.target.kind == Kind::Recorded) {
+                None => {
+                    self.forget(id, name, state, &mut writer);
+                    any = true;
+                }
+                Some(rule) if rule.declared() != declared => {
+                    any |= self.no_longer_declared(graph, rule, record::read(state, id));
+                }
+                Some(_) => {}
             }
         }
         match writer.close() {
@@ -113,15 +131,33 @@ impl<'m> Mend<'m> {
         }
     }
 
+    /// Removes recorded outputs that the rule no longer declares, nor any other.
+    fn no_longer_declared(&self, graph: &Graph, rule: &Rule, record: Option<Record>) -> bool {
+        let own_folder = TaskDir::new(self.prefix, &rule.name);
+        let outputs = record.into_iter().flat_map(|record| record.outputs);
+        let gone = outputs.filter(|file| {
+            !file.path.starts_with(own_folder.path())
+                && !rule.outputs.iter().any(|output| output.value.covers(&file.path))
+                && graph.makers().of(&file.path).is_none()
+        });
+        gone.filter(|file| self.remove(file)).count() > 0
+    }
+
+    /// Removes one output, if it is as recorded.
+    fn remove(&self, file: &OutFile) -> bool {
+        let removed = workers::is_made(self.root, &file.path, Some(&file.made))
+            && self.root.remove_file(&file.path).is_ok();
+        if removed {
+            self.root.remove_empty_dirs(dir_of(&file.path));
+        }
+        removed
+    }
+
     /// Removes a task's outputs, where they are as recorded, its folder and its record.
     fn forget(&self, id: &[u8], name: &str, state: &State, writer: &mut Writer) {
         let outputs = record::read(state, id).into_iter().flat_map(|record| record.outputs);
         for file in outputs {
-            if workers::is_made(self.root, &file.path, Some(&file.made))
-                && self.root.remove_file(&file.path).is_ok()
-            {
-                self.root.remove_empty_dirs(dir_of(&file.path));
-            }
+            self.remove(&file);
         }
         // What cannot be removed is only litter.
         let _ = self.root.remove_tree(TaskDir::new(self.prefix, name).path());
@@ -161,7 +197,7 @@ pub fn forget_outputs(
     let mend = Mend::new(&root, &names, prefix(&request.taskfile));
     let mut writer = Writer::new(&dir);
     let mut cleaned = Vec::new();
-    for id in record::ids(&opened.state) {
+    for (id, ..) in record::read_fronts(&opened.state) {
         let name = names.task(id).filter(|name| only.is_none_or(|only| only.contains(*name)));
         if let Some(name) = name {
             mend.forget(id, name, &opened.state, &mut writer);
@@ -183,45 +219,37 @@ pub(super) fn live_intents(intents: Vec<Intent>, state: &State) -> Vec<Intent> {
         }
     }
     let is_live = |intent: &Intent| {
-        record::read(state, &intent.task).is_none_or(|record| record.intent < intent.number)
+        record::intent(state, &intent.task).is_none_or(|recorded| recorded < intent.number)
     };
     let mut live: Vec<Intent> = newest.into_values().filter(is_live).collect();
     live.sort_by_key(|intent| intent.number);
     live
 }
 
-/// Keeps only these intents in the file.
+/// Keeps only these intents in the file. Their tasks are dirty, but in order.
 pub(super) fn keep_intents(dir: &Path, live: &FxHashMap<Vec<u8>, u64>) -> io::Result<()> {
     if !dir.join("intents").exists() {
         return Ok(());
     }
     let mut intents = Intents::read(dir)?;
     intents.retain(|intent| live.get(&intent.task) == Some(&intent.number));
+    for intent in &mut intents {
+        intent.body.clear();
+    }
     Intents::rewrite(dir, &intents)
 }
 
-/// The paths of an intent's body; see `Standing::encode`.
-fn decode_paths(mut body: &[u8]) -> FxHashSet<Vec<u8>> {
-    let mut paths = FxHashSet::default();
-    while let Some((len, rest)) = body.split_first_chunk::<4>() {
-        let len = u32::from_le_bytes(*len) as usize;
-        let Some((path, rest)) = rest.split_at_checked(len) else { break };
-        paths.insert(path.to_vec());
-        body = rest;
-    }
-    paths
-}
-
-/// Removes what was kept of users' files long ago. What cannot be removed stays.
-pub(super) fn sweep_replaced(root: &Root) {
-    let folder = root.path().join(STATE_DIR).join("replaced");
+/// Removes what is older than seven days in one of taskr's own folders: users' files that were
+/// kept, and what is known of runs. What cannot be removed stays.
+pub(super) fn sweep(root: &Root, name: &str) {
+    let folder = root.path().join(STATE_DIR).join(name);
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let modified = entry.metadata().and_then(|meta| meta.modified()).ok();
         let age = modified.and_then(|time| SystemTime::now().duration_since(time).ok());
-        if age.is_some_and(|age| age > KEEP_REPLACED) {
-            let name = entry.file_name();
-            let path = [format!("{STATE_DIR}/replaced/").as_bytes(), name.as_bytes()].concat();
+        if age.is_some_and(|age| age > KEPT) {
+            let entry = entry.file_name();
+            let path = [format!("{STATE_DIR}/{name}/").as_bytes(), entry.as_bytes()].concat();
             let _ = root.remove_tree(&path);
         }
     }

@@ -41,6 +41,7 @@ use open::Held;
 use tally::Tally;
 
 pub use mend::forget_outputs;
+pub use open::find;
 
 /// Which tasks run although they are fresh.
 #[derive(Clone, Debug, Default)]
@@ -119,12 +120,23 @@ struct Done {
 
 /// A task that waits for files to be read, or runs.
 enum Active {
-    /// To be judged; its attempt number, and why if it runs in any case.
-    Judging(usize, Vec<Reason>),
+    /// To be judged.
+    Judging(Again),
     /// At work.
     Running(Box<Running>),
     /// Succeeded; what its depfile found is being read.
     Recording(Box<Running>, Box<Ended>),
+}
+
+/// What earlier attempts of this run leave to the next.
+#[derive(Debug, Default)]
+struct Again {
+    /// How many there were.
+    attempts: usize,
+    /// Why it runs in any case; empty if it is to be judged.
+    because: Vec<Reason>,
+    /// What they published without a record.
+    left: Vec<OutFile>,
 }
 
 /// A task at work.
@@ -177,6 +189,10 @@ struct Build<'a> {
     waiting: Waiting,
     interpreters: FxHashMap<FileId, Option<FileId>>,
     made_here: FxHashSet<FileId>,
+    /// Files that taskr did not make and that had to give way.
+    replaced: usize,
+    /// What ran, for the run's own file.
+    ran: Vec<serde_json::Value>,
     tally: Tally,
 }
 
@@ -207,6 +223,7 @@ impl Build<'_> {
             self.give_way();
             match self.wait() {
                 Message::Read(results) => self.files_were_read(results)?,
+                Message::Found(read) => self.check_found(&read),
                 Message::Ended(ended) => self.task_ended(*ended)?,
                 Message::Signal(signal) => self.signal(signal),
             }
@@ -222,7 +239,7 @@ impl Build<'_> {
             let free = usize::from(self.running < self.request.jobs && judged < MOST_JUDGED);
             match self.plan.next(free) {
                 Next::Start(id) => {
-                    self.active.insert(id, Active::Judging(1, Vec::new()));
+                    self.active.insert(id, Active::Judging(Again::default()));
                     self.judge(id)?;
                 }
                 Next::Wait | Next::Done => return Ok(()),
@@ -284,13 +301,15 @@ impl Build<'_> {
         let judging: Vec<TaskId> = self
             .active
             .iter()
-            .filter(|(_, active)| matches!(active, Active::Judging(..)))
+            .filter(|(_, active)| matches!(active, Active::Judging(_)))
             .map(|(&id, _)| id)
             .collect();
+        let signalled = self.tally.summary.signal.is_some();
         for id in judging {
             self.active.remove(&id);
             self.waiting.missing.remove(&id);
-            self.end(id, &End::without_run(Finish::Cancelled));
+            let finish = if signalled { Finish::Cancelled } else { Finish::Skipped };
+            self.end(id, &End::without_run(finish));
         }
     }
 
@@ -315,7 +334,7 @@ impl Build<'_> {
 
     /// Judges with what is known now; waits for files if that is not enough.
     fn judge_again(&mut self, id: TaskId) -> Result<(), Error> {
-        let Some(Active::Judging(attempt, because)) = self.active.remove(&id) else {
+        let Some(Active::Judging(again)) = self.active.remove(&id) else {
             return Ok(());
         };
         if self.request.dry_run
@@ -325,15 +344,15 @@ impl Build<'_> {
             self.would_run(id, &[Reason::MayChange(need)], "");
             return Ok(());
         }
-        match self.decide(id, &because) {
+        match self.decide(id, &again) {
             Ok((gathered, reasons)) if reasons.is_empty() => self.is_fresh(id, gathered),
             Ok((gathered, reasons)) if self.request.dry_run => {
                 let command = gathered.rendered.shown.clone();
                 self.would_run(id, &reasons, &command);
             }
-            Ok((gathered, reasons)) => self.start(id, gathered, reasons, attempt),
+            Ok((gathered, reasons)) => self.start(id, gathered, reasons, again.attempts + 1),
             Err(Gap::Unread(files)) => {
-                self.active.insert(id, Active::Judging(attempt, because));
+                self.active.insert(id, Active::Judging(again));
                 self.wait_for(id, files);
             }
             Err(Gap::Wrong(what)) => self.cannot_be_judged(id, what),
@@ -384,7 +403,7 @@ impl Build<'_> {
     /// A task has all the files it waited for.
     fn go_on(&mut self, id: TaskId) -> Result<(), Error> {
         let result = match self.active.get(&id) {
-            Some(Active::Judging(..)) => self.judge_again(id),
+            Some(Active::Judging(_)) => self.judge_again(id),
             Some(Active::Recording(..)) => {
                 self.record_success(id);
                 Ok(())

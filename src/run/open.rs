@@ -10,7 +10,8 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Access, Intents, State, Writer, boot_id};
 
-use super::mend::{Mend, keep_intents, live_intents, sweep_replaced};
+use super::commit::MOST_NAMED;
+use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::tally::Tally;
 use super::{Active, Build, Force, Listener, Messages, Request, Waiting, default_done, new_run_id};
 use crate::error::{Error, nearest};
@@ -55,7 +56,8 @@ impl Held {
         if let Some(failed) = writer.close() {
             return vec![failed];
         }
-        sweep_replaced(root);
+        sweep(root, "replaced");
+        sweep(root, "runs");
         let kept = keep_intents(&dir, &self.live_intents);
         let failed = kept.err().map(|error| format!("cannot write {STATE_DIR}/intents: {error}"));
         failed.into_iter().collect()
@@ -88,11 +90,16 @@ impl<'a> Build<'a> {
         let durations = durations(&graph, &held.state, &names);
         let plan = Plan::new(&graph, &wanted, &durations);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
-        let context = Context { root: root.clone(), run_id: run_id.clone(), stop: stopper.watch() };
+        let context = Context {
+            root: root.clone(),
+            run_id: run_id.clone(),
+            stop: stopper.watch(),
+            messages: messages.0.clone(),
+        };
         let tasks = graph.tasks().len();
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
-            workers: Workers::new(request.jobs, context, messages.0.clone()),
+            workers: Workers::new(request.jobs, context),
             files: Files::new(&request.root),
             tally: Tally::new(tasks),
             done: default_done(tasks),
@@ -107,6 +114,8 @@ impl<'a> Build<'a> {
             waiting: Waiting::default(),
             interpreters: FxHashMap::default(),
             made_here: FxHashSet::default(),
+            replaced: 0,
+            ran: Vec::new(),
             request,
             messages,
             listener,
@@ -130,16 +139,24 @@ impl<'a> Build<'a> {
             .collect();
         self.tell_skipped(&left);
         self.workers.finish();
-        if let Some(guard) = self.guard.and_then(Arc::into_inner) {
+        if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
         }
-        let warnings = self.held.close(&self.root);
-        for warning in &warnings {
-            (self.listener)(&Event::Warning { task: None, message: warning });
+        let mut warnings = self.held.close(&self.root);
+        if self.replaced > MOST_NAMED {
+            warnings.push(format!(
+                "{} more files were not as taskr left them: they are kept in {STATE_DIR}/replaced/{}",
+                self.replaced - MOST_NAMED,
+                self.run_id
+            ));
         }
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);
-        summary.wall_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        summary.wall_ms = self.now_ms();
+        warnings.extend(self.write_run(&summary));
+        for warning in &warnings {
+            (self.listener)(&Event::Warning { task: None, message: warning });
+        }
         (self.listener)(&Event::RunFinished { run_id: &self.run_id, summary: &summary });
         summary
     }
@@ -224,7 +241,7 @@ pub(super) fn read_state(dir: &Path, access: Access) -> Held {
         warnings.push(what);
         Vec::new()
     });
-    let recorded = record::read_all(&state).map(|(_, record)| record.intent).max();
+    let recorded = record::read_fronts(&state).map(|(_, intent, _)| intent).max();
     let newest = intents.iter().map(|intent| intent.number).max();
     let live = live_intents(intents, &state);
     Held {
@@ -269,7 +286,9 @@ fn for_writing(
     held.warnings.extend(lock.caution());
     held.lock = Some(lock);
     let mut mend = Mend::new(root, names, prefix(&request.taskfile));
-    mend.interrupted(&dir, run_id, &graph, &held.state);
+    for gone in mend.interrupted(&dir, run_id, &graph, &held.state) {
+        held.live_intents.remove(&gone);
+    }
     // What a task that is no more had made may have been an item of another.
     while mend.orphans(&graph, &held.state, &dir) {
         held.state = State::open(&dir, Access::Read).0;
@@ -331,15 +350,28 @@ fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> 
 }
 
 fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    request.wanted.iter().map(|name| find(graph, name)).collect()
+    find_all(graph, &request.wanted)
 }
 
-fn find(graph: &Graph, name: &str) -> Result<TaskId, Error> {
+fn find_all(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Error> {
+    let mut ids = Vec::new();
+    for name in names {
+        ids.extend(find(graph, name)?);
+    }
+    Ok(ids)
+}
+
+/// The tasks that a name on the command line means.
+///
+/// # Errors
+/// There is none, or it is private.
+pub fn find(graph: &Graph, name: &str) -> Result<Vec<TaskId>, Error> {
     let known = graph.targets().iter().filter(|&&id| !graph.task(id).rule.target.private);
-    let Some(id) = graph.find(name) else {
+    let ids = graph.select(name);
+    let Some(&id) = ids.first() else {
         let known = known.map(|&id| graph.name(id));
         return Err(Error::Usage {
-            message: format!("there is no target `{name}`"),
+            message: format!("there is no task `{name}`"),
             help: nearest(name, known).map(|name| format!("did you mean `{name}`?")),
         });
     };
@@ -348,7 +380,7 @@ fn find(graph: &Graph, name: &str) -> Result<TaskId, Error> {
             message: format!("`{name}` is private: it is built only for others"),
             help: Some("remove `private = true` from its target".to_owned()),
         }),
-        false => Ok(id),
+        false => Ok(ids),
     }
 }
 
@@ -357,9 +389,8 @@ fn forced(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<FxHashSet
         Force::No => Ok(FxHashSet::default()),
         Force::All => Ok(plan.wanted().map(|(id, _)| id).collect()),
         Force::Only(names) => {
-            let ids: Result<Vec<TaskId>, Error> =
-                names.iter().map(|name| find(graph, name)).collect();
-            Ok(graph.without_groups(&ids?).into_iter().collect())
+            let ids = find_all(graph, names)?;
+            Ok(graph.without_groups(&ids).into_iter().collect())
         }
     }
 }

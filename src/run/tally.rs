@@ -43,7 +43,7 @@ impl Tally {
             Finish::Skipped => counts.skipped += 1,
             Finish::Cancelled => counts.cancelled += 1,
         }
-        self.summary.unstable |= *finish == Finish::Unstable;
+        self.summary.unstable += usize::from(*finish == Finish::Unstable);
         self.failures += usize::from(matches!(finish, Finish::Failed | Finish::Unstable));
         self.summary.work_ms += duration_ms;
         self.chain(graph, id, duration_ms);

@@ -14,10 +14,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 use taskr_cache::{Clock, Intent, Seen, measure};
 
-use super::job::{Ended, Expected, Found, Launch, Listed, Result, Run, Success, listing_digest};
+use super::job::{
+    Checked, DepfileRead, Ended, Expected, Found, Launch, Listed, Message, Result, Run, Success,
+    listing_digest,
+};
 use super::outputs::{Collected, Standing};
 use super::{Context, Piece};
 use crate::files::{list, normalise, parse_depfile};
@@ -60,6 +63,7 @@ pub(super) fn run(
             duration_ms: 0,
             exit_code: None,
             warnings: Vec::new(),
+            replaced: Vec::new(),
             tail: Vec::new(),
             lock: None,
         },
@@ -75,6 +79,18 @@ pub(super) fn run(
     ended
 }
 
+/// What a command left, not yet published.
+struct Ran {
+    collected: Collected,
+    found: Option<Found>,
+    installs: Vec<Install>,
+    /// Inputs that changed meanwhile.
+    moved: Vec<Vec<u8>>,
+}
+
+/// Path, device, inode.
+type Install = (Vec<u8>, u64, u64);
+
 struct Attempt<'a> {
     context: &'a Context,
     run: &'a Run,
@@ -89,19 +105,17 @@ impl Attempt<'_> {
         }
         let mut standing = Standing::look(&self.context.root, self.run)?;
         self.write_intent(&standing)?;
-        let moved = standing.set_aside(self.context, self.run, self.buffer);
-        let done = moved.and_then(|warnings| {
-            self.ended.warnings.extend(warnings);
-            self.run_and_collect(pieces, &standing)
-        });
-        let done = done.and_then(|(collected, started_ns, moved)| {
-            let success = self.publish(&standing, collected, started_ns)?;
-            let unstable = !moved.is_empty();
-            Ok(if unstable { Result::Unstable(success, moved) } else { Result::Success(success) })
-        });
-        if done.is_err() {
-            let warnings = standing.put_back(&self.context.root, self.run);
-            self.ended.warnings.extend(warnings);
+        let done = standing
+            .set_aside(self.context, self.run, self.buffer)
+            .and_then(|()| self.run_and_collect(pieces, &standing))
+            .and_then(|collected| self.publish(&standing, collected));
+        match &done {
+            Ok(_) => self.ended.replaced = standing.into_replaced(),
+            Err(stop) => {
+                let keep = !matches!(stop, Stop::Moved(_));
+                let warnings = standing.put_back(&self.context.root, self.run, keep);
+                self.ended.warnings.extend(warnings);
+            }
         }
         done
     }
@@ -127,7 +141,8 @@ impl Attempt<'_> {
 
     fn write_intent(&self, standing: &Standing) -> std::result::Result<(), Stop> {
         let Some((number, intents)) = &self.run.intent else { return Ok(()) };
-        let intent = Intent { number: *number, task: self.run.id.clone(), body: standing.encode() };
+        let body = standing.intent(self.run).encode();
+        let intent = Intent { number: *number, task: self.run.id.clone(), body };
         let path = format!("{STATE_DIR}/intents").into_bytes();
         intents.append(&intent).map_err(|error| Stop::io("write", &path, &error))
     }
@@ -136,7 +151,7 @@ impl Attempt<'_> {
         &mut self,
         pieces: &Sender<Piece>,
         standing: &Standing,
-    ) -> std::result::Result<(Collected, i128, Vec<Vec<u8>>), Stop> {
+    ) -> std::result::Result<Ran, Stop> {
         let root = &self.context.root;
         standing.make_folders(root, self.run)?;
         let clock = Clock::read(&root.path().join(STATE_DIR))
@@ -144,11 +159,34 @@ impl Attempt<'_> {
         self.execute(pieces)?;
         let collected = Collected::find(root, self.run, standing, self.buffer)?;
         self.ended.warnings.extend(collected.warnings.iter().cloned());
-        let moved = self.moved_inputs()?;
+        let mut moved = self.moved_inputs()?;
+        let found = self.read_depfile()?;
+        if let Some(found) = &found {
+            moved.extend(self.check_found(found, clock.now_ns())?);
+        }
         if !moved.is_empty() && !self.run.last_attempt {
             return Err(Stop::Moved(moved));
         }
-        Ok((collected, clock.now_ns(), moved))
+        let installs = self.installs()?;
+        Ok(Ran { collected, found, installs, moved })
+    }
+
+    /// Asks whether what the depfile names may be inputs. Says which of them moved.
+    fn check_found(
+        &self,
+        found: &Found,
+        started_ns: i128,
+    ) -> std::result::Result<Vec<Vec<u8>>, Stop> {
+        let (answer, answered) = bounded(1);
+        let read = DepfileRead { task: self.run.task, found: found.clone(), started_ns, answer };
+        // Who does not listen any more ends the run.
+        let _ = self.context.messages.send(Message::Found(Box::new(read)));
+        match answered.recv() {
+            Ok(Checked::Fine) => Ok(Vec::new()),
+            Ok(Checked::Moved(paths)) => Ok(paths),
+            Ok(Checked::Wrong(what)) => Err(Stop::Failed(what)),
+            Err(_) => Err(Stop::Stopped),
+        }
     }
 
     fn execute(&mut self, pieces: &Sender<Piece>) -> std::result::Result<(), Stop> {
@@ -223,20 +261,18 @@ impl Attempt<'_> {
         Ok(moved)
     }
 
-    fn publish(
-        &mut self,
-        standing: &Standing,
-        collected: Collected,
-        started_ns: i128,
-    ) -> std::result::Result<Success, Stop> {
-        let root = &self.context.root;
-        let found = self.read_depfile()?;
-        let installs = self.installs()?;
-        let (outputs, touched) = collected.publish(root, self.run, standing)?;
-        Ok(Success { outputs, installs, found, started_ns, touched })
+    fn publish(&self, standing: &Standing, ran: Ran) -> std::result::Result<Result, Stop> {
+        let Ran { collected, found, installs, moved } = ran;
+        let (outputs, touched) = collected.publish(&self.context.root, self.run, standing)?;
+        let success = Success { outputs, installs, found, touched };
+        Ok(if moved.is_empty() {
+            Result::Success(success)
+        } else {
+            Result::Unstable(success, moved)
+        })
     }
 
-    fn installs(&self) -> std::result::Result<Vec<(Vec<u8>, u64, u64)>, Stop> {
+    fn installs(&self) -> std::result::Result<Vec<Install>, Stop> {
         let mut installs = Vec::new();
         for path in &self.run.installs {
             match Seen::of(&self.context.root.absolute(path)) {

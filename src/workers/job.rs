@@ -4,6 +4,7 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use taskr_cache::{Content, Digest, Intents, KeyHasher, Seen, measure};
 
@@ -29,6 +30,8 @@ pub enum Job {
 pub enum Message {
     /// Answer to [`Job::Read`].
     Read(Vec<ReadResult>),
+    /// In the middle of a [`Job::Run`]: what the depfile named, before anything is published.
+    Found(Box<DepfileRead>),
     /// Answer to [`Job::Run`].
     Ended(Box<Ended>),
     /// A signal came to taskr.
@@ -150,6 +153,30 @@ pub fn listing_digest<'a>(paths: impl Iterator<Item = &'a [u8]>) -> Digest {
     hasher.finish()
 }
 
+/// What a depfile named; the worker waits for the answer.
+#[derive(Debug)]
+pub struct DepfileRead {
+    /// Whose.
+    pub task: TaskId,
+    /// Paths with stamps.
+    pub found: Found,
+    /// The file system's clock when the command started, in nanoseconds since 1970.
+    pub started_ns: i128,
+    /// Where the answer goes.
+    pub answer: Sender<Checked>,
+}
+
+/// What is to be thought of a depfile's paths.
+#[derive(Debug)]
+pub enum Checked {
+    /// They may be inputs.
+    Fine,
+    /// These changed while the task ran.
+    Moved(Vec<Vec<u8>>),
+    /// One of them is made by a task that this one does not wait for.
+    Wrong(String),
+}
+
 /// How one attempt of a task ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -163,6 +190,8 @@ pub struct Ended {
     pub exit_code: Option<i32>,
     /// Sentences for the user.
     pub warnings: Vec<String>,
+    /// Files that taskr did not make and that had to give way, and where they are kept.
+    pub replaced: Vec<(Vec<u8>, Vec<u8>)>,
     /// The last lines of its output.
     pub tail: Vec<u8>,
     /// The lock of an unrecorded task's folder, to be kept while the run may read it.
@@ -196,8 +225,6 @@ pub struct Success {
     pub installs: Vec<(Vec<u8>, u64, u64)>,
     /// What the depfile named.
     pub found: Option<Found>,
-    /// The file system's clock when the command started, in nanoseconds since 1970.
-    pub started_ns: i128,
     /// Paths that were there before or are there no more: the caller's memory of them is stale.
     pub touched: Vec<Vec<u8>>,
 }
@@ -232,6 +259,7 @@ impl Subject {
                 duration_ms: 0,
                 exit_code: None,
                 warnings: Vec::new(),
+                replaced: Vec::new(),
                 tail: Vec::new(),
                 lock: None,
             })),

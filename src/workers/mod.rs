@@ -6,6 +6,7 @@
 //! job, not the end of the run.
 
 mod attempt;
+mod intent;
 mod job;
 mod outputs;
 
@@ -15,9 +16,10 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+pub use intent::IntentBody;
 pub use job::{
-    Before, Declared, Ended, Expected, Found, Job, Launch, Listed, Message, Read, ReadResult,
-    Result, Run, Success, listing_digest,
+    Before, Checked, Declared, DepfileRead, Ended, Expected, Found, Job, Launch, Listed, Message,
+    Read, ReadResult, Result, Run, Success, listing_digest,
 };
 
 pub use outputs::{is_made, replaced_path, restore_aside, standing_at};
@@ -34,6 +36,8 @@ pub struct Context {
     pub run_id: String,
     /// Told when the run must end.
     pub stop: Stop,
+    /// Where workers say what happened.
+    pub messages: Sender<Message>,
 }
 
 /// Pieces of output wait for the listener at most so many at a time.
@@ -47,7 +51,6 @@ pub struct Workers {
     context: Arc<Context>,
     jobs: Sender<Job>,
     queue: Receiver<Job>,
-    messages: Sender<Message>,
     pieces: Sender<Piece>,
     output: Receiver<Piece>,
     threads: Vec<thread::JoinHandle<()>>,
@@ -57,22 +60,12 @@ pub struct Workers {
 pub type Piece = (crate::ids::TaskId, Vec<u8>);
 
 impl Workers {
-    /// At most `most` threads; none is started yet. What they have to say goes to `messages`.
-    pub fn new(most: usize, context: Context, messages: Sender<Message>) -> Workers {
+    /// At most `most` threads; none is started yet.
+    pub fn new(most: usize, context: Context) -> Workers {
         let (jobs, queue) = unbounded();
         let (pieces, output) = bounded(WAITING_PIECES);
         let context = Arc::new(context);
-        Workers {
-            most,
-            busy: 0,
-            context,
-            jobs,
-            queue,
-            messages,
-            pieces,
-            output,
-            threads: Vec::new(),
-        }
+        Workers { most, busy: 0, context, jobs, queue, pieces, output, threads: Vec::new() }
     }
 
     /// Hands out a job. Each job is answered by one message.
@@ -96,17 +89,17 @@ impl Workers {
     }
 
     /// Waits for all threads; jobs that wait are done first.
-    pub fn finish(self) {
-        let Workers { jobs, threads, .. } = self;
-        drop(jobs);
-        for thread in threads {
+    pub fn finish(&mut self) {
+        // Threads end when there is nobody left who could send them a job.
+        self.jobs = unbounded().0;
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
 
     fn spawn(&self) -> thread::JoinHandle<()> {
         let (context, queue) = (self.context.clone(), self.queue.clone());
-        let (messages, pieces) = (self.messages.clone(), self.pieces.clone());
+        let pieces = self.pieces.clone();
         thread::spawn(move || {
             let mut buffer = Vec::new();
             for job in queue {
@@ -114,7 +107,7 @@ impl Workers {
                 let work = || answer(&context, job, &pieces, &mut buffer);
                 let message = catch_unwind(AssertUnwindSafe(work))
                     .unwrap_or_else(|panic| subject.broken(panic.as_ref()));
-                if messages.send(message).is_err() {
+                if context.messages.send(message).is_err() {
                     return;
                 }
             }

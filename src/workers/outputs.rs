@@ -12,6 +12,7 @@ use taskr_cache::{FileKind, HashError, Seen, hash_at};
 
 use super::Context;
 use super::attempt::Stop;
+use super::intent::IntentBody;
 use super::job::{Before, Declared, Run, Success};
 use crate::files::{Pattern, list, list_tree};
 use crate::graph::Output;
@@ -29,6 +30,7 @@ pub(super) struct Standing {
     found: Vec<(Vec<u8>, Seen)>,
     /// Not moved away: published by the last success, or none of ours below a glob.
     stays: FxHashMap<Vec<u8>, (Seen, Option<Made>)>,
+    replaced: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Standing {
@@ -42,30 +44,32 @@ impl Standing {
                 }
             }
         }
-        Ok(Standing { found, stays: FxHashMap::default() })
+        Ok(Standing { found, ..Standing::default() })
     }
 
-    /// The body of an intent: the paths, each behind its length (u32 LE).
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut body = Vec::new();
-        for (path, _) in &self.found {
-            body.extend_from_slice(&u32::try_from(path.len()).unwrap_or(u32::MAX).to_le_bytes());
-            body.extend_from_slice(path);
+    /// What the intent says of it.
+    pub(super) fn intent(&self, run: &Run) -> IntentBody {
+        IntentBody {
+            standing: self.found.iter().map(|(path, _)| path.clone()).collect(),
+            outputs: run.outputs.iter().map(|declared| declared.output.clone()).collect(),
         }
-        body
     }
 
-    /// Moves away what the command must not meet. Says what it moved to `replaced/`.
+    /// Files that taskr did not make, and where they are kept now.
+    pub(super) fn into_replaced(self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.replaced
+    }
+
+    /// Moves away what the command must not meet.
     pub(super) fn set_aside(
         &mut self,
         context: &Context,
         run: &Run,
         buffer: &mut Vec<u8>,
-    ) -> Step<Vec<String>> {
+    ) -> Step<()> {
         let root = &context.root;
         let before: FxHashMap<&[u8], &Before> =
             run.before.iter().map(|before| (&before.file.path[..], before)).collect();
-        let mut warnings = Vec::new();
         root.remove_tree(&run.dir.join("aside")).map_err(|e| Stop::io("remove", b"aside", &e))?;
         for (path, seen) in &self.found {
             let ours = before.get(&path[..]).copied();
@@ -75,12 +79,28 @@ impl Standing {
             } else if made.is_some() || holds(root, path, run.others.get(path), buffer) {
                 move_to(root, path, &aside(run, path))?;
             } else if is_plain(run, path) || ours.is_some() {
-                warnings.push(replace(root, path, &context.run_id)?);
+                let kept = replaced_path(&context.run_id, path);
+                move_to(root, path, &kept)?;
+                self.replaced.push((path.clone(), kept));
             } else {
                 self.stays.insert(path.clone(), (*seen, None));
             }
         }
-        Ok(warnings)
+        for file in run.before.iter().map(|before| &before.file) {
+            if file.made == Made::Folder
+                || !is_dir(root, &file.path)
+                || !is_declared(run, &file.path)
+            {
+                continue;
+            }
+            make_way(root, &file.path);
+            if is_dir(root, &file.path) {
+                let kept = replaced_path(&context.run_id, &file.path);
+                move_to(root, &file.path, &kept)?;
+                self.replaced.push((file.path.clone(), kept));
+            }
+        }
+        Ok(())
     }
 
     /// Fresh `out/` and `tmp/`, and the folders of plain outputs, staged and in place. What was
@@ -114,31 +134,48 @@ impl Standing {
         Ok(())
     }
 
-    /// After a failed attempt: what it wrote at its outputs moves to `failed/`, what stood there
-    /// before stands there again. Says what went wrong with that; the task is dirty anyway.
-    pub(super) fn put_back(&self, root: &Root, run: &Run) -> Vec<String> {
+    /// After an attempt that came to nothing: what it wrote at its outputs moves to `failed/`,
+    /// or goes if nobody wants to see it; what stood there before stands again. Says what went
+    /// wrong with that; the task is dirty anyway.
+    pub(super) fn put_back(&self, root: &Root, run: &Run, keep: bool) -> Vec<String> {
         let mut warnings = Vec::new();
+        let failed = run.dir.join("failed");
         let mut kept = 0;
-        for Declared { output, .. } in &run.outputs {
-            for path in standing_at(root, output) {
-                let untouched = self.stays.get(&path).is_some_and(|(seen, _)| {
-                    look(root, &path).is_ok_and(|now| now.as_ref() == Some(seen))
-                });
-                if untouched || run.intent.is_none() {
-                    continue;
-                }
-                match root.rename(&path, &join(&run.dir.join("failed/ws"), &path)) {
-                    Ok(()) => kept += 1,
-                    Err(error) => warnings.push(format!("cannot move {}: {error}", shown(&path))),
-                }
+        let written = if run.intent.is_some() { self.written(root, run) } else { Vec::new() };
+        for path in written {
+            let moved = match keep {
+                true => root.rename(&path, &join(&join(&failed, b"ws"), &path)),
+                false => root.remove_file(&path),
+            };
+            match moved {
+                Ok(()) => kept += usize::from(keep),
+                Err(error) => warnings.push(format!("cannot move {}: {error}", shown(&path))),
             }
         }
         if kept > 0 {
-            let failed = run.dir.join("failed");
             warnings.push(format!("what the failed attempt wrote is kept in {}", shown(&failed)));
         }
         warnings.extend(restore_aside(root, &run.dir.join("aside"), &run.dir.join("out")));
+        for (path, kept) in &self.replaced {
+            let restored = match look(root, path) {
+                Ok(None) => root.rename(kept, path).is_ok(),
+                _ => false,
+            };
+            if !restored {
+                warnings.push(format!("{} is kept in {}", shown(path), shown(kept)));
+            }
+        }
         warnings
+    }
+
+    /// What the attempt wrote at its outputs.
+    fn written(&self, root: &Root, run: &Run) -> Vec<Vec<u8>> {
+        let standing = run.outputs.iter().flat_map(|declared| standing_at(root, &declared.output));
+        let is_new = |path: &Vec<u8>| {
+            let now = look(root, path).ok().flatten();
+            self.stays.get(path).is_none_or(|(seen, _)| now.as_ref() != Some(seen))
+        };
+        standing.filter(is_new).collect()
     }
 }
 
@@ -215,7 +252,7 @@ impl Collected {
         let depfile = run.depfile.as_deref();
         for path in staged.iter().filter(|path| !taken.contains(*path)) {
             let path = join(&out, path);
-            if Some(&path[..]) != depfile && !is_parent_dir(root, &path) {
+            if Some(&path[..]) != depfile && !is_dir(root, &path) {
                 pairs.push((path.clone(), path));
             }
         }
@@ -368,8 +405,7 @@ fn is_within(path: &[u8], dir: &[u8]) -> bool {
     path.strip_prefix(dir).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
-/// Folders that taskr itself made in `out/` and that the command left empty are no outputs.
-fn is_parent_dir(root: &Root, path: &[u8]) -> bool {
+fn is_dir(root: &Root, path: &[u8]) -> bool {
     look(root, path).is_ok_and(|seen| seen.is_some_and(|seen| seen.link.kind() == FileKind::Dir))
 }
 
@@ -470,9 +506,7 @@ fn remove_stale(
 /// An empty folder where a file belongs gives way; one with something in it makes the rename
 /// fail with a message of its own.
 fn make_way(root: &Root, path: &[u8]) {
-    let is_dir = look(root, path)
-        .is_ok_and(|seen| seen.is_some_and(|seen| seen.link.kind() == FileKind::Dir));
-    if is_dir {
+    if is_dir(root, path) {
         for (dir, _) in list_tree(root.path(), path).unwrap_or_default() {
             root.remove_empty_dirs(&dir);
         }
@@ -505,11 +539,9 @@ fn is_plain(run: &Run, path: &[u8]) -> bool {
     })
 }
 
-/// Moves a file that taskr did not make out of the way, and says so.
-fn replace(root: &Root, path: &[u8], run_id: &str) -> Step<String> {
-    let kept = replaced_path(run_id, path);
-    move_to(root, path, &kept)?;
-    Ok(format!("{} was not as taskr left it: it is kept in {}", shown(path), shown(&kept)))
+/// Whether a path is of a declared output, not only left in `out/`.
+fn is_declared(run: &Run, path: &[u8]) -> bool {
+    run.outputs.iter().any(|declared| declared.output.covers(path))
 }
 
 /// Where a file that taskr did not make is kept.

@@ -99,7 +99,7 @@ fn what_taskr_sets() {
     assert_eq!(env["STATE"], format!("../.taskr/tasks/{name}/state"));
     assert_eq!(env["TMPDIR"], folder.join("tmp").display().to_string());
     assert_eq!(env["TASKR_TARGET"], "t");
-    assert_eq!(env["TASKR_TASK"], "t@sub/x.c");
+    assert_eq!(env["TASKR_TASK"], "t@x.c");
     assert_eq!(env["TASKR_ITEM"], "x.c");
     assert_eq!(env["TASKR_ROOT"], "..");
     assert_eq!(env["TASKR_ATTEMPT"], "1");

@@ -34,9 +34,7 @@ fn a_long_cycle() {
     }
     text.push_str("[target.member100]\nrun = \"x\"\n");
     let p = Project::new(&text);
-    let output = p.taskr(["member0"]).says("cycle").never_says("member77").exits(2);
-    let said = format!("{}{}", output.stdout, output.stderr);
-    assert!(said.contains("member40") && said.contains("member60"), "{output}");
+    p.taskr(["member0"]).says("cycle").says("member40").never_says("member77").exits(2);
 }
 
 /// N09: recursion by depth would overflow the stack long before this.

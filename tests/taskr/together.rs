@@ -75,7 +75,8 @@ fn a_killed_holder_holds_nothing() {
     assert!(p.path(".taskr/lock").exists(), "{output}");
     p.go();
     p.take_ran();
-    p.taskr(["t"]).ran(["t"]).makes("o", "1").ok();
+    // Its guard may still be ending the task: that is waited for.
+    p.taskr(["t"]).ran(["t"]).makes("o", "1").any_warning().ok();
     assert!(p.path(".taskr/lock").exists());
 }
 

@@ -306,6 +306,8 @@ impl Session {
             let known = tasks.get(name).is_some_and(|task| task.key == *key);
             known && !all && !damaged.contains_key(name)
         });
+        let clean = &self.clean;
+        self.owners.retain(|_, name| clean.contains_key(name));
     }
 
     /// Lets one task that has to run fail, half-way through its outputs.
@@ -367,7 +369,7 @@ impl Session {
         args.extend(build.targets.iter().filter_map(name));
         args.extend(build.targets.is_empty().then(|| "all".to_owned()));
         let mut command = self.project.command(&self.project.root(), args);
-        command.env("TOY_LOG", self.project.outside("toy.log"));
+        command.env("TOY_LOG", self.log());
         command.env("TOY_FAIL", self.project.outside("fail"));
         command.env("TOY_SLEEP", build.sleep_ms.to_string());
         for (n, value) in self.world.env.iter().enumerate() {
@@ -380,15 +382,19 @@ impl Session {
 
     fn run(&mut self, build: &Build) -> Built {
         let output = Live::start(&mut self.command(build)).wait();
-        self.tally.builds += 1;
         self.built(output)
     }
 
+    /// The log of the toy tasks of the next build. Each has its own, since tasks of a killed one
+    /// may write theirs a little longer.
+    fn log(&self) -> PathBuf {
+        self.project.outside(&format!("toy-{}.log", self.tally.builds))
+    }
+
     /// Takes the log of the toy tasks.
-    fn built(&self, output: Output) -> Built {
-        let log = self.project.outside("toy.log");
-        let text = fs::read_to_string(&log).unwrap_or_default();
-        let _ = fs::remove_file(log);
+    fn built(&mut self, output: Output) -> Built {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        self.tally.builds += 1;
         let sign = |sign: char| {
             text.lines().filter_map(|line| line.strip_prefix(sign)).map(str::to_owned).collect()
         };
@@ -607,7 +613,7 @@ fn set_time(path: &Path, time: Time, old: Option<FileTime>) {
 fn break_file(path: &Path, random: &mut Random) -> &'static str {
     let metadata = fs::metadata(path).expect("it is there");
     let mut bytes = fs::read(path).expect("it is there");
-    match random.below(6) {
+    match random.below(5) {
         0 => {
             fs::remove_file(path).expect("it was there");
             "delete"
