@@ -95,9 +95,10 @@ impl Root {
         }
     }
 
-    /// Removes the folder `dir` if it is empty, then the one above, and so on.
-    pub fn remove_empty_dirs(&self, mut dir: &[u8]) {
-        while !dir.is_empty() {
+    /// Removes the folder `dir` if it is empty, then the one above, and so on up to `keep`, which
+    /// stays. A folder that several tasks write into may be gone so only when none of them runs.
+    pub fn remove_empty_dirs(&self, mut dir: &[u8], keep: &[u8]) {
+        while dir.len() > keep.len() {
             let removed = self
                 .parent(dir)
                 .and_then(|(parent, name)| Ok(fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?));
@@ -322,7 +323,7 @@ mod tests {
         root.write(b"a/b/c", b"x").unwrap();
         assert_eq!(std::fs::read(inside.join("a/b/c")).unwrap(), b"x");
         root.rename(b"a/b/c", b"d/e").unwrap();
-        root.remove_empty_dirs(b"a/b");
+        root.remove_empty_dirs(b"a/b", b"");
         assert!(!inside.join("a").exists() && inside.join("d/e").exists());
     }
 }

@@ -40,11 +40,14 @@ pub enum Next {
     Done,
 }
 
+/// See [`Plan::rank`].
+pub type Rank = (u64, Reverse<TaskId>);
+
 /// The state of one run.
 #[derive(Debug)]
 pub struct Plan {
     states: IdVec<TaskId, State>,
-    ready: BinaryHeap<(u64, Reverse<TaskId>)>,
+    ready: BinaryHeap<Rank>,
     /// For each task the longest recorded path from its start to the end of the build.
     remaining_ms: IdVec<TaskId, u64>,
     started: usize,
@@ -133,6 +136,12 @@ impl Plan {
         skipped
     }
 
+    /// Among ready tasks the greatest goes first: the longest remaining path, then the one
+    /// declared first.
+    pub fn rank(&self, id: TaskId) -> Rank {
+        (self.remaining_ms[id], Reverse(id))
+    }
+
     /// Nothing new starts from now on.
     pub fn stop(&mut self) {
         self.stopped = true;
@@ -156,7 +165,7 @@ impl Plan {
         }
         match state {
             State::Started => self.started += 1,
-            State::Ready => self.ready.push((self.remaining_ms[id], Reverse(id))),
+            State::Ready => self.ready.push(self.rank(id)),
             _ => {}
         }
     }

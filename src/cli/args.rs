@@ -114,7 +114,7 @@ impl From<Output> for Mode {
 
 /// List the targets
 #[derive(Parser, Debug)]
-#[command(name = "taskr", bin_name = "taskr")]
+#[command(name = "taskr", override_usage = "taskr list [OPTIONS]")]
 pub(super) struct List {
     #[arg(hide = true)]
     pub(super) tool: String,
@@ -124,7 +124,7 @@ pub(super) struct List {
 
 /// Say why a task would run, or that it is up to date
 #[derive(Parser, Debug)]
-#[command(name = "taskr", bin_name = "taskr")]
+#[command(name = "taskr", override_usage = "taskr why [OPTIONS] TARGET...")]
 pub(super) struct Why {
     #[arg(hide = true)]
     pub(super) tool: String,
@@ -137,7 +137,7 @@ pub(super) struct Why {
 
 /// Show what a task wrote when it last ran
 #[derive(Parser, Debug)]
-#[command(name = "taskr", bin_name = "taskr")]
+#[command(name = "taskr", override_usage = "taskr log [OPTIONS] TARGET...")]
 pub(super) struct Log {
     #[arg(hide = true)]
     pub(super) tool: String,
@@ -150,7 +150,7 @@ pub(super) struct Log {
 
 /// Remove what taskr made, where it is still as taskr left it
 #[derive(Parser, Debug)]
-#[command(name = "taskr", bin_name = "taskr")]
+#[command(name = "taskr", override_usage = "taskr clean [OPTIONS] [TARGET]...")]
 pub(super) struct Clean {
     #[arg(hide = true)]
     pub(super) tool: String,

@@ -76,6 +76,7 @@ pub(super) struct Prepared<'a> {
     pub(super) scope: Scope,
     pub(super) dir: Vec<u8>,
     uses_depfile: bool,
+    uses_targets: bool,
     env_inputs: BTreeSet<String>,
 }
 
@@ -91,7 +92,14 @@ impl<'a> Prepared<'a> {
         let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
         let env_inputs = source.env_inputs.iter().map(|word| word.text.clone());
         let env_inputs = env_inputs.chain(names.env).collect();
-        Ok(Prepared { source, scope, dir, uses_depfile: names.depfile, env_inputs })
+        Ok(Prepared {
+            source,
+            scope,
+            dir,
+            uses_depfile: names.depfile,
+            uses_targets: names.targets,
+            env_inputs,
+        })
     }
 
     /// The rules of this target for these items (none if it has no `foreach`).
@@ -142,6 +150,7 @@ impl<'a> Prepared<'a> {
             private: source.private,
             kind,
             always: source.always,
+            uses_targets: self.uses_targets,
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),
             env: source.env.iter().map(|(name, (_, text))| (name.clone(), text.into())).collect(),
             env_inputs: self.env_inputs.iter().cloned().collect(),

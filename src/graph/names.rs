@@ -18,6 +18,8 @@ pub(super) struct Names {
     pub(super) env: BTreeSet<String>,
     /// Whether the command asks for a depfile.
     pub(super) depfile: bool,
+    /// Whether it asks for what other targets made.
+    pub(super) targets: bool,
 }
 
 impl Names {
@@ -115,6 +117,10 @@ impl<'a> Check<'a> {
             }
             "depfile" => {
                 self.names.depfile = true;
+                None
+            }
+            "target" if ready => {
+                self.names.targets = true;
                 None
             }
             _ if LOAD_NAMES.contains(&head) => None,

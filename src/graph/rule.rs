@@ -64,6 +64,8 @@ pub struct Target {
     pub always: bool,
     /// None for a group.
     pub action: Option<Action>,
+    /// Whether an expression asks for `target('NAME')`.
+    pub uses_targets: bool,
     /// Variables for the command.
     pub env: Vec<(String, Text)>,
     /// Variables taken from the caller: name, whether set, value count.

@@ -15,6 +15,7 @@ use crate::ids::{FileId, TaskId};
 use crate::outcome::{
     Event, Field, Finish, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef, shown,
 };
+use crate::outdir::dir_of;
 use crate::process::Guard;
 use crate::record;
 use crate::workers::{
@@ -170,6 +171,7 @@ impl Build<'_> {
             stale.extend(success.touched.iter().cloned());
             stale.extend(success.outputs.iter().map(|(file, _)| file.path.clone()));
         }
+        self.interpreters.clear();
         // Who declares no outputs, or sets up whole folders, may have written anywhere.
         let rule = &self.graph.task(id).rule;
         if rule.target.kind == Kind::Unrecorded || !rule.installs.is_empty() {
@@ -179,6 +181,7 @@ impl Build<'_> {
             self.files.forget(&self.paths, path);
         }
         let Outcome::Success(success) = &ended.result else { return };
+        self.emptied.extend(success.touched.iter().map(|path| dir_of(path).to_vec()));
         for (file, seen) in &success.outputs {
             let id = self.paths.intern(&file.path);
             self.made_here.insert(id);

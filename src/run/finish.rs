@@ -128,7 +128,9 @@ impl Build<'_> {
             Finish::Failed | Finish::Unstable | Finish::Skipped | Finish::Cancelled => {
                 let skipped = self.plan.fail(&self.graph, id);
                 self.tell_skipped(&skipped);
-                if self.request.most_failures.is_some_and(|most| self.tally.failures >= most) {
+                let most = self.request.most_failures;
+                let enough = most.is_some_and(|most| self.tally.failures >= most);
+                if enough && !self.plan.is_stopped() {
                     self.plan.stop();
                     self.give_up_judging();
                 }

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, Seen};
 
-use super::launch::{Around, Ready, Rendered, interpreter};
+use super::launch::{Around, Ready, Rendered, Targets, interpreter};
 use super::{Again, Build};
 use crate::error::Error;
 use crate::files::{Look, Pattern};
@@ -46,11 +46,22 @@ pub(super) struct Gathered {
 #[derive(Default)]
 struct Collector {
     words: Vec<FileId>,
+    /// The same as a set.
+    listed: FxHashSet<FileId>,
     fields: Vec<Field>,
     inputs: Vec<(FileId, Option<Seen>, Content)>,
     globs: Vec<Listed>,
     seen: FxHashSet<FileId>,
     unread: Vec<FileId>,
+}
+
+impl Collector {
+    /// One more word of `{{ inputs }}`; each file is one once.
+    fn push(&mut self, file: FileId) {
+        if self.listed.insert(file) {
+            self.words.push(file);
+        }
+    }
 }
 
 impl Build<'_> {
@@ -142,10 +153,8 @@ impl Build<'_> {
                 Input::Glob { pattern, optional } => {
                     let found = self.gather_glob(id, at, &pattern, all)?;
                     if found == 0 && !optional {
-                        return Err(Gap::Wrong(format!(
-                            "its input {} matches no file",
-                            shown(pattern.text())
-                        )));
+                        let what = format!("its input {} matches no file", shown(pattern.text()));
+                        return Err(self.wrong_input(id, at, what));
                     }
                 }
                 Input::Not(pattern) => {
@@ -155,12 +164,14 @@ impl Build<'_> {
                     let stays =
                         |file| Some(file) == item || !pattern.matches_all(paths.bytes(file));
                     all.words.retain(|&file| stays(file));
+                    all.listed = all.words.iter().copied().collect();
                 }
                 Input::Outputs { of, only } => {
                     let tasks = self.graph.task(id).sources[at].clone();
                     let found = self.gather_outputs(&tasks, only.as_ref(), all)?;
                     if found == 0 {
-                        return Err(Gap::Wrong(format!("`@{}` gives no file", of.text)));
+                        let what = format!("its input @{} gives no file", of.text);
+                        return Err(self.wrong_input(id, at, what));
                     }
                 }
             }
@@ -190,11 +201,19 @@ impl Build<'_> {
                 all.inputs.push((file, None, Content::Absent));
             }
             Look::Known(_, Content::Absent) => {
-                return Err(Gap::Wrong(format!("its input {} does not exist", shown(path))));
+                let what = format!("its input {} does not exist", shown(path));
+                return Err(self.wrong_input(id, at, what));
             }
-            Look::Known(..) | Look::Unread => push_new(&mut all.words, file),
+            Look::Known(..) | Look::Unread => all.push(file),
         }
         Ok(())
+    }
+
+    /// What is wrong with one input, and where it was written.
+    fn wrong_input(&self, id: TaskId, at: usize, what: String) -> Gap {
+        let place = self.graph.task(id).rule.inputs[at].place.as_ref();
+        let place = place.map(|place| format!(" ({}:{})", place.source.name, place.line()));
+        Gap::Wrong(what + &place.unwrap_or_default())
     }
 
     /// Adds the files of a pattern. The task's own outputs are none of its inputs.
@@ -223,8 +242,9 @@ impl Build<'_> {
         let name = pattern.text().to_vec();
         all.fields.push(Field { tag: Tag::Glob, name, value: count });
         all.globs.push(Listed { pattern: pattern.clone(), skip, digest });
-        let known: FxHashSet<FileId> = all.words.iter().copied().collect();
-        all.words.extend(listed.iter().filter(|file| !known.contains(file)));
+        for &file in &*listed {
+            all.push(file);
+        }
         Ok(listed.len())
     }
 
@@ -235,7 +255,6 @@ impl Build<'_> {
         only: Option<&Pattern>,
         all: &mut Collector,
     ) -> Result<usize, Gap> {
-        let mut known: FxHashSet<FileId> = all.words.iter().copied().collect();
         let mut count = 0;
         for task in self.graph.without_groups(tasks) {
             let out = self.task_dir(task).join("out/");
@@ -248,9 +267,7 @@ impl Build<'_> {
                     continue;
                 }
                 let file = self.paths.intern(&output.path);
-                if known.insert(file) {
-                    all.words.push(file);
-                }
+                all.push(file);
                 count += 1;
             }
         }
@@ -331,15 +348,21 @@ impl Build<'_> {
         let program = rendered.plain.as_ref().and_then(|words| words.first());
         let program = program.or(if is_script { None } else { rendered.argv.first() });
         match program.cloned() {
-            Some(program) => self.gather_program(id, &program, all),
+            Some(program) => self.gather_program(id, &program, rendered, all),
             None => Ok(()),
         }
     }
 
     /// The program counts by its content, and so does the interpreter that its first line names.
-    fn gather_program(&mut self, id: TaskId, name: &str, all: &mut Collector) -> Result<(), Gap> {
+    fn gather_program(
+        &mut self,
+        id: TaskId,
+        name: &str,
+        rendered: &Rendered,
+        all: &mut Collector,
+    ) -> Result<(), Gap> {
         let dir = self.graph.task(id).rule.dir.clone();
-        let Some(path) = self.around().find(name, &dir) else {
+        let Some(path) = self.around().find(name, &dir, rendered) else {
             all.fields.push(Field {
                 tag: Tag::Tool,
                 name: name.into(),
@@ -391,7 +414,10 @@ impl Build<'_> {
 
     fn render(&self, id: TaskId, words: &[FileId]) -> Result<Rendered, Gap> {
         let task = self.graph.task(id);
-        let targets = self.targets_of(id);
+        let targets = match task.rule.target.uses_targets {
+            true => self.targets_of(id),
+            false => Targets::default(),
+        };
         let ready = Ready {
             rule: &task.rule,
             dir: &self.task_dir(id),
@@ -522,12 +548,6 @@ fn own_patterns(output: &Output) -> Vec<Pattern> {
     match output {
         Output::Path(path) => vec![Pattern::literal(path), Pattern::tree(path)],
         Output::Glob(pattern) => vec![pattern.clone()],
-    }
-}
-
-fn push_new(words: &mut Vec<FileId>, file: FileId) {
-    if !words.contains(&file) {
-        words.push(file);
     }
 }
 

@@ -147,9 +147,12 @@ pub(super) struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// The program that `name` means for a command of this folder.
-    pub(super) fn find(&self, name: &str, dir: &[u8]) -> Option<PathBuf> {
-        let path = self.env.get(OsStr::new("PATH")).map(OsString::as_os_str);
+    /// The program that `name` means for a command of this folder, by the PATH that the task sets
+    /// or the caller's.
+    pub(super) fn find(&self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
+        let own = rendered.env.iter().find(|(name, _)| name == "PATH");
+        let path = own.map(|(_, path)| OsStr::new(path));
+        let path = path.or(self.env.get(OsStr::new("PATH")).map(OsString::as_os_str));
         let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
         find_program(OsStr::new(name), path, &self.root.join(OsStr::from_bytes(dir)))
     }
@@ -163,14 +166,15 @@ impl Around<'_> {
         attempt: usize,
     ) -> Result<Command, String> {
         let direct = rendered.plain.as_ref().and_then(|words| {
-            let program = self.find(&words[0], &rule.dir)?;
+            let program = self.find(&words[0], &rule.dir, rendered)?;
             starts_by_itself(&program).then(|| (program, &words[1..]))
         });
         let (program, args) = match direct {
             Some(direct) => direct,
             None => {
                 let name = rendered.argv.first().ok_or("its command is empty")?;
-                let program = self.find(name, &rule.dir).ok_or_else(|| not_found(name))?;
+                let program =
+                    self.find(name, &rule.dir, rendered).ok_or_else(|| not_found(name))?;
                 (program, &rendered.argv[1..])
             }
         };

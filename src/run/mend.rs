@@ -148,7 +148,7 @@ impl<'m> Mend<'m> {
         let removed = workers::is_made(self.root, &file.path, Some(&file.made))
             && self.root.remove_file(&file.path).is_ok();
         if removed {
-            self.root.remove_empty_dirs(dir_of(&file.path));
+            self.root.remove_empty_dirs(dir_of(&file.path), b"");
         }
         removed
     }

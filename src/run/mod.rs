@@ -12,7 +12,8 @@ mod mend;
 mod open;
 mod tally;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::lock::TaskLock;
 use crate::outcome::{Event, Finish, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
-use crate::plan::{Next, Plan};
+use crate::plan::{Next, Plan, Rank};
 use crate::process::{Guard, Stopper};
 use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, ReadResult, Workers};
@@ -122,6 +123,8 @@ struct Done {
 enum Active {
     /// To be judged.
     Judging(Again),
+    /// Must run, as soon as there is a place.
+    Runnable(Box<(Gathered, Vec<Reason>, usize)>),
     /// At work.
     Running(Box<Running>),
     /// Succeeded; what its depfile found is being read.
@@ -185,10 +188,13 @@ struct Build<'a> {
     guard: Option<Arc<Guard>>,
     done: IdVec<TaskId, Done>,
     active: FxHashMap<TaskId, Active>,
+    runnable: BinaryHeap<Rank>,
     running: usize,
     waiting: Waiting,
     interpreters: FxHashMap<FileId, Option<FileId>>,
     made_here: FxHashSet<FileId>,
+    /// Folders that may be empty now; they go when nothing runs any more.
+    emptied: FxHashSet<Vec<u8>>,
     /// Files that taskr did not make and that had to give way.
     replaced: usize,
     /// What ran, for the run's own file.
@@ -235,6 +241,7 @@ impl Build<'_> {
             while let Ok(Message::Signal(signal)) = self.peek_signal() {
                 self.signal(signal);
             }
+            self.start_runnable();
             let judged = self.active.len() - self.running;
             let free = usize::from(self.running < self.request.jobs && judged < MOST_JUDGED);
             match self.plan.next(free) {
@@ -243,6 +250,18 @@ impl Build<'_> {
                     self.judge(id)?;
                 }
                 Next::Wait | Next::Done => return Ok(()),
+            }
+        }
+    }
+
+    /// Starts tasks that were judged while all places were taken.
+    fn start_runnable(&mut self) {
+        while self.running < self.request.jobs
+            && let Some((_, Reverse(id))) = self.runnable.pop()
+        {
+            if let Some(Active::Runnable(task)) = self.active.remove(&id) {
+                let (gathered, reasons, attempt) = *task;
+                self.start(id, gathered, reasons, attempt);
             }
         }
     }
@@ -296,14 +315,15 @@ impl Build<'_> {
         self.give_up_judging();
     }
 
-    /// Tasks that only wait for files to be read end here.
+    /// Tasks that only wait, for files to be read or for a place, end here.
     fn give_up_judging(&mut self) {
         let judging: Vec<TaskId> = self
             .active
             .iter()
-            .filter(|(_, active)| matches!(active, Active::Judging(_)))
+            .filter(|(_, active)| matches!(active, Active::Judging(_) | Active::Runnable(_)))
             .map(|(&id, _)| id)
             .collect();
+        self.runnable.clear();
         let signalled = self.tally.summary.signal.is_some();
         for id in judging {
             self.active.remove(&id);
@@ -350,7 +370,12 @@ impl Build<'_> {
                 let command = gathered.rendered.shown.clone();
                 self.would_run(id, &reasons, &command);
             }
-            Ok((gathered, reasons)) => self.start(id, gathered, reasons, again.attempts + 1),
+            Ok((gathered, reasons)) => {
+                let task = Box::new((gathered, reasons, again.attempts + 1));
+                self.active.insert(id, Active::Runnable(task));
+                self.runnable.push(self.plan.rank(id));
+                self.start_runnable();
+            }
             Err(Gap::Unread(files)) => {
                 self.active.insert(id, Active::Judging(again));
                 self.wait_for(id, files);
@@ -408,7 +433,7 @@ impl Build<'_> {
                 self.record_success(id);
                 Ok(())
             }
-            Some(Active::Running(_)) | None => Ok(()),
+            Some(Active::Runnable(_) | Active::Running(_)) | None => Ok(()),
         };
         if self.waiting.missing.get(&id) == Some(&0) {
             self.waiting.missing.remove(&id);

@@ -110,10 +110,12 @@ impl<'a> Build<'a> {
             task_locks: Vec::new(),
             guard: None,
             active: FxHashMap::default(),
+            runnable: std::collections::BinaryHeap::new(),
             running: 0,
             waiting: Waiting::default(),
             interpreters: FxHashMap::default(),
             made_here: FxHashSet::default(),
+            emptied: FxHashSet::default(),
             replaced: 0,
             ran: Vec::new(),
             request,
@@ -141,6 +143,9 @@ impl<'a> Build<'a> {
         self.workers.finish();
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
+        }
+        for dir in self.emptied.drain() {
+            self.root.remove_empty_dirs(&dir, b"");
         }
         let mut warnings = self.held.close(&self.root);
         if self.replaced > MOST_NAMED {

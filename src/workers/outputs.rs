@@ -86,6 +86,12 @@ impl Standing {
                 self.stays.insert(path.clone(), (*seen, None));
             }
         }
+        // Folders that are empty now would pass for outputs.
+        for declared in &run.outputs {
+            if let Output::Path(path) = &declared.output {
+                make_way(root, path);
+            }
+        }
         for file in run.before.iter().map(|before| &before.file) {
             if file.made == Made::Folder
                 || !is_dir(root, &file.path)
@@ -498,7 +504,6 @@ fn remove_stale(
         if ours && before.file.made != Made::Folder {
             root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?;
         }
-        root.remove_empty_dirs(dir_of(path));
     }
     Ok(touched)
 }
@@ -508,9 +513,9 @@ fn remove_stale(
 fn make_way(root: &Root, path: &[u8]) {
     if is_dir(root, path) {
         for (dir, _) in list_tree(root.path(), path).unwrap_or_default() {
-            root.remove_empty_dirs(&dir);
+            root.remove_empty_dirs(&dir, dir_of(path));
         }
-        root.remove_empty_dirs(path);
+        root.remove_empty_dirs(path, dir_of(path));
     }
 }
 

@@ -156,22 +156,22 @@ impl Session {
         self.clear_up_after(&old);
     }
 
-    /// What became of tasks that are no more is taskr's to remove only as far as it knows it: files
-    /// of tasks without a record, and files that were edited, are removed by the user.
+    /// Outputs that are no more are taskr's to remove only as far as it knows them: files of tasks
+    /// without a record, and files that were edited, are removed by the user.
     fn clear_up_after(&mut self, old: &Model) {
         let tasks = &self.model.tasks;
-        for task in old.tasks.values().filter(|task| !tasks.contains_key(&task.name)) {
-            for place in task.outputs.keys() {
-                let Place::Path(path) = place else { continue };
-                if !self.owners.contains_key(path) {
-                    let _ = fs::remove_file(self.project.path(path));
-                }
-            }
-        }
         let expected: BTreeSet<PathBuf> = tasks
             .values()
             .flat_map(|task| task.outputs.keys().filter_map(|place| self.locate(task, place)))
             .collect();
+        let places = old.tasks.values().flat_map(|task| task.outputs.keys());
+        for place in places {
+            let Place::Path(path) = place else { continue };
+            let full = self.project.path(path);
+            if !self.owners.contains_key(path) && !expected.contains(&full) {
+                let _ = fs::remove_file(full);
+            }
+        }
         for path in self.damaged.values().flatten().filter(|path| !expected.contains(*path)) {
             let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
         }
