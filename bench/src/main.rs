@@ -1,2 +1,119 @@
-//! bench.
-fn main() {}
+//! `taskr-bench generate KIND SIZE DIR`: projects to measure build tools with.
+
+mod project;
+mod render;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use project::{KINDS, Kind, Project};
+
+const USAGE: &str = "taskr-bench generate KIND SIZE DIR";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match start(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start(args: &[String]) -> Result<(), String> {
+    let [verb, kind, size, dir] = args else { return Err(USAGE.to_owned()) };
+    if verb != "generate" {
+        return Err(USAGE.to_owned());
+    }
+    let known = || KINDS.map(|(name, _)| name).join(", ");
+    let kind = Kind::named(kind).ok_or_else(|| format!("KIND is one of {}", known()))?;
+    let size = size.parse().ok().filter(|size| (3..=1_000_000).contains(size));
+    let size = size.ok_or("SIZE is a number of tasks from 3 to 1000000")?;
+    write(&Project::generate(kind, size), Path::new(dir)).map_err(|error| format!("{dir}: {error}"))
+}
+
+/// Writes the sources and a file for each tool.
+///
+/// # Errors
+/// What the file system says, and a folder that holds something.
+fn write(project: &Project, dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    if fs::read_dir(dir)?.next().is_some() {
+        return Err(io::Error::other("the folder is not empty"));
+    }
+    fs::create_dir(dir.join("src"))?;
+    for (path, text) in &project.sources {
+        fs::write(dir.join(path), text)?;
+    }
+    fs::write(dir.join("Taskfile.toml"), render::taskfile(project))?;
+    fs::write(dir.join("build.ninja"), render::ninja(project))?;
+    fs::write(dir.join("Makefile"), render::makefile(project))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use taskr::graph::{Graph, Kind as Sort, Settings, Surroundings, expand, link};
+
+    use super::*;
+
+    const SIZE: usize = 20;
+
+    /// The graph that taskr makes of a generated project.
+    fn graph(dir: &Path) -> Graph {
+        let bytes = fs::read(dir.join("Taskfile.toml")).expect("a Taskfile");
+        let taskfile = taskr::parse::parse("Taskfile.toml", &bytes).expect("a right Taskfile");
+        let env = BTreeMap::new();
+        let surroundings = Arc::new(Surroundings { env, jobs: 2, profile: "default".to_owned() });
+        let settings =
+            Settings { root: dir.to_owned(), taskfile: None, defines: Vec::new(), surroundings };
+        link(expand(&taskfile, &settings).expect("rules")).expect("a graph")
+    }
+
+    #[test]
+    fn every_tool_gets_as_many_tasks() {
+        for (name, kind) in KINDS {
+            let folder = tempfile::tempdir().expect("a folder");
+            let dir = folder.path().join(name);
+            write(&Project::generate(kind, SIZE), &dir).expect(name);
+            let graph = graph(&dir);
+            let tasks = graph.tasks().iter().filter(|task| task.kind() == Sort::Recorded);
+            assert_eq!(tasks.count(), SIZE, "{name}: Taskfile.toml");
+            let count = |file: &str, begins: &str| {
+                let text = fs::read_to_string(dir.join(file)).expect(file);
+                text.lines().filter(|line| line.starts_with(begins)).count()
+            };
+            assert_eq!(count("build.ninja", "build "), SIZE, "{name}: build.ninja");
+            assert_eq!(count("Makefile", "\t@mkdir"), SIZE, "{name}: Makefile");
+        }
+    }
+
+    #[test]
+    fn the_same_is_generated_again() {
+        for (name, kind) in KINDS {
+            let [one, two] = [(); 2].map(|()| Project::generate(kind, SIZE));
+            assert_eq!(render::taskfile(&one), render::taskfile(&two), "{name}");
+            assert_eq!(one.sources, two.sources, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let start = |words: &str| {
+            let args: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            start(&args).expect_err(words)
+        };
+        assert_eq!(start("generate"), USAGE);
+        assert_eq!(start("make chain 10 x"), USAGE);
+        assert!(start("generate ring 10 x").contains("c-like"));
+        assert!(start("generate chain ten x").contains("number"));
+        assert!(start("generate chain 2 x").contains("from 3"));
+        let full = env!("CARGO_MANIFEST_DIR");
+        assert!(start(&format!("generate chain 10 {full}")).contains("not empty"));
+    }
+}

@@ -2,6 +2,7 @@
 //! that holds random graphs against computed answers.
 
 mod cli;
+mod docs;
 mod environment;
 mod events;
 mod failure;
@@ -14,6 +15,7 @@ mod oracle;
 mod outputs;
 mod project;
 mod readonly;
+mod real_c;
 mod rebuild;
 mod signals;
 mod state;

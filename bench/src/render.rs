@@ -1,0 +1,107 @@
+//! One project in the languages of three tools. The Taskfile is written as a person would write
+//! it, with `foreach` where there is one rule for many files; the others list every edge, as their
+//! generators do.
+
+use std::fmt::Write;
+
+use crate::project::{Command, Kind, Project, Task};
+
+/// `Taskfile.toml`.
+pub(crate) fn taskfile(project: &Project) -> String {
+    let copy = shell(Command::Copy);
+    match project.kind {
+        Kind::Chain => chain(project, &copy),
+        Kind::Wide => format!(
+            "default = [\"all\"]\n\n[target.all]\nforeach = [\"src/*.txt\"]\n\
+             outputs = [\"out/{{{{ item.name }}}}\"]\nrun     = \"{copy}\"\n"
+        ),
+        Kind::Diamond => format!(
+            "default = [\"bottom\"]\n\n[target.top]\ninputs  = [\"src/top\"]\n\
+             outputs = [\"top.txt\"]\nrun     = \"{copy}\"\n\n\
+             [target.middle]\nforeach = [\"src/*.txt\"]\ninputs  = [\"top.txt\"]\n\
+             outputs = [\"middle/{{{{ item.name }}}}\"]\nrun     = \"{copy}\"\n\n\
+             [target.bottom]\ninputs  = [\"@middle\"]\noutputs = [\"bottom.txt\"]\n\
+             run     = \"{}\"\n",
+            shell(Command::Count)
+        ),
+        Kind::CLike => format!(
+            "default = [\"archive\"]\n\n[target.header]\noutputs = [\"gen/generated.h\"]\n\
+             run     = \"{}\"\n\n\
+             [target.obj]\nforeach = [\"src/*.c\"]\nafter   = [\"header\"]\n\
+             outputs = [\"obj/{{{{ item.stem }}}}.o\"]\nrun     = \"{}\"\n\n\
+             [target.archive]\ninputs  = [\"@obj\"]\noutputs = [\"all.a\"]\nrun     = \"{}\"\n",
+            shell(Command::Header),
+            shell(Command::Compile),
+            shell(Command::Archive)
+        ),
+    }
+}
+
+fn shell(command: Command) -> String {
+    command.shell("{{ inputs }}", "{{ outputs }}", "{{ depfile }}")
+}
+
+fn chain(project: &Project, copy: &str) -> String {
+    let mut text = format!("default = [\"t{}\"]\n", project.tasks.len() - 1);
+    for (number, task) in project.tasks.iter().enumerate() {
+        let (input, output) = (&task.inputs[0], &task.output);
+        text += &format!(
+            "\n[target.t{number}]\ninputs  = [\"{input}\"]\noutputs = [\"{output}\"]\n\
+             run     = \"{copy}\"\n"
+        );
+    }
+    text
+}
+
+/// `build.ninja`.
+pub(crate) fn ninja(project: &Project) -> String {
+    let mut text = String::new();
+    for command in commands(project) {
+        let line = command.shell("$in", "$out", "$out.d");
+        let _ = write!(text, "rule {}\n  command = {line}\n", command.name());
+        if command == Command::Compile {
+            text += "  depfile = $out.d\n  deps = gcc\n";
+        }
+    }
+    for task in &project.tasks {
+        let Task { output, inputs, .. } = task;
+        let _ = write!(text, "build {output}: {}", task.command.name());
+        // What a command does not name stands behind a bar.
+        if !inputs.is_empty() {
+            text += if task.command.names_inputs() { " " } else { " | " };
+            text += &inputs.join(" ");
+        }
+        if let Some(after) = task.after {
+            let _ = write!(text, " || {after}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The commands of a project, each once, in order.
+fn commands(project: &Project) -> Vec<Command> {
+    let mut commands: Vec<Command> = project.tasks.iter().map(|task| task.command).collect();
+    commands.dedup();
+    commands
+}
+
+/// `Makefile`.
+pub(crate) fn makefile(project: &Project) -> String {
+    let first = if project.kind == Kind::Wide { 0 } else { project.tasks.len() - 1 };
+    let goals: Vec<&str> = project.tasks[first..].iter().map(|task| &task.output[..]).collect();
+    let mut text = format!("MAKEFLAGS += -rR\nall: {}\n.PHONY: all\n", goals.join(" "));
+    for task in &project.tasks {
+        let _ = write!(text, "{}: {}", task.output, task.inputs.join(" "));
+        if let Some(after) = task.after {
+            let _ = write!(text, " | {after}");
+        }
+        let inputs = if task.command == Command::Compile { "$<" } else { "$^" };
+        let line = task.command.shell(inputs, "$@", "$@.d");
+        let _ = write!(text, "\n\t@mkdir -p $(@D)\n\t{line}\n");
+    }
+    if project.kind == Kind::CLike {
+        text += "-include $(wildcard obj/*.d)\n";
+    }
+    text
+}

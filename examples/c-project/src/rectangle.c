@@ -1,0 +1,3 @@
+#include "shapes.h"
+
+int rectangle(int width, int height) { return width * height; }

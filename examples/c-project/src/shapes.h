@@ -1,0 +1,2 @@
+int square(int side);
+int rectangle(int width, int height);

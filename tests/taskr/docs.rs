@@ -1,0 +1,312 @@
+//! The examples, and every snippet of README.md and docs/.
+//!
+//! A fenced block of a page is one of these:
+//!
+//! | fence | what holds |
+//! | --- | --- |
+//! | `toml` | it is a Taskfile without an error of its own |
+//! | `toml run` | the same, and it becomes the Taskfile of the page's folder |
+//! | `sh run` | it succeeds there (`sh -eu`), and prints the text of each comment `# prints: TEXT`, in order |
+//! | `sh`, `make` | nothing: it is only shown |
+//!
+//! Blocks of a page run one after another in one folder, as a reader would type them. Between
+//! `<!-- table: NAME -->` and `<!-- end -->` stands what [`table`] makes of the program's own
+//! table; `TASKR_TEST_WRITE=1` writes it there.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use taskr::parse::{FIELDS, Field, SETTINGS, TOP_LEVEL, parse};
+
+use crate::project::{Live, Project};
+
+/// README.md, the guide and what stands beside the examples.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec![root.join("README.md"), root.join("bench/README.md")];
+    for folder in ["docs", "examples"] {
+        let mut waiting = vec![root.join(folder)];
+        while let Some(folder) = waiting.pop() {
+            for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("one")) {
+                let path = entry.path();
+                if path.is_dir() {
+                    waiting.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "md") {
+                    pages.push(path);
+                }
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// A fenced block.
+struct Block {
+    /// Page and line.
+    place: String,
+    fence: String,
+    text: String,
+}
+
+fn blocks(page: &Path) -> Vec<Block> {
+    let text = fs::read_to_string(page).expect("a page");
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut open = false;
+    for (number, line) in text.lines().enumerate() {
+        match (line.strip_prefix("```"), open) {
+            (Some(_), true) => open = false,
+            (Some(fence), false) => {
+                let place = format!("{}:{}", page.display(), number + 1);
+                blocks.push(Block { place, fence: fence.to_owned(), text: String::new() });
+                open = true;
+            }
+            (None, true) => {
+                let block = blocks.last_mut().expect("an open block");
+                block.text += line;
+                block.text.push('\n');
+            }
+            (None, false) => {}
+        }
+    }
+    assert!(!open, "{}: the last block has no end", page.display());
+    blocks
+}
+
+#[test]
+fn every_snippet_is_right() {
+    let (mut taskfiles, mut sessions) = (0, 0);
+    for page in pages() {
+        let p = folder_of(&page);
+        for block in blocks(&page) {
+            match block.fence.as_str() {
+                "toml" | "toml run" => {
+                    taskfiles += 1;
+                    if let Err(error) = parse(&block.place, block.text.as_bytes()) {
+                        panic!("{}", taskr::error::render(&error, false, 100));
+                    }
+                    if block.fence == "toml run" {
+                        p.write("Taskfile.toml", &block.text);
+                    }
+                }
+                "sh run" => {
+                    sessions += 1;
+                    session(&p, &block);
+                }
+                "sh" | "make" => {}
+                other => panic!("{}: a fence that nobody checks: {other:?}", block.place),
+            }
+        }
+    }
+    assert!(taskfiles >= 9 && sessions > 10, "{taskfiles} Taskfiles, {sessions} sessions");
+}
+
+/// Where a reader would sit: in a copy of the example, or in an empty folder.
+fn folder_of(page: &Path) -> Project {
+    let folder = page.parent().expect("a folder");
+    match folder.join("Taskfile.toml").exists() && !folder.join("Cargo.toml").exists() {
+        true => example(&folder.file_name().expect("a name").to_string_lossy()),
+        false => Project::empty(),
+    }
+}
+
+/// Types a block into a shell.
+fn session(p: &Project, block: &Block) {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-euc", &format!("exec 2>&1\n{}", block.text)]).current_dir(p.root());
+    p.clear_environment(&mut shell);
+    let output = Live::start(&mut shell).wait();
+    assert!(output.status.success(), "{}: {output}", block.place);
+    let mut rest = output.stdout.as_str();
+    for (_, expected) in block.text.lines().filter_map(|line| line.split_once("# prints: ")) {
+        let at = rest.find(expected);
+        let at = at.unwrap_or_else(|| panic!("{}: no {expected:?} in {output}", block.place));
+        rest = &rest[at + expected.len()..];
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut links = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        for (at, _) in text.match_indices("](") {
+            let link = text[at + 2..].split(')').next().unwrap_or_default();
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if path.contains("://") {
+                continue;
+            }
+            links += 1;
+            let folder = page.parent().expect("a folder");
+            let target = if path.is_empty() { page.clone() } else { folder.join(path) };
+            assert!(target.exists(), "{}: {link}", page.display());
+            let heads = || fs::read_to_string(&target).unwrap_or_default();
+            let found = anchor.is_empty() || heads().lines().any(|line| head(line) == anchor);
+            assert!(found, "{}: {link}", page.display());
+        }
+    }
+    assert!(links > 10, "{links}");
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn head(line: &str) -> String {
+    let Some(title) = line.strip_prefix('#') else { return String::new() };
+    let title = title.trim_start_matches('#').trim().to_lowercase();
+    let kept = title.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    kept.collect::<String>().replace(' ', "-")
+}
+
+#[test]
+fn the_reference_has_all_fields() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/taskfile.md");
+    let text = fs::read_to_string(&page).expect("a page");
+    let mut right = String::new();
+    let mut rest = text.as_str();
+    for (name, fields) in [("TOP_LEVEL", TOP_LEVEL), ("SETTINGS", SETTINGS), ("FIELDS", FIELDS)] {
+        let mark = format!("<!-- table: {name} -->\n");
+        let (before, after) = rest.split_once(&mark).unwrap_or_else(|| panic!("no {mark}"));
+        let (_, after) = after.split_once("<!-- end -->\n").expect("an end");
+        let _ = writeln!(right, "{before}{mark}{}<!-- end -->", table(fields));
+        rest = after;
+    }
+    right += rest;
+    if std::env::var_os("TASKR_TEST_WRITE").is_some() {
+        fs::write(&page, &right).expect("a page");
+    }
+    assert!(text == right, "the tables differ from the program's: run with TASKR_TEST_WRITE=1");
+}
+
+/// What this version reads, as a table, and the names of what is planned.
+fn table(fields: &[Field]) -> String {
+    let mut text = "| field | in key | meaning | example |\n| --- | --- | --- | --- |\n".to_owned();
+    for field in fields.iter().filter(|field| field.ready()) {
+        let (name, asks) = (field.name, field.kind.asks());
+        let _ = writeln!(
+            text,
+            "| `{name}`: {asks} | {} | {} | `{}` |",
+            field.in_key, field.doc, field.example
+        );
+    }
+    let planned = fields.iter().filter(|field| !field.ready());
+    let planned: Vec<_> = planned.map(|field| format!("`{}`", field.name)).collect();
+    let _ = writeln!(text, "\nPlanned, and refused until then: {}.", planned.join(" "));
+    text
+}
+
+/// A copy of an example, to be changed and built.
+fn example(name: &str) -> Project {
+    let p = Project::empty();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    let mut waiting = vec![PathBuf::new()];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(from.join(&folder)).expect("an example") {
+            let entry = entry.expect("an entry");
+            let path = folder.join(entry.file_name());
+            let made_here = ["bin", "build", "gen", "generated", ".taskr", "report.txt"];
+            match entry.path().is_dir() {
+                _ if made_here.iter().any(|made| path == Path::new(made)) => {}
+                true => waiting.push(path),
+                false => {
+                    p.write(&path, &fs::read_to_string(entry.path()).expect("text"));
+                }
+            }
+        }
+    }
+    p
+}
+
+/// Builds what the Taskfile says first. Names of the tasks that ran, sorted.
+#[track_caller]
+fn build(p: &Project, args: &[&str], code: i32) -> Vec<String> {
+    let events = p.outside("events");
+    let option = format!("--events={}", events.display());
+    let words = args.iter().map(|word| (*word).to_owned()).chain([option]);
+    p.taskr(words).any_files().exits(code);
+    let text = fs::read_to_string(&events).expect("events");
+    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let mut ran = Vec::new();
+    let mut ends = 0;
+    for event in events {
+        match event["event"].as_str() {
+            Some("task_started") => ran.push(event["task"].as_str().expect("a name").to_owned()),
+            Some("run_finished") => ends += 1,
+            _ => {}
+        }
+    }
+    assert_eq!(ends, 1, "{text}");
+    ran.sort();
+    ran
+}
+
+#[test]
+fn example_c_project() {
+    let p = example("c-project");
+    let objects = ["obj@src/main.c", "obj@src/rectangle.c", "obj@src/square.c"];
+    let all = [&["app"], &objects[..], &["test", "version"]].concat();
+    assert_eq!(build(&p, &["-j2"], 0), all);
+    assert!(p.path("bin/shapes").exists());
+    assert_eq!(build(&p, &[], 0), [""; 0]);
+    // A comment behind a line of a header: all three read it, and give the same objects.
+    p.write("src/shapes.h", &p.read("src/shapes.h").replacen(";\n", "; // in metres\n", 1));
+    assert_eq!(build(&p, &[], 0), objects);
+    p.write("src/rectangle.c", &p.read("src/rectangle.c").replace('*', "+"));
+    assert_eq!(build(&p, &[], 1), ["app", "obj@src/rectangle.c", "test"]);
+    assert_eq!(build(&p, &["-D", "version=2.0", "app"], 0), ["app", "obj@src/main.c", "version"]);
+    assert_eq!(p.read("gen/version.h"), "#define VERSION \"2.0\"\n");
+}
+
+#[test]
+fn example_w1() {
+    let p = example("w1");
+    let three = ["design-review", "security-hardening", "test-framework"];
+    let files = ["files@part=one", "files@part=three", "files@part=two"];
+    let report = "material/design/retries.md: no decision\nmaterial/modules/twice.sh: no test\n\
+                  material/config/mail.ini: tls is off\n3 findings\n";
+    let mut all = [&three[..], &files, &["report"]].concat();
+    all.sort_unstable();
+    assert_eq!(build(&p, &["-j3"], 0), all);
+    assert_eq!(p.read("report.txt"), report);
+    assert_eq!(p.read("generated/two.txt"), "part two\n");
+    assert_eq!(build(&p, &[], 0), [""; 0]);
+    for name in three {
+        let result = p.read(format!(".taskr/tasks/{name}/result.json"));
+        let result: Value = serde_json::from_str(&result).expect("JSON");
+        assert_eq!(result["task"], name);
+        assert_eq!(result["exit_code"], 0);
+        assert!(result["duration_ms"].as_u64() >= Some(150), "{result}");
+        assert!(p.path(format!(".taskr/tasks/{name}/log")).exists());
+    }
+    // A serial run from nothing gives the same.
+    p.taskr(["clean"]).any_files().ok();
+    assert!(!p.path("report.txt").exists());
+    assert_eq!(build(&p, &["-j1", "-D", "nap=0"], 0), all);
+    assert_eq!(p.read("report.txt"), report);
+    // One failure stops no other, and yet the run fails.
+    p.write("material/config/mail.ini", "password = hunter2\n");
+    let forced = build(&p, &["-k", "-B"], 1);
+    assert_eq!(forced, all.iter().copied().filter(|name| *name != "report").collect::<Vec<_>>());
+    assert!(p.read(".taskr/tasks/security-hardening/log").contains("mail.ini:1:password"));
+}
+
+#[test]
+fn example_codegen() {
+    let p = example("codegen");
+    let tasks = |table: &str| {
+        [format!("format@build/raw/{table}.h"), format!("generate@schema/{table}.txt")]
+    };
+    let [user, session] = [tasks("user"), tasks("session")];
+    let check = ["check".to_owned()];
+    let mut all = [&check[..], &session, &user].concat();
+    all.sort();
+    assert_eq!(build(&p, &[], 0), all);
+    let header = "struct user {\n    long   id;\n    char * name;\n    int    admin;\n};\n";
+    assert_eq!(p.read("gen/user.h"), header);
+    assert_eq!(build(&p, &[], 0), [""; 0]);
+    p.write("schema/user.txt", &p.read("schema/user.txt").replace("Who", "Those who"));
+    assert_eq!(build(&p, &[], 0), [user[1].clone()]);
+    p.write("schema/user.txt", &format!("{}email char *\n", p.read("schema/user.txt")));
+    assert_eq!(build(&p, &[], 0), [&check[..], &user].concat());
+    assert!(p.read("gen/user.h").contains("    char * email;\n"));
+}
