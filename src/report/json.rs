@@ -46,8 +46,7 @@ const VERSION: u64 = 1;
 /// | | `jobs` | number | how many may run at once |
 /// | | `dry_run` | bool | nothing will be changed |
 /// | `task_ready` | | | all that the task needs is done |
-/// | `task_started` | `reason` | string | the first of the reasons, for people |
-/// | | `reasons` | objects | why it runs, never empty: `code` (string, stable), `path` (bytes or null), `text` (string, for people) |
+/// | `task_started` | `reasons` | objects | why it runs, never empty: `code` (string, stable), `path` (bytes or null), `text` (string, for people) |
 /// | | `key` | string, null | what it would be recorded under: hex digest; null in a dry run and for unrecorded tasks |
 /// | | `command` | string | the command for people |
 /// | | `at_ms` | number | |
@@ -100,7 +99,6 @@ impl<W: Write> Json<W> {
             Event::TaskReady { task } => begin("task_ready").task(task),
             Event::TaskStarted { task, reasons, key, command, at_ms } => begin("task_started")
                 .task(task)
-                .with("reason", reasons.first().map(ToString::to_string))
                 .with("reasons", reasons.iter().map(reason).collect::<Vec<_>>())
                 .with("key", key.map(|key| key.to_string()))
                 .with("command", *command)
@@ -388,7 +386,7 @@ mod tests {
                 "cancelled": 11},
                 "wall_ms": 300, "work_ms": 1000,
                 "critical_path": [{"task": "app", "duration_ms": 250}],
-                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0,
+                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0, "saved_ms": null,
                 "exit_code": 1})
         );
         (summary.wall_ms, summary.signal) = (0, None);

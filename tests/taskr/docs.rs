@@ -309,4 +309,8 @@ fn example_codegen() {
     p.write("schema/user.txt", &format!("{}email char *\n", p.read("schema/user.txt")));
     assert_eq!(build(&p, &[], 0), [&check[..], &user].concat());
     assert!(p.read("gen/user.h").contains("    char * email;\n"));
+    // What was made of a table goes with it, step by step.
+    p.remove("schema/session.txt");
+    assert_eq!(build(&p, &[], 0), check);
+    assert!(!p.path("build/raw/session.h").exists() && !p.path("gen/session.h").exists());
 }

@@ -4,6 +4,8 @@
 //! `TASKR_ORACLE=20000` sets the number of graphs, `TASKR_ORACLE_SEED=7` repeats one. A failure is
 //! shrunk (fewer steps, fewer targets), shown with its steps and its Taskfile, and its folder kept.
 
+mod disk;
+mod faults;
 mod model;
 pub(crate) mod random;
 mod session;

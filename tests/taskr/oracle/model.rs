@@ -27,6 +27,8 @@ pub(crate) struct Task {
     /// Changes exactly when something changes that may be a reason to run it.
     pub(crate) key: String,
     pub(crate) outputs: BTreeMap<Place, Seen>,
+    /// It writes under `$OUT`.
+    pub(crate) staged: bool,
 }
 
 /// All tasks of a world, by name, and what each target needs.
@@ -161,7 +163,9 @@ impl<'a> Draft<'a> {
         };
         let outputs = self.outputs();
         let (toy, key) = (self.recipe.name, self.key.join("\n"));
-        (Task { name, toy, target: self.target.id, key, outputs }, self.needs)
+        let staged =
+            !matches!(self.target.writes, Writes::InPlace(_) | Writes::Spread { staged: false });
+        (Task { name, toy, target: self.target.id, key, outputs, staged }, self.needs)
     }
 
     /// The command line, the environment and the declared outputs.

@@ -2,19 +2,15 @@
 //! whose outputs are damaged. Changes it, breaks it, builds it, and compares with the model.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use filetime::{FileTime, set_file_mtime, set_file_times};
-
+use super::disk::{decode, see, write_node};
 use super::model::{Model, Place, Task};
 use super::random::Random;
 use super::steps::{Time, change};
 use super::world::{Node, World};
 use crate::project::{Entry, Live, Output, Project, tree};
-use crate::toy::Seen;
 
 /// What went wrong, in words.
 pub(crate) type Check = Result<(), String>;
@@ -35,33 +31,40 @@ pub(crate) struct Tally {
 }
 
 pub(crate) struct Session {
-    project: Project,
-    world: World,
-    model: Model,
+    pub(crate) project: Project,
+    pub(crate) world: World,
+    pub(crate) model: Model,
     /// Recorded tasks with their key.
-    clean: BTreeMap<String, String>,
+    pub(crate) clean: BTreeMap<String, String>,
     /// Tasks whose outputs were damaged since, with the damaged paths.
-    damaged: BTreeMap<String, BTreeSet<PathBuf>>,
+    pub(crate) damaged: BTreeMap<String, BTreeSet<PathBuf>>,
     /// Who recorded which path last.
-    owners: BTreeMap<String, String>,
+    pub(crate) owners: BTreeMap<String, Owner>,
     pub(crate) trace: Vec<String>,
     pub(crate) tally: Tally,
 }
 
+/// Who recorded a path, and whether it was published from the task's `out/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) task: String,
+    pub(crate) staged: bool,
+}
+
 /// What one build is asked for.
-struct Build {
-    flags: Vec<String>,
+pub(crate) struct Build {
+    pub(crate) flags: Vec<String>,
     /// Ids; empty: all.
-    targets: Vec<usize>,
-    force: bool,
-    sleep_ms: usize,
+    pub(crate) targets: Vec<usize>,
+    pub(crate) force: bool,
+    pub(crate) sleep_ms: usize,
 }
 
 /// A build's end and the names in its log.
-struct Built {
-    output: Output,
-    began: Vec<String>,
-    ended: Vec<String>,
+pub(crate) struct Built {
+    pub(crate) output: Output,
+    pub(crate) began: Vec<String>,
+    pub(crate) ended: Vec<String>,
 }
 
 impl Session {
@@ -102,6 +105,7 @@ impl Session {
             2 => self.lose_state(random),
             3 | 4 => self.kill(random)?,
             5 => self.fail(random)?,
+            6 => self.edit_meanwhile(random)?,
             _ => {}
         }
         let build = self.random_build(random);
@@ -113,7 +117,7 @@ impl Session {
         self.build_and_check(&Build::all())
     }
 
-    fn random_build(&self, random: &mut Random) -> Build {
+    pub(crate) fn random_build(&self, random: &mut Random) -> Build {
         let mut build = Build::all();
         build.flags.push(format!("-j{}", random.below(4) + 1));
         build.sleep_ms = if random.one_in(8) { 3 } else { 0 };
@@ -133,10 +137,8 @@ impl Session {
         build
     }
 
-    // --- the disk ---
-
     /// Makes the disk what `world` is, and takes care of times.
-    fn apply(&mut self, world: World, times: &[(String, Time)]) {
+    pub(crate) fn apply(&mut self, world: World, times: &[(String, Time)]) {
         let root = self.project.root();
         for path in self.world.files.keys().filter(|path| !world.files.contains_key(*path)) {
             fs::remove_file(root.join(path)).expect("it was there");
@@ -178,192 +180,20 @@ impl Session {
     }
 
     /// The folder of a task below `.taskr/tasks`: its name with unusual bytes as `%XX`.
-    fn task_folder(&self, task: &str) -> Option<PathBuf> {
+    pub(crate) fn task_folder(&self, task: &str) -> Option<PathBuf> {
         let entries = fs::read_dir(self.project.path(".taskr/tasks")).ok()?.flatten();
         let mut paths = entries.map(|entry| entry.path());
         paths.find(|path| decode(path) == task)
     }
 
-    fn locate(&self, task: &Task, place: &Place) -> Option<PathBuf> {
+    pub(crate) fn locate(&self, task: &Task, place: &Place) -> Option<PathBuf> {
         match place {
             Place::Path(path) => Some(self.project.path(path)),
             Place::Left(name) => Some(self.task_folder(&task.name)?.join("out").join(name)),
         }
     }
 
-    // --- faults ---
-
-    /// Deletes, edits or replaces an output of a recorded task.
-    fn damage(&mut self, random: &mut Random) {
-        let tasks: Vec<&Task> =
-            self.model.tasks.values().filter(|t| !t.outputs.is_empty()).collect();
-        if tasks.is_empty() {
-            return;
-        }
-        let task = *random.pick(&tasks);
-        let places: Vec<&Place> = task.outputs.keys().collect();
-        let place = *random.pick(&places);
-        let Some(path) = self.locate(task, place).filter(|path| path.is_file()) else { return };
-        let how = break_file(&path, random);
-        self.trace.push(format!("{how} the output {place:?} of {}", task.name));
-        let name = match place {
-            Place::Path(path) => self.owners.get(path).unwrap_or(&task.name).clone(),
-            Place::Left(_) => task.name.clone(),
-        };
-        self.damaged.entry(name).or_default().insert(path);
-    }
-
-    /// Damages or removes some of `.taskr`.
-    fn lose_state(&mut self, random: &mut Random) {
-        let folder = self.project.path(".taskr");
-        let database = folder.join("state.db");
-        let what = match random.below(5) {
-            0 => {
-                let _ = fs::remove_dir_all(&folder);
-                "delete .taskr"
-            }
-            1 => {
-                let _ = fs::remove_file(&database);
-                "delete state.db"
-            }
-            2 => {
-                let bytes = fs::read(&database).unwrap_or_default();
-                let _ = fs::write(&database, &bytes[..random.below(bytes.len() + 1)]);
-                "cut state.db"
-            }
-            3 => {
-                let mut bytes = fs::read(&database).unwrap_or_default();
-                for _ in 0..=random.below(4) {
-                    let (at, bit) = (random.below(bytes.len()), random.below(8));
-                    bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << bit);
-                }
-                let _ = fs::write(&database, bytes);
-                "flip bits of state.db"
-            }
-            _ => {
-                let entries = fs::read_dir(folder.join("tasks")).into_iter().flatten().flatten();
-                let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-                paths.sort();
-                if !paths.is_empty() {
-                    let path = random.pick(&paths);
-                    fs::remove_dir_all(path).expect("it was there");
-                    self.trace.push(format!("delete the folder of {}", decode(path)));
-                    self.damaged.entry(decode(path)).or_default();
-                }
-                return;
-            }
-        };
-        self.trace.push(what.to_owned());
-        self.clean.clear();
-        self.owners.clear();
-        self.sweep();
-    }
-
-    /// Outputs that nobody knows any more are not taskr's to remove: the user does it.
-    fn sweep(&self) {
-        let expected: BTreeSet<&Place> =
-            self.model.tasks.values().flat_map(|task| task.outputs.keys()).collect();
-        for path in tree(&self.project.root()).keys() {
-            let made = path.starts_with("gen") || path.starts_with("dist");
-            if made && !expected.contains(&Place::Path(path.display().to_string())) {
-                fs::remove_file(self.project.path(path)).expect("it was there");
-            }
-        }
-    }
-
-    /// SIGKILL for taskr and its group in the middle of a build.
-    fn kill(&mut self, random: &mut Random) -> Check {
-        let mut build = Build { sleep_ms: 6, ..self.random_build(random) };
-        if !build.force && random.one_in(3) {
-            build.force = true;
-            build.flags.push("-B".to_owned());
-        }
-        let mut command = self.command(&build);
-        let mut live = Live::start(&mut command);
-        let patience_us = if random.one_in(3) { 15_000 } else { 80_000 };
-        let patience_us = random.below(patience_us);
-        std::thread::sleep(Duration::from_micros(patience_us as u64));
-        let alive = live.kill();
-        let built = self.built(live.wait());
-        self.tally.kills += 1;
-        self.tally.live_kills += usize::from(alive);
-        self.tally.kills_in_a_task += usize::from(alive && built.began.len() > built.ended.len());
-        self.trace.push(format!(
-            "kill {:?} after {patience_us} µs; began {:?}, ended {:?}",
-            command.get_args().collect::<Vec<_>>(),
-            built.began,
-            built.ended
-        ));
-        self.unsettle(build.force);
-        no_panic(&built.output)
-    }
-
-    /// After a build that did not end well nothing is known of the tasks that it may have run.
-    fn unsettle(&mut self, all: bool) {
-        let tasks = &self.model.tasks;
-        let damaged = &self.damaged;
-        self.clean.retain(|name, key| {
-            let known = tasks.get(name).is_some_and(|task| task.key == *key);
-            known && !all && !damaged.contains_key(name)
-        });
-        let clean = &self.clean;
-        self.owners.retain(|_, name| clean.contains_key(name));
-    }
-
-    /// Lets one task that has to run fail, half-way through its outputs.
-    fn fail(&mut self, random: &mut Random) -> Check {
-        let due = self.may_run(&self.model.tasks.keys().cloned().collect());
-        let due: Vec<&String> = due.iter().collect();
-        if due.is_empty() {
-            return Ok(());
-        }
-        let task = self.model.tasks[*random.pick(&due)].clone();
-        let flag = self.project.outside("fail").join(task.toy.replace('/', "%"));
-        fs::write(&flag, "").expect("a file");
-        let before = self.owned_outputs(&task);
-        let mut build = Build::all();
-        build.flags.extend(random.one_in(2).then(|| "-k".to_owned()));
-        let built = self.run(&build);
-        let failed = !flag.exists();
-        let _ = fs::remove_file(&flag);
-        self.trace.push(format!("fail {}: {failed}; began {:?}", task.name, built.began));
-        self.tally.failures += usize::from(failed);
-        let expected = i32::from(failed);
-        if built.output.status.code() != Some(expected) {
-            return Err(format!("exit code of a failing build, not {expected}: {}", built.output));
-        }
-        if failed && built.ended.contains(&task.toy) {
-            return Err(format!("{} failed and was run again: {}", task.name, built.output));
-        }
-        let after = self.owned_outputs(&task);
-        if failed && before != after {
-            return Err(format!("not put back after a failure: {before:?}, now {after:?}"));
-        }
-        self.unsettle(false);
-        if failed {
-            self.clean.remove(&task.name);
-        } else {
-            self.settle(&self.model.tasks.keys().cloned().collect());
-        }
-        no_panic(&built.output)
-    }
-
-    /// The outputs at plain paths that this task recorded last, as they are on disk.
-    fn owned_outputs(&self, task: &Task) -> Vec<(String, Option<Seen>)> {
-        if !self.clean.contains_key(&task.name) || self.damaged.contains_key(&task.name) {
-            return Vec::new();
-        }
-        let paths = task.outputs.keys().filter_map(|place| match place {
-            Place::Path(path) => Some(path.clone()),
-            Place::Left(_) => None,
-        });
-        let owned = paths.filter(|path| self.owners.get(path) == Some(&task.name));
-        owned.map(|path| (path.clone(), see(&self.project.path(&path)))).collect()
-    }
-
-    // --- builds ---
-
-    fn command(&self, build: &Build) -> std::process::Command {
+    pub(crate) fn command(&self, build: &Build) -> std::process::Command {
         let name = |id: &usize| self.world.target(*id).map(|target| target.name.clone());
         let mut args = build.flags.clone();
         args.extend(build.targets.iter().filter_map(name));
@@ -380,7 +210,7 @@ impl Session {
         command
     }
 
-    fn run(&mut self, build: &Build) -> Built {
+    pub(crate) fn run(&mut self, build: &Build) -> Built {
         let output = Live::start(&mut self.command(build)).wait();
         self.built(output)
     }
@@ -392,7 +222,7 @@ impl Session {
     }
 
     /// Takes the log of the toy tasks.
-    fn built(&mut self, output: Output) -> Built {
+    pub(crate) fn built(&mut self, output: Output) -> Built {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
         self.tally.builds += 1;
         let sign = |sign: char| {
@@ -402,7 +232,7 @@ impl Session {
     }
 
     /// Of these tasks those that have a reason to run.
-    fn may_run(&self, tasks: &BTreeSet<String>) -> BTreeSet<String> {
+    pub(crate) fn may_run(&self, tasks: &BTreeSet<String>) -> BTreeSet<String> {
         let due = |name: &&String| {
             self.damaged.contains_key(*name)
                 || self.clean.get(*name) != Some(&self.model.tasks[*name].key)
@@ -508,17 +338,19 @@ impl Session {
     }
 
     /// These tasks are recorded now; those that are no more have no record.
-    fn settle(&mut self, tasks: &BTreeSet<String>) {
+    pub(crate) fn settle(&mut self, tasks: &BTreeSet<String>) {
         let model = &self.model;
         self.clean.retain(|name, _| model.tasks.contains_key(name));
-        self.owners.retain(|_, name| model.tasks.contains_key(name) && !tasks.contains(name));
+        let is_other = |name: &String| model.tasks.contains_key(name) && !tasks.contains(name);
+        self.owners.retain(|_, owner| is_other(&owner.task));
         for name in tasks {
             let task = &model.tasks[name];
             self.damaged.remove(name);
             self.clean.insert(name.clone(), task.key.clone());
             for place in task.outputs.keys() {
                 if let Place::Path(path) = place {
-                    self.owners.insert(path.clone(), name.clone());
+                    let owner = Owner { task: name.clone(), staged: task.staged };
+                    self.owners.insert(path.clone(), owner);
                 }
             }
         }
@@ -539,7 +371,7 @@ impl Session {
 }
 
 impl Build {
-    fn all() -> Build {
+    pub(crate) fn all() -> Build {
         Build { flags: Vec::new(), targets: Vec::new(), force: false, sleep_ms: 0 }
     }
 }
@@ -550,100 +382,7 @@ impl Clone for Build {
     }
 }
 
-fn no_panic(output: &Output) -> Check {
+pub(crate) fn no_panic(output: &Output) -> Check {
     let panicked = output.stderr.contains("panicked");
     if panicked { Err(format!("a panic: {output}")) } else { Ok(()) }
-}
-
-/// A regular file as the toy task would see it.
-fn see(path: &Path) -> Option<Seen> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    let exec = metadata.permissions().mode() & 0o100 != 0;
-    metadata.is_file().then(|| Seen { exec, bytes: fs::read(path).unwrap_or_default() })
-}
-
-/// The task that a folder of `.taskr/tasks` is for.
-fn decode(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut parts = name.split('%');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        let (hex, rest) = part.split_at_checked(2).unwrap_or((part, ""));
-        let byte = u8::from_str_radix(hex, 16).map_or('%', char::from);
-        format!("{text}{byte}{rest}")
-    })
-}
-
-/// Writes a source as asked; `time` decides about its mtime and its inode.
-fn write_node(path: &Path, node: &Node, time: Time) {
-    fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder");
-    let before = fs::symlink_metadata(path).ok();
-    match node {
-        Node::Link(to) => {
-            let _ = fs::remove_file(path);
-            symlink(to, path).expect("a link");
-        }
-        Node::File { text, exec } => {
-            let place =
-                if time == Time::Replaced { path.with_extension("new") } else { path.into() };
-            fs::write(&place, text).expect("a file");
-            let mode = if *exec { 0o755 } else { 0o644 };
-            fs::set_permissions(&place, Permissions::from_mode(mode)).expect("a mode");
-            fs::rename(&place, path).expect("a file");
-            let old = before.map(|metadata| FileTime::from_last_modification_time(&metadata));
-            set_time(path, time, old);
-        }
-    }
-}
-
-fn set_time(path: &Path, time: Time, old: Option<FileTime>) {
-    let ten_years = Duration::from_secs(10 * 365 * 86_400);
-    let wanted = match time {
-        Time::Now | Time::Replaced => None,
-        Time::Kept => old,
-        Time::Past => Some(FileTime::from_system_time(SystemTime::now() - ten_years * 3)),
-        Time::Future => Some(FileTime::from_system_time(SystemTime::now() + ten_years)),
-    };
-    if let Some(wanted) = wanted {
-        set_file_times(path, wanted, wanted).expect("times");
-    }
-}
-
-/// Breaks a file in some way that must be noticed. How, in words.
-fn break_file(path: &Path, random: &mut Random) -> &'static str {
-    let metadata = fs::metadata(path).expect("it is there");
-    let mut bytes = fs::read(path).expect("it is there");
-    match random.below(5) {
-        0 => {
-            fs::remove_file(path).expect("it was there");
-            "delete"
-        }
-        1 => {
-            bytes.push(b'!');
-            fs::write(path, bytes).expect("a file");
-            "append to"
-        }
-        2 => {
-            bytes[0] ^= 1;
-            fs::write(path, bytes).expect("a file");
-            set_file_mtime(path, FileTime::from_last_modification_time(&metadata)).expect("times");
-            "flip a bit, keeping size and time, of"
-        }
-        3 => {
-            let mode = metadata.permissions().mode() ^ 0o111;
-            fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
-            "change the exec bit of"
-        }
-        4 => {
-            fs::remove_file(path).expect("it was there");
-            symlink("/etc/hostname", path).expect("a link");
-            "replace by a link"
-        }
-        _ => {
-            fs::remove_file(path).expect("it was there");
-            fs::create_dir(path).expect("a folder");
-            fs::write(path.join("inside"), "").expect("a file");
-            "replace by a folder"
-        }
-    }
 }

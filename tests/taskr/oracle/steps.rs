@@ -55,7 +55,7 @@ fn pick_source(world: &World, random: &mut Random) -> String {
 }
 
 /// A new head or body, in half of all cases of the same size.
-fn edit(world: &mut World, random: &mut Random) -> Change {
+pub(crate) fn edit(world: &mut World, random: &mut Random) -> Change {
     let path = pick_source(world, random);
     let Some(Node::File { text, .. }) = world.files.get_mut(&path) else { return None };
     let word = if random.one_in(2) { "head" } else { "body" };

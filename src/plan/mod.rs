@@ -4,6 +4,9 @@
 //! are free. Every task is in exactly one state, and one function changes it; the ready queue
 //! and all counts are derived there.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
