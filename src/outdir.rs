@@ -128,7 +128,20 @@ impl Root {
         }
         match std::fs::remove_dir_all(self.absolute(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.make_writable(path);
+                std::fs::remove_dir_all(self.absolute(path))
+            }
             other => other,
+        }
+    }
+
+    /// Tools leave folders that not even their owner may write (Go's module cache does).
+    fn make_writable(&self, path: &[u8]) {
+        use std::os::unix::fs::PermissionsExt;
+        let folders = walkdir::WalkDir::new(self.absolute(path)).follow_links(false);
+        for entry in folders.into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+            let _ = std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o700));
         }
     }
 

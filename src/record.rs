@@ -118,7 +118,7 @@ fn encode(record: &Record) -> Vec<u8> {
     put_count(&mut out, record.outputs.len());
     for file in &record.outputs {
         put_bytes(&mut out, &file.path);
-        out.push(u8::from(file.published));
+        out.push(u8::from(file.published) | u8::from(file.adopted) << 1);
         encode_made(&mut out, &file.made);
     }
     put_count(&mut out, record.installs.len());
@@ -164,11 +164,9 @@ fn decode(value: &[u8]) -> Option<Record> {
         key: Digest::from_bytes(rest.array()?),
         manifest: Manifest::decode(&mut rest.0)?,
         outputs: rest.list(|rest| {
-            Some(OutFile {
-                path: rest.bytes()?,
-                published: rest.array::<1>()?[0] == 1,
-                made: decode_made(rest)?,
-            })
+            let (path, flags) = (rest.bytes()?, rest.array::<1>()?[0]);
+            let (published, adopted) = (flags & 1 != 0, flags & 2 != 0);
+            Some(OutFile { path, made: decode_made(rest)?, published, adopted })
         })?,
         installs: rest.list(|rest| Some((rest.bytes()?, rest.number()?, rest.number()?)))?,
         found: rest.list(|rest| rest.list(Reader::bytes))?,
@@ -241,9 +239,15 @@ mod tests {
                 path: b"bin/\xffapp".to_vec(),
                 made: Made::File { executable: true, size: 7, digest },
                 published: true,
+                adopted: true,
             },
-            OutFile { path: b"l".to_vec(), made: Made::Link(b"app".to_vec()), published: false },
-            OutFile { path: b"e".to_vec(), made: Made::Folder, published: false },
+            OutFile {
+                path: b"l".to_vec(),
+                made: Made::Link(b"app".to_vec()),
+                published: false,
+                adopted: false,
+            },
+            OutFile { path: b"e".to_vec(), made: Made::Folder, published: false, adopted: false },
         ];
         Record {
             key: manifest.key(),

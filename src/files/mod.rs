@@ -46,13 +46,22 @@ type Query = (Pattern, Vec<Pattern>);
 pub struct Files {
     root: PathBuf,
     facts: IdVec<FileId, Fact>,
+    /// How often each path was forgotten, and all of them.
+    versions: IdVec<FileId, u32>,
+    forgotten: u32,
     listings: HashMap<Query, Arc<[FileId]>>,
 }
 
 impl Files {
     /// Nothing is known yet of the workspace at `root`.
     pub fn new(root: &Path) -> Files {
-        Files { root: root.to_owned(), facts: IdVec::new(), listings: HashMap::new() }
+        Files {
+            root: root.to_owned(),
+            facts: IdVec::new(),
+            versions: IdVec::new(),
+            forgotten: 0,
+            listings: HashMap::new(),
+        }
     }
 
     /// What `id` holds. The disk is asked at most once, absence included; `recall` may know the
@@ -96,10 +105,12 @@ impl Files {
     /// listings that it may stand in are made again.
     pub fn forget(&mut self, paths: &Paths, path: &[u8]) {
         self.facts.grow(paths.len());
+        self.versions.grow(paths.len());
         let slashes = (0..path.len()).rev().filter(|&at| path[at] == b'/');
         for end in std::iter::once(path.len()).chain(slashes) {
             if let Some(id) = paths.get(&path[..end]) {
                 self.facts[id] = Fact::Unasked;
+                self.versions[id] += 1;
             }
         }
         self.listings.retain(|(pattern, _), _| !pattern.matches_all(path));
@@ -107,7 +118,13 @@ impl Files {
 
     /// All that was known is asked for again.
     pub fn forget_all(&mut self) {
-        *self = Files::new(&self.root);
+        *self = Files { forgotten: self.forgotten + 1, ..Files::new(&self.root) };
+    }
+
+    /// Moves whenever `id` is forgotten: what was read under another version is out of date.
+    pub fn version(&self, id: FileId) -> (u32, u32) {
+        let own = if id.index() < self.versions.len() { self.versions[id] } else { 0 };
+        (self.forgotten, own)
     }
 
     /// The files that `pattern` matches and no `skip` does, by bytes.

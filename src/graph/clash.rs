@@ -3,7 +3,6 @@
 use super::ancestors;
 use super::rule::Output;
 use crate::error::{Diagnostic, Place};
-use crate::files::Pattern;
 use crate::ids::TaskId;
 
 /// One declared output.
@@ -29,7 +28,7 @@ impl Declared {
             }
             (Output::Glob(a), Output::Glob(b)) => a.overlaps(b),
             (Output::Path(path), Output::Glob(glob)) | (Output::Glob(glob), Output::Path(path)) => {
-                glob.matches_all(path) || glob.overlaps(&Pattern::tree(path))
+                glob.matches_all(path) || is_within(glob.base(), path)
             }
         }
     }

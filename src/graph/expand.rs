@@ -135,8 +135,10 @@ impl<'a> Prepared<'a> {
     fn target(&self, items: Option<&[Item]>) -> Target {
         let source = self.source;
         let over_files = items.is_some_and(|items| items.iter().any(|item| item.file.is_some()));
-        let declares =
-            source.inputs.is_some() || source.outputs.is_some() || source.installs.is_some();
+        let declares = source.inputs.is_some()
+            || source.outputs.is_some()
+            || source.installs.is_some()
+            || source.depfile.is_some();
         let kind = match &source.command {
             None => Kind::Group,
             _ if items.is_some_and(<[Item]>::is_empty) => Kind::Group,
@@ -419,7 +421,7 @@ fn rules_of_all(
     let mut lister = Items::new(&settings.root);
     for round in 0.. {
         let declared = Declared::of(&rules);
-        let mut grew = false;
+        let mut grew = None;
         let mut empty = Vec::new();
         for &at in &each {
             let (found, none) =
@@ -428,14 +430,14 @@ fn rules_of_all(
             if items.get(&at) != Some(&found) {
                 rules[at] = prepared[at].rules(Some(&found), settings)?;
                 items.insert(at, found);
-                grew = true;
+                grew = Some(at);
             }
         }
-        if !grew {
+        let Some(at) = grew else {
             return if empty.is_empty() { Ok(rules) } else { Err(empty) };
-        }
-        if round > MOST_ROUNDS {
-            let place = prepared[each[0]].source.place_of("foreach").clone();
+        };
+        if round > MOST_ROUNDS.max(each.len()) {
+            let place = prepared[at].source.place_of("foreach").clone();
             return Err(vec![
                 Diagnostic::error("the outputs of `foreach` targets make more items without end")
                     .at(place, "one of them is this")

@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ancestors;
 use super::expand::Prepared;
+use super::globs::Globs;
 use super::rule::{Output, Rule};
 use super::scope::Item;
 use super::text::{Element, PathOrGlob};
@@ -20,29 +21,31 @@ use crate::files::{Pattern, list, relative_to};
 /// The outputs that targets declare, by the number of the target.
 pub(super) struct Declared {
     paths: FxHashMap<Vec<u8>, usize>,
-    globs: Vec<(Pattern, usize)>,
+    globs: Globs<usize>,
 }
 
 impl Declared {
     pub(super) fn of(rules: &[Vec<Rule>]) -> Declared {
-        let mut declared = Declared { paths: FxHashMap::default(), globs: Vec::new() };
+        let mut declared = Declared { paths: FxHashMap::default(), globs: Globs::default() };
+        let mut globs = Vec::new();
         for (target, rules) in rules.iter().enumerate() {
             for output in rules.iter().flat_map(|rule| &rule.outputs) {
                 match &output.value {
                     Output::Path(path) => {
                         declared.paths.insert(path.clone(), target);
                     }
-                    Output::Glob(pattern) => declared.globs.push((pattern.clone(), target)),
+                    Output::Glob(pattern) => globs.push((pattern.clone(), target)),
                 }
             }
         }
-        declared.globs.dedup();
+        globs.dedup();
+        declared.globs = Globs::new(globs);
         declared
     }
 
     fn owns(&self, path: &[u8]) -> bool {
         ancestors(path).any(|path| self.paths.contains_key(path))
-            || self.globs.iter().any(|(glob, _)| glob.matches_all(path))
+            || self.globs.above(path).any(|(glob, _)| glob.matches_all(path))
     }
 }
 
@@ -158,10 +161,13 @@ fn file(path: &[u8], pattern: &Pattern, dir: &[u8]) -> Item {
 }
 
 fn matches_nothing(element: &Element, pattern: &Pattern) -> Diagnostic {
-    Diagnostic::error(format!("`{}` matches no file", crate::outcome::shown(&element.literal())))
+    let written = element.shown();
+    let diagnostic = Diagnostic::error(format!("`{written}` matches no file"))
         .at(element.place().clone(), "no file fits this pattern")
-        .help(format!(
-            "write `?{}` if it may match nothing",
-            String::from_utf8_lossy(pattern.text())
-        ))
+        .help(format!("write `?{written}` if it may match nothing"));
+    let looked_for = crate::outcome::shown(pattern.text());
+    match looked_for == written {
+        true => diagnostic,
+        false => diagnostic.note(format!("looked for {looked_for} in the workspace")),
+    }
 }

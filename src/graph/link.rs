@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::globs::Globs;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
 use super::{Edges, Graph, Makers, Members, Scope, Task, ancestors, clash, cycle};
 use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
+use crate::outcome::shown;
 
 /// Most tasks that one graph may have.
 const MOST_TASKS: usize = 1_000_000;
@@ -125,7 +127,10 @@ impl Linker {
         let target = reference.target();
         let Some(members) = self.members.get(target) else {
             let known = self.members.keys().map(String::as_str);
-            let help = nearest(target, known).map(|name| format!("did you mean `{name}`?"));
+            // More than ten errors are not shown; looking for names is dear.
+            let wanted = self.wrong.len() < 10;
+            let near = wanted.then(|| nearest(target, known)).flatten();
+            let help = near.map(|name| format!("did you mean `{name}`?"));
             return Err(Diagnostic::error(format!("there is no target `{target}`"))
                 .at(reference.place.clone(), "not a target of this Taskfile")
                 .help_if(help));
@@ -158,14 +163,16 @@ impl Linker {
             }));
         }
         let mut makers = Makers::default();
+        let mut globs = Vec::new();
         for one in &declared {
             match &one.output {
                 Output::Path(path) => {
                     makers.paths.insert(path.clone(), one.task);
                 }
-                Output::Glob(pattern) => makers.globs.push((pattern.clone(), one.task)),
+                Output::Glob(pattern) => globs.push((pattern.clone(), one.task)),
             }
         }
+        makers.globs = Globs::new(globs);
         self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule.name));
         makers
     }
@@ -177,12 +184,17 @@ impl Linker {
         below.sort_unstable();
         let mut globs: FxHashMap<Pattern, Arc<[TaskId]>> = FxHashMap::default();
         let mut untied = Vec::new();
+        let mut own = Vec::new();
         for id in self.tasks.ids() {
             let task = &self.tasks[id];
             let mut found = Vec::new();
             for (at, input) in task.rule.inputs.iter().enumerate() {
                 match &input.value {
                     Input::Path { path, .. } => {
+                        let is_own = task.rule.outputs.iter().any(|out| out.value.covers(path));
+                        if is_own && makers.of(path).is_none_or(|maker| maker == id) {
+                            own.push((id, at));
+                        }
                         found.extend(ancestors(path).find_map(|path| makers.paths.get(path)));
                         found.extend(outputs_below(&below, path).map(|(_, task)| task));
                     }
@@ -198,6 +210,7 @@ impl Linker {
                 }
                 untied.extend(
                     meeting_globs(makers, &task.rule.inputs[at..])
+                        .into_iter()
                         .filter(|(_, maker)| *maker != id)
                         .map(|(pattern, maker)| (id, at, pattern.clone(), maker)),
                 );
@@ -210,6 +223,25 @@ impl Linker {
             self.tasks[id].deps.extend(deps);
         }
         self.refuse_untied(untied);
+        self.refuse_own(&own);
+    }
+
+    /// What stands at a task's outputs is moved away before it runs.
+    fn refuse_own(&mut self, own: &[(TaskId, usize)]) {
+        for &(id, at) in own {
+            let rule = &self.tasks[id].rule;
+            let Input::Path { path, .. } = &rule.inputs[at].value else { continue };
+            let message =
+                format!("`{}` reads {} and also declares it as output", rule.name, shown(path));
+            self.wrong.push(
+                Diagnostic::error(message)
+                    .at(rule.inputs[at].place.clone(), "would be moved away before the command runs")
+                    .help(
+                        "a task that edits files in place has no `outputs`: without `inputs`, too, it \
+                         runs whenever it is wanted",
+                    ),
+            );
+        }
     }
 
     /// A task that reads what matches another's output glob must be ordered behind it by hand:
@@ -232,7 +264,7 @@ impl Linker {
                     format!("meets `{shown}`, an output of `{maker}`"),
                 )
                 .help(format!(
-                    "add `after = [\"{maker}\"]` to [target.{}], or `!{shown}` behind this input",
+                    "add `after = [\"{maker}\"]` to [target.{}], or `!//{shown}` behind this input",
                     rule.target.name
                 )),
             );
@@ -249,6 +281,7 @@ impl Linker {
             self.tasks[id].deps.retain(|&dep| seen.insert(dep));
         }
         let needs = Edges::new(&self.needs);
+        self.wrong = one_for_each_place(self.wrong);
         if self.wrong.is_empty() {
             self.wrong.extend(cycle::find(&self.tasks, &needs));
         }
@@ -266,6 +299,29 @@ impl Linker {
             members: self.members,
         })
     }
+}
+
+/// Tasks of one target repeat its mistakes: the first of each place is told, with how many more
+/// there are.
+fn one_for_each_place(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut told: Vec<(Diagnostic, usize)> = Vec::new();
+    let mut places: FxHashMap<(usize, usize), usize> = FxHashMap::default();
+    for diagnostic in wrong {
+        let place = diagnostic.place.as_ref().map(|place| (place.span.start, place.span.end));
+        match place.and_then(|place| places.get(&place).copied()) {
+            Some(at) => told[at].1 += 1,
+            None => {
+                places.extend(place.map(|place| (place, told.len())));
+                told.push((diagnostic, 0));
+            }
+        }
+    }
+    let with_count = |(diagnostic, more): (Diagnostic, usize)| match more {
+        0 => diagnostic,
+        1 => diagnostic.note("the same holds for one more task"),
+        more => diagnostic.note(format!("the same holds for {more} more tasks")),
+    };
+    told.into_iter().map(with_count).collect()
 }
 
 /// The declared paths in the folder `dir`, out of all in order.
@@ -299,25 +355,31 @@ fn is_taken_away(behind: &[Placed<Input>], maker: &Rule) -> bool {
     })
 }
 
-/// The output globs that the first of `inputs` may meet and that no `!glob` behind it covers.
+/// The output globs that the first of `inputs` may meet and that no `!glob` behind it covers. A
+/// plain path is taken for a folder only where a glob lies in it.
 fn meeting_globs<'a>(
     makers: &'a Makers,
     inputs: &'a [Placed<Input>],
-) -> impl Iterator<Item = (&'a Pattern, TaskId)> {
+) -> Vec<(&'a Pattern, TaskId)> {
     let (input, behind) = inputs.split_first().expect("called with an input");
-    makers.globs.iter().map(|(pattern, task)| (pattern, *task)).filter(move |(pattern, _)| {
-        let meets = match &input.value {
-            Input::Path { path, .. } => {
-                pattern.matches_all(path) || pattern.overlaps(&Pattern::tree(path))
-            }
-            Input::Glob { pattern: reads, .. } => reads.overlaps(pattern),
-            Input::Not(_) | Input::Outputs { .. } => false,
-        };
-        meets
-            && !behind
-                .iter()
-                .any(|input| matches!(&input.value, Input::Not(not) if is_covered(not, pattern)))
-    })
+    let near = |base| makers.globs.above(base).chain(makers.globs.below(base));
+    let mut meeting: Vec<(&Pattern, TaskId)> = match &input.value {
+        Input::Path { path, .. } => {
+            let matching = makers
+                .globs
+                .above(path)
+                .filter(|(glob, _)| glob.matches_all(path) || glob.base() == path.as_slice());
+            matching.chain(makers.globs.below(path)).collect()
+        }
+        Input::Glob { pattern, .. } => {
+            near(pattern.base()).filter(|(glob, _)| pattern.overlaps(glob)).collect()
+        }
+        Input::Not(_) | Input::Outputs { .. } => Vec::new(),
+    };
+    meeting.retain(|(glob, _)| {
+        !behind.iter().any(|input| matches!(&input.value, Input::Not(not) if is_covered(not, glob)))
+    });
+    meeting
 }
 
 /// Whether whatever `pattern` matches is taken away by `not`.

@@ -8,16 +8,20 @@
 mod clash;
 mod cycle;
 mod expand;
+mod globs;
 mod item;
 mod link;
 mod names;
 mod rule;
 mod scope;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
+use globs::Globs;
 use rustc_hash::FxHashMap;
 
 pub use expand::{Settings, expand, jobs};
@@ -153,7 +157,7 @@ impl Graph {
 #[derive(Debug, Default)]
 pub struct Makers {
     paths: HashMap<Vec<u8>, TaskId>,
-    globs: Vec<(Pattern, TaskId)>,
+    globs: Globs<TaskId>,
 }
 
 impl Makers {
@@ -161,7 +165,14 @@ impl Makers {
     pub fn of(&self, path: &[u8]) -> Option<TaskId> {
         ancestors(path)
             .find_map(|prefix| self.paths.get(prefix).copied())
-            .or_else(|| Some(self.globs.iter().find(|(glob, _)| glob.matches_all(path))?.1))
+            .or_else(|| Some(self.globs.above(path).find(|(glob, _)| glob.matches_all(path))?.1))
+    }
+
+    /// The tasks with an output glob that may write into `folder`.
+    pub fn into_folder(&self, folder: &[u8]) -> Vec<TaskId> {
+        let tree = Pattern::tree(folder);
+        let near = self.globs.above(folder).chain(self.globs.below(folder));
+        near.filter(|(glob, _)| glob.overlaps(&tree)).map(|(_, task)| task).collect()
     }
 }
 

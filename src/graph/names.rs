@@ -33,6 +33,7 @@ impl Names {
             variables: scope.variables(),
             names: Names::default(),
             seen: FxHashSet::default(),
+            open: Vec::new(),
             wrong: circle(scope.variables()).into_iter().collect(),
         };
         if check.wrong.is_empty() {
@@ -47,6 +48,8 @@ struct Check<'a> {
     variables: &'a IndexMap<String, Variable>,
     names: Names,
     seen: FxHashSet<(&'a str, bool)>,
+    /// Variables whose values are to be looked into, and where they are used.
+    open: Vec<(&'a Variable, Place, bool)>,
     wrong: Vec<Diagnostic>,
 }
 
@@ -79,8 +82,10 @@ impl<'a> Check<'a> {
 
     fn text(&mut self, text: &'a parse::Text, ready: bool) {
         for name in text.template.names() {
-            let place = || text.place_of(name.range.clone());
-            self.name(name, &place, ready);
+            self.name(name, &|| text.place_of(name.range.clone()), ready);
+        }
+        while let Some((variable, place, ready)) = self.open.pop() {
+            self.variable(variable, &place, ready);
         }
     }
 
@@ -88,7 +93,7 @@ impl<'a> Check<'a> {
         let (head, attribute) = name.path.split_once('.').unwrap_or((&name.path, ""));
         if let Some((head, variable)) = self.variables.get_key_value(head) {
             if self.seen.insert((head, ready)) {
-                self.variable(variable, place, ready);
+                self.open.push((variable, place(), ready));
             }
             return;
         }
@@ -141,10 +146,10 @@ impl<'a> Check<'a> {
     }
 
     /// The names within a variable's value, as this target would see them.
-    fn variable(&mut self, variable: &'a Variable, place: &dyn Fn() -> Place, ready: bool) {
+    fn variable(&mut self, variable: &'a Variable, place: &Place, ready: bool) {
         for text in texts(variable) {
             for name in text.template.names() {
-                let inner = || text.place.clone().unwrap_or_else(place);
+                let inner = || text.place.clone().unwrap_or_else(|| place.clone());
                 self.name(name, &inner, ready);
             }
         }

@@ -4,7 +4,8 @@
 //! Names that are known when the task is ready (`inputs`, `out`, …) are added by the caller of
 //! [`Scope::value`].
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -31,6 +32,27 @@ pub enum Variable {
     One(Text),
     /// A list: each element one word, or a list by a whole-element expression.
     List(Vec<Text>),
+}
+
+/// A variable's value may be so long.
+const LONGEST_BYTES: usize = 1 << 20;
+
+/// Variables within variables, each expanded once.
+type Nesting = RefCell<HashMap<String, Value>>;
+
+impl Variable {
+    fn value(&self, scope: &crate::expr::Scope<'_>) -> Result<Value, Problem> {
+        Ok(match self {
+            Variable::One(text) => text.template.value(scope)?,
+            Variable::List(texts) => {
+                let mut words = Vec::new();
+                for text in texts {
+                    words.extend(text.template.words(scope)?);
+                }
+                words_value(words)
+            }
+        })
+    }
 }
 
 /// What is the same for all tasks of one invocation.
@@ -139,30 +161,31 @@ impl Scope {
         name: &str,
         ready: &dyn Fn(&str) -> Result<Option<Value>, Problem>,
     ) -> Result<Option<Value>, Problem> {
-        self.nested(name, ready, 0)
+        self.nested(name, ready, &Nesting::default(), 0)
     }
 
     fn nested(
         &self,
         name: &str,
         ready: &dyn Fn(&str) -> Result<Option<Value>, Problem>,
+        known: &Nesting,
         depth: usize,
     ) -> Result<Option<Value>, Problem> {
         if depth > DEEPEST {
             return Err(Problem::new(format!("variables nest deeper than {DEEPEST}")));
         }
         if let Some(variable) = self.variables.get(name) {
-            let inner = |name: &str| self.nested(name, ready, depth + 1);
-            return Ok(Some(match variable {
-                Variable::One(text) => text.template.value(&inner)?,
-                Variable::List(texts) => {
-                    let mut words = Vec::new();
-                    for text in texts {
-                        words.extend(text.template.words(&inner)?);
-                    }
-                    words_value(words)
-                }
-            }));
+            if let Some(value) = known.borrow().get(name) {
+                return Ok(Some(value.clone()));
+            }
+            let inner = |name: &str| self.nested(name, ready, known, depth + 1);
+            let value = variable.value(&inner)?;
+            if value.as_str().is_some_and(|text| text.len() > LONGEST_BYTES) {
+                let message = format!("the variable `{name}` is longer than 1 MiB");
+                return Err(Problem::new(message));
+            }
+            known.borrow_mut().insert(name.to_owned(), value.clone());
+            return Ok(Some(value));
         }
         Ok(Some(match name {
             "name" => Value::from(&*self.target),

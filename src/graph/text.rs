@@ -61,6 +61,11 @@ impl Element {
         &self.place
     }
 
+    /// The element for people, as it was written.
+    pub(super) fn shown(&self) -> String {
+        shown(&self.text)
+    }
+
     /// The element as plain text.
     pub(super) fn literal(&self) -> Vec<u8> {
         unescape(&self.text)
@@ -182,6 +187,10 @@ impl Element {
             let help =
                 "write it relative to the target's folder, or with `//` from the workspace's root";
             return Err(self.refuse("is an absolute path", Some(help)));
+        }
+        if let [b'~', b'/', ..] | [b'$', ..] = &self.text[..] {
+            let help = "no shell reads this: outputs and inputs lie in the workspace";
+            return Err(self.refuse("is not expanded", Some(help)));
         }
         if path == STATE_DIR.as_bytes() || path.starts_with(format!("{STATE_DIR}/").as_bytes()) {
             let help = "what a task left in its output folder is reached as `@target`";

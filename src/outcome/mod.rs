@@ -8,6 +8,8 @@ mod event;
 mod manifest;
 mod reason;
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Counts, Event, Failure, Finish, Step, Summary, TaskRef};
 pub use manifest::{Field, Manifest, Tag};

@@ -32,6 +32,9 @@ pub struct OutFile {
     /// Whether taskr put it there from `out/`; else the command wrote it in place, or it is in
     /// `out/` still.
     pub published: bool,
+    /// Whether it was there before as none of taskr's, and the command wrote it anew. Such a file
+    /// is never removed, only moved to where files of the user are kept.
+    pub adopted: bool,
 }
 
 /// What one success of a recorded task left.

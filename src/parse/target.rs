@@ -14,6 +14,7 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("outputs", "nothing makes them"),
     ("installs", "nothing makes them"),
     ("depfile", "nothing writes it"),
+    ("inputs", "nothing reads them"),
 ];
 
 impl Reader {
@@ -210,7 +211,7 @@ impl Reader {
         if has("run") || has("exec") {
             return;
         }
-        for (name, why) in OF_COMMANDS.iter().filter(|(name, _)| has(name)) {
+        if let Some((name, why)) = OF_COMMANDS.iter().find(|(name, _)| has(name)) {
             let message = format!("target {} has `{name}` and no command", quoted(&target.name));
             let place = target.place_of(name).clone();
             self.refuse(Diagnostic::error(message).at(place, *why).help(

@@ -15,7 +15,7 @@ use crate::ids::{FileId, TaskId};
 use crate::outcome::{
     Event, Field, Finish, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef, shown,
 };
-use crate::outdir::dir_of;
+use crate::outdir::{STATE_DIR, TaskDir, dir_of};
 use crate::process::Guard;
 use crate::record;
 use crate::workers::{
@@ -44,14 +44,19 @@ impl Build<'_> {
         let recorded = self.graph.task(id).kind() == Kind::Recorded;
         let intent = self.held.next_intent;
         self.held.next_intent += 1;
-        if recorded && self.held.intents.is_none() {
-            self.open_intents();
+        if recorded
+            && self.held.intents.is_none()
+            && let Err(what) = self.open_intents()
+        {
+            self.cannot_start(id, what);
+            return;
         }
         let state_id = self.names.id(self.graph.name(id));
         if recorded {
             self.held.live_intents.insert(state_id.clone(), intent);
         }
         let dir = self.task_dir(id);
+        let others = self.recorded_by_others(id, &gathered);
         let rule = &self.graph.task(id).rule;
         let launch = match self.around().command(rule, &dir, &gathered.rendered, attempt) {
             Ok(command) => Launch::Command(command),
@@ -68,7 +73,7 @@ impl Build<'_> {
             depfile: rule.depfile.clone(),
             dir,
             before: self.still_own(id, &gathered),
-            others: self.recorded_by_others(id, &gathered),
+            others,
             inputs: if recorded { self.expected(&gathered) } else { Vec::new() },
             globs: if recorded { gathered.globs.clone() } else { Vec::new() },
             last_attempt: attempt == MOST_ATTEMPTS,
@@ -111,7 +116,11 @@ impl Build<'_> {
 
     /// What records of other tasks say of files that stand at this task's plain outputs: such a
     /// file is taskr's own work, whoever made it.
-    fn recorded_by_others(&self, id: TaskId, gathered: &Gathered) -> FxHashMap<Vec<u8>, Made> {
+    fn recorded_by_others(
+        &mut self,
+        id: TaskId,
+        gathered: &Gathered,
+    ) -> Arc<FxHashMap<Vec<u8>, Made>> {
         let own = gathered.record.as_ref().map_or(&[][..], |record| &record.outputs);
         let outputs = &self.graph.task(id).rule.outputs;
         let unknown = outputs.iter().any(|output| match &output.value {
@@ -122,10 +131,14 @@ impl Build<'_> {
             Output::Glob(_) => false,
         });
         if !unknown {
-            return FxHashMap::default();
+            return Arc::default();
         }
-        let records = record::read_all(&self.held.state).flat_map(|(_, record)| record.outputs);
-        records.map(|file| (file.path, file.made)).collect()
+        let state = &self.held.state;
+        let all = self.lookups.recorded.get_or_insert_with(|| {
+            let records = record::read_all(state).flat_map(|(_, record)| record.outputs);
+            Arc::new(records.map(|file| (file.path, file.made)).collect())
+        });
+        all.clone()
     }
 
     /// A worker is done with a task.
@@ -171,11 +184,12 @@ impl Build<'_> {
             stale.extend(success.touched.iter().cloned());
             stale.extend(success.outputs.iter().map(|(file, _)| file.path.clone()));
         }
-        self.interpreters.clear();
+        self.lookups.interpreters.clear();
+        self.lookups.programs.clear();
         // Who declares no outputs, or sets up whole folders, may have written anywhere.
         let rule = &self.graph.task(id).rule;
         if rule.target.kind == Kind::Unrecorded || !rule.installs.is_empty() {
-            self.files.forget_all();
+            self.forget_everything();
         }
         for path in &stale {
             self.files.forget(&self.paths, path);
@@ -199,7 +213,7 @@ impl Build<'_> {
         paths: Vec<Vec<u8>>,
         left: Vec<OutFile>,
     ) -> Result<(), Error> {
-        self.files.forget_all();
+        self.forget_everything();
         if self.plan.is_stopped() {
             self.end(id, &End::without_run(Finish::Cancelled));
             return Ok(());
@@ -212,7 +226,7 @@ impl Build<'_> {
 
     fn unstable(&mut self, id: TaskId, running: &Running, ended: &Ended) {
         let Outcome::Unstable(_, paths) = &ended.result else { return };
-        self.files.forget_all();
+        self.forget_everything();
         let names: Vec<String> = paths.iter().take(5).map(|path| shown(path)).collect();
         let what = format!(
             "{} kept changing while it ran: nothing was recorded. If the task writes there itself, \
@@ -363,9 +377,8 @@ impl Build<'_> {
     }
 
     /// A found file that another task makes needs an edge to that task.
-    fn check_maker(&self, id: TaskId, path: &[u8]) -> Result<(), String> {
-        let maker = self.graph.makers().of(path).or_else(|| self.owner_of_out(path));
-        let Some(maker) = maker.filter(|&maker| maker != id) else { return Ok(()) };
+    fn check_maker(&mut self, id: TaskId, path: &[u8]) -> Result<(), String> {
+        let Some(maker) = self.maker_of(path).filter(|&maker| maker != id) else { return Ok(()) };
         if self.graph.reaches(id, maker) {
             return Ok(());
         }
@@ -394,17 +407,30 @@ impl Build<'_> {
         !ended.replaced.is_empty()
     }
 
+    /// The task that declares a path as output, or in whose `out/` it lies.
+    pub(super) fn maker_of(&mut self, path: &[u8]) -> Option<TaskId> {
+        let declared = self.graph.makers().of(path);
+        declared.or_else(|| self.owner_of_out(path))
+    }
+
     /// The task in whose `out/` a path lies.
-    fn owner_of_out(&self, path: &[u8]) -> Option<TaskId> {
-        let folder = format!("{}/tasks/", crate::outdir::STATE_DIR).into_bytes();
-        path.strip_prefix(&folder[..])?;
-        self.graph.tasks().ids().find(|&id| path.starts_with(&self.task_dir(id).join("out/")))
+    fn owner_of_out(&mut self, path: &[u8]) -> Option<TaskId> {
+        let folder = format!("{STATE_DIR}/tasks/").into_bytes();
+        let below = path.strip_prefix(&folder[..])?;
+        let end = below.windows(5).position(|bytes| bytes == b"/out/")?;
+        let (graph, prefix) = (&self.graph, super::open::prefix(&self.request.taskfile));
+        let folders = self.lookups.folders.get_or_insert_with(|| {
+            let tasks = graph.tasks().enumerate();
+            let folder = |name: &str| TaskDir::new(prefix, name).path().to_vec();
+            tasks.map(|(id, task)| (folder(&task.rule.name), id)).collect()
+        });
+        folders.get(&path[..folder.len() + end]).copied()
     }
 }
 
 /// Whether a file is a declared input: then it counts as that, and was looked at as that.
 fn is_declared(running: &Running, file: FileId) -> bool {
-    running.gathered.inputs.iter().any(|(known, ..)| *known == file)
+    running.gathered.declared.contains(&file)
 }
 
 /// Why what a depfile found cannot be taken.

@@ -67,6 +67,11 @@ impl Build<'_> {
     /// What it declares is not there, so it cannot be judged.
     pub(super) fn cannot_be_judged(&mut self, id: TaskId, what: String) {
         self.tally.summary.wrong_taskfile = true;
+        self.cannot_start(id, what);
+    }
+
+    /// It must run, and cannot be.
+    pub(super) fn cannot_start(&mut self, id: TaskId, what: String) {
         let failure = Failure { what, command: String::new(), tail: Vec::new(), log: Vec::new() };
         let end = End { failure: Some(&failure), ..End::without_run(Finish::Failed) };
         self.end(id, &end);

@@ -5,20 +5,20 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use rustc_hash::FxHashSet;
-use taskr_cache::{Content, Digest, Seen};
+use taskr_cache::{Content, Digest, FileKind, Seen};
 
 use super::launch::{Around, Ready, Rendered, Targets, interpreter};
 use super::{Again, Build};
-use crate::error::Error;
 use crate::files::{Look, Pattern};
-use crate::graph::{Input, Kind, Output, diagnostic};
+use crate::graph::{Input, Kind, Output};
 use crate::ids::{FileId, TaskId};
 use crate::judge::{Facts, Verdict, judge};
 use crate::outcome::{Field, Made, Manifest, OutFile, Reason, Record, Tag, shown};
 use crate::record;
-use crate::workers::{Before, Expected, Listed, listing_digest};
+use crate::workers::{Before, Expected, Listed, listing_digest, standing_at};
 
 /// Why a task cannot be judged now.
 pub(super) enum Gap {
@@ -34,6 +34,8 @@ pub(super) struct Gathered {
     pub(super) fields: Vec<Field>,
     /// What is asked for again after the run.
     pub(super) inputs: Vec<(FileId, Option<Seen>, Content)>,
+    /// The same files as a set.
+    pub(super) declared: FxHashSet<FileId>,
     pub(super) globs: Vec<Listed>,
     pub(super) rendered: Rendered,
     pub(super) record: Option<Record>,
@@ -104,7 +106,7 @@ impl Build<'_> {
         }
         let mut verdict = judge(&facts, &key);
         if verdict == Verdict::NeedOutputs {
-            facts.outputs = Some(self.outputs_as_recorded(facts.record)?);
+            facts.outputs = Some(self.outputs_as_recorded(id, facts.record)?);
             verdict = judge(&facts, &key);
         }
         let reasons = match verdict {
@@ -130,10 +132,11 @@ impl Build<'_> {
         if !all.unread.is_empty() {
             return Err(Gap::Unread(all.unread));
         }
-        let Collector { fields, inputs, globs, .. } = all;
+        let Collector { fields, inputs, globs, seen: declared, .. } = all;
         Ok(Gathered {
             fields,
             inputs,
+            declared,
             globs,
             rendered,
             record: None,
@@ -194,6 +197,13 @@ impl Build<'_> {
         let file = self.paths.intern(path);
         match self.look(file)? {
             Look::Known(_, Content::Folder) => {
+                self.check_folder(id, at, path)?;
+                self.gather_glob(id, at, &Pattern::tree(path), all)?;
+            }
+            Look::Known(Some(Seen { file: Some(to), .. }), Content::Link(_))
+                if to.kind() == FileKind::Dir =>
+            {
+                all.push(file);
                 self.gather_glob(id, at, &Pattern::tree(path), all)?;
             }
             Look::Known(_, Content::Absent) if optional => {
@@ -207,6 +217,20 @@ impl Build<'_> {
             Look::Known(..) | Look::Unread => all.push(file),
         }
         Ok(())
+    }
+
+    /// A plain path turned out to be a folder: whoever writes into it must be waited for.
+    fn check_folder(&self, id: TaskId, at: usize, path: &[u8]) -> Result<(), Gap> {
+        let makers = self.graph.makers().into_folder(path);
+        let untied = |&maker: &TaskId| maker != id && !self.graph.reaches(id, maker);
+        let Some(maker) = makers.into_iter().find(untied) else { return Ok(()) };
+        let maker = &self.graph.task(maker).rule.target.name;
+        let what = format!(
+            "`{maker}` may write into its input {}, but is not waited for: add `after = \
+             [\"{maker}\"]`",
+            shown(path)
+        );
+        Err(self.wrong_input(id, at, what))
     }
 
     /// What is wrong with one input, and where it was written.
@@ -362,7 +386,7 @@ impl Build<'_> {
         all: &mut Collector,
     ) -> Result<(), Gap> {
         let dir = self.graph.task(id).rule.dir.clone();
-        let Some(path) = self.around().find(name, &dir, rendered) else {
+        let Some(path) = self.find_program(name, &dir, rendered) else {
             all.fields.push(Field {
                 tag: Tag::Tool,
                 name: name.into(),
@@ -375,11 +399,11 @@ impl Build<'_> {
             return Ok(());
         }
         self.take_program(file, name.as_bytes(), all)?;
-        let interpreter = match self.interpreters.get(&file) {
+        let interpreter = match self.lookups.interpreters.get(&file) {
             Some(known) => *known,
             None => {
                 let found = interpreter(&path).map(|path| self.intern_absolute(&path));
-                self.interpreters.insert(file, found);
+                self.lookups.interpreters.insert(file, found);
                 found
             }
         };
@@ -390,6 +414,22 @@ impl Build<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Looks a program up, each once: ten folders of PATH are ten questions to the disk.
+    fn find_program(&mut self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
+        let usual = !name.contains('/') && rendered.env.iter().all(|(name, _)| name != "PATH");
+        if !usual {
+            return self.around().find(name, dir, rendered);
+        }
+        // PATH may have relative entries.
+        let key = (name.to_owned(), dir.to_vec());
+        if let Some(known) = self.lookups.programs.get(&key) {
+            return known.clone();
+        }
+        let found = self.around().find(name, dir, rendered);
+        self.lookups.programs.insert(key, found.clone());
+        found
     }
 
     fn take_program(&mut self, file: FileId, name: &[u8], all: &mut Collector) -> Result<(), Gap> {
@@ -425,8 +465,11 @@ impl Build<'_> {
             targets: &targets,
         };
         ready.render().map_err(|(error, text)| {
-            let wrong = Error::Taskfile(vec![diagnostic(&error, text.place)]);
-            Gap::Wrong(crate::error::render(&wrong, false, 100).trim_end().to_owned())
+            let place =
+                text.place.map(|place| format!(" ({}:{})", place.source.name, place.line()));
+            let help = error.help.map(|help| format!("; {help}"));
+            let (place, help) = (place.unwrap_or_default(), help.unwrap_or_default());
+            Gap::Wrong(format!("an expression fails: {}{help}{place}", error.message))
         })
     }
 
@@ -466,7 +509,11 @@ impl Build<'_> {
     }
 
     /// Whether what stands at the outputs is exactly what the record says.
-    fn outputs_as_recorded(&mut self, record: Option<&Record>) -> Result<Result<(), Reason>, Gap> {
+    fn outputs_as_recorded(
+        &mut self,
+        id: TaskId,
+        record: Option<&Record>,
+    ) -> Result<Result<(), Reason>, Gap> {
         let Some(record) = record else { return Ok(Ok(())) };
         let mut unread = Vec::new();
         for output in &record.outputs {
@@ -489,6 +536,9 @@ impl Build<'_> {
         if !unread.is_empty() {
             return Err(Gap::Unread(unread));
         }
+        if let Some(extra) = self.extra_in_folder(id, record) {
+            return Ok(Err(Reason::OutputChanged(extra)));
+        }
         for (path, dev, ino) in &record.installs {
             let seen = Seen::of(&self.root.absolute(path)).ok().flatten();
             if seen.is_none_or(|seen| (seen.link.dev, seen.link.ino) != (*dev, *ino)) {
@@ -496,6 +546,18 @@ impl Build<'_> {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// A file in a folder that is an output as a whole, but not one that the task left there.
+    fn extra_in_folder(&self, id: TaskId, record: &Record) -> Option<Vec<u8>> {
+        let declared = self.graph.task(id).rule.outputs.iter().map(|output| &output.value);
+        let folders = declared.filter(|output| match output {
+            Output::Path(path) => record.outputs.iter().all(|file| file.path != *path),
+            Output::Glob(_) => false,
+        });
+        let recorded: FxHashSet<&[u8]> = record.outputs.iter().map(|file| &file.path[..]).collect();
+        let mut standing = folders.flat_map(|output| standing_at(&self.root, output));
+        standing.find(|path| !recorded.contains(&path[..]))
     }
 
     /// Of a link that is an output only its text counts.

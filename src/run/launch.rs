@@ -97,6 +97,10 @@ impl Ready<'_> {
                 let words = self.inputs.iter().map(|path| utf8(word_of_path(&self.rule.dir, path)));
                 words_value(words.collect::<Result<_, _>>()?)
             }
+            "outputs" if self.rule.outputs.is_empty() => {
+                return Err(Problem::new("this target declares no outputs")
+                    .help("add `outputs`, or write to `{{ out }}`"));
+            }
             "outputs" => {
                 let words = self.rule.outputs.iter().map(|output| {
                     let staged = staged(&output.value, &self.rule.dir, self.dir);

@@ -62,6 +62,7 @@ impl<'m> Mend<'m> {
                     outputs.map(|file| (file.path, file.made)).collect()
                 });
                 self.keep_new(&body, recorded, (run_id, name));
+                self.put_back_replaced(&body);
                 let told =
                     workers::restore_aside(self.root, &task.join("aside"), &task.join("out"));
                 self.warnings.extend(told);
@@ -73,6 +74,18 @@ impl<'m> Mend<'m> {
             }
         }
         gone
+    }
+
+    /// Files of the user that had to give way to a task that never ended stand again.
+    fn put_back_replaced(&mut self, body: &IntentBody) {
+        for path in &body.standing {
+            let kept = workers::replaced_path(&body.run_id, path);
+            let missing = std::fs::symlink_metadata(self.root.absolute(path)).is_err();
+            let is_kept = std::fs::symlink_metadata(self.root.absolute(&kept)).is_ok();
+            if missing && is_kept && self.root.rename(&kept, path).is_err() {
+                self.warnings.push(format!("{} is kept in {}", shown(path), shown(&kept)));
+            }
+        }
     }
 
     /// Moves away what stands at a broken-off task's outputs and neither stood there before nor
@@ -145,7 +158,8 @@ impl<'m> Mend<'m> {
 
     /// Removes one output, if it is as recorded.
     fn remove(&self, file: &OutFile) -> bool {
-        let removed = workers::is_made(self.root, &file.path, Some(&file.made))
+        let removed = !file.adopted
+            && workers::is_made(self.root, &file.path, Some(&file.made))
             && self.root.remove_file(&file.path).is_ok();
         if removed {
             self.root.remove_empty_dirs(dir_of(&file.path), b"");
@@ -227,13 +241,18 @@ pub(super) fn live_intents(intents: Vec<Intent>, state: &State) -> Vec<Intent> {
 }
 
 /// Keeps only these intents in the file. Their tasks are dirty, but in order.
-pub(super) fn keep_intents(dir: &Path, live: &FxHashMap<Vec<u8>, u64>) -> io::Result<()> {
+pub(super) fn keep_intents(
+    dir: &Path,
+    live: &FxHashMap<Vec<u8>, u64>,
+    names: &Names,
+) -> io::Result<()> {
     if !dir.join("intents").exists() {
         return Ok(());
     }
     let mut intents = Intents::read(dir)?;
     intents.retain(|intent| live.get(&intent.task) == Some(&intent.number));
-    for intent in &mut intents {
+    // Those of other Taskfiles were not looked at in this run.
+    for intent in intents.iter_mut().filter(|intent| names.task(&intent.task).is_some()) {
         intent.body.clear();
     }
     Intents::rewrite(dir, &intents)

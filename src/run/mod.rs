@@ -28,7 +28,7 @@ use crate::files::Files;
 use crate::graph::{Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::lock::TaskLock;
-use crate::outcome::{Event, Finish, OutFile, Reason, Summary, TaskRef};
+use crate::outcome::{Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
 use crate::plan::{Next, Plan, Rank};
 use crate::process::{Guard, Stopper};
@@ -166,6 +166,19 @@ struct Waiting {
     unreadable: FxHashMap<FileId, String>,
 }
 
+/// What is dear to find out and asked for often.
+#[derive(Default)]
+struct Lookups {
+    /// The interpreters that programs name in their first line.
+    interpreters: FxHashMap<FileId, Option<FileId>>,
+    /// Programs by name and folder, as PATH gives them.
+    programs: FxHashMap<(String, Vec<u8>), Option<PathBuf>>,
+    /// What all records say of paths; made on first use.
+    recorded: Option<Arc<FxHashMap<Vec<u8>, Made>>>,
+    /// Whose folder is which; made on first use.
+    folders: Option<FxHashMap<Vec<u8>, TaskId>>,
+}
+
 struct Build<'a> {
     request: &'a Request<'a>,
     messages: &'a Messages,
@@ -189,9 +202,11 @@ struct Build<'a> {
     done: IdVec<TaskId, Done>,
     active: FxHashMap<TaskId, Active>,
     runnable: BinaryHeap<Rank>,
+    /// What workers said while signals were listened for.
+    postponed: VecDeque<Message>,
     running: usize,
     waiting: Waiting,
-    interpreters: FxHashMap<FileId, Option<FileId>>,
+    lookups: Lookups,
     made_here: FxHashSet<FileId>,
     /// Folders that may be empty now; they go when nothing runs any more.
     emptied: FxHashSet<Vec<u8>>,
@@ -238,9 +253,7 @@ impl Build<'_> {
 
     fn start_what_may(&mut self) -> Result<(), Error> {
         loop {
-            while let Ok(Message::Signal(signal)) = self.peek_signal() {
-                self.signal(signal);
-            }
+            self.hear_signals();
             self.start_runnable();
             let judged = self.active.len() - self.running;
             let free = usize::from(self.running < self.request.jobs && judged < MOST_JUDGED);
@@ -266,10 +279,14 @@ impl Build<'_> {
         }
     }
 
-    /// A long stretch of fresh tasks must not make a signal wait: only signals are taken here,
-    /// everything else keeps its turn.
-    fn peek_signal(&self) -> Result<Message, ()> {
-        if self.active.is_empty() { self.messages.1.try_recv().map_err(|_| ()) } else { Err(()) }
+    /// A long stretch of fresh tasks must not make a signal wait; what workers say keeps its turn.
+    fn hear_signals(&mut self) {
+        while let Ok(message) = self.messages.1.try_recv() {
+            match message {
+                Message::Signal(signal) => self.signal(signal),
+                other => self.postponed.push_back(other),
+            }
+        }
     }
 
     fn send_reads(&mut self) {
@@ -284,6 +301,12 @@ impl Build<'_> {
     /// before its end is returned.
     fn wait(&mut self) -> Message {
         let output = self.workers.output().clone();
+        if let Some(message) = self.postponed.pop_front() {
+            for (task, bytes) in output.try_iter() {
+                self.tell_output(task, &bytes);
+            }
+            return message;
+        }
         loop {
             select! {
                 recv(self.messages.1) -> message => {
@@ -342,8 +365,13 @@ impl Build<'_> {
                 self.tally.passed(&self.graph, id);
                 return Ok(());
             }
-            Kind::Recorded => self.take_back_lock()?,
-            Kind::Unrecorded => {}
+            Kind::Recorded if !self.take_back_lock()? => {
+                if self.active.remove(&id).is_some() {
+                    self.end(id, &End::without_run(Finish::Cancelled));
+                }
+                return Ok(());
+            }
+            Kind::Recorded | Kind::Unrecorded => {}
         }
         if !self.waiting.missing.contains_key(&id) {
             let task = self.task_ref(id);
@@ -393,8 +421,7 @@ impl Build<'_> {
                 continue;
             }
             if readers.is_empty() {
-                let path = self.root.path().join(self.paths.path(file));
-                self.waiting.reads.push_back(Read { file, path });
+                self.waiting.reads.push_back(read_of(&self.files, &self.paths, &self.root, file));
             }
             readers.push(id);
             count += 1;
@@ -404,7 +431,12 @@ impl Build<'_> {
 
     fn files_were_read(&mut self, results: Vec<ReadResult>) -> Result<(), Error> {
         self.workers.answered();
-        for (file, result) in results {
+        for ReadResult { file, version, result } in results {
+            // What was read may be of before a task wrote it.
+            if version != self.files.version(file) {
+                self.waiting.reads.push_back(read_of(&self.files, &self.paths, &self.root, file));
+                continue;
+            }
             match result {
                 Ok(read) => {
                     self.files.learn(file, read);
@@ -467,6 +499,12 @@ impl Build<'_> {
         })
     }
 
+    /// All that was known of files is asked for anew.
+    fn forget_everything(&mut self) {
+        self.files.forget_all();
+        self.waiting.unreadable.clear();
+    }
+
     fn task_ref(&self, id: TaskId) -> String {
         self.graph.name(id).to_owned()
     }
@@ -494,12 +532,24 @@ impl Build<'_> {
     }
 
     /// A dependency of which it is only known that it would run. Those that count for the order
-    /// alone do not matter.
-    fn some_need_would_run(&self, id: TaskId) -> Option<TaskId> {
-        let after = &self.graph.task(id).after;
-        let needs = self.graph.needs(id).iter().copied();
-        let needs: Vec<TaskId> = needs.filter(|need| !after.contains(need)).collect();
-        self.graph.without_groups(&needs).into_iter().find(|&need| self.done[need].would_run)
+    /// alone matter if the last depfile named something of theirs.
+    fn some_need_would_run(&mut self, id: TaskId) -> Option<TaskId> {
+        let task = self.graph.task(id);
+        let would_run = |need: &&TaskId| self.done[**need].would_run;
+        let mut needs = self.graph.needs(id).iter().filter(would_run);
+        if let Some(&need) = needs.clone().find(|need| !task.after.contains(need)) {
+            // A group would run because one of its own would.
+            let behind = self.graph.without_groups(&[need]);
+            return behind.into_iter().find(|need| self.done[*need].would_run);
+        }
+        needs.next()?;
+        task.rule.depfile.as_ref()?;
+        let state_id = self.names.id(self.graph.name(id));
+        let record = crate::record::read(&self.held.state, &state_id)?;
+        let found = record.found.into_iter().next()?;
+        found
+            .iter()
+            .find_map(|path| self.maker_of(path).filter(|&maker| self.done[maker].would_run))
     }
 
     /// `out/` and outputs of all dependencies, for `target('NAME')`.
@@ -524,6 +574,10 @@ impl std::fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Request").field("root", &self.root).field("wanted", &self.wanted).finish()
     }
+}
+
+fn read_of(files: &Files, paths: &Paths, root: &Root, file: FileId) -> Read {
+    Read { file, version: files.version(file), path: root.path().join(paths.path(file)) }
 }
 
 /// A new name for a run: time and process, unique on this machine.

@@ -13,7 +13,9 @@ use taskr_cache::{Access, Intents, State, Writer, boot_id};
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::tally::Tally;
-use super::{Active, Build, Force, Listener, Messages, Request, Waiting, default_done, new_run_id};
+use super::{
+    Active, Build, Force, Listener, Lookups, Messages, Request, Waiting, default_done, new_run_id,
+};
 use crate::error::{Error, nearest};
 use crate::files::Files;
 use crate::graph::{Graph, Kind};
@@ -50,7 +52,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Writes what is left to write. While another taskr has the workspace nothing is.
-    fn close(&mut self, root: &Root) -> Vec<String> {
+    fn close(&mut self, root: &Root, names: &Names) -> Vec<String> {
         let Some(writer) = self.writer.take() else { return Vec::new() };
         let dir = root.path().join(STATE_DIR);
         if let Some(failed) = writer.close() {
@@ -58,7 +60,7 @@ impl Held {
         }
         sweep(root, "replaced");
         sweep(root, "runs");
-        let kept = keep_intents(&dir, &self.live_intents);
+        let kept = keep_intents(&dir, &self.live_intents, names);
         let failed = kept.err().map(|error| format!("cannot write {STATE_DIR}/intents: {error}"));
         failed.into_iter().collect()
     }
@@ -113,7 +115,8 @@ impl<'a> Build<'a> {
             runnable: std::collections::BinaryHeap::new(),
             running: 0,
             waiting: Waiting::default(),
-            interpreters: FxHashMap::default(),
+            postponed: std::collections::VecDeque::new(),
+            lookups: Lookups::default(),
             made_here: FxHashSet::default(),
             emptied: FxHashSet::default(),
             replaced: 0,
@@ -144,10 +147,13 @@ impl<'a> Build<'a> {
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
         }
-        for dir in self.emptied.drain() {
-            self.root.remove_empty_dirs(&dir, b"");
+        // Not while another taskr has the workspace.
+        if self.held.writer.is_some() {
+            for dir in self.emptied.drain() {
+                self.root.remove_empty_dirs(&dir, b"");
+            }
         }
-        let mut warnings = self.held.close(&self.root);
+        let mut warnings = self.held.close(&self.root, &self.names);
         if self.replaced > MOST_NAMED {
             warnings.push(format!(
                 "{} more files were not as taskr left them: they are kept in {STATE_DIR}/replaced/{}",
@@ -181,31 +187,43 @@ impl<'a> Build<'a> {
 
     /// The intents file is made when the first task starts, so that a run with nothing to do
     /// writes nothing.
-    pub(super) fn open_intents(&mut self) {
-        match Intents::open(&self.root.path().join(STATE_DIR)) {
-            Ok(intents) => self.held.intents = Some(intents),
-            Err(error) => {
-                let what = format!("cannot write {STATE_DIR}/intents: {error}");
-                self.warn(None, &what);
-            }
-        }
+    pub(super) fn open_intents(&mut self) -> Result<(), String> {
+        let opened = Intents::open(&self.root.path().join(STATE_DIR));
+        self.held.intents =
+            Some(opened.map_err(|error| format!("cannot write {STATE_DIR}/intents: {error}"))?);
+        Ok(())
     }
 
-    /// Before anything recorded is judged or recorded the workspace is ours again; what was known
-    /// of it is asked for anew.
-    pub(super) fn take_back_lock(&mut self) -> Result<(), Error> {
+    /// Before anything recorded is judged the workspace is ours again; what was known of it is
+    /// asked for anew. While another taskr has it signals are heard, and what workers say waits.
+    /// Says whether it is ours: it is not if a signal came.
+    pub(super) fn take_back_lock(&mut self) -> Result<bool, Error> {
         let Some(lock) = self.held.lock.as_mut().filter(|_| self.held.writer.is_none()) else {
-            return Ok(());
+            return Ok(true);
         };
         let dir = self.request.root.join(STATE_DIR);
-        let listener = &mut self.listener;
-        let mut tell = |note: Option<&Note>| waiting_for(note, listener);
-        let stop = self.stopper.watch();
-        let stopped = || stop.requested().is_some();
-        let wait = Wait::Until { tell: &mut tell, stopped: &stopped };
-        lock.resume(wait).map_err(|cause| io("cannot lock", &dir, cause))?;
+        let mut told = false;
+        loop {
+            let taken = lock.resume(Wait::No).map_err(|cause| io("cannot lock", &dir, cause))?;
+            let holder = match taken {
+                Acquired::Held(()) => break,
+                Acquired::Busy(holder) => holder,
+                Acquired::Stopped => None,
+            };
+            if !std::mem::replace(&mut told, true) {
+                waiting_for(holder.as_ref(), self.listener);
+            }
+            match self.messages.1.recv_timeout(LOCK_TICK) {
+                Ok(Message::Signal(signal)) => {
+                    self.signal(signal);
+                    return Ok(false);
+                }
+                Ok(message) => self.postponed.push_back(message),
+                Err(_) => {}
+            }
+        }
         let opened = read_state(&dir, Access::Write);
-        self.files.forget_all();
+        self.forget_everything();
         self.held.state = opened.state;
         self.held.live_intents = opened.live_intents;
         self.held.next_intent = self.held.next_intent.max(opened.next_intent);
@@ -214,9 +232,12 @@ impl<'a> Build<'a> {
         for warning in &opened.warnings {
             self.warn(None, warning);
         }
-        Ok(())
+        Ok(true)
     }
 }
+
+/// How often a lock that another has is asked for.
+const LOCK_TICK: std::time::Duration = std::time::Duration::from_millis(50);
 
 fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
     Error::Io { doing: doing.to_owned(), path: path.to_owned(), cause }

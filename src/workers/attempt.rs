@@ -108,7 +108,7 @@ impl Attempt<'_> {
         let done = standing
             .set_aside(self.context, self.run, self.buffer)
             .and_then(|()| self.run_and_collect(pieces, &standing))
-            .and_then(|collected| self.publish(&standing, collected));
+            .and_then(|ran| self.publish(&mut standing, ran));
         match &done {
             Ok(_) => self.ended.replaced = standing.into_replaced(),
             Err(stop) => {
@@ -141,7 +141,7 @@ impl Attempt<'_> {
 
     fn write_intent(&self, standing: &Standing) -> std::result::Result<(), Stop> {
         let Some((number, intents)) = &self.run.intent else { return Ok(()) };
-        let body = standing.intent(self.run).encode();
+        let body = standing.intent(self.run, &self.context.run_id).encode();
         let intent = Intent { number: *number, task: self.run.id.clone(), body };
         let path = format!("{STATE_DIR}/intents").into_bytes();
         intents.append(&intent).map_err(|error| Stop::io("write", &path, &error))
@@ -261,9 +261,9 @@ impl Attempt<'_> {
         Ok(moved)
     }
 
-    fn publish(&self, standing: &Standing, ran: Ran) -> std::result::Result<Result, Stop> {
+    fn publish(&self, standing: &mut Standing, ran: Ran) -> std::result::Result<Result, Stop> {
         let Ran { collected, found, installs, moved } = ran;
-        let (outputs, touched) = collected.publish(&self.context.root, self.run, standing)?;
+        let (outputs, touched) = collected.publish(self.context, self.run, standing)?;
         let success = Success { outputs, installs, found, touched };
         Ok(if moved.is_empty() {
             Result::Success(success)

@@ -1,6 +1,6 @@
 //! What an intent says: what stood at a task's outputs when it began, and where they are.
 //!
-//! Layout of the body: number of paths (u32 LE), each behind its length; number of outputs, each
+//! Layout of the body: the run's id behind its length (u32 LE); number of paths, each behind its length; number of outputs, each
 //! a byte (0 a path, 1 a pattern) and its text behind its length. An empty body belongs to a
 //! task that is dirty, but whose outputs were put in order again.
 
@@ -10,6 +10,8 @@ use crate::graph::Output;
 /// The body of an intent.
 #[derive(Debug, Default)]
 pub struct IntentBody {
+    /// The run that wrote it: files that had to give way are kept under this name.
+    pub run_id: String,
     /// Files that stood at the outputs before.
     pub standing: Vec<Vec<u8>>,
     /// The declared outputs.
@@ -20,6 +22,7 @@ impl IntentBody {
     /// See the module.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = Vec::new();
+        put_bytes(&mut body, self.run_id.as_bytes());
         put_len(&mut body, self.standing.len());
         for path in &self.standing {
             put_bytes(&mut body, path);
@@ -34,11 +37,12 @@ impl IntentBody {
 
     /// None for an empty body, or one that is damaged.
     pub fn decode(mut body: &[u8]) -> Option<IntentBody> {
+        let run_id = String::from_utf8(take_bytes(&mut body)?).ok()?;
         let count = take_len(&mut body)?;
         let standing = (0..count).map(|_| take_bytes(&mut body)).collect::<Option<_>>()?;
         let count = take_len(&mut body)?;
         let outputs = (0..count).map(|_| take_output(&mut body)).collect::<Option<_>>()?;
-        Some(IntentBody { standing, outputs })
+        Some(IntentBody { run_id, standing, outputs })
     }
 }
 
@@ -81,6 +85,7 @@ mod tests {
     #[test]
     fn a_body_round_trips_and_every_truncation_is_refused() {
         let body = IntentBody {
+            run_id: "1-2".to_owned(),
             standing: vec![b"bin/a".to_vec(), b"\xff".to_vec()],
             outputs: vec![
                 Output::Path(b"bin/[a]".to_vec()),

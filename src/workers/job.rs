@@ -43,16 +43,27 @@ pub enum Message {
 pub struct Read {
     /// Which.
     pub file: FileId,
+    /// What the asker knew of it; comes back.
+    pub version: (u32, u32),
     /// Where, absolute.
     pub path: PathBuf,
 }
 
 /// What was found there, or why it could not be read.
-pub type ReadResult = (FileId, std::result::Result<Option<(Seen, Content)>, String>);
+#[derive(Debug)]
+pub struct ReadResult {
+    /// Which.
+    pub file: FileId,
+    /// Of the [`Read`].
+    pub version: (u32, u32),
+    /// What it holds.
+    pub result: std::result::Result<Option<(Seen, Content)>, String>,
+}
 
 impl Read {
     pub(super) fn measure(self, buffer: &mut Vec<u8>) -> ReadResult {
-        (self.file, measure(&self.path, buffer).map_err(|error| error.to_string()))
+        let result = measure(&self.path, buffer).map_err(|error| error.to_string());
+        ReadResult { file: self.file, version: self.version, result }
     }
 }
 
@@ -79,7 +90,7 @@ pub struct Run {
     /// What its last success left.
     pub before: Vec<Before>,
     /// What others' records say of paths among its outputs.
-    pub others: FxHashMap<Vec<u8>, Made>,
+    pub others: Arc<FxHashMap<Vec<u8>, Made>>,
     /// What its key is made of, to be asked for again after the run.
     pub inputs: Vec<Expected>,
     /// The same for globs.
@@ -231,14 +242,16 @@ pub struct Success {
 
 /// What a job was about, to tell of it if the worker breaks.
 pub(super) enum Subject {
-    Read(Vec<FileId>),
+    Read(Vec<(FileId, (u32, u32))>),
     Run(TaskId),
 }
 
 impl Job {
     pub(super) fn subject(&self) -> Subject {
         match self {
-            Job::Read(paths) => Subject::Read(paths.iter().map(|read| read.file).collect()),
+            Job::Read(paths) => {
+                Subject::Read(paths.iter().map(|read| (read.file, read.version)).collect())
+            }
             Job::Run(run) => Subject::Run(run.task),
         }
     }
@@ -251,7 +264,9 @@ impl Subject {
         let what = format!("taskr itself broke: {text}; please report it");
         match self {
             Subject::Read(files) => {
-                Message::Read(files.into_iter().map(|file| (file, Err(what.clone()))).collect())
+                let broken =
+                    |(file, version)| ReadResult { file, version, result: Err(what.clone()) };
+                Message::Read(files.into_iter().map(broken).collect())
             }
             Subject::Run(task) => Message::Ended(Box::new(Ended {
                 task,

@@ -48,8 +48,9 @@ impl Standing {
     }
 
     /// What the intent says of it.
-    pub(super) fn intent(&self, run: &Run) -> IntentBody {
+    pub(super) fn intent(&self, run: &Run, run_id: &str) -> IntentBody {
         IntentBody {
+            run_id: run_id.to_owned(),
             standing: self.found.iter().map(|(path, _)| path.clone()).collect(),
             outputs: run.outputs.iter().map(|declared| declared.output.clone()).collect(),
         }
@@ -76,7 +77,9 @@ impl Standing {
             let made = ours.filter(|before| is_as_recorded(root, before, seen, buffer));
             if let Some(before) = made.filter(|before| before.file.published) {
                 self.stays.insert(path.clone(), (*seen, Some(before.file.made.clone())));
-            } else if made.is_some() || holds(root, path, run.others.get(path), buffer) {
+            } else if made.is_some_and(|before| !before.file.adopted)
+                || holds(root, path, run.others.get(path), buffer)
+            {
                 move_to(root, path, &aside(run, path))?;
             } else if is_plain(run, path) || ours.is_some() {
                 let kept = replaced_path(&context.run_id, path);
@@ -140,20 +143,22 @@ impl Standing {
         Ok(())
     }
 
-    /// After an attempt that came to nothing: what it wrote at its outputs moves to `failed/`,
-    /// or goes if nobody wants to see it; what stood there before stands again. Says what went
-    /// wrong with that; the task is dirty anyway.
+    /// After an attempt that came to nothing: what it wrote at its outputs moves to `failed/`
+    /// (told if `keep`; the next attempt clears it), what stood there before stands again. A file
+    /// that was there before and is none of ours stays. Says what went wrong; the task is dirty
+    /// anyway.
     pub(super) fn put_back(&self, root: &Root, run: &Run, keep: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         let failed = run.dir.join("failed");
         let mut kept = 0;
         let written = if run.intent.is_some() { self.written(root, run) } else { Vec::new() };
         for path in written {
-            let moved = match keep {
-                true => root.rename(&path, &join(&join(&failed, b"ws"), &path)),
-                false => root.remove_file(&path),
-            };
-            match moved {
+            if let Some((_, None)) = self.stays.get(&path) {
+                warnings
+                    .push(format!("{} changed while it ran: it is left as it is", shown(&path)));
+                continue;
+            }
+            match root.rename(&path, &join(&join(&failed, b"ws"), &path)) {
                 Ok(()) => kept += usize::from(keep),
                 Err(error) => warnings.push(format!("cannot move {}: {error}", shown(&path))),
             }
@@ -172,6 +177,22 @@ impl Standing {
             }
         }
         warnings
+    }
+
+    /// Whether what stands at `path` is what stood there when the task began.
+    fn is_untouched(&self, root: &Root, path: &[u8]) -> Step<bool> {
+        let now = look(root, path)?.filter(|seen| seen.link.kind() != FileKind::Dir);
+        Ok(now == self.stays.get(path).map(|(seen, _)| *seen))
+    }
+
+    /// Moves a file that taskr did not make out of the way, to be named.
+    fn keep_foreign(&mut self, context: &Context, path: &[u8]) -> Step<()> {
+        if look(&context.root, path)?.is_some_and(|seen| seen.link.kind() != FileKind::Dir) {
+            let kept = replaced_path(&context.run_id, path);
+            move_to(&context.root, path, &kept)?;
+            self.replaced.push((path.to_vec(), kept));
+        }
+        Ok(())
     }
 
     /// What the attempt wrote at its outputs.
@@ -248,6 +269,9 @@ impl Collected {
             }
             if pairs.len() == start {
                 let found = in_place(root, declared, standing)?;
+                let adopted =
+                    found.written.iter().filter(|path| standing.stays.contains_key(*path));
+                warnings.extend(adopted.map(|path| overwritten(path)));
                 pairs.extend(found.written.into_iter().map(|path| (path.clone(), path)));
                 warnings.extend(found.old.map(|path| not_touched(&path)));
             }
@@ -270,37 +294,45 @@ impl Collected {
 
     /// Puts everything where it belongs. A file that is what it was before keeps its old self,
     /// so that its times stay still. What the last success had and this one has not is removed.
+    /// A file that somebody else wrote there meanwhile is kept.
     pub(super) fn publish(
         self,
-        root: &Root,
+        context: &Context,
         run: &Run,
-        standing: &Standing,
+        standing: &mut Standing,
     ) -> Step<(Outputs, Vec<Vec<u8>>)> {
+        let root = &context.root;
         let before: FxHashMap<&[u8], &Before> =
             run.before.iter().map(|before| (&before.file.path[..], before)).collect();
-        let touched = remove_stale(root, run, standing, &self.files)?;
+        let touched = remove_stale(context, run, standing, &self.files)?;
         let mut outputs = Vec::with_capacity(self.files.len());
         for file in self.files {
             let published = file.from != file.to;
-            let old = before.get(&file.to[..]).filter(|before| before.file.made == file.made);
+            let untouched = standing.is_untouched(root, &file.to)?;
             let stays = standing.stays.get(&file.to);
-            if published && stays.is_some_and(|(_, made)| made.as_ref() == Some(&file.made)) {
+            let equal = stays.is_some_and(|(_, made)| made.as_ref() == Some(&file.made));
+            let adopted = !published && stays.is_some_and(|(_, made)| made.is_none());
+            if published && equal && untouched {
                 root.remove_file(&file.from).map_err(|e| Stop::io("remove", &file.from, &e))?;
             } else if published {
+                if !untouched {
+                    standing.keep_foreign(context, &file.to)?;
+                }
                 make_way(root, &file.to);
                 move_to(root, &file.from, &file.to)?;
-            } else if let Some(before) = old {
+                check_published(root, &file)?;
+            } else if let Some(before) =
+                before.get(&file.to[..]).filter(|before| before.file.made == file.made)
+            {
                 keep_old_self(root, run, before)?;
             }
             let seen = look(root, &file.to)?;
             let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&file.to))))?;
-            check_unchanged(&file, &seen, old.is_some() || stays.is_some())?;
-            let made = file.made;
-            outputs.push((OutFile { path: file.to, made, published }, seen));
+            outputs.push((OutFile { path: file.to, made: file.made, published, adopted }, seen));
         }
         for name in ["aside", "tmp"] {
-            let path = run.dir.join(name);
-            root.remove_tree(&path).map_err(|e| Stop::io("remove", &path, &e))?;
+            // What cannot be removed now is removed before the next attempt.
+            let _ = root.remove_tree(&run.dir.join(name));
         }
         Ok((outputs, touched))
     }
@@ -380,6 +412,10 @@ fn not_touched(path: &[u8]) -> String {
     format!("{} was there before and was not written: it is not counted as an output", shown(path))
 }
 
+fn overwritten(path: &[u8]) -> String {
+    format!("{} was there before and was written anew: from now on it is an output", shown(path))
+}
+
 fn missing(root: &Root, declared: &Declared) -> String {
     match &declared.output {
         Output::Path(path) if look(root, path).is_ok_and(|seen| seen.is_some()) => {
@@ -448,12 +484,13 @@ fn link_text(root: &Root, path: &[u8]) -> Step<Vec<u8>> {
     Ok(text.as_os_str().as_bytes().to_vec())
 }
 
-/// Between digest and publishing nobody else may have written: only the times of the name's
-/// own change may differ.
-fn check_unchanged(file: &Found, now: &Seen, kept: bool) -> Step<()> {
+/// What was digested is what was published: only the times of the name's own change differ, or
+/// the bytes are compared again where a copy had to be made.
+fn check_published(root: &Root, file: &Found) -> Step<()> {
+    let Some(now) = look(root, &file.to)? else { return Ok(()) };
     let (a, b) = (&file.seen.link, &now.link);
     let same = (a.ino, a.size, a.mtime_ns, a.mode) == (b.ino, b.size, b.mtime_ns, b.mode);
-    if same || kept || file.made == Made::Folder {
+    if same || file.made == Made::Folder || is_made(root, &file.to, Some(&file.made)) {
         return Ok(());
     }
     Err(Stop::Failed(format!("{} was changed by another process meanwhile", shown(&file.to))))
@@ -483,13 +520,13 @@ fn keep_old_self(root: &Root, run: &Run, before: &Before) -> Step<()> {
 /// Removes what the last success left in place and this one did not write again, also where it
 /// is no longer declared. Tells all paths whose old state is gone.
 fn remove_stale(
-    root: &Root,
+    context: &Context,
     run: &Run,
-    standing: &Standing,
+    standing: &mut Standing,
     files: &[Found],
 ) -> Step<Vec<Vec<u8>>> {
+    let root = &context.root;
     let now: FxHashSet<&[u8]> = files.iter().map(|file| &file.to[..]).collect();
-    let looked_at: FxHashSet<&[u8]> = standing.found.iter().map(|(path, _)| &path[..]).collect();
     let mut touched: Vec<Vec<u8>> = standing.found.iter().map(|(path, _)| path.clone()).collect();
     for before in &run.before {
         let path = &before.file.path;
@@ -497,12 +534,12 @@ fn remove_stale(
             continue;
         }
         touched.push(path.clone());
-        let ours = match looked_at.contains(&path[..]) {
-            true => standing.stays.get(path).is_some_and(|(_, made)| made.is_some()),
-            false => is_made(root, path, Some(&before.file.made)),
-        };
-        if ours && before.file.made != Made::Folder {
-            root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?;
+        if before.file.made == Made::Folder || !is_made(root, path, Some(&before.file.made)) {
+            continue;
+        }
+        match before.file.adopted {
+            true => standing.keep_foreign(context, path)?,
+            false => root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?,
         }
     }
     Ok(touched)

@@ -175,7 +175,6 @@ fn kinds_follow_from_what_is_declared() {
     let world = World::with(&["a.c"]);
     let table = [
         ("deps = []", Kind::Group),
-        ("inputs = [\"a.c\"]", Kind::Group),
         ("run = \"x\"", Kind::Unrecorded),
         ("deps = [\"z\"]\nrun = \"x\"", Kind::Unrecorded),
         ("env_inputs = [\"CI\"]\nrun = \"x\"", Kind::Unrecorded),
@@ -198,7 +197,6 @@ fn kinds_follow_from_what_is_declared() {
 }
 
 #[test]
-#[ignore = "only the use of `{{ depfile }}` counts"]
 fn a_depfile_makes_a_task_recorded() {
     let graph = graph("[target.t]\ndepfile = \"d\"\nrun = \"x -MF d\"");
     assert_eq!(graph.task(graph.find("t").expect("declared")).kind(), Kind::Recorded);

@@ -182,7 +182,6 @@ fn variables_nest() {
 
 /// However deep: that would abort the program.
 #[test]
-#[ignore = "the names of variables are checked by recursion"]
 fn deeply_nested_variables_overflow_no_stack() {
     let refusal = World::with(&[]).refusal(&nested(5000));
     assert!(refusal.contains("variables nest deeper than 64"), "{refusal}");
