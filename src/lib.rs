@@ -19,7 +19,7 @@
 //! | 1 | [`outcome`] | what passes between the rows: manifests, reasons, records, events |
 //! | 0 | [`ids`], [`error`] | typed dense ids; errors as values and their one rendering |
 //!
-//! A module imports only from lower rows; row-mates never import each other. `tests/layers.rs`
+//! A module imports only from lower rows; row-mates never import each other. `tests/taskr/layers.rs`
 //! holds this table against the `use` lines. Stamps, digests and the state database are the
 //! crate `taskr-cache`, below all rows. The library never prints, exits, changes directory or
 //! installs signal handlers.

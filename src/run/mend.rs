@@ -28,6 +28,7 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub(super) struct Mend<'m> {
     root: &'m Root,
     names: &'m Names,
+    run_id: &'m str,
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.
     prefix: Option<&'m [u8]>,
     /// To be told.
@@ -35,20 +36,19 @@ pub(super) struct Mend<'m> {
 }
 
 impl<'m> Mend<'m> {
-    pub(super) fn new(root: &'m Root, names: &'m Names, prefix: Option<&'m [u8]>) -> Mend<'m> {
-        Mend { root, names, prefix, warnings: Vec::new() }
+    pub(super) fn new(
+        root: &'m Root,
+        names: &'m Names,
+        prefix: Option<&'m [u8]>,
+        run_id: &'m str,
+    ) -> Mend<'m> {
+        Mend { root, names, prefix, run_id, warnings: Vec::new() }
     }
 
     /// Tasks that a crash broke off: what they wrote moves to `replaced/`, what they had moved
     /// aside stands again. They stay dirty, but for those that the Taskfile no longer has: their
     /// ids are told.
-    pub(super) fn interrupted(
-        &mut self,
-        dir: &Path,
-        run_id: &str,
-        graph: &Graph,
-        state: &State,
-    ) -> Vec<Vec<u8>> {
+    pub(super) fn interrupted(&mut self, dir: &Path, graph: &Graph, state: &State) -> Vec<Vec<u8>> {
         let intents = Intents::read(dir).unwrap_or_default();
         let broken_off = live_intents(intents, state);
         let mut gone = Vec::new();
@@ -61,7 +61,7 @@ impl<'m> Mend<'m> {
                     let outputs = record::read_all(state).flat_map(|(_, record)| record.outputs);
                     outputs.map(|file| (file.path, file.made)).collect()
                 });
-                self.keep_new(&body, recorded, (run_id, name));
+                self.keep_new(&body, recorded, name);
                 self.put_back_replaced(&body);
                 let told =
                     workers::restore_aside(self.root, &task.join("aside"), &task.join("out"));
@@ -90,12 +90,7 @@ impl<'m> Mend<'m> {
 
     /// Moves away what stands at a broken-off task's outputs and neither stood there before nor
     /// is as recorded.
-    fn keep_new(
-        &mut self,
-        body: &IntentBody,
-        recorded: &FxHashMap<Vec<u8>, Made>,
-        (run_id, name): (&str, &str),
-    ) {
+    fn keep_new(&mut self, body: &IntentBody, recorded: &FxHashMap<Vec<u8>, Made>, name: &str) {
         let standing =
             body.outputs.iter().flat_map(|output| workers::standing_at(self.root, output));
         let standing: Vec<Vec<u8>> = standing.collect();
@@ -104,7 +99,7 @@ impl<'m> Mend<'m> {
             if body.standing.contains(&path) || workers::is_made(self.root, &path, made) {
                 continue;
             }
-            let kept = workers::replaced_path(run_id, &path);
+            let kept = workers::replaced_path(self.run_id, &path);
             self.warnings.push(match self.root.rename(&path, &kept) {
                 Ok(()) => format!(
                     "{} is from a run of `{name}` that was broken off: it is kept in {}",
@@ -156,15 +151,19 @@ impl<'m> Mend<'m> {
         gone.filter(|file| self.remove(file)).count() > 0
     }
 
-    /// Removes one output, if it is as recorded.
+    /// Removes one output, if it is as recorded. One that may be a file of the user is kept.
     fn remove(&self, file: &OutFile) -> bool {
-        let removed = !file.adopted
-            && workers::is_made(self.root, &file.path, Some(&file.made))
-            && self.root.remove_file(&file.path).is_ok();
-        if removed {
+        if !workers::is_made(self.root, &file.path, Some(&file.made)) {
+            return false;
+        }
+        let gone = match file.adopted {
+            true => self.root.rename(&file.path, &workers::replaced_path(self.run_id, &file.path)),
+            false => self.root.remove_file(&file.path),
+        };
+        if gone.is_ok() {
             self.root.remove_empty_dirs(dir_of(&file.path), b"");
         }
-        removed
+        gone.is_ok()
     }
 
     /// Removes a task's outputs, where they are as recorded, its folder and its record.
@@ -208,7 +207,7 @@ pub fn forget_outputs(
     for warning in &opened.warnings {
         listener(&Event::Warning { task: None, message: warning });
     }
-    let mend = Mend::new(&root, &names, prefix(&request.taskfile));
+    let mend = Mend::new(&root, &names, prefix(&request.taskfile), &note.run_id);
     let mut writer = Writer::new(&dir);
     let mut cleaned = Vec::new();
     for (id, ..) in record::read_fronts(&opened.state) {

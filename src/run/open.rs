@@ -311,8 +311,8 @@ fn for_writing(
     let mut held = read_state(&dir, Access::Write);
     held.warnings.extend(lock.caution());
     held.lock = Some(lock);
-    let mut mend = Mend::new(root, names, prefix(&request.taskfile));
-    for gone in mend.interrupted(&dir, run_id, &graph, &held.state) {
+    let mut mend = Mend::new(root, names, prefix(&request.taskfile), run_id);
+    for gone in mend.interrupted(&dir, &graph, &held.state) {
         held.live_intents.remove(&gone);
     }
     // What a task that is no more had made may have been an item of another.

@@ -166,15 +166,6 @@ fn list_shows_what_can_be_built() {
     p.taskr(["list"]).says("a").says("Makes nothing of it").says("b").never_says("hidden").ok();
 }
 
-#[test]
-#[ignore = "not there yet: list --json"]
-fn list_for_programs() {
-    let p = Project::new(SMALL);
-    let output = p.taskr(["list", "--json"]).ok();
-    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
-    assert!(json.to_string().contains("Makes nothing of it"));
-}
-
 /// The first bare word decides: a target hides a tool of its name.
 #[test]
 fn a_target_named_like_a_tool() {

@@ -254,11 +254,6 @@ pub(crate) struct Workspace<'a> {
 }
 
 impl Workspace<'_> {
-    /// Its root.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Writes a file.
     pub(crate) fn write(&self, path: &str, text: &str) -> &Self {
         let full = self.root.join(path);

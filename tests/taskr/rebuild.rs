@@ -363,29 +363,6 @@ fn interpreter_replaced() {
     p.fresh("a");
 }
 
-#[test]
-#[ignore = "not there yet: tools"]
-fn tools_by_content_and_by_what_they_print() {
-    let p = Project::new(
-        r#"
-        [target.a]
-        inputs = []
-        tools  = ["mytool", "othertool --version"]
-        run    = "ran a; true"
-        "#,
-    );
-    p.program("mytool", "echo 1").program("othertool", "echo 1.0");
-    p.taskr(["a"]).ran(["a"]).ok();
-    p.fresh("a");
-    p.program("mytool", "echo 2");
-    p.taskr(["a"]).ran(["a"]).ok();
-    p.program("othertool", "# the same version\necho 1.0");
-    p.fresh("a");
-    p.program("othertool", "echo 1.1");
-    p.taskr(["a"]).ran(["a"]).ok();
-    p.fresh("a");
-}
-
 fn one_task() -> Project {
     let p = Project::new(
         r#"
@@ -545,56 +522,6 @@ fn a_pattern_that_takes_away() {
     assert_eq!(fs::read_to_string(p.outside("home/list")).expect("a list"), "src/x\n");
     p.write("src/y.tmp", "2").write("src/z.tmp", "1");
     p.fresh("a");
-}
-
-#[test]
-#[ignore = "not there yet: .gitignore"]
-fn ignored_by_git_is_skipped_by_wildcards_only() {
-    let p = Project::new(
-        r#"
-        [target.glob]
-        inputs = ["src/*"]
-        run    = "ran glob; true"
-        [target.name]
-        inputs = ["src/x.log"]
-        run    = "ran name; true"
-        "#,
-    );
-    p.write(".gitignore", "*.log\n").write("src/x.log", "1").write("src/y", "1");
-    p.taskr(["glob", "name"]).ran(["glob", "name"]).ok();
-    p.write("src/x.log", "2");
-    p.taskr(["glob", "name"]).ran(["name"]).ok();
-}
-
-#[test]
-#[ignore = "not there yet: env_file"]
-fn env_file() {
-    let p = Project::new(
-        r#"
-        [target.a]
-        inputs   = []
-        env_file = ["settings.env"]
-        outputs  = ["a"]
-        run      = "ran a; echo $COLOUR > {{ outputs }}"
-        "#,
-    );
-    p.write("settings.env", "COLOUR=red\n");
-    p.taskr(["a"]).ran(["a"]).makes("a", "red\n").ok();
-    p.fresh("a");
-    p.write("settings.env", "COLOUR=blue\n");
-    p.taskr(["a"]).ran(["a"]).makes("a", "blue\n").ok();
-    p.fresh("a");
-}
-
-#[test]
-#[ignore = "not there yet: args"]
-fn arguments_after_the_dashes() {
-    let p = Project::new(
-        "[target.a]\ninputs = []\nargs = true\noutputs = [\"a\"]\nrun = \"ran a; echo {{ args }} > {{ outputs }}\"\n",
-    );
-    p.taskr(["a", "--", "x y", "z"]).ran(["a"]).makes("a", "x y z\n").ok();
-    p.taskr(["a", "--", "x y", "z"]).ok();
-    p.taskr(["a", "--", "x", "y z"]).ran(["a"]).ok();
 }
 
 #[test]
