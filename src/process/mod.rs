@@ -243,6 +243,8 @@ struct Running<'a> {
     sink: Sink<'a>,
     stopped: bool,
     left_over: bool,
+    /// Seen empty after the leader was reaped: its number may be another's by now (bazel#11910).
+    group_gone: bool,
 }
 
 impl<'a> Running<'a> {
@@ -259,6 +261,7 @@ impl<'a> Running<'a> {
             sink,
             stopped: false,
             left_over: false,
+            group_gone: false,
         }
     }
 
@@ -267,6 +270,7 @@ impl<'a> Running<'a> {
     fn watch(&mut self, stop: &Stop) -> io::Result<(Status, Instant)> {
         loop {
             self.reap()?;
+            self.group_gone |= self.ended.is_some() && self.group.is_empty();
             let finished = self.nothing_left() || self.act(stop);
             if let Some(end) = self.ended
                 && finished
@@ -303,23 +307,27 @@ impl<'a> Running<'a> {
                 Act::GiveUp => return true,
                 Act::EndLeftOver => {
                     self.left_over = true;
-                    self.group.signal(Signal::TERM);
+                    self.signal_group(Signal::TERM);
                 }
                 Act::Signal(signal) => {
                     self.stopped |= self.ended.is_none();
-                    self.group.signal(signal);
+                    self.signal_group(signal);
                 }
             }
         }
         false
     }
 
+    fn signal_group(&self, signal: Signal) {
+        if !self.group_gone {
+            self.group.signal(signal);
+        }
+    }
+
     /// Whether the process and its group have ended and the pipe is at its end. Past the time for
     /// left-overs a pipe that a process of another group keeps open is no reason to stay.
     fn nothing_left(&self) -> bool {
-        self.ended.is_some()
-            && (self.pipe.is_none() || self.ending.is_cut())
-            && self.group.is_empty()
+        self.ended.is_some() && (self.pipe.is_none() || self.ending.is_cut()) && self.group_gone
     }
 
     /// Blocks until something may have happened; true if the pipe has something to say.

@@ -165,8 +165,13 @@ fn check(connection: &Connection) -> Result<(), Trouble> {
     Err(Trouble::Damaged("its table is not the expected one".to_owned()))
 }
 
-/// All rows in one sequential scan. A row whose columns or sum are wrong counts as absent.
+/// All rows in one sequential scan. A row whose columns or sum are wrong counts as absent. A page
+/// that points back to an earlier one would give rows without end: more bytes than the file has
+/// prove that.
 fn read_rows(connection: &Connection) -> Result<State, Trouble> {
+    let size = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let most_bytes = size("page_count")?.saturating_mul(size("page_size")?);
+    let mut bytes = 0_i64;
     let mut statement = connection.prepare("SELECT tab, id, value, sum FROM rows")?;
     let mut rows = statement.query([])?;
     let mut found = Rows::default();
@@ -176,6 +181,10 @@ fn read_rows(connection: &Connection) -> Result<State, Trouble> {
         else {
             continue;
         };
+        bytes = bytes.saturating_add_unsigned((id.len() + value.len()) as u64);
+        if bytes > most_bytes {
+            return Err(Trouble::Damaged("its pages go round in circles".to_owned()));
+        }
         if let (Ok(table), ValueRef::Blob(sum)) = (u8::try_from(table), sum) {
             found.push(table, id, value, sum);
         }

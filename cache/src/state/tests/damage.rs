@@ -242,3 +242,31 @@ fn a_state_that_cannot_be_moved_away_counts_as_empty() {
     assert!(sentence.unwrap().contains("nor moved away"));
     assert_eq!(listing(dir.path()), before);
 }
+
+/// A page that leads back to where the scan came from gives rows again and again, to a depth of
+/// twenty pages: more than anybody can wait for.
+#[test]
+fn pages_that_go_round_in_circles_end() {
+    const PAGE: usize = 4096;
+    const INNER: u8 = 2;
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path(), 2000);
+    let bytes = fs::read(dir.path().join(files::DATABASE)).unwrap();
+    let cells_of =
+        |page: usize| u16::from_be_bytes([bytes[page * PAGE + 3], bytes[page * PAGE + 4]]);
+    let inner = (1..bytes.len() / PAGE).filter(|page| bytes[page * PAGE] == INNER);
+    let inner = inner.max_by_key(|&page| cells_of(page)).unwrap();
+    let (start, cells) = (inner * PAGE, cells_of(inner));
+    assert!(cells > 3, "an inner page with {cells} cells");
+    let mut circular = bytes.clone();
+    for cell in (0..usize::from(cells)).rev() {
+        let at = start + 12 + 2 * cell;
+        let offset = usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+        let number = u32::try_from(inner + 1).unwrap();
+        circular[start + offset..start + offset + 4].copy_from_slice(&number.to_be_bytes());
+        let damaged = with(&circular);
+        let (state, sentence) = open(damaged.path(), Access::Write);
+        assert!(sentence.is_some(), "cell {cell}");
+        assert_eq!(state.rows(1).count(), 0);
+    }
+}
