@@ -2,6 +2,8 @@
 //! that holds random graphs against computed answers.
 
 mod cli;
+mod crash;
+mod depfiles;
 mod docs;
 mod environment;
 mod events;
@@ -10,10 +12,12 @@ mod foreign;
 mod freshness;
 mod graphs;
 mod layers;
+mod live;
 mod moving;
 mod names;
 mod oracle;
 mod outputs;
+mod programs;
 mod project;
 mod readonly;
 mod real_c;
@@ -24,3 +28,4 @@ mod state;
 mod streams;
 mod together;
 mod toy;
+mod tree;

@@ -8,32 +8,18 @@
 //! `TASKR_TEST_KEEP=1` keeps the folders and prints where they are.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
-use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{JoinHandle, sleep};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-
-/// Longer than anything here takes; a run that reaches it is killed and fails its test.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// What is expected at a path of the workspace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    File { text: String, exec: bool },
-    Link(PathBuf),
-}
-
-/// Everything below a folder, by relative path; folders themselves do not count.
-pub(crate) type Tree = BTreeMap<PathBuf, Entry>;
+// A test gets all its words from here.
+pub(crate) use crate::live::{Live, Output, until, within};
+pub(crate) use crate::tree::{Entry, Tree, fingerprint, tree};
+use crate::tree::{compare, entry};
 
 /// A workspace with a home, a folder of programs and a log of what ran beside it.
 pub(crate) struct Project {
@@ -399,7 +385,7 @@ impl<'p> Run<'p> {
             assert_eq!(ran, expected, "what ran (left) in {shown}");
         }
         if let Some(expected) = self.tree {
-            compare_trees(&tree(&self.project.root()), &expected, &shown);
+            compare(&tree(&self.project.root()), &expected, &shown);
             *self.project.tree.borrow_mut() = expected;
         } else {
             self.project.accept_files();
@@ -423,202 +409,6 @@ impl<'p> Run<'p> {
             assert_eq!(output.stderr, "", "stderr of {shown}");
         }
         assert!(output.status.success() || !both.is_empty(), "fails in silence: {shown}");
-    }
-}
-
-#[track_caller]
-fn compare_trees(found: &Tree, expected: &Tree, shown: &str) {
-    for (path, entry) in expected {
-        assert_eq!(found.get(path), Some(entry), "{} after {shown}", path.display());
-    }
-    for path in found.keys() {
-        assert!(expected.contains_key(path), "{} is there after {shown}", path.display());
-    }
-}
-
-/// What a run left: its end and its streams, lossily as text.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl std::fmt::Display for Output {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Output { status, stdout, stderr } = self;
-        write!(f, "{status}\n--- stdout\n{stdout}--- stderr\n{stderr}---")
-    }
-}
-
-/// A taskr that runs, in a process group of its own. Ended with its group when dropped.
-pub(crate) struct Live {
-    child: Child,
-    streams: Option<[JoinHandle<Vec<u8>>; 2]>,
-}
-
-impl Live {
-    /// Starts a command; both streams are read at once and to the end.
-    pub(crate) fn start(command: &mut Command) -> Live {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.process_group(0).spawn().expect("taskr starts");
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let streams = Some([drain(out.expect("piped")), drain(err.expect("piped"))]);
-        Live { child, streams }
-    }
-
-    /// Its process.
-    pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    /// Sends a signal to taskr alone.
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).expect("it lives");
-    }
-
-    /// Sends SIGKILL to its group. Whether it hit a living taskr.
-    pub(crate) fn kill(&mut self) -> bool {
-        let alive = self.child.try_wait().expect("it is a child").is_none();
-        let _ = kill_process_group(self.pid(), Signal::KILL);
-        alive
-    }
-
-    /// Whether it still runs.
-    pub(crate) fn runs(&mut self) -> bool {
-        self.child.try_wait().expect("it is a child").is_none()
-    }
-
-    /// Waits for its end.
-    pub(crate) fn wait(mut self) -> Output {
-        let started = Instant::now();
-        let mut status = None;
-        let ended = within(PATIENCE, || {
-            status = self.child.try_wait().expect("it is a child");
-            status.is_some()
-        });
-        if !ended {
-            self.kill();
-        }
-        let texts = self
-            .streams
-            .take()
-            .map(|streams| streams.map(|stream| stream.join().expect("a reader")));
-        let [stdout, stderr] = texts.expect("waited once").map(text);
-        assert!(ended, "no end after {:?}\n{stdout}\n{stderr}", started.elapsed());
-        Output { status: status.expect("ended"), stdout, stderr }
-    }
-
-    /// Waits for its end by a signal.
-    #[track_caller]
-    pub(crate) fn dies_by(self, signal: Signal) -> Output {
-        let output = self.wait();
-        assert_eq!(output.status.signal(), Some(signal.as_raw()), "{output}");
-        assert!(!output.stderr.contains("panicked"), "{output}");
-        output
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        if self.runs() {
-            self.kill();
-            let _ = self.child.wait();
-        }
-    }
-}
-
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| error.to_string())
-}
-
-fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        bytes
-    })
-}
-
-/// Waits until `condition` holds; a test that waits in vain fails.
-#[track_caller]
-pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
-    assert!(within(Duration::from_secs(20), condition), "in vain: {what}");
-}
-
-/// Whether `condition` came to hold in time.
-pub(crate) fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
-    let started = Instant::now();
-    let mut nap = Duration::from_micros(200);
-    while !condition() {
-        if started.elapsed() > patience {
-            return false;
-        }
-        sleep(nap);
-        nap = (nap * 2).min(Duration::from_millis(10));
-    }
-    true
-}
-
-/// All files and links below a folder but `.taskr`.
-pub(crate) fn tree(root: &Path) -> Tree {
-    let mut found = Tree::new();
-    walk(root, &mut |path, _| {
-        let relative = path.strip_prefix(root).expect("below the root");
-        if relative.starts_with(".taskr") {
-            return false;
-        }
-        if let Some(entry) = entry(path) {
-            found.insert(relative.to_owned(), entry);
-        }
-        true
-    });
-    found
-}
-
-fn entry(path: &Path) -> Option<Entry> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    if metadata.is_symlink() {
-        Some(Entry::Link(fs::read_link(path).ok()?))
-    } else if metadata.is_file() {
-        let text = fs::read(path).map(|bytes| lossy(&bytes)).unwrap_or_default();
-        Some(Entry::File { text, exec: metadata.mode() & 0o100 != 0 })
-    } else {
-        None
-    }
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Every name below a folder with its type, mode, size, times, link text and content: to prove
-/// that a command changed no byte.
-pub(crate) fn fingerprint(root: &Path) -> BTreeMap<PathBuf, String> {
-    let mut found = BTreeMap::new();
-    walk(root, &mut |path, metadata| {
-        let content = match entry(path) {
-            Some(Entry::Link(text)) => format!("{text:?}"),
-            Some(_) => blake3::hash(&fs::read(path).unwrap_or_default()).to_hex().to_string(),
-            None => String::new(),
-        };
-        let (mode, size, inode) = (metadata.mode(), metadata.size(), metadata.ino());
-        let time = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime_nsec());
-        found.insert(path.to_owned(), format!("{mode:o} {size} {inode} {time:?} {content}"));
-        true
-    });
-    found
-}
-
-/// Visits everything below `root`, it included; `enter` tells whether to go below a folder.
-fn walk(root: &Path, enter: &mut dyn FnMut(&Path, &fs::Metadata) -> bool) {
-    let mut waiting = vec![root.to_owned()];
-    while let Some(path) = waiting.pop() {
-        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-        if enter(&path, &metadata) && metadata.is_dir() {
-            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
-            waiting.extend(entries.map(|entry| entry.path()));
-        }
     }
 }
 

@@ -107,6 +107,70 @@ fn flipped_bits() {
     }
 }
 
+/// A page of a B-tree that leads back to an earlier one: a scan without a bound of its own would
+/// never end.
+#[test]
+fn a_tree_that_is_a_circle() {
+    const PAGE: usize = 4096;
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\nforeach = [\"src/*\"]\nrun = \"cat {{ item }} in\"\n",
+    );
+    p.write("in", "1");
+    for n in 0..60 {
+        p.write(format!("src/{n}"), "");
+    }
+    assert!(p.spawn(["-q", "t"]).wait().status.success());
+    let path = p.path(".taskr/state.db");
+    let good = fs::read(&path).expect("a database");
+    let pages = good.len() / PAGE;
+    // The first byte of an interior page, and where its right-most child is named.
+    let interior = [2, 5];
+    let mut circles = 0;
+    for page in (1..pages).filter(|page| interior.contains(&good[page * PAGE])) {
+        let mut bytes = good.clone();
+        let child = page * PAGE + 8;
+        bytes[child..child + 4]
+            .copy_from_slice(&u32::try_from(page + 1).expect("few").to_be_bytes());
+        fs::write(&path, bytes).expect("a file");
+        for args in [["why", "t"], ["-n", "t"], ["-q", "t"]] {
+            let output = p.spawn(args).wait();
+            assert!(output.status.success(), "{args:?} {output}");
+        }
+        circles += 1;
+    }
+    assert!(circles > 0, "no interior page in {pages} pages");
+    p.taskr(["t"]).ok();
+}
+
+/// Oracle seed 335: a flipped bit puts a row out of order, so that a scan finds rows which a write by
+/// key does not. Records of tasks that are no more could then not be removed, for ever.
+#[test]
+fn rows_out_of_order() {
+    let name = |n: usize| format!("t{n:02}");
+    let text = |n: usize| format!("[target.{}]\ninputs = [\"in\"]\nrun = \"ran t\"\n", name(n));
+    let p = Project::new(&(0..16).map(text).collect::<String>());
+    p.write("in", "1");
+    p.taskr((0..16).map(name)).ran(["t"; 16]).ok();
+    p.write("Taskfile.toml", &(0..16).step_by(2).map(text).collect::<String>());
+    let path = p.path(".taskr/state.db");
+    let good = fs::read(&path).expect("a database");
+    let id = b"Taskfile.toml\0default\0t";
+    let rows: Vec<_> =
+        (1..good.len() - id.len()).filter(|&at| good[at..].starts_with(id)).collect();
+    assert!(rows.len() >= 16, "only {} rows were found", rows.len());
+    for row in rows {
+        let mut bytes = good.clone();
+        // The number of the table stands before the id.
+        bytes[row - 1] ^= 16;
+        fs::write(&path, bytes).expect("a file");
+        let output = p.spawn((0..16).step_by(2).map(name)).wait();
+        assert!(output.status.success(), "row at {row}: {output}");
+        p.take_ran();
+        let again = p.spawn((0..16).step_by(2).map(name)).wait();
+        assert!(again.status.success() && p.take_ran().is_empty(), "row at {row}: {again}");
+    }
+}
+
 /// D14: a log of another database beside this one.
 #[test]
 fn a_stale_write_ahead_log() {

@@ -44,7 +44,7 @@ impl Session {
     pub(crate) fn lose_state(&mut self, random: &mut Random) {
         let folder = self.project.path(".taskr");
         let database = folder.join("state.db");
-        let what = match random.below(5) {
+        let what = match random.below(6) {
             0 => {
                 let _ = fs::remove_dir_all(&folder);
                 "delete .taskr"
@@ -218,7 +218,7 @@ impl Session {
 fn break_file(path: &Path, random: &mut Random) -> &'static str {
     let metadata = fs::metadata(path).expect("it is there");
     let mut bytes = fs::read(path).expect("it is there");
-    match random.below(5) {
+    match random.below(6) {
         0 => {
             fs::remove_file(path).expect("it was there");
             "delete"

@@ -1,0 +1,97 @@
+//! Headers that only a depfile names are inputs from then on.
+
+use crate::project::Project;
+
+const HEADERS: &str = r#"
+[target.o]
+inputs  = ["m.c"]
+outputs = ["m.o"]
+depfile = "{{ out }}/m.d"
+run     = "ran o; cat m.c $(cat uses) > {{ outputs }}; echo m.o: m.c uses $(cat uses) > {{ depfile }}"
+"#;
+
+#[test]
+fn header_through_a_depfile() {
+    let p = Project::new(HEADERS);
+    p.write("m.c", "m\n").write("uses", "h1").write("h1", "1\n").write("h2", "2\n");
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "m\n1\n").ok();
+    p.fresh("o");
+    p.write("h2", "22\n");
+    p.fresh("o");
+    p.write("h1", "11\n");
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "m\n11\n").ok();
+    p.fresh("o");
+    p.write("uses", "h2");
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "m\n22\n").ok();
+    p.fresh("o");
+    p.remove("h1");
+    p.fresh("o");
+    p.write("h2", "222\n");
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "m\n222\n").ok();
+}
+
+#[test]
+fn a_header_that_vanished_is_a_reason() {
+    let p = Project::new(HEADERS);
+    p.write("m.c", "m\n").write("uses", "h1").write("h1", "1\n");
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "m\n1\n").ok();
+    p.remove("h1");
+    p.taskr(["o"]).ran(["o"]).says("h1").exits(1);
+    p.write("h1", "1\n");
+    p.taskr(["o"]).any_ran().ok();
+    p.fresh("o");
+}
+
+/// A depfile in the way of compilers: continued lines, escaped spaces and dollars, absolute paths,
+/// a phony rule for each header.
+#[test]
+fn depfile_syntax() {
+    let p = Project::new(
+        r#"
+        [target.o]
+        inputs  = ["m.c"]
+        outputs = ["m.o"]
+        depfile = "m.d"
+        run     = "ran o; cat m.c > {{ outputs }}; cp dep.txt {{ depfile }}"
+        "#,
+    );
+    let absolute = p.path("abs.h").display().to_string();
+    let depfile = format!("m.o: m.c \\\n a\\ b.h c$$d.h \\\n  {absolute} ./dot.h\n\na\\ b.h:\n");
+    p.write("m.c", "m\n").write("dep.txt", &depfile);
+    let names = ["a b.h", "c$d.h", "abs.h", "dot.h"];
+    for name in names {
+        p.write(name, "1");
+    }
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "m\n").makes("m.d", &depfile).ok();
+    p.fresh("o");
+    for name in names {
+        p.write(name, "2");
+        p.taskr(["o"]).ran(["o"]).ok();
+        p.fresh("o");
+    }
+}
+
+#[test]
+fn generated_header_needs_an_edge() {
+    let taskfile = r#"
+        [target.gen]
+        inputs  = ["seed"]
+        outputs = ["gen.h"]
+        run     = "ran gen; cat seed > {{ outputs }}"
+        [target.o]
+        inputs  = ["m.c"]
+        outputs = ["m.o"]
+        #edge
+        run     = "ran o; cat m.c gen.h > {{ outputs }}; echo m.o: gen.h > {{ depfile }}"
+    "#;
+    let p = Project::new(taskfile);
+    p.write("seed", "1\n").write("m.c", "m\n");
+    p.taskr(["gen"]).ran(["gen"]).makes("gen.h", "1\n").ok();
+    p.taskr(["o"]).ran(["o"]).says("gen.h").says("after").exits(1);
+    p.write("Taskfile.toml", &taskfile.replace("#edge", "after = [\"gen\"]"));
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "m\n1\n").ok();
+    p.fresh("o");
+    p.write("seed", "2\n");
+    p.taskr(["o"]).ran(["gen", "o"]).makes("gen.h", "2\n").makes("m.o", "m\n2\n").ok();
+    p.fresh("o");
+}
