@@ -165,27 +165,34 @@ fn check(connection: &Connection) -> Result<(), Trouble> {
     Err(Trouble::Damaged("its table is not the expected one".to_owned()))
 }
 
-/// All rows in one sequential scan. A row whose columns or sum are wrong counts as absent. A page
-/// that points back to an earlier one would give rows without end: more bytes than the file has
-/// prove that.
+/// All rows in one sequential scan. A row whose value or sum is wrong counts as absent. Keys that
+/// are wrong or do not ascend are another matter: what is sought by its key is not found then, so
+/// it could be neither replaced nor removed, and a page that points back to an earlier one gives
+/// rows without end.
 fn read_rows(connection: &Connection) -> Result<State, Trouble> {
-    let size = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let most_bytes = size("page_count")?.saturating_mul(size("page_size")?);
-    let mut bytes = 0_i64;
+    let disorder = || Trouble::Damaged("its rows are out of order".to_owned());
     let mut statement = connection.prepare("SELECT tab, id, value, sum FROM rows")?;
     let mut rows = statement.query([])?;
     let mut found = Rows::default();
+    let mut last: Option<(i64, Vec<u8>)> = None;
     while let Some(row) = rows.next()? {
-        let columns = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?);
-        let (ValueRef::Integer(table), ValueRef::Blob(id), ValueRef::Blob(value), sum) = columns
+        let (ValueRef::Integer(table), ValueRef::Blob(id)) = (row.get_ref(0)?, row.get_ref(1)?)
         else {
-            continue;
+            return Err(disorder());
         };
-        bytes = bytes.saturating_add_unsigned((id.len() + value.len()) as u64);
-        if bytes > most_bytes {
-            return Err(Trouble::Damaged("its pages go round in circles".to_owned()));
+        match &mut last {
+            Some((before, key)) => {
+                if (*before, key.as_slice()) >= (table, id) {
+                    return Err(disorder());
+                }
+                *before = table;
+                id.clone_into(key);
+            }
+            None => last = Some((table, id.to_owned())),
         }
-        if let (Ok(table), ValueRef::Blob(sum)) = (u8::try_from(table), sum) {
+        if let (Ok(table), ValueRef::Blob(value), ValueRef::Blob(sum)) =
+            (u8::try_from(table), row.get_ref(2)?, row.get_ref(3)?)
+        {
             found.push(table, id, value, sum);
         }
     }

@@ -112,11 +112,32 @@ fn a_row_is_bound_to_its_place() {
     let connection = Connection::open(dir.path().join(files::DATABASE)).unwrap();
     let sql = "UPDATE rows SET tab = 3 WHERE tab = 1; UPDATE rows SET id = CAST('x' AS BLOB)
                WHERE rows.id = (SELECT min(id) FROM rows WHERE tab = 2) AND tab = 2;
-               INSERT INTO rows VALUES(300, x'00', x'00', x'00'), ('text', 1, 2.5, NULL);";
+               INSERT INTO rows VALUES(300, x'00', x'00', x'00'), (9, x'00', 2.5, NULL);";
     connection.execute_batch(sql).unwrap();
     drop(connection);
     let state = open_well(dir.path(), Access::Read);
     assert_eq!(count_known(&state, ROWS), ROWS as usize - 1);
+}
+
+/// What is sought by its key is not found among keys in disorder: it could not be removed, and who
+/// removes until nothing is left would go on for ever.
+#[test]
+fn keys_that_do_not_ascend_are_damage() {
+    let dir = with(&base());
+    let connection = Connection::open(dir.path().join(files::DATABASE)).unwrap();
+    connection.execute_batch("INSERT INTO rows VALUES('text', 1, x'00', x'00')").unwrap();
+    drop(connection);
+    let (state, sentence) = open(dir.path(), Access::Write);
+    assert!(sentence.is_some_and(|it| it.contains("out of order")));
+    assert_eq!(state.rows(1).count(), 0);
+    let mut bytes = base();
+    let id = id_of(ROWS / 2);
+    let at = bytes.windows(id.len()).position(|part| part == id).unwrap();
+    bytes[at] ^= 0x80;
+    let dir = with(&bytes);
+    let (state, sentence) = open(dir.path(), Access::Write);
+    assert!(sentence.is_some_and(|it| it.contains("out of order")));
+    assert_eq!(state.rows(1).count(), 0);
 }
 
 /// Makes something in the place of the database that is none of ours.
