@@ -20,8 +20,9 @@ use crate::toy::Seen;
 impl Session {
     /// Deletes, edits or replaces an output of a recorded task.
     pub(crate) fn damage(&mut self, random: &mut Random) {
-        let tasks: Vec<&Task> =
-            self.model.tasks.values().filter(|t| !t.outputs.is_empty()).collect();
+        let recorded = |task: &&Task| self.clean.contains_key(&task.name);
+        let tasks = self.model.tasks.values().filter(recorded);
+        let tasks: Vec<&Task> = tasks.filter(|task| !task.outputs.is_empty()).collect();
         if tasks.is_empty() {
             return;
         }
