@@ -76,6 +76,9 @@ pub(super) struct Build {
     /// Write events as JSON lines; - is stdout
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
+    /// Write what ran when, taskr's own stages too, for a trace viewer (Chrome's format)
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
     /// Trust no time stamp: read everything
     #[arg(long)]
     pub(super) rehash: bool,
@@ -118,31 +121,69 @@ impl From<Output> for Mode {
 pub(super) struct List {
     #[arg(hide = true)]
     pub(super) tool: String,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) common: Common,
 }
 
-/// Say why a task would run, or that it is up to date
+/// Show what a target came to, and from which line each value is
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr why [OPTIONS] TARGET...")]
+#[command(name = "taskr", override_usage = "taskr show [OPTIONS] TARGET...")]
+pub(super) struct Show {
+    #[arg(hide = true)]
+    pub(super) tool: String,
+    /// Which; the Taskfile's `default` if nothing is named
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Check the Taskfile without running anything
+#[derive(Parser, Debug)]
+#[command(name = "taskr", override_usage = "taskr check [OPTIONS]")]
+pub(super) struct Check {
+    #[arg(hide = true)]
+    pub(super) tool: String,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Say why a task would run or last ran, down to the first cause
+#[derive(Parser, Debug)]
+#[command(name = "taskr", override_usage = "taskr why [OPTIONS] [TARGET]...")]
 pub(super) struct Why {
     #[arg(hide = true)]
     pub(super) tool: String,
-    /// Which
-    #[arg(required = true, value_name = "TARGET")]
+    /// Which; the Taskfile's `default` if nothing is named
+    #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
+    /// Why it is not run: what was compared, and that nothing differs
+    #[arg(long)]
+    pub(super) not: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) common: Common,
 }
 
 /// Show what a task wrote when it last ran
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr log [OPTIONS] TARGET...")]
+#[command(name = "taskr", override_usage = "taskr log [OPTIONS] [TARGET]...")]
 pub(super) struct Log {
     #[arg(hide = true)]
     pub(super) tool: String,
-    /// Whose
-    #[arg(required = true, value_name = "TARGET")]
+    /// Whose; the Taskfile's `default` if nothing is named
+    #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
     #[command(flatten)]
     pub(super) common: Common,
@@ -157,9 +198,48 @@ pub(super) struct Clean {
     /// Of these; of all if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
+    /// Say what would be removed; change nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
     /// Do not wait for another taskr: exit 75
     #[arg(long)]
     pub(super) no_wait: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Show how far a build is that runs now, in another terminal
+#[derive(Parser, Debug)]
+#[command(name = "taskr", override_usage = "taskr status [OPTIONS]")]
+pub(super) struct Status {
+    #[arg(hide = true)]
+    pub(super) tool: String,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Print a script that completes taskr's options, tools and targets
+#[derive(Parser, Debug)]
+#[command(name = "taskr", override_usage = "taskr completions SHELL")]
+pub(super) struct Completions {
+    #[arg(hide = true)]
+    pub(super) tool: String,
+    /// bash, zsh, fish, powershell or elvish
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: String,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Print the manual page (roff)
+#[derive(Parser, Debug)]
+#[command(name = "taskr", override_usage = "taskr man")]
+pub(super) struct Man {
+    #[arg(hide = true)]
+    pub(super) tool: String,
     #[command(flatten)]
     pub(super) common: Common,
 }

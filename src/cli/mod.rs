@@ -5,10 +5,15 @@
 
 mod args;
 mod build;
+mod check;
 mod clean;
+mod completions;
 mod list;
 mod log;
+mod man;
 mod scan;
+mod show;
+mod status;
 mod terminal;
 mod why;
 mod workspace;
@@ -34,33 +39,13 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 4] = ["clean", "list", "log", "why"];
+const TOOLS: [&str; 9] =
+    ["check", "clean", "completions", "list", "log", "man", "show", "status", "why"];
 
 /// Tools that are planned.
-const LATER: [&str; 23] = [
-    "audit",
-    "cache",
-    "check",
-    "compare",
-    "completions",
-    "flaky",
-    "fmt",
-    "graph",
-    "history",
-    "hook",
-    "import",
-    "init",
-    "man",
-    "merge",
-    "schema",
-    "show",
-    "stats",
-    "status",
-    "timeline",
-    "vars",
-    "verify",
-    "watch",
-    "tool",
+const LATER: [&str; 18] = [
+    "audit", "cache", "compare", "flaky", "fmt", "graph", "history", "hook", "import", "init",
+    "merge", "schema", "stats", "timeline", "vars", "verify", "watch", "tool",
 ];
 
 /// Does what the arguments (the program's own name first) ask for.
@@ -124,38 +109,37 @@ fn parse_build(scan: &Scan) -> Result<args::Build, End> {
 }
 
 fn tool(name: &str, scan: &Scan, workspace: Result<Workspace, Error>) -> Result<End, Error> {
-    let parsed = match name {
-        "list" => args::List::try_parse_from(&scan.args).map(Tool::List),
-        "why" => args::Why::try_parse_from(&scan.args).map(Tool::Why),
-        "log" => args::Log::try_parse_from(&scan.args).map(Tool::Log),
-        "clean" => args::Clean::try_parse_from(&scan.args).map(Tool::Clean),
-        _ if LATER.contains(&name) => {
-            return Err(Error::Usage {
-                message: format!("`taskr {name}` is not there yet"),
-                help: Some("it is planned; this version does not have it".to_owned()),
-            });
-        }
-        _ => {
-            return Err(Error::Usage {
-                message: format!("there is no tool `{name}`"),
-                help: nearest(name, TOOLS).map(|name| format!("did you mean `{name}`?")),
-            });
-        }
-    };
-    match parsed {
-        Ok(Tool::List(args)) => list::list(&args, &workspace?),
-        Ok(Tool::Why(args)) => why::why(&args, &workspace?),
-        Ok(Tool::Log(args)) => log::log(&args, &workspace?),
-        Ok(Tool::Clean(args)) => clean::clean(&args, &workspace?, &scan.command_line()),
-        Err(error) => Ok(said(&error)),
+    match name {
+        "check" => parsed(scan, |args| check::check(&args, workspace)),
+        "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &scan.command_line())),
+        "completions" => parsed(scan, |args| completions::completions(&args)),
+        "list" => parsed(scan, |args| list::list(&args, &workspace?)),
+        "log" => parsed(scan, |args| log::log(&args, &workspace?)),
+        "man" => parsed(scan, |args| man::man(&args)),
+        "show" => parsed(scan, |args| show::show(&args, &workspace?)),
+        "status" => parsed(scan, |args| status::status(&args, &workspace?)),
+        "why" => parsed(scan, |args| why::why(&args, &workspace?)),
+        _ if LATER.contains(&name) => Err(not_there_yet(name)),
+        _ => Err(Error::Usage {
+            message: format!("there is no tool `{name}`"),
+            help: nearest(name, TOOLS).map(|name| format!("did you mean `{name}`?")),
+        }),
     }
 }
 
-enum Tool {
-    List(args::List),
-    Why(args::Why),
-    Log(args::Log),
-    Clean(args::Clean),
+fn not_there_yet(name: &str) -> Error {
+    Error::Usage {
+        message: format!("`taskr {name}` is not there yet"),
+        help: Some("it is planned; this version does not have it".to_owned()),
+    }
+}
+
+/// Does `act` with a tool's arguments, if they are ones.
+fn parsed<T: Parser>(scan: &Scan, act: impl FnOnce(T) -> Result<End, Error>) -> Result<End, Error> {
+    match T::try_parse_from(&scan.args) {
+        Ok(args) => act(args),
+        Err(error) => Ok(said(&error)),
+    }
 }
 
 /// What clap has to say: help and version go to stdout with code 0, the rest to stderr with 2.

@@ -22,7 +22,7 @@ pub(super) struct Scan {
 }
 
 /// Options whose value is the next argument, if it is not attached.
-const WITH_VALUE: [&str; 10] = [
+const WITH_VALUE: [&str; 11] = [
     "-C",
     "-f",
     "-D",
@@ -32,6 +32,7 @@ const WITH_VALUE: [&str; 10] = [
     "--output",
     "--color",
     "--events",
+    "--trace",
     "--jobs",
 ];
 
