@@ -51,6 +51,46 @@ impl Finish {
     }
 }
 
+/// Why a task was skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because<'a> {
+    /// This task, which it needs, failed.
+    Needs(&'a str),
+    /// Another task failed, and nothing new starts after that.
+    Failure,
+    /// A signal came.
+    Signal,
+}
+
+impl Because<'_> {
+    /// A word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Because::Needs(_) => "needs",
+            Because::Failure => "failure",
+            Because::Signal => "signal",
+        }
+    }
+
+    /// The task that failed, if it is one that is needed.
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Because::Needs(task) => Some(task),
+            Because::Failure | Because::Signal => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Because::Needs(task) => write!(f, "{task} failed"),
+            Because::Failure => f.write_str("stopped after a failure (-k goes on)"),
+            Because::Signal => f.write_str("interrupted"),
+        }
+    }
+}
+
 /// What a failed task leaves to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -185,6 +225,8 @@ pub enum Event<'a> {
         log: Option<&'a std::path::Path>,
         /// Set if it failed.
         failure: Option<&'a Failure>,
+        /// Set if it was skipped.
+        because: Option<Because<'a>>,
         /// Milliseconds since the run began.
         at_ms: u64,
     },

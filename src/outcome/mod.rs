@@ -11,7 +11,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Counts, Event, Failure, Finish, Step, Summary, TaskRef};
+pub use event::{Because, Counts, Event, Failure, Finish, Step, Summary, TaskRef};
 pub use manifest::{Field, Manifest, Tag};
 pub use reason::{Change, Reason, shown};
 pub use record::{Made, OutFile, Record};

@@ -13,7 +13,7 @@ use taskr_cache::Digest;
 use super::Listener;
 use super::sink::Sink;
 use crate::ids::Id;
-use crate::outcome::{Counts, Event, Failure, Reason, Step, Summary, TaskRef};
+use crate::outcome::{Because, Counts, Event, Failure, Reason, Step, Summary, TaskRef};
 
 /// Version of the format: `v` on every line.
 const VERSION: u64 = 1;
@@ -58,6 +58,7 @@ const VERSION: u64 = 1;
 /// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
 /// | | `log` | bytes, null | absolute path of its whole output |
 /// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace) |
+/// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`), `task` (string, null: what failed of what it needs), `text` (string, for people) |
 /// | | `at_ms` | number | |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
 /// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `ran` (in a dry run: would run), `failed`, `skipped`, `cancelled` |
@@ -118,6 +119,7 @@ impl<W: Write> Json<W> {
                 outputs,
                 log,
                 failure,
+                because,
                 at_ms,
             } => begin("task_finished")
                 .task(task)
@@ -127,6 +129,7 @@ impl<W: Write> Json<W> {
                 .with("outputs", outputs.iter().map(output).collect::<Vec<_>>())
                 .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
                 .with("failure", failure.map(failed))
+                .with("because", because.map(skipped))
                 .with("at_ms", *at_ms),
             Event::Warning { task, message } => {
                 let line = begin("warning");
@@ -192,6 +195,10 @@ fn failed(failure: &Failure) -> Value {
         "tail": bytes(&failure.tail),
         "log": bytes(&failure.log),
     })
+}
+
+fn skipped(because: Because<'_>) -> Value {
+    json!({ "code": because.code(), "task": because.task(), "text": because.to_string() })
 }
 
 fn run_finished(line: Line, summary: &Summary) -> Line {
@@ -334,6 +341,7 @@ mod tests {
             outputs: &outputs,
             log,
             failure,
+            because: (*finish == Finish::Skipped).then_some(Because::Needs("lib")),
             at_ms: 9,
         };
         let log = Path::new(OsStr::from_bytes(b"/w/\xff"));
@@ -342,6 +350,7 @@ mod tests {
             ended(&Finish::Failed, Some(1), Some(log), Some(&failure)),
             ended(&Finish::WouldRun, None, Some(Path::new("/w/log")), None),
             ended(&Finish::Fresh, None, None, None),
+            ended(&Finish::Skipped, None, None, None),
         ]);
         let hex = "ab".repeat(32);
         assert_eq!(
@@ -355,13 +364,15 @@ mod tests {
                 "log": {"base64": "L3cv/w=="},
                 "failure": {"what": "exit 1", "command": "cc", "tail": {"base64": "dGFpbP8="},
                 "log": "log"},
-                "at_ms": 9})
+                "because": null, "at_ms": 9})
         );
         assert_eq!(lines[2]["outcome"], "would_run");
         assert_eq!(lines[2]["log"], "/w/log");
-        for absent in ["exit_code", "log", "failure"] {
+        for absent in ["exit_code", "log", "failure", "because"] {
             assert_eq!(lines[3].get(absent), Some(&Value::Null), "{absent}");
         }
+        let because = json!({"code": "needs", "task": "lib", "text": "lib failed"});
+        assert_eq!(lines[4]["because"], because);
     }
 
     fn told_of(summary: &Summary) -> Value {

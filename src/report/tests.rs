@@ -82,6 +82,7 @@ impl Stage<'_> {
             outputs: &[],
             log,
             failure,
+            because: None,
             at_ms: 2,
         });
     }

@@ -4,7 +4,7 @@ use super::gather::Gathered;
 use super::{Build, Done, Running};
 use crate::graph::Kind;
 use crate::ids::TaskId;
-use crate::outcome::{Event, Failure, Finish, Reason, Summary, TaskRef, shown};
+use crate::outcome::{Because, Event, Failure, Finish, Reason, Summary, TaskRef, shown};
 use crate::outdir::STATE_DIR;
 use crate::record;
 use crate::workers::{Ended, Result as Outcome};
@@ -15,6 +15,7 @@ pub(super) struct End<'e> {
     /// What the worker said, if its command ran.
     pub(super) ended: Option<&'e Ended>,
     failure: Option<&'e Failure>,
+    because: Option<Because<'e>>,
     reasons: &'e [Reason],
     attempts: usize,
 }
@@ -22,7 +23,12 @@ pub(super) struct End<'e> {
 impl<'e> End<'e> {
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
-        End { finish, ended: None, failure: None, reasons: &[], attempts: 0 }
+        End { finish, ended: None, failure: None, because: None, reasons: &[], attempts: 0 }
+    }
+
+    /// It will not start.
+    pub(super) fn skipped(because: Because<'e>) -> End<'e> {
+        End { because: Some(because), ..End::without_run(Finish::Skipped) }
     }
 
     /// taskr ended it.
@@ -33,7 +39,7 @@ impl<'e> End<'e> {
     /// It ran and succeeded.
     pub(super) fn ran(ended: &'e Ended, running: &'e Running) -> End<'e> {
         let (reasons, attempts) = (&running.reasons[..], running.attempt);
-        End { finish: Finish::Ran, ended: Some(ended), failure: None, reasons, attempts }
+        End { ended: Some(ended), reasons, attempts, ..End::without_run(Finish::Ran) }
     }
 
     /// It ran and did not succeed.
@@ -44,7 +50,8 @@ impl<'e> End<'e> {
         running: &'e Running,
     ) -> End<'e> {
         let (reasons, attempts) = (&running.reasons[..], running.attempt);
-        End { finish, ended: Some(ended), failure: Some(failure), reasons, attempts }
+        let (ended, failure) = (Some(ended), Some(failure));
+        End { ended, failure, reasons, attempts, ..End::without_run(finish) }
     }
 }
 
@@ -117,22 +124,26 @@ impl Build<'_> {
             outputs: &outputs,
             log: end.ended.map(|_| &*log),
             failure: end.failure,
+            because: end.because,
             at_ms,
         });
         if let Some(ended) = end.ended {
             self.write_result(id, end, ended);
         }
-        self.leave_plan(id, &end.finish);
+        self.leave_plan(id, &end.finish, end.because);
     }
 
-    fn leave_plan(&mut self, id: TaskId, finish: &Finish) {
+    fn leave_plan(&mut self, id: TaskId, finish: &Finish, because: Option<Because<'_>>) {
         match finish {
             Finish::Fresh | Finish::Ran | Finish::WouldRun | Finish::Group => {
                 self.plan.succeed(&self.graph, id);
             }
             Finish::Failed | Finish::Unstable | Finish::Skipped | Finish::Cancelled => {
                 let skipped = self.plan.fail(&self.graph, id);
-                self.tell_skipped(&skipped);
+                let failed = matches!(finish, Finish::Failed | Finish::Unstable);
+                let name = self.graph.name(id).to_owned();
+                let own = if failed { Because::Needs(&name) } else { self.because_stopped() };
+                self.tell_skipped(&skipped, because.unwrap_or(own));
                 let most = self.request.most_failures;
                 let enough = most.is_some_and(|most| self.tally.failures >= most);
                 if enough && !self.plan.is_stopped() {
@@ -143,7 +154,15 @@ impl Build<'_> {
         }
     }
 
-    pub(super) fn tell_skipped(&mut self, skipped: &[TaskId]) {
+    /// Why nothing new starts in a run that was stopped.
+    pub(super) fn because_stopped(&self) -> Because<'static> {
+        match self.tally.summary.signal {
+            Some(_) => Because::Signal,
+            None => Because::Failure,
+        }
+    }
+
+    pub(super) fn tell_skipped(&mut self, skipped: &[TaskId], because: Because<'_>) {
         for &id in skipped {
             if self.graph.task(id).kind() == Kind::Group {
                 continue;
@@ -158,6 +177,7 @@ impl Build<'_> {
                 outputs: &[],
                 log: None,
                 failure: None,
+                because: Some(because),
                 at_ms,
             });
         }

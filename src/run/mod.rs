@@ -351,8 +351,11 @@ impl Build<'_> {
         for id in judging {
             self.active.remove(&id);
             self.waiting.missing.remove(&id);
-            let finish = if signalled { Finish::Cancelled } else { Finish::Skipped };
-            self.end(id, &End::without_run(finish));
+            let end = match signalled {
+                true => End::without_run(Finish::Cancelled),
+                false => End::skipped(self.because_stopped()),
+            };
+            self.end(id, &end);
         }
     }
 

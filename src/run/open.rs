@@ -142,7 +142,7 @@ impl<'a> Build<'a> {
             .filter(|(_, stage)| matches!(stage, Stage::Waiting(_) | Stage::Ready))
             .map(|(id, _)| id)
             .collect();
-        self.tell_skipped(&left);
+        self.tell_skipped(&left, self.because_stopped());
         self.workers.finish();
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();

@@ -120,3 +120,34 @@ fn result_json() {
     let after = fs::read_dir(p.path(".taskr/runs")).expect("runs").count();
     assert_eq!(after, 1, "a run that did nothing leaves nothing");
 }
+
+/// What did not start says why: what it needs failed, or a failure elsewhere stopped the run.
+#[test]
+fn a_skipped_task_says_why() {
+    let p = Project::new(concat!(
+        "[target]\nbad = { run = \"exit 1\" }\n",
+        "user = { deps = [\"bad\"], run = \"true\" }\n",
+        "end = { deps = [\"user\"], run = \"true\" }\n",
+        "other = { run = \"true\" }\n",
+        "all = { deps = [\"bad\", \"end\", \"other\"] }\n",
+    ));
+    let skipped = |options: &[&str]| -> Vec<(String, String)> {
+        let file = p.outside("events.jsonl");
+        let file = file.to_str().expect("text");
+        let args = [options, &["-j1", "--events", file, "all"]].concat();
+        assert_eq!(p.spawn(args).wait().status.code(), Some(1));
+        let events = lines(&fs::read_to_string(file).expect("events"));
+        let ended = of_kind(&events, "task_finished");
+        let skipped = ended.iter().filter(|event| event["outcome"] == "skipped");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let mut told: Vec<_> =
+            skipped.map(|event| (text(&event["task"]), text(&event["because"]["text"]))).collect();
+        told.sort();
+        told
+    };
+    let pair = |task: &str, text: &str| (task.to_owned(), text.to_owned());
+    let needs = [pair("end", "bad failed"), pair("user", "bad failed")];
+    assert_eq!(skipped(&["-k"]), needs);
+    let stopped = pair("other", "stopped after a failure (-k goes on)");
+    assert_eq!(skipped(&[]), [&needs[..1], &[stopped], &needs[1..]].concat());
+}
