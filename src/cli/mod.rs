@@ -14,6 +14,7 @@ mod man;
 mod scan;
 mod show;
 mod status;
+mod taskfile;
 mod terminal;
 mod why;
 mod workspace;

@@ -124,6 +124,8 @@ fn with_attached_jobs(args: Vec<OsString>) -> Vec<OsString> {
 
 fn is_jobs(word: &OsStr) -> bool {
     let bytes = word.as_bytes();
+    // A negative number is a mistake about jobs, no option.
+    let bytes = bytes.strip_prefix(b"-").unwrap_or(bytes);
     word == "auto" || bytes.first().is_some_and(u8::is_ascii_digit)
 }
 

@@ -1,9 +1,9 @@
-//! Where the Taskfile is, and the graph that it makes.
+//! The Taskfile as read, and the graph that it makes.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, nearest};
@@ -12,8 +12,7 @@ use crate::parse::{Taskfile, parse};
 
 use super::TOOLS;
 use super::args::Common;
-
-const NAME: &str = "Taskfile.toml";
+use super::taskfile::{self, Found, NAME};
 
 /// A Taskfile, read, and the folder that it rules.
 #[derive(Debug)]
@@ -30,18 +29,8 @@ impl Workspace {
         directory: Option<&OsStr>,
         file: Option<&OsStr>,
     ) -> Result<Workspace, Error> {
-        let start = directory.map_or_else(|| PathBuf::from("."), PathBuf::from);
-        let start = start.canonicalize().map_err(|cause| io("cannot work in", &start, cause))?;
-        let path = match file {
-            Some(file) => start.join(file),
-            None => upward(&start)?,
-        };
-        let bytes = std::fs::read(&path).map_err(|cause| io("cannot read", &path, cause))?;
-        let path = path.canonicalize().map_err(|cause| io("cannot read", &path, cause))?;
-        let (Some(root), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(io("cannot read", &path, std::io::ErrorKind::IsADirectory.into()));
-        };
-        let shown = path.strip_prefix(&start).unwrap_or(&path).display().to_string();
+        let Found { path, shown, bytes } = taskfile::find(directory, file)?;
+        let (root, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());
         let taskfile = parse(&shown, &bytes)?;
         Ok(Workspace { root: root.to_owned(), name: name.as_bytes().to_vec(), taskfile })
     }
@@ -143,14 +132,6 @@ impl Workspace {
     }
 }
 
-fn upward(start: &Path) -> Result<PathBuf, Error> {
-    let found = start.ancestors().map(|dir| dir.join(NAME)).find(|path| path.is_file());
-    found.ok_or_else(|| Error::Usage {
-        message: format!("there is no {NAME} in {} or above it", start.display()),
-        help: Some("make one, as in:\n\n[target.hello]\noutputs = [\"hello.txt\"]\nrun = \"echo hello > {{ outputs }}\"\n\nthen run `taskr hello`".to_owned()),
-    })
-}
-
 fn number_of_jobs(text: &str, processors: usize) -> Option<usize> {
     match text.trim().strip_suffix('%') {
         Some(part) => {
@@ -174,10 +155,6 @@ fn surroundings(jobs: usize) -> Arc<Surroundings> {
 /// The caller's environment.
 pub(super) fn environment() -> BTreeMap<OsString, OsString> {
     std::env::vars_os().collect()
-}
-
-fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
-    Error::Io { doing: doing.to_owned(), path: path.to_owned(), cause }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::syntax;
 use crate::error::{Diagnostic, Error, Place, Source, quoted};
 
 /// Larger Taskfiles are refused.
-const LARGEST_BYTES: usize = 64 << 20;
+pub const LARGEST_BYTES: usize = 64 << 20;
 
 /// Up to this size all duplicate keys are told, above it the first: the list of errors of a
 /// generated file could be larger than the file.

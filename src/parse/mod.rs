@@ -26,6 +26,7 @@ use indexmap::IndexMap;
 use crate::error::{Error, Place, Source};
 use crate::expr::Template;
 
+pub use document::LARGEST_BYTES;
 pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
 
 /// One Taskfile as it was written.

@@ -1,6 +1,7 @@
 //! Black-box tests: the true binary in temporary workspaces. A module per promise, and the oracle
 //! that holds random graphs against computed answers.
 
+mod badinput;
 mod cli;
 mod crash;
 mod depfiles;
