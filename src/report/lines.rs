@@ -13,13 +13,13 @@ use taskr_cache::Digest;
 
 use super::clean::{Clean, RESET};
 use super::sink::Sink;
-use super::summary::Ends;
+use super::summary::{Ends, Failed, put_command};
 use super::words::{
     BAD, CARE, FAINT, because, duration, ending, first_reason, indented, one_line, paint,
 };
 use super::{Listener, Mode, Options};
 use crate::ids::TaskId;
-use crate::outcome::{Event, Failure, Finish, Reason, TaskRef};
+use crate::outcome::{Because, Event, Failure, Finish, Reason, TaskRef};
 
 /// So much output of each running task waits in memory for its block. Also the longest line that
 /// stream mode waits for.
@@ -40,8 +40,10 @@ pub struct Lines<W: Write, E: Write> {
 #[derive(Default)]
 struct Run {
     dry: bool,
+    /// Tasks that ran or may still have to.
     tasks: usize,
-    finished: usize,
+    /// Tasks whose end was told.
+    told: usize,
     running: FxHashMap<TaskId, Running>,
     /// The task whose output is shown as it comes.
     live: Option<TaskId>,
@@ -61,6 +63,8 @@ struct Running {
     cut: bool,
     /// Set where a terminal reads.
     clean: Option<Clean>,
+    /// How many lines there were when it started.
+    began: usize,
 }
 
 /// Why and how a task starts.
@@ -76,6 +80,7 @@ struct End<'a> {
     duration_ms: u64,
     log: Option<&'a Path>,
     failure: Option<&'a Failure>,
+    because: Option<Because<'a>>,
 }
 
 impl<W: Write, E: Write> Lines<W, E> {
@@ -94,6 +99,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         let mut running = Running {
             details: start.details(self.options.verbosity),
             clean: self.options.terminal.then(Clean::default),
+            began: self.out.lines(),
             ..Running::default()
         };
         self.earlier_attempt(task, &mut running);
@@ -178,30 +184,65 @@ impl<W: Write, E: Write> Lines<W, E> {
     }
 
     fn finished(&mut self, task: TaskRef<'_>, end: &End<'_>) {
-        let mut running = self.run.running.remove(&task.id).unwrap_or_default();
+        let running = self.run.running.remove(&task.id).unwrap_or_default();
         let was_live = self.run.live.take_if(|live| *live == task.id).is_some();
-        if *end.finish != Finish::Group {
-            self.run.finished += 1;
+        match end.finish {
+            Finish::Fresh => self.run.tasks = self.run.tasks.saturating_sub(1),
+            Finish::Skipped => self.run.ends.skipped(|| end.line(task)),
+            _ => {}
         }
-        self.run.ends.note(task.name, end.finish, end.failure, end.duration_ms);
-        let told = matches!(
-            end.finish,
-            Finish::Ran | Finish::Failed | Finish::Unstable | Finish::Cancelled
-        );
-        if !told || self.quiet() {
-            return;
+        let told = end.failed() || matches!(end.finish, Finish::Ran | Finish::Cancelled);
+        let mut shown_at = None;
+        if told && !self.quiet() {
+            shown_at = self.told(task, end, was_live, running).filter(|_| end.failed());
         }
+        if end.failed() {
+            let failure = end.failure.cloned();
+            let (name, word) = (one_line(task.name), end.words().0);
+            self.run.ends.failed(Failed {
+                brief: format!("{name}  {word}"),
+                line: end.line(task),
+                failure,
+                shown_at,
+            });
+        }
+    }
+
+    /// Says how a task ended, below its output. Where among the lines both stand, if they are
+    /// shown.
+    fn told(
+        &mut self,
+        task: TaskRef<'_>,
+        end: &End<'_>,
+        was_live: bool,
+        mut running: Running,
+    ) -> Option<usize> {
+        self.run.told += 1;
+        let began = running.began;
         if self.options.mode == Mode::Stream {
             self.stream_end(task, end, &running);
-        } else if was_live {
+            return Some(began);
+        }
+        if was_live {
             self.run.under = None;
             settle(&mut self.out, &mut running.clean);
-            self.header(task, end);
         } else {
             self.interrupt();
-            self.header(task, end);
-            self.out.put(running.details.as_bytes());
-            self.block(task, end, running);
+            self.block(task, end, &mut running);
+        }
+        self.ending(task, end);
+        self.out.put(running.details.as_bytes());
+        if self.options.mode == Mode::None {
+            return None;
+        }
+        self.command_of(end);
+        Some(self.out.lines())
+    }
+
+    /// What a failed task ran, unless that stands there already.
+    fn command_of(&mut self, end: &End<'_>) {
+        if let Some(failure) = end.failure.filter(|_| end.failed() && self.options.verbosity < 2) {
+            put_command(&mut self.out, &failure.command);
         }
     }
 
@@ -217,12 +258,13 @@ impl<W: Write, E: Write> Lines<W, E> {
         let (word, rest) = end.words();
         let text = format!("{word} {}{rest}", one_line(task.name));
         self.out.line(&self.painted(end, &text));
+        self.command_of(end);
     }
 
-    /// `[3/212] app  0.3s`
-    fn header(&mut self, task: TaskRef<'_>, end: &End<'_>) {
-        let tasks = self.run.tasks.max(self.run.finished);
-        let place = format!("[{}/{tasks}]", self.run.finished);
+    /// `[3/212] app  0.3s`: the third of those that had to run, of which there are at most 212.
+    fn ending(&mut self, task: TaskRef<'_>, end: &End<'_>) {
+        let tasks = self.run.tasks.max(self.run.told);
+        let place = format!("[{}/{tasks}]", self.run.told);
         let name = one_line(task.name);
         let words = match end.finish {
             Finish::Ran => duration(end.duration_ms),
@@ -239,16 +281,19 @@ impl<W: Write, E: Write> Lines<W, E> {
         paint(self.options.colour && end.failed(), BAD, text)
     }
 
-    /// The whole output of a task that has ended, if the mode wants it.
-    fn block(&mut self, task: TaskRef<'_>, end: &End<'_>, mut running: Running) {
+    /// The whole output of a task that has ended below its name, if there is any and the mode
+    /// wants it.
+    fn block(&mut self, task: TaskRef<'_>, end: &End<'_>, running: &mut Running) {
         let wanted = match self.options.mode {
             Mode::Grouped => true,
             Mode::Failed => end.failed(),
             Mode::Stream | Mode::None => false,
         };
-        if !wanted {
+        if !wanted || running.held.is_empty() {
             return;
         }
+        self.out.line(&format!("{}:", one_line(task.name)));
+        self.out.put(std::mem::take(&mut running.details).as_bytes());
         let log = end.log.filter(|_| running.cut).and_then(|path| File::open(path).ok());
         let whole = match log {
             Some(log) => copy(log, &mut self.out, &mut running.clean).is_ok(),
@@ -287,8 +332,8 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
                 self.started(task, &Start { reasons, key, command });
             }
             Event::TaskOutput { task, bytes } => self.output(task, bytes),
-            Event::TaskFinished { task, finish, duration_ms, log, failure, .. } => {
-                self.finished(task, &End { finish, duration_ms, log, failure });
+            Event::TaskFinished { task, finish, duration_ms, log, failure, because, .. } => {
+                self.finished(task, &End { finish, duration_ms, log, failure, because });
             }
             Event::Warning { task, message } => self.warning(task, message),
             Event::RunFinished { summary, .. } => {
@@ -323,7 +368,14 @@ impl End<'_> {
 
     fn words(&self) -> (&'static str, String) {
         let what = self.failure.map(|failure| failure.what.as_str());
-        ending(self.finish, what, self.duration_ms)
+        let because = self.because.map(|because| because.to_string());
+        ending(self.finish, what.or(because.as_deref()), self.duration_ms)
+    }
+
+    /// `app  failed after 0.3s: exit 1`
+    fn line(&self, task: TaskRef<'_>) -> String {
+        let (word, rest) = self.words();
+        format!("{}  {word}{rest}", one_line(task.name))
     }
 }
 

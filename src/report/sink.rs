@@ -21,12 +21,13 @@ pub(super) struct Sink<W> {
     buffer: Vec<u8>,
     broken: bool,
     line_open: bool,
-    used: bool,
+    /// Ends of lines that were put.
+    lines: usize,
 }
 
 impl<W: Write> Sink<W> {
     pub(super) fn new(to: W) -> Self {
-        Sink { to, buffer: Vec::new(), broken: false, line_open: false, used: false }
+        Sink { to, buffer: Vec::new(), broken: false, line_open: false, lines: 0 }
     }
 
     /// Whether a write failed. Nothing was written since.
@@ -34,16 +35,16 @@ impl<W: Write> Sink<W> {
         self.broken
     }
 
-    /// Whether anything was ever put.
-    pub(super) fn used(&self) -> bool {
-        self.used
+    /// How many lines were ever put.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
     }
 
     /// Appends bytes.
     pub(super) fn put(&mut self, bytes: &[u8]) {
         if let Some(&last) = bytes.last() {
             self.line_open = last != b'\n';
-            self.used = true;
+            self.lines += bytes.iter().filter(|&&byte| byte == b'\n').count();
             self.put_invisible(bytes);
         }
     }

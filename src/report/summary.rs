@@ -7,8 +7,8 @@ use std::io::Write;
 
 use super::Options;
 use super::sink::Sink;
-use super::words::{BAD, ending, indented, interrupted, one_line, paint, speed_up, totals};
-use crate::outcome::{Failure, Finish, Summary, shown};
+use super::words::{BAD, indented, interrupted, paint, speed_up, totals};
+use crate::outcome::{Failure, Summary, shown};
 
 /// So many failures are told with command and output; of others only the line.
 const FULL_FAILURES: usize = 10;
@@ -19,48 +19,42 @@ const NAMED: usize = 10;
 /// So many lines of a failed command or script are told.
 const COMMAND_LINES: usize = 10;
 
+/// A failure that was shown no more lines ago is still on the screen, and not shown again.
+const SHORT_AGO: usize = 20;
+
 /// The tasks of a run that did not succeed, in the order in which they ended.
 #[derive(Default)]
 pub(super) struct Ends {
     failures: Vec<Failed>,
-    /// Skipped and cancelled ones.
-    others: Vec<String>,
-    others_count: usize,
+    skipped: Vec<String>,
+    skipped_count: usize,
 }
 
-/// `line` without the sign and colour.
-struct Failed {
-    line: String,
-    failure: Option<Failure>,
+/// A failed task. `brief` and `line` are without the sign and colour.
+pub(super) struct Failed {
+    /// `app  failed`
+    pub(super) brief: String,
+    /// `app  failed after 0.3s: exit 1`
+    pub(super) line: String,
+    pub(super) failure: Option<Failure>,
+    /// Where among the lines it was shown whole, if it was.
+    pub(super) shown_at: Option<usize>,
 }
 
 impl Ends {
-    /// A task ended so.
-    pub(super) fn note(
-        &mut self,
-        name: &str,
-        finish: &Finish,
-        failure: Option<&Failure>,
-        duration_ms: u64,
-    ) {
-        let line = || {
-            let what = failure.map(|failure| failure.what.as_str());
-            let (word, rest) = ending(finish, what, duration_ms);
-            format!("{}  {word}{rest}", one_line(name))
-        };
-        match finish {
-            Finish::Failed | Finish::Unstable => {
-                let full = self.failures.len() < FULL_FAILURES;
-                let failure = failure.filter(|_| full).cloned();
-                self.failures.push(Failed { line: line(), failure });
-            }
-            Finish::Skipped | Finish::Cancelled => {
-                self.others_count += 1;
-                if self.others.len() < NAMED {
-                    self.others.push(line());
-                }
-            }
-            Finish::Group | Finish::Fresh | Finish::Ran | Finish::WouldRun => {}
+    /// A task failed.
+    pub(super) fn failed(&mut self, mut failed: Failed) {
+        if self.failures.len() >= FULL_FAILURES {
+            failed.failure = None;
+        }
+        self.failures.push(failed);
+    }
+
+    /// A task was skipped: `app  skipped: lib failed`.
+    pub(super) fn skipped(&mut self, line: impl FnOnce() -> String) {
+        self.skipped_count += 1;
+        if self.skipped.len() < NAMED {
+            self.skipped.push(line());
         }
     }
 
@@ -68,20 +62,24 @@ impl Ends {
     pub(super) fn write<W: Write>(&self, out: &mut Sink<W>, options: Options, summary: &Summary) {
         let quiet = options.verbosity < 0;
         let mut told = self.failures.len();
-        if told > 0 && out.used() {
+        let lines = out.lines();
+        if told > 0 && lines > 0 {
             out.put(b"\n");
         }
         for failed in &self.failures {
-            failed.write(out, options);
+            match failed.shown_at {
+                Some(at) if lines - at <= SHORT_AGO => failed.write_brief(out, options),
+                _ => failed.write(out, options),
+            }
         }
         if !quiet {
-            told += self.others_count;
-            self.write_others(out);
+            told += self.skipped_count;
+            self.write_skipped(out);
             if told > 0 {
                 out.put(b"\n");
             }
             out.line(&totals(summary));
-            if let Some(line) = speed_up(summary) {
+            if let Some(line) = speed_up(summary, options.verbosity > 0) {
                 out.line(&line);
             }
         }
@@ -90,32 +88,46 @@ impl Ends {
         }
     }
 
-    fn write_others<W: Write>(&self, out: &mut Sink<W>) {
-        for line in &self.others {
+    fn write_skipped<W: Write>(&self, out: &mut Sink<W>) {
+        for line in &self.skipped {
             out.line(&format!("- {line}"));
         }
-        if self.others_count > self.others.len() {
-            out.line(&format!("- and {} more", self.others_count - self.others.len()));
+        if self.skipped_count > self.skipped.len() {
+            out.line(&format!("- and {} more", self.skipped_count - self.skipped.len()));
         }
     }
 }
 
 impl Failed {
+    /// One line: all else stands a little above.
+    fn write_brief<W: Write>(&self, out: &mut Sink<W>, options: Options) {
+        let mut line = paint(options.colour, BAD, &format!("✗ {}", self.brief));
+        if let Some(failure) = self.failure.as_ref().filter(|failure| !failure.log.is_empty()) {
+            line += &format!("   log: {}", shown(&failure.log));
+        }
+        out.line(&line);
+    }
+
     fn write<W: Write>(&self, out: &mut Sink<W>, options: Options) {
         out.line(&paint(options.colour, BAD, &format!("✗ {}", self.line)));
         let Some(failure) = &self.failure else { return };
-        let command = indented(&failure.command);
-        for line in command.lines().take(COMMAND_LINES) {
-            out.line(line);
-        }
-        if command.lines().nth(COMMAND_LINES).is_some() {
-            out.line("  …");
-        }
+        put_command(out, &failure.command);
         for line in failure.tail.split_inclusive(|&byte| byte == b'\n') {
             out.task_line("  | ", line, options.terminal);
         }
         if !failure.log.is_empty() {
             out.line(&format!("  log: {}", shown(&failure.log)));
         }
+    }
+}
+
+/// The first lines of a failed command or script.
+pub(super) fn put_command<W: Write>(out: &mut Sink<W>, command: &str) {
+    let command = indented(command);
+    for line in command.lines().take(COMMAND_LINES) {
+        out.line(line);
+    }
+    if command.lines().nth(COMMAND_LINES).is_some() {
+        out.line("  …");
     }
 }

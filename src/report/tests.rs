@@ -8,7 +8,7 @@ use taskr_cache::Digest;
 
 use super::{Lines, Listener, Mode, Options};
 use crate::ids::{Id, TaskId};
-use crate::outcome::{Change, Counts, Event, Failure, Finish, Reason, Summary, TaskRef};
+use crate::outcome::{Because, Change, Counts, Event, Failure, Finish, Reason, Summary, TaskRef};
 
 /// Tells events in short words. Tasks are known by their names' first letters: `a`, `b`, …
 struct Stage<'w> {
@@ -82,7 +82,7 @@ impl Stage<'_> {
             outputs: &[],
             log,
             failure,
-            because: None,
+            because: (*finish == Finish::Skipped).then_some(Because::Needs("app")),
             at_ms: 2,
         });
     }
@@ -139,7 +139,7 @@ fn mixed(stage: &mut Stage<'_>) {
 }
 
 const MIXED_FAILURE: &str = "\
-✗ app  failed: exit 1 after 0.3s
+✗ app  failed after 0.3s: exit 1
   cc -o app
   | app 1
   | app 2
@@ -147,19 +147,23 @@ const MIXED_FAILURE: &str = "\
 ";
 
 const MIXED_END: &str = "\
-- check  skipped
+- check  skipped: app failed
 
 4 tasks: 1 fresh, 1 ran, 1 failed, 1 skipped   in 9.8s with -j4
 ";
 
 #[test]
 fn each_mode_shows_its_output() {
+    let brief = "✗ app  failed   log: .taskr/tasks/app/log\n";
     let grouped = "\
-[2/4] book  0.3s
+book:
 book 1
-[3/4] app  failed: exit 1 after 0.3s
+[1/3] book  0.3s
+app:
 app 1
 app 2
+[2/3] app  failed after 0.3s: exit 1
+  cc -o app
 ";
     let stream = "\
 started app
@@ -168,27 +172,30 @@ app | app 1
 book | book 1
 completed book in 0.3s
 app | app 2
-failed app: exit 1 after 0.3s
+failed app after 0.3s: exit 1
+  cc -o app
 ";
     let failed = "\
-[2/4] book  0.3s
-[3/4] app  failed: exit 1 after 0.3s
+[1/3] book  0.3s
+app:
 app 1
 app 2
+[2/3] app  failed after 0.3s: exit 1
+  cc -o app
 ";
     let none = "\
-[2/4] book  0.3s
-[3/4] app  failed: exit 1 after 0.3s
+[1/3] book  0.3s
+[2/3] app  failed after 0.3s: exit 1
 ";
     let table = [
-        (Mode::Grouped, grouped),
-        (Mode::Stream, stream),
-        (Mode::Failed, failed),
-        (Mode::None, none),
+        (Mode::Grouped, grouped, brief),
+        (Mode::Stream, stream, brief),
+        (Mode::Failed, failed, brief),
+        (Mode::None, none, MIXED_FAILURE),
     ];
-    for (mode, text) in table {
+    for (mode, text, failure) in table {
         let (out, err) = told(options(mode, 0), mixed);
-        assert_eq!(out, format!("{text}\n{MIXED_FAILURE}{MIXED_END}"), "{mode:?}");
+        assert_eq!(out, format!("{text}\n{failure}{MIXED_END}"), "{mode:?}");
         assert_eq!(err, "");
         let quiet = told(options(mode, -1), mixed);
         assert_eq!(quiet, (MIXED_FAILURE.to_owned(), String::new()), "{mode:?}, quiet");
@@ -217,7 +224,7 @@ fn a_task_alone_is_shown_as_it_writes() {
     stage.end("app", &Finish::Ran);
     assert_eq!(
         seen.text(),
-        "app:\none\ntwo\nthr\n[1/2] book  0.3s\nfrom book\napp:\nee\napp:\n\nfour\n[2/2] app  0.3s\n"
+        "app:\none\ntwo\nthr\nbook:\nfrom book\n[1/2] book  0.3s\napp:\nee\napp:\n\nfour\n[2/2] app  0.3s\n"
     );
     assert_eq!(warned.text(), "warning: app: something\n");
 }
@@ -273,10 +280,10 @@ fn a_long_output_comes_back_from_its_log() {
             stage.end_with("app", &Finish::Ran, None, Some(log));
         })
     };
-    let header = "[1/2] book  0.3s\n[2/2] app  0.3s\n";
-    assert_eq!(play(&log), (format!("{header}{whole}"), String::new()));
+    let (before, after) = ("[1/2] book  0.3s\napp:\n", "[2/2] app  0.3s\n");
+    assert_eq!(play(&log), (format!("{before}{whole}{after}"), String::new()));
     let (out, err) = play(&dir.path().join("absent"));
-    assert_eq!(out.trim_end(), format!("{header}{}", &whole[..64 * 1024]).trim_end());
+    assert_eq!(out, format!("{before}{}\n{after}", whole[..64 * 1024].trim_end()));
     assert_eq!(err, "warning: app: the rest of its output cannot be read back from its log\n");
 }
 
@@ -372,8 +379,7 @@ fn a_signal_is_told_last_and_warnings_go_to_the_other_stream() {
             let counts = Counts { tasks: 1, cancelled: 1, ..Counts::default() };
             stage.close(&Summary { signal: Some(2), ..summary(counts) });
         });
-        let more =
-            "[1/1] app  cancelled\n- app  cancelled\n\n1 task: 1 cancelled   in 9.8s with -j4\n";
+        let more = "[1/1] app  cancelled\n1 task: 1 cancelled   in 9.8s with -j4\n";
         let more = if verbosity < 0 { "" } else { more };
         assert_eq!(out, format!("{more}interrupted by SIGINT\n"));
         assert_eq!(err, "warning: odd\n");
@@ -389,9 +395,9 @@ fn inputs_that_kept_changing_are_told_as_such() {
         let counts = Counts { tasks: 1, failed: 1, ..Counts::default() };
         stage.close(&Summary { unstable: 1, ..summary(counts) });
     });
-    let words = "app  unstable: its inputs kept changing after 0.3s";
-    let end = "1 task: 1 failed   in 9.8s with -j4";
-    assert_eq!(out, format!("[1/1] {words}\n\n✗ {words}\n\n{end}\n"));
+    let words = "app  unstable after 0.3s: its inputs kept changing";
+    let end = "1 task: 1 unstable   in 9.8s with -j4";
+    assert_eq!(out, format!("[1/1] {words}\n\n✗ app  unstable\n\n{end}\n"));
 }
 
 #[test]
@@ -411,14 +417,38 @@ fn many_failures_are_told_in_order_and_briefly() {
     let (_, end) = out.split_once("\n\n").expect("a blank line before the summary");
     let mut expected = String::new();
     for number in 0..12 {
-        expected += &format!("✗ f{number}  failed: exit {number} after 0.3s\n");
+        expected += &format!("✗ f{number}  failed after 0.3s: exit {number}\n");
         expected += if number < 10 { "  cc -o app\n  | tail\n" } else { "" };
     }
     for number in 0..10 {
-        expected += &format!("- s{number}  skipped\n");
+        expected += &format!("- s{number}  skipped: app failed\n");
     }
     expected += "- and 3 more\n\n25 tasks: 12 failed, 13 skipped   in 9.8s with -j4\n";
     assert_eq!(end, expected);
+}
+
+#[test]
+fn a_failure_is_shown_again_only_if_much_came_between() {
+    let play = |between: usize| {
+        told(options(Mode::Grouped, 0), |stage| {
+            stage.begin(2, false);
+            stage.start("app");
+            stage.out("app", b"words\n");
+            stage.start("book");
+            stage.fail("app", &failure("exit 1", b"words\n"));
+            for number in 0..between {
+                stage.out("book", format!("line {number}\n").as_bytes());
+            }
+            stage.end("book", &Finish::Ran);
+            stage.close(&summary(Counts { tasks: 2, ran: 1, failed: 1, ..Counts::default() }));
+        })
+        .0
+    };
+    // The header and the end of `book` are two lines more.
+    assert_eq!(play(18).matches("words\n").count(), 1);
+    assert!(play(18).contains("\n✗ app  failed   log: .taskr/tasks/app/log\n\n"));
+    assert_eq!(play(19).matches("words\n").count(), 2);
+    assert!(play(19).contains("\n✗ app  failed after 0.3s: exit 1\n  cc -o app\n  | words\n"));
 }
 
 #[test]
@@ -466,12 +496,13 @@ fn a_terminal_gets_no_control_but_colours() {
 #[test]
 fn a_file_gets_the_output_byte_for_byte_and_names_escaped() {
     let mut out = Vec::new();
-    let mut lines = Lines::new(options(Mode::Grouped, 1), &mut out, io::sink());
-    hostile(&mut Stage { listener: &mut lines });
-    drop(lines);
+    for verbosity in [1, -1] {
+        let mut lines = Lines::new(options(Mode::Grouped, verbosity), &mut out, io::sink());
+        hostile(&mut Stage { listener: &mut lines });
+    }
     let has = |part: &[u8]| out.windows(part.len()).any(|window| window == part);
     assert!(has(&[&b"V\\u{1b}[H changed\n"[..], HOSTILE].concat()));
-    assert!(has(b"[1/2] evil\\u{1b}[2J\\n  failed: did not write a\\u{1b}]0;x\\u{7} after"));
+    assert!(has(b"[1/2] evil\\u{1b}[2J\\n  failed after 0.3s: did not write a\\u{1b}]0;x\\u{7}\n"));
     assert!(has(&[b"  | ", HOSTILE].concat()));
     assert!(has(b"  printf '\\u{1b}[2J'\n"));
     assert!(has(b"  log: \\xff\\u{1b}/log\n"));

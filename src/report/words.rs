@@ -26,6 +26,9 @@ const PATH_ENDS: usize = 3;
 /// Under this wall time a speed-up says nothing.
 const SPEED_UP_WALL_MS: u64 = 100;
 
+/// Under this wall time only those are told of it who asked for more.
+const UNASKED_WALL_MS: u64 = 1000;
+
 /// A duration for people, about two digits of it: `0.03s`, `0.3s`, `1.2s`, `31.4s`, `1m15s`,
 /// `2h05m`.
 pub fn duration(ms: u64) -> String {
@@ -87,7 +90,7 @@ pub(super) fn first_reason(reasons: &[Reason]) -> String {
     one_line(&first) + &more
 }
 
-/// How a task ended, as a word and what follows it: `failed` and `: exit 1 after 0.3s`.
+/// How a task ended, as a word and what follows it: `failed` and ` after 0.3s: exit 1`.
 pub(super) fn ending(
     finish: &Finish,
     what: Option<&str>,
@@ -100,12 +103,13 @@ pub(super) fn ending(
         Finish::Skipped => ("skipped", ""),
         _ => ("failed", ""),
     };
-    let mut rest = match what.unwrap_or(usual) {
-        "" => String::new(),
-        what => format!(": {}", one_line(what)),
+    let mut rest = match duration_ms {
+        0 => String::new(),
+        ms => format!(" after {}", duration(ms)),
     };
-    if duration_ms > 0 {
-        let _ = write!(rest, " after {}", duration(duration_ms));
+    match what.unwrap_or(usual) {
+        "" => {}
+        what => rest += &format!(": {}", one_line(what)),
     }
     (word, rest)
 }
@@ -122,7 +126,8 @@ pub(super) fn totals(summary: &Summary) -> String {
     let parts: Vec<String> = [
         (fresh, "fresh"),
         (ran, ran_word),
-        (failed, "failed"),
+        (failed.saturating_sub(summary.unstable), "failed"),
+        (summary.unstable, "unstable"),
         (skipped, "skipped"),
         (cancelled, "cancelled"),
     ]
@@ -140,12 +145,12 @@ pub(super) fn totals(summary: &Summary) -> String {
 
 /// What running at once was worth; none where it was worth nothing or the run was too short or
 /// too small to tell.
-pub(super) fn speed_up(summary: &Summary) -> Option<String> {
+pub(super) fn speed_up(summary: &Summary, asked: bool) -> Option<String> {
     let Counts { ran, failed, cancelled, .. } = summary.counts;
     let (work, wall) = (summary.work_ms, summary.wall_ms);
     let told = ran + failed + cancelled > 1
         && !summary.dry_run
-        && wall >= SPEED_UP_WALL_MS
+        && wall >= if asked { SPEED_UP_WALL_MS } else { UNASKED_WALL_MS }
         && work.saturating_mul(10) >= wall.saturating_mul(11);
     told.then(|| {
         let path = &summary.critical_path;
@@ -233,6 +238,8 @@ mod tests {
     #[test]
     fn counts_leave_out_what_is_nought() {
         let all = Counts { tasks: 21, fresh: 1, ran: 2, failed: 3, skipped: 4, cancelled: 11 };
+        let mut moved = summary(Counts { tasks: 3, failed: 3, ..Counts::default() });
+        moved.unstable = 2;
         let mut dry = summary(Counts { tasks: 3, fresh: 1, ran: 2, ..Counts::default() });
         dry.dry_run = true;
         let mut stopped = summary(Counts::default());
@@ -250,6 +257,7 @@ mod tests {
                 summary(Counts { tasks: 12, fresh: 12, ..Counts::default() }),
                 "12 tasks up to date in 9.8s",
             ),
+            (moved, "3 tasks: 1 failed, 2 unstable   in 9.8s with -j4"),
             (dry, "3 tasks: 1 fresh, 2 would run"),
             (stopped, "0 tasks   in 9.8s with -j4"),
         ];
@@ -264,11 +272,13 @@ mod tests {
 
     #[test]
     fn a_speed_up_is_told_where_there_is_one() {
-        let told = |ran, wall_ms, work_ms, path: &[&str]| {
+        let of = |ran, wall_ms, work_ms, path: &[&str]| {
             let counts = Counts { tasks: ran, ran, ..Counts::default() };
             let critical_path = steps(path);
-            speed_up(&Summary { counts, wall_ms, work_ms, critical_path, ..Summary::default() })
+            Summary { counts, wall_ms, work_ms, critical_path, ..Summary::default() }
         };
+        let told =
+            |ran, wall_ms, work_ms, path: &[&str]| speed_up(&of(ran, wall_ms, work_ms, path), true);
         assert_eq!(
             told(3, 300, 900, &["a", "b\x1b"]).as_deref(),
             Some("speed-up 3.0× (0.9s of work; critical path 0.2s: a → b\\u{1b})")
@@ -277,6 +287,9 @@ mod tests {
         assert_eq!(told(1, 300, 900, &["a"]), None, "one task");
         assert_eq!(told(2, 1_000, 1_099, &["a"]), None, "one after another");
         assert_eq!(told(2, 99, 900, &["a"]), None, "too short");
+        let unasked = |wall_ms| speed_up(&of(3, wall_ms, 3_000, &[]), false);
+        assert_eq!(unasked(999), None);
+        assert_eq!(unasked(1_000).as_deref(), Some("speed-up 3.0× (3.0s of work)"));
     }
 
     #[test]

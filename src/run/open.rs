@@ -155,11 +155,12 @@ impl<'a> Build<'a> {
         }
         let mut warnings = self.held.close(&self.root, &self.names);
         if self.replaced > MOST_NAMED {
-            warnings.push(format!(
-                "{} more files were not as taskr left them: they are kept in {STATE_DIR}/replaced/{}",
-                self.replaced - MOST_NAMED,
-                self.run_id
-            ));
+            let files = match self.replaced - MOST_NAMED {
+                1 => "1 more file was not as taskr left it: it is".to_owned(),
+                more => format!("{more} more files were not as taskr left them: they are"),
+            };
+            let folder = format!("{STATE_DIR}/replaced/{}", self.run_id);
+            warnings.push(format!("{files} kept in {folder}"));
         }
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);
@@ -202,7 +203,7 @@ impl<'a> Build<'a> {
             return Ok(true);
         };
         let dir = self.request.root.join(STATE_DIR);
-        let mut told = false;
+        let (begun, mut told) = (Instant::now(), false);
         loop {
             let taken = lock.resume(Wait::No).map_err(|cause| io("cannot lock", &dir, cause))?;
             let holder = match taken {
@@ -222,6 +223,7 @@ impl<'a> Build<'a> {
                 Err(_) => {}
             }
         }
+        waited_since(begun, self.listener);
         let opened = read_state(&dir, Access::Write);
         self.forget_everything();
         self.held.state = opened.state;
@@ -235,6 +237,9 @@ impl<'a> Build<'a> {
         Ok(true)
     }
 }
+
+/// The end of a shorter wait for another taskr is not told.
+const WAIT_TOLD_MS: u64 = 1000;
 
 /// How often a lock that another has is asked for.
 const LOCK_TICK: std::time::Duration = std::time::Duration::from_millis(50);
@@ -340,11 +345,15 @@ pub(super) fn take_lock(
         let holder = lock::holder(dir);
         return Err(Error::Busy(format!("another taskr works here{}", described(holder.as_ref()))));
     }
+    let begun = Instant::now();
     let mut tell = |note: Option<&Note>| waiting_for(note, listener);
     let interrupted = || !messages.1.is_empty();
     let wait = Wait::Until { tell: &mut tell, stopped: &interrupted };
     match Lock::acquire(dir, note, wait).map_err(failed)? {
-        Acquired::Held(lock) => Ok((lock, true)),
+        Acquired::Held(lock) => {
+            waited_since(begun, listener);
+            Ok((lock, true))
+        }
         Acquired::Busy(_) | Acquired::Stopped => {
             let signal = match messages.1.try_recv() {
                 Ok(Message::Signal(signal)) => signal,
@@ -358,6 +367,17 @@ pub(super) fn take_lock(
 fn waiting_for(note: Option<&Note>, listener: &mut Listener<'_>) {
     let message = format!("waiting for another taskr{}", described(note));
     listener(&Event::Warning { task: None, message: &message });
+}
+
+/// The waiting is over; told if somebody may have looked elsewhere meanwhile.
+fn waited_since(begun: Instant, listener: &mut Listener<'_>) {
+    let waited_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if waited_ms >= WAIT_TOLD_MS {
+        let tenths = waited_ms / 100;
+        let message =
+            format!("the other taskr has ended: going on after {}.{}s", tenths / 10, tenths % 10);
+        listener(&Event::Warning { task: None, message: &message });
+    }
 }
 
 fn described(note: Option<&Note>) -> String {

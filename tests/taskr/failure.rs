@@ -226,5 +226,5 @@ fn shows_the_end_of_the_output_and_the_log() {
 #[test]
 fn a_skipped_dependent_is_told() {
     let p = mixed();
-    p.taskr(["-k", "on_bad"]).ran(["bad"]).says("on_bad").exits(1);
+    p.taskr(["-k", "on_bad"]).ran(["bad"]).says("- on_bad  skipped: bad failed").exits(1);
 }
