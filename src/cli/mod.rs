@@ -12,6 +12,7 @@ mod list;
 mod log;
 mod man;
 mod scan;
+mod select;
 mod show;
 mod status;
 mod taskfile;

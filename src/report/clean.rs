@@ -10,9 +10,9 @@ const COLOUR_BYTES: usize = 32;
 /// Ends all colours.
 pub(super) const RESET: &[u8] = b"\x1b[0m";
 
-/// The state between two pieces of one task's output.
+/// The state between two pieces of one text.
 #[derive(Default)]
-pub(super) struct Clean {
+pub struct Clean {
     /// The beginning of something whose end has not come; at most [`COLOUR_BYTES`].
     pending: Vec<u8>,
     coloured: bool,
@@ -30,7 +30,7 @@ enum Head {
 
 impl Clean {
     /// Appends to `out` what of `bytes` can be shown by now.
-    pub(super) fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         let mut input = std::mem::take(&mut self.pending);
         input.extend_from_slice(bytes);
         let mut rest = &input[..];
@@ -56,7 +56,7 @@ impl Clean {
     }
 
     /// The output ends: appends what was held back.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
         for byte in std::mem::take(&mut self.pending) {
             match byte {
                 b' '..=b'~' => out.push(byte),

@@ -17,6 +17,7 @@ mod tests;
 
 use crate::outcome::Event;
 
+pub use clean::Clean;
 pub use json::Json;
 pub use lines::Lines;
 pub use words::{duration, one_line};

@@ -8,15 +8,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::{Access, Intent, Intents, State, Writer};
+use rustc_hash::FxHashMap;
+use taskr_cache::{Intent, Intents, State, Writer};
 
-use super::open::{prefix, read_state, refuse_nested, take_lock};
-use super::{Listener, Messages, Request, new_run_id};
-use crate::error::Error;
 use crate::graph::{Graph, Kind, Rule};
-use crate::lock::Note;
-use crate::outcome::{Event, Made, OutFile, Record, shown};
+use crate::outcome::{Made, OutFile, Record, shown};
 use crate::outdir::{Root, STATE_DIR, TaskDir, dir_of};
 use crate::record::{self, Names};
 use crate::workers::{self, IntentBody};
@@ -176,51 +172,6 @@ impl<'m> Mend<'m> {
         let _ = self.root.remove_tree(TaskDir::new(self.prefix, name).path());
         record::forget(writer, id);
     }
-}
-
-/// `taskr clean`: removes what taskr made for these tasks (all of the Taskfile's if none are
-/// named), where it is still as recorded. Tells the names of the tasks that had something.
-///
-/// # Errors
-/// The workspace is locked, or cannot be written.
-pub fn forget_outputs(
-    request: &Request<'_>,
-    only: Option<&FxHashSet<String>>,
-    messages: &Messages,
-    listener: &mut Listener<'_>,
-) -> Result<Vec<String>, Error> {
-    let dir = request.root.join(STATE_DIR);
-    if !dir.exists() {
-        return Ok(Vec::new());
-    }
-    refuse_nested(request, &dir)?;
-    let root = Root::open(&request.root).map_err(|cause| Error::Io {
-        doing: "cannot open".to_owned(),
-        path: request.root.clone(),
-        cause,
-    })?;
-    let command = request.command_line.clone();
-    let note = Note { pid: std::process::id(), run_id: new_run_id(), command };
-    let (_lock, _) = take_lock(&dir, &note, request, messages, listener)?;
-    let names = Names::new(&request.taskfile, "default");
-    let opened = read_state(&dir, Access::Write);
-    for warning in &opened.warnings {
-        listener(&Event::Warning { task: None, message: warning });
-    }
-    let mend = Mend::new(&root, &names, prefix(&request.taskfile), &note.run_id);
-    let mut writer = Writer::new(&dir);
-    let mut cleaned = Vec::new();
-    for (id, ..) in record::read_fronts(&opened.state) {
-        let name = names.task(id).filter(|name| only.is_none_or(|only| only.contains(*name)));
-        if let Some(name) = name {
-            mend.forget(id, name, &opened.state, &mut writer);
-            cleaned.push(name.to_owned());
-        }
-    }
-    if let Some(warning) = writer.close() {
-        listener(&Event::Warning { task: None, message: &warning });
-    }
-    Ok(cleaned)
 }
 
 /// The newest intent of each task, if it is newer than the task's record; in order.

@@ -4,6 +4,7 @@
 //! owned jobs and answer on one channel, on which signals arrive too. Nothing here prints or
 //! exits: what happens is told as events, what it came to is the summary.
 
+mod clean;
 mod commit;
 mod finish;
 mod gather;
@@ -41,7 +42,7 @@ use launch::Targets;
 use open::Held;
 use tally::Tally;
 
-pub use mend::forget_outputs;
+pub use clean::{Cleaned, clean};
 pub use open::find;
 
 /// Which tasks run although they are fresh.

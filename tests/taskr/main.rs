@@ -28,5 +28,6 @@ mod signals;
 mod state;
 mod streams;
 mod together;
+mod tools;
 mod toy;
 mod tree;

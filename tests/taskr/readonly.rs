@@ -20,7 +20,7 @@ outputs = ["gen/{{ matrix.n }}"]
 run    = "ran b; cat o > {{ outputs }}"
 "#;
 
-const TOOLS: [&[&str]; 8] = [
+const TOOLS: [&[&str]; 9] = [
     &["-n", "b"],
     &["-n", "-v", "b"],
     &["-n", "-B", "b"],
@@ -28,6 +28,7 @@ const TOOLS: [&[&str]; 8] = [
     &["why", "b"],
     &["list"],
     &["log", "a"],
+    &["clean", "-n"],
     &["--help"],
 ];
 

@@ -1,0 +1,34 @@
+//! Names on the command line to tasks, for the tools that only look or tidy: a private target may
+//! be named, too.
+
+use super::workspace::Workspace;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::ids::TaskId;
+use crate::run::find;
+
+/// What these names mean, in order; a group stands for itself.
+///
+/// # Errors
+/// A name that means nothing.
+pub(super) fn select(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Error> {
+    let mut all = Vec::new();
+    for name in names {
+        let ids = graph.select(name);
+        all.extend(if ids.is_empty() { find(graph, name)? } else { ids });
+    }
+    Ok(all)
+}
+
+/// The names that were typed, or the Taskfile's `default`.
+///
+/// # Errors
+/// A name that no target has; nothing is named and there is no `default`.
+pub(super) fn named_or_default(
+    workspace: &Workspace,
+    names: &[String],
+) -> Result<Vec<String>, Error> {
+    let names = if names.is_empty() { workspace.default_targets()? } else { names.to_vec() };
+    workspace.check_names(names.iter())?;
+    Ok(names)
+}
