@@ -205,6 +205,23 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// Words of taskr behind some others, each in backquotes, in lines of about 70 columns.
+pub fn listed<'w>(before: &str, words: impl IntoIterator<Item = &'w str>) -> String {
+    let words: Vec<&str> = words.into_iter().collect();
+    let mut text = before.to_owned();
+    let mut column = text.len();
+    for (at, word) in words.iter().enumerate() {
+        let and = if at > 0 && at + 1 == words.len() { "and " } else { "" };
+        let comma = if at + 2 < words.len() { "," } else { "" };
+        let word = format!("{and}`{word}`{comma}");
+        let blank = if column + word.len() > 70 { '\n' } else { ' ' };
+        column = if blank == '\n' { word.len() } else { column + 1 + word.len() };
+        text.push(blank);
+        text.push_str(&word);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use minijinja::value::Object;
 use minijinja::{Error, ErrorKind, Expression};
 
 use super::value::{ENGINE, ITEM_FIELDS, Item};
-use super::{ExprError, Name, Problem, Scope, Value};
+use super::{Call, ExprError, Name, Problem, Scope, Value};
 use scan::{Scan, Slot};
 
 /// A parsed expression.
@@ -24,6 +24,8 @@ pub(super) struct Code {
     pub(super) range: Range<usize>,
     /// Whether its result surely went through `| raw`.
     pub(super) raw: bool,
+    /// Names that it calls with one text.
+    pub(super) calls: Vec<Call>,
     slots: Box<[Slot]>,
     program: Program,
 }
@@ -48,7 +50,7 @@ impl Code {
         let start = inner.start + source[inner.clone()].find(text).unwrap_or(0);
         let range = start..start + text.len();
         check_form(&source[inner]).map_err(|problem| problem.at(range.clone()))?;
-        let Scan { slots, code, raw } = scan::scan(source, range.clone())?;
+        let Scan { slots, calls, code, raw } = scan::scan(source, range.clone())?;
         let program = match &slots[..] {
             [slot] if slot.range == range => Program::Path,
             _ => Program::Engine(code.into()),
@@ -56,7 +58,7 @@ impl Code {
         if let Program::Engine(code) = &program {
             compile(code).map_err(|problem| problem.at(range.clone()))?;
         }
-        Ok(Code { range, raw, slots: slots.into_boxed_slice(), program })
+        Ok(Code { range, raw, calls, slots: slots.into_boxed_slice(), program })
     }
 
     /// The names that it reads, each once.
@@ -180,7 +182,13 @@ fn check_form(inner: &str) -> Result<(), Problem> {
 }
 
 fn not_defined(slot: &Slot) -> ExprError {
-    Problem::new(format!("`{}` is not defined", slot.path())).at(slot.range.clone())
+    let path = slot.path();
+    let problem = match (slot.root.as_str(), &slot.keys[..]) {
+        ("env", [name]) => Problem::new(format!("the environment variable `{name}` is not set"))
+            .help(format!("write `{{{{ {path} | default('') }}}}` if it may be unset")),
+        _ => Problem::new(format!("`{path}` is not defined")),
+    };
+    problem.at(slot.range.clone())
 }
 
 fn compile(code: &str) -> Result<Expression<'_, '_>, Problem> {

@@ -84,6 +84,17 @@ pub struct Name {
     pub range: Range<usize>,
 }
 
+/// A name that an expression calls with one text that is written out: `target('lib')`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The name.
+    pub name: String,
+    /// The text.
+    pub argument: String,
+    /// Where the call stands: bytes within the template's source.
+    pub range: Range<usize>,
+}
+
 /// A parsed string. Cheap to clone.
 #[derive(Clone)]
 pub struct Template(Arc<Inner>);
@@ -92,6 +103,7 @@ struct Inner {
     source: String,
     parts: Box<[Part]>,
     names: Box<[Name]>,
+    calls: Box<[Call]>,
 }
 
 /// A stretch of a template.
@@ -123,28 +135,31 @@ impl Template {
     pub fn parse(source: &str) -> Result<Template, ExprError> {
         let mut parts = Vec::new();
         let mut names = Vec::new();
+        let mut calls = Vec::new();
         for segment in segment::split(source)? {
             match segment {
                 Segment::Text(range) => parts.push(Part::Text(range)),
                 Segment::Expr { outer, inner } => {
-                    let code = Code::parse(source, inner)?;
+                    let mut code = Code::parse(source, inner)?;
+                    calls.append(&mut code.calls);
                     names.extend(code.names());
                     parts.push(Part::Expr(Expr { outer, code }));
                 }
             }
         }
-        Ok(Template::of(source, parts, names))
+        Ok(Template::of(source, parts, (names, calls)))
     }
 
     /// A string in which braces mean nothing.
     pub fn literal(text: &str) -> Template {
         let parts = vec![Part::Text(0..text.len())];
-        Template::of(text, parts, Vec::new())
+        Template::of(text, parts, (Vec::new(), Vec::new()))
     }
 
-    fn of(source: &str, parts: Vec<Part>, names: Vec<Name>) -> Template {
-        let (parts, names) = (parts.into_boxed_slice(), names.into_boxed_slice());
-        Template(Arc::new(Inner { source: source.to_owned(), parts, names }))
+    fn of(source: &str, parts: Vec<Part>, (names, calls): (Vec<Name>, Vec<Call>)) -> Template {
+        let (names, calls) = (names.into_boxed_slice(), calls.into_boxed_slice());
+        let (source, parts) = (source.to_owned(), parts.into_boxed_slice());
+        Template(Arc::new(Inner { source, parts, names, calls }))
     }
 
     /// The string as it was written.
@@ -165,6 +180,11 @@ impl Template {
     /// Every name that the expressions read, as they come, once for each expression.
     pub fn names(&self) -> &[Name] {
         &self.0.names
+    }
+
+    /// Every call with one text that is written out, as they come.
+    pub fn calls(&self) -> &[Call] {
+        &self.0.calls
     }
 
     /// The template as one string.

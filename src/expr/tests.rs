@@ -199,10 +199,14 @@ fn errors_of_values_have_their_place() {
         ("{{ cc ~ cflag }}", "cflag", "`cflag` is not defined"),
         ("{{ (a | default('x')) ~ cflag }}", "cflag", "`cflag` is not defined"),
         ("{{ cflag ~ (a | default('x')) }}", "cflag", "`cflag` is not defined"),
-        ("{{ env.NONE }}", "env.NONE", "`env.NONE` is not defined"),
-        ("{{ cc ~ env.NONE }}", "env.NONE", "`env.NONE` is not defined"),
-        ("{{ env.NONE.more | default(1) }}", "env.NONE.more", "`env.NONE` is not defined"),
-        ("{{ env['NONE'] | raw }}", "env['NONE']", "`env.NONE` is not defined"),
+        ("{{ env.NONE }}", "env.NONE", "the environment variable `NONE` is not set"),
+        ("{{ cc ~ env.NONE }}", "env.NONE", "the environment variable `NONE` is not set"),
+        (
+            "{{ env.NONE.more | default(1) }}",
+            "env.NONE.more",
+            "the environment variable `NONE` is not set",
+        ),
+        ("{{ env['NONE'] | raw }}", "env['NONE']", "the environment variable `NONE` is not set"),
         ("{{ nope | stem }}", "nope", "`nope` is not defined"),
         ("{{ nope | quote }}", "nope", "`nope` is not defined"),
         ("{{ nope('x') }}", "nope", "`nope` is not defined"),
@@ -313,4 +317,26 @@ fn templates_cross_threads() {
     let template = crosses(parse("{{ cc | upper }}"));
     let text = std::thread::spawn(move || template.text(&scope));
     assert_eq!(text.join().unwrap().as_deref(), Ok("CC"));
+}
+
+#[test]
+fn filters_that_are_told_exist() {
+    for filter in value::FILTERS {
+        assert!(Template::parse(&format!("{{{{ x | {filter} }}}}")).is_ok(), "{filter}");
+    }
+}
+
+#[test]
+fn calls_with_one_text_are_known() {
+    for (source, expected) in [
+        ("{{ target('lib').out }}", &[("target", "lib")][..]),
+        ("{{ target( \"a\" ).out ~ target('b').out }}", &[("target", "a"), ("target", "b")]),
+        ("{{ target(lib).out }} {{ target('a', 'b') }} {{ x.target('a') }}", &[]),
+        ("{{ 'target(\\'a\\')' }}", &[]),
+    ] {
+        let template = parse(source);
+        let calls = template.calls().iter();
+        let calls: Vec<_> = calls.map(|call| (&*call.name, &*call.argument)).collect();
+        assert_eq!(calls, expected, "{source}");
+    }
 }

@@ -12,6 +12,14 @@ use super::{Value, shell};
 /// The attributes of an item.
 pub const ITEM_FIELDS: [&str; 5] = ["stem", "name", "dir", "ext", "rel"];
 
+/// The filters that are told where one does not exist: ours, and those of the engine that fit a
+/// build.
+pub(super) const FILTERS: [&str; 26] = [
+    "stem", "name", "dir", "ext", "raw", "quote", "default", "join", "replace", "split", "lines",
+    "upper", "lower", "title", "trim", "first", "last", "length", "sort", "unique", "reverse",
+    "map", "select", "reject", "int", "string",
+];
+
 /// The engine, the same for every expression and never changed: strict about what is undefined,
 /// minijinja's filters and tests, ours, and no functions, so that every name is the scope's.
 pub(super) static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {

@@ -1,9 +1,12 @@
 //! Refuses outputs of two tasks that could be the same file or lie inside one another.
 
+use std::sync::Arc;
+
 use super::ancestors;
-use super::rule::Output;
+use super::rule::{Output, Rule};
 use crate::error::{Diagnostic, Place};
 use crate::ids::TaskId;
+use crate::outcome::shown;
 
 /// One declared output.
 pub(super) struct Declared {
@@ -39,7 +42,7 @@ impl Declared {
 /// outputs that do not nest.
 pub(super) fn find<'a>(
     mut declared: Vec<Declared>,
-    name: impl Fn(TaskId) -> &'a String,
+    rule: impl Fn(TaskId) -> &'a Rule,
 ) -> Vec<Diagnostic> {
     let by_component =
         |path: &[u8]| path.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
@@ -55,7 +58,7 @@ pub(super) fn find<'a>(
         if let Some(other) =
             open.iter().filter(|other| !same_task(other)).find(|other| other.meets(one))
         {
-            clashes.push(tell(other, one, &name));
+            clashes.push(tell(other, one, &rule));
         }
         open.push(one);
     }
@@ -66,21 +69,49 @@ fn is_within(path: &[u8], dir: &[u8]) -> bool {
     dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
-fn tell<'a>(a: &Declared, b: &Declared, name: impl Fn(TaskId) -> &'a String) -> Diagnostic {
+fn tell<'a>(a: &Declared, b: &Declared, rule: impl Fn(TaskId) -> &'a Rule) -> Diagnostic {
     let (first, second) = if a.task <= b.task { (a, b) } else { (b, a) };
-    let shown = |one: &Declared| String::from_utf8_lossy(one.output.text()).into_owned();
+    let text = |one: &Declared| shown(one.output.text());
     let same = first.output.text() == second.output.text();
-    let (one, other) = (name(first.task), name(second.task));
+    let (one, other) = (&rule(first.task).name, &rule(second.task).name);
     let message = match same {
-        true => format!("`{one}` and `{other}` both write {}", shown(first)),
+        true => format!("`{one}` and `{other}` both write {}", text(first)),
         false => format!(
             "outputs of `{one}` and `{other}` overlap: {} and {}",
-            shown(first),
-            shown(second)
+            text(first),
+            text(second)
         ),
     };
     Diagnostic::error(message)
         .at(second.place.clone(), format!("written by `{other}`"))
-        .also(first.place.clone(), format!("and by `{one}`"))
-        .help("give each task outputs of its own, or make one task write them all".to_owned())
+        .also(first.place.clone(), format!("written by `{one}`"))
+        .help(help(rule(first.task), rule(second.task)))
+}
+
+/// What to write instead. Tasks of one target have the same text: it must name what they differ
+/// in.
+fn help(one: &Rule, other: &Rule) -> String {
+    if !Arc::ptr_eq(&one.target, &other.target) {
+        return "give each task outputs of its own, or make one task write them all".to_owned();
+    }
+    let differs = |axis: &&str| one.scope.axis(axis) != other.scope.axis(axis);
+    if let Some(axis) = one.scope.axes().find(differs) {
+        return format!(
+            "name the axis in it, as in outputs = [\"{{{{ matrix.{axis} }}}}/report.xml\"]"
+        );
+    }
+    let item = |rule: &Rule| rule.scope.item().map(|item| shown(&item.written));
+    match (item(one), item(other)) {
+        (Some(one), Some(other)) if stem(&one) == stem(&other) => format!(
+            "the items {one} and {other} have one stem: name more of them, as in\n\
+             outputs = [\"obj/{{{{ item }}}}.o\"]"
+        ),
+        _ => "name the item in it, as in outputs = [\"obj/{{ item.stem }}.o\"]".to_owned(),
+    }
+}
+
+/// The name without folder and ending.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }

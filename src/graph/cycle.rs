@@ -1,6 +1,7 @@
 //! Finds a cycle of tasks and tells its members in order, with the place of each edge.
 
 use super::link::place_of_edge;
+use super::rule::Kind;
 use super::{Edges, Task};
 use crate::error::Diagnostic;
 use crate::ids::{Id, IdVec, TaskId};
@@ -49,23 +50,25 @@ pub(super) fn find(tasks: &IdVec<TaskId, Task>, needs: &Edges) -> Option<Diagnos
 /// At most so many members are named; the rest is counted.
 const MOST_SHOWN: usize = 8;
 
-fn tell(tasks: &IdVec<TaskId, Task>, members: &[TaskId]) -> Diagnostic {
+fn tell(tasks: &IdVec<TaskId, Task>, cycle: &[TaskId]) -> Diagnostic {
     let name = |id: TaskId| tasks[id].rule.name.as_str();
+    // A node that stands for all tasks of a target was written nowhere.
+    let is_written =
+        |id: &TaskId| tasks[*id].kind() != Kind::Group || !tasks[*id].rule.deps.is_empty();
+    let members: Vec<TaskId> = cycle.iter().copied().filter(is_written).collect();
     let mut shown: Vec<&str> = members.iter().take(MOST_SHOWN).map(|&id| name(id)).collect();
     let more = format!("… {} more …", members.len().saturating_sub(MOST_SHOWN));
     if members.len() > MOST_SHOWN {
         shown.push(&more);
     }
-    shown.push(name(members[0]));
-    let edges = members.iter().zip(members.iter().cycle().skip(1)).map(|(&from, &to)| {
-        let place = place_of_edge(&tasks[from], &tasks[to].rule.target.name);
-        (place, format!("`{}` needs `{}`", name(from), name(to)))
-    });
+    shown.extend(members.first().map(|&id| name(id)));
+    let edges = cycle.iter().zip(cycle.iter().cycle().skip(1)).filter(|(from, _)| is_written(from));
+    let edges = edges.map(|(&from, &to)| place_of_edge(&tasks[from], &tasks[to]));
     let mut edges: Vec<_> = edges.take(MOST_SHOWN).collect();
     edges.dedup_by(|a, b| a.0 == b.0);
     let mut edges = edges.into_iter();
-    let (place, label) = edges.next().expect("a cycle has a member");
-    let message = match members {
+    let (place, label) = edges.next().unwrap_or_default();
+    let message = match &members[..] {
         [only] => format!("`{}` needs itself: a cycle of one", name(*only)),
         _ => format!("a cycle of {} tasks: {}", members.len(), shown.join(" → ")),
     };

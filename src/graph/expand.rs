@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::item::{Declared, Items};
 use super::names::Names;
-use super::rule::{Action, Kind, Output, Rule, Target};
+use super::rule::{Action, Kind, Output, Ref, Rule, Target};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
-use super::text::{Element, diagnostic, nothing_ready, word_of_path};
+use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
 use crate::error::{Diagnostic, Error, nearest};
 use crate::expr::Template;
 use crate::files::normalise;
@@ -48,10 +48,20 @@ pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Vec<Rule>, Err
         }
     }
     if !wrong.is_empty() {
-        return Err(Error::Taskfile(wrong));
+        return Err(Error::Taskfile(each_once(wrong)));
     }
     let rules = rules_of_all(&prepared, settings).map_err(Error::Taskfile)?;
     Ok(rules.into_iter().flatten().collect())
+}
+
+/// Targets that use one wrong variable are answered once.
+fn each_once(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut told = FxHashSet::default();
+    wrong.retain(|one| {
+        let place = one.place.as_ref().map(|place| (place.span.start, place.span.end));
+        place.is_none_or(|place| told.insert((place, one.message.clone())))
+    });
+    wrong
 }
 
 fn check_defines(taskfile: &Taskfile, settings: &Settings) -> Result<(), Error> {
@@ -77,6 +87,7 @@ pub(super) struct Prepared<'a> {
     pub(super) dir: Vec<u8>,
     uses_depfile: bool,
     uses_targets: bool,
+    asked: Vec<Ref>,
     env_inputs: BTreeSet<String>,
 }
 
@@ -98,6 +109,7 @@ impl<'a> Prepared<'a> {
             dir,
             uses_depfile: names.depfile,
             uses_targets: names.targets,
+            asked: names.asked,
             env_inputs,
         })
     }
@@ -153,6 +165,7 @@ impl<'a> Prepared<'a> {
             kind,
             always: source.always,
             uses_targets: self.uses_targets,
+            asked: self.asked.clone(),
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),
             env: source.env.iter().map(|(name, (_, text))| (name.clone(), text.into())).collect(),
             env_inputs: self.env_inputs.iter().cloned().collect(),
@@ -251,8 +264,10 @@ impl<'a> Prepared<'a> {
             .template
             .text(&resolve)
             .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
-        let path = normalise(&self.dir, own.depfile.as_bytes())
-            .map_err(|error| Diagnostic::error(error.to_string()).at(text.place.clone(), ""))?;
+        let path = normalise(&self.dir, own.depfile.as_bytes()).map_err(|error| {
+            outside(error, (own.depfile.as_bytes(), &self.dir), &text.place)
+                .help("leave `depfile` out and let the command write to `{{ depfile }}`")
+        })?;
         Ok((scope.with_own(own), Some(path)))
     }
 }
@@ -351,7 +366,8 @@ fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagn
     match normalise(b"", dir.as_bytes()) {
         Ok(path) if path.starts_with(b"/") => Err(wrong("`dir` is an absolute path".to_owned())),
         Ok(path) => Ok(path),
-        Err(error) => Err(wrong(error.to_string())),
+        Err(error) => Err(outside(error, (dir.as_bytes(), b""), &text.place)
+            .help("name a folder of the workspace, relative to the Taskfile")),
     }
 }
 

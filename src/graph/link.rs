@@ -9,8 +9,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::globs::Globs;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
-use super::{Edges, Graph, Makers, Members, Scope, Task, ancestors, clash, cycle};
-use crate::error::{Diagnostic, Error, Place, nearest};
+use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer};
+use crate::error::{Diagnostic, Error, Place, quoted};
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
@@ -124,26 +124,19 @@ impl Linker {
         if let Some(&id) = self.names.get(&reference.text) {
             return Ok(vec![id]);
         }
-        let target = reference.target();
-        let Some(members) = self.members.get(target) else {
-            let known = self.members.keys().map(String::as_str);
-            // More than ten errors are not shown; looking for names is dear.
-            let wanted = self.wrong.len() < 10;
-            let near = wanted.then(|| nearest(target, known)).flatten();
-            let help = near.map(|name| format!("did you mean `{name}`?"));
-            return Err(Diagnostic::error(format!("there is no target `{target}`"))
-                .at(reference.place.clone(), "not a target of this Taskfile")
-                .help_if(help));
-        };
-        let picked = pick(&self.tasks, &self.members, &reference.text);
+        if !self.members.contains_key(reference.target()) {
+            return Err(refer::no_target(reference, &self.members, self.is_looking()));
+        }
+        let picked = refer::pick(&self.tasks, &self.members, &reference.text);
         if picked.is_empty() {
-            let example = members.clone().next().map(TaskId::from_index);
-            let help = example.map(|id| format!("a task of it is `{}`", self.tasks[id].rule.name));
-            return Err(Diagnostic::error(format!("`{}` names no task", reference.text))
-                .at(reference.place.clone(), format!("no task of `{target}` fits"))
-                .help_if(help));
+            return Err(refer::no_task(reference, &self.tasks, &self.members, self.is_looking()));
         }
         Ok(picked)
+    }
+
+    /// More than ten errors are not shown; looking for names is dear.
+    fn is_looking(&self) -> bool {
+        self.wrong.len() < 10
     }
 
     fn find_makers(&mut self) -> Makers {
@@ -173,7 +166,7 @@ impl Linker {
             }
         }
         makers.globs = Globs::new(globs);
-        self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule.name));
+        self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule));
         makers
     }
 
@@ -271,6 +264,60 @@ impl Linker {
         }
     }
 
+    /// `target('NAME')` gives what a dependency made: any other name would fail when the command
+    /// is about to run.
+    fn refuse_strangers(&mut self) {
+        for id in self.tasks.ids() {
+            let asked = &self.tasks[id].rule.target.asked;
+            if !asked.is_empty() {
+                let known = self.behind_groups(id);
+                let wrong: Vec<_> =
+                    asked.iter().filter_map(|asked| self.stranger(id, asked, &known)).collect();
+                self.wrong.extend(wrong);
+            }
+        }
+    }
+
+    /// What a task needs, without groups.
+    fn behind_groups(&self, id: TaskId) -> FxHashSet<TaskId> {
+        let mut found = FxHashSet::default();
+        let mut stack = self.needs[id.index()].clone();
+        while let Some(id) = stack.pop() {
+            if found.insert(id) && self.tasks[id].kind() == Kind::Group {
+                stack.extend(&self.tasks[id].deps);
+            }
+        }
+        found.retain(|&id| self.tasks[id].kind() != Kind::Group);
+        found
+    }
+
+    fn stranger(&self, id: TaskId, asked: &Ref, known: &FxHashSet<TaskId>) -> Option<Diagnostic> {
+        let Some(&other) = self.names.get(&asked.text) else {
+            return Some(match self.members.contains_key(asked.target()) {
+                true => refer::no_task(asked, &self.tasks, &self.members, self.is_looking()),
+                false => refer::no_target(asked, &self.members, self.is_looking()),
+            });
+        };
+        if known.contains(&other) {
+            return None;
+        }
+        let (name, task) = (quoted(&asked.text), &self.tasks[other]);
+        Some(if task.kind() == Kind::Group {
+            let example = task.deps.first().map_or("", |&id| &self.tasks[id].rule.name);
+            Diagnostic::error(format!("{name} is a group: it makes nothing itself"))
+                .at(asked.place.clone(), "")
+                .help(format!("name one task of it, as in target('{example}')"))
+        } else {
+            let target = &self.tasks[id].rule.target.name;
+            Diagnostic::error(format!("{name} is not a dependency of `{target}`"))
+                .at(asked.place.clone(), "not made before this runs")
+                .help(format!(
+                    "add deps = [\"{0}\"] to [target.{target}], or `@{0}` to its inputs",
+                    asked.text
+                ))
+        })
+    }
+
     fn finish(mut self, makers: Makers) -> Result<Graph, Error> {
         for list in &mut self.needs {
             let mut seen = FxHashSet::default();
@@ -279,6 +326,9 @@ impl Linker {
         for id in self.tasks.ids() {
             let mut seen = FxHashSet::default();
             self.tasks[id].deps.retain(|&dep| seen.insert(dep));
+        }
+        if self.wrong.is_empty() {
+            self.refuse_strangers();
         }
         let needs = Edges::new(&self.needs);
         self.wrong = one_for_each_place(self.wrong);
@@ -399,43 +449,38 @@ fn reaches(needs: &[Vec<TaskId>], from: TaskId, to: TaskId) -> bool {
     false
 }
 
-/// The tasks of a target that `target@db=pg,src/*.c` picks: a word with `=` whose left side is an
-/// axis picks by that, anything else by item; all must hold.
-pub(super) fn pick(tasks: &IdVec<TaskId, Task>, members: &Members, text: &str) -> Vec<TaskId> {
-    let (target, picks) = text.split_once('@').unwrap_or((text, ""));
-    let members = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
-    let picks: Vec<&str> = picks.split(',').collect();
-    let globs: Vec<Option<Pattern>> =
-        picks.iter().map(|pick| Pattern::parse(pick.as_bytes()).ok()).collect();
-    members
-        .filter(|&id| {
-            let scope = &tasks[id].rule.scope;
-            picks.iter().zip(&globs).all(|(pick, glob)| is_picked(scope, pick, glob.as_ref()))
-        })
-        .collect()
-}
-
-fn is_picked(scope: &Scope, pick: &str, glob: Option<&Pattern>) -> bool {
-    if let Some((axis, value)) = pick.split_once('=')
-        && let Some(own) = scope.axis(axis)
-    {
-        return own == value;
-    }
-    scope.item().is_some_and(|item| {
-        item.written == pick.as_bytes() || glob.is_some_and(|glob| glob.matches_all(&item.written))
-    })
-}
-
-/// Where an edge from one rule to a target was written, for messages.
-pub(super) fn place_of_edge(task: &Task, to: &str) -> Option<Place> {
-    let rule = &task.rule;
+/// Where an edge from one task to another was written, and what makes it one.
+pub(super) fn place_of_edge(task: &Task, to: &Task) -> (Option<Place>, String) {
+    let (rule, other) = (&task.rule, &to.rule);
     let references = rule.inputs.iter().filter_map(|input| match &input.value {
         Input::Outputs { of, .. } => Some(of),
         _ => None,
     });
     let mut named = rule.deps.iter().chain(&rule.after).chain(references);
-    named
-        .find(|reference| reference.target() == to)
-        .and_then(|reference| reference.place.clone())
-        .or_else(|| rule.target.place.clone())
+    if let Some(reference) = named.find(|reference| reference.target() == other.target.name) {
+        let label = format!("`{}` needs `{}`", rule.name, other.name);
+        return (reference.place.clone(), label);
+    }
+    let read = rule.inputs.iter().find_map(|input| {
+        let text = read_of(&input.value, other)?;
+        Some((input.place.clone(), shown(text)))
+    });
+    let (place, text) = read.unwrap_or_else(|| (rule.target.place.clone(), "what".to_owned()));
+    (place, format!("`{}` reads {text}, which `{}` makes", rule.name, other.name))
+}
+
+/// The output of `maker` that an input reads; of one that is a folder or a pattern, its text.
+fn read_of<'a>(input: &'a Input, maker: &'a Rule) -> Option<&'a [u8]> {
+    let outputs = maker.outputs.iter().map(|output| output.value.text());
+    let mut made = outputs.chain(maker.installs.iter().map(|path| &path.value[..]));
+    match input {
+        Input::Path { path, .. } => made
+            .any(|output| {
+                ancestors(path).any(|path| path == output)
+                    || ancestors(output).any(|output| output == path.as_slice())
+            })
+            .then_some(path),
+        Input::Glob { pattern, .. } => made.find(|output| pattern.matches(output)),
+        Input::Not(_) | Input::Outputs { .. } => None,
+    }
 }

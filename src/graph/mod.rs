@@ -11,7 +11,9 @@ mod expand;
 mod globs;
 mod item;
 mod link;
+mod meaning;
 mod names;
+mod refer;
 mod rule;
 mod scope;
 #[cfg(test)]
@@ -107,7 +109,7 @@ impl Graph {
     pub fn select(&self, name: &str) -> Vec<TaskId> {
         match self.find(name) {
             Some(id) => vec![id],
-            None => link::pick(&self.tasks, &self.members, name),
+            None => refer::pick(&self.tasks, &self.members, name),
         }
     }
 

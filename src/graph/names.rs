@@ -1,14 +1,16 @@
 //! Checks that every name in a target's expressions means something, before anything runs.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
 
-use super::rule::Text;
-use super::scope::{LOAD_NAMES, READY_NAMES, Scope, Variable};
-use crate::error::{Diagnostic, Place, nearest};
-use crate::expr::{ITEM_FIELDS, Name};
+use super::meaning::{Fault, Sight};
+use super::rule::{Ref, Text};
+use super::scope::{Scope, Variable};
+use crate::error::{Diagnostic, Place};
+use crate::expr::{Name, Template};
 use crate::parse;
 
 /// What the expressions of a target use.
@@ -20,6 +22,8 @@ pub(super) struct Names {
     pub(super) depfile: bool,
     /// Whether it asks for what other targets made.
     pub(super) targets: bool,
+    /// The names of those, as far as they are written out.
+    pub(super) asked: Vec<Ref>,
 }
 
 impl Names {
@@ -30,11 +34,12 @@ impl Names {
     pub(super) fn check(target: &parse::Target, scope: &Scope) -> Result<Names, Vec<Diagnostic>> {
         let mut check = Check {
             target,
+            sight: Sight { target, scope },
             variables: scope.variables(),
             names: Names::default(),
             seen: FxHashSet::default(),
             open: Vec::new(),
-            wrong: circle(scope.variables()).into_iter().collect(),
+            wrong: circle(scope).into_iter().collect(),
         };
         if check.wrong.is_empty() {
             check.all();
@@ -45,12 +50,24 @@ impl Names {
 
 struct Check<'a> {
     target: &'a parse::Target,
+    sight: Sight<'a>,
     variables: &'a IndexMap<String, Variable>,
     names: Names,
     seen: FxHashSet<(&'a str, bool)>,
-    /// Variables whose values are to be looked into, and where they are used.
-    open: Vec<(&'a Variable, Place, bool)>,
+    /// Variables whose values are to be looked into.
+    open: Vec<(&'a Variable, Use<'a>)>,
     wrong: Vec<Diagnostic>,
+}
+
+/// How a variable's value came to be read.
+#[derive(Clone)]
+struct Use<'a> {
+    /// The variable that the target names, which may lead to others.
+    name: &'a str,
+    /// Where it names it.
+    place: Place,
+    /// Whether the text is read when the task is about to run.
+    ready: bool,
 }
 
 impl<'a> Check<'a> {
@@ -81,88 +98,100 @@ impl<'a> Check<'a> {
     }
 
     fn text(&mut self, text: &'a parse::Text, ready: bool) {
+        self.asks(&text.template, &|part| Some(text.place_of(part)));
         for name in text.template.names() {
-            self.name(name, &|| text.place_of(name.range.clone()), ready);
+            let place = text.place_of(name.range.clone());
+            match self.enter(name) {
+                Some((name, variable)) => {
+                    if self.seen.insert((name, ready)) {
+                        self.open.push((variable, Use { name, place, ready }));
+                    }
+                }
+                None => self.own(name, place, ready),
+            }
         }
-        while let Some((variable, place, ready)) = self.open.pop() {
-            self.variable(variable, &place, ready);
+        while let Some((variable, of)) = self.open.pop() {
+            self.variable(variable, &of);
         }
     }
 
-    fn name(&mut self, name: &'a Name, place: &dyn Fn() -> Place, ready: bool) {
-        let (head, attribute) = name.path.split_once('.').unwrap_or((&name.path, ""));
-        if let Some((head, variable)) = self.variables.get_key_value(head) {
-            if self.seen.insert((head, ready)) {
-                self.open.push((variable, place(), ready));
-            }
-            return;
-        }
-        let attribute = attribute.split('.').next().unwrap_or("");
-        let problem = match head {
-            "item" if self.target.foreach.is_none() => Some((
-                "there is no item here".to_owned(),
-                Some("`item` needs `foreach = [\"src/*.c\"]`".to_owned()),
-            )),
-            "item" if !attribute.is_empty() && !ITEM_FIELDS.contains(&attribute) => {
-                Some(unknown(&name.path, attribute, ITEM_FIELDS))
-            }
-            "matrix" if self.target.matrix.is_empty() => Some((
-                "there is no matrix here".to_owned(),
-                Some(
-                    "`matrix` needs an axis, as in `matrix = { os = [\"linux\", \"mac\"] }`"
-                        .to_owned(),
-                ),
-            )),
-            "matrix" if !attribute.is_empty() && !self.target.matrix.contains_key(attribute) => {
-                Some(unknown(&name.path, attribute, self.target.matrix.keys().map(String::as_str)))
-            }
-            "env" => {
-                self.names.env.extend((!attribute.is_empty()).then(|| attribute.to_owned()));
-                None
-            }
-            "depfile" => {
-                self.names.depfile = true;
-                None
-            }
-            "target" if ready => {
-                self.names.targets = true;
-                None
-            }
-            _ if LOAD_NAMES.contains(&head) => None,
-            _ if READY_NAMES.contains(&head) && ready => None,
-            _ if READY_NAMES.contains(&head) => Some((
-                format!("`{head}` is not known yet where this is read"),
-                Some("it is known in `run`, `exec` and `env`".to_owned()),
-            )),
-            _ => {
-                let known = self.variables.keys().map(String::as_str);
-                Some(unknown(head, head, known.chain(LOAD_NAMES).chain(READY_NAMES)))
-            }
+    /// The variable that a name begins with.
+    fn enter(&self, name: &Name) -> Option<(&'a str, &'a Variable)> {
+        let (name, variable) = self.variables.get_key_value(head(name))?;
+        Some((name, variable))
+    }
+
+    /// A name in a string of the target itself.
+    fn own(&mut self, name: &Name, place: Place, ready: bool) {
+        self.take(name);
+        let problem = match self.sight.fault(&name.path, ready) {
+            Some(Fault::Unknown(problem) | Fault::NotHere(problem)) => Some(problem),
+            None => self.sight.stands_for_nothing(head(name)),
         };
-        if let Some((message, help)) = problem {
-            let wrong = Diagnostic::error(message).at(place(), "").help_if(help);
+        if let Some(problem) = problem {
+            let wrong = Diagnostic::error(problem.message).at(place, "").help_if(problem.help);
             self.wrong.push(wrong);
         }
     }
 
     /// The names within a variable's value, as this target would see them.
-    fn variable(&mut self, variable: &'a Variable, place: &Place, ready: bool) {
+    fn variable(&mut self, variable: &'a Variable, of: &Use<'a>) {
         for text in texts(variable) {
+            self.asks(&text.template, &|part| text.place_of(part));
             for name in text.template.names() {
-                let inner = || text.place.clone().unwrap_or_else(|| place.clone());
-                self.name(name, &inner, ready);
+                match self.enter(name) {
+                    Some((inner, variable)) => {
+                        if self.seen.insert((inner, of.ready)) {
+                            self.open.push((variable, of.clone()));
+                        }
+                    }
+                    None => self.within(name, text, of),
+                }
             }
+        }
+    }
+
+    /// A name in a variable's value: the first place is that of what is to be changed.
+    fn within(&mut self, name: &Name, text: &Text, of: &Use<'a>) {
+        self.take(name);
+        let inner = text.place_of(name.range.clone());
+        let used = of.place.clone();
+        let wrong = match self.sight.fault(&name.path, of.ready) {
+            None => return,
+            Some(Fault::Unknown(problem)) => Diagnostic::error(problem.message)
+                .at(inner.unwrap_or_else(|| used.clone()), "")
+                .also(used, format!("`{}` is used here", of.name))
+                .help_if(problem.help),
+            Some(Fault::NotHere(problem)) => Diagnostic::error(problem.message)
+                .at(used, format!("`{}` needs `{}`", of.name, head(name)))
+                .also(inner, "named here")
+                .help_if(problem.help),
+        };
+        self.wrong.push(wrong);
+    }
+
+    /// Remembers which targets' outputs are asked for by name.
+    fn asks(&mut self, template: &Template, place: &dyn Fn(Range<usize>) -> Option<Place>) {
+        let calls = template.calls().iter().filter(|call| call.name == "target");
+        self.names.asked.extend(
+            calls.map(|call| Ref { text: call.argument.clone(), place: place(call.range.clone()) }),
+        );
+    }
+
+    /// Remembers what a name asks for.
+    fn take(&mut self, name: &Name) {
+        let field = name.path.split('.').nth(1).filter(|field| !field.is_empty());
+        match head(name) {
+            "env" => self.names.env.extend(field.map(str::to_owned)),
+            "depfile" => self.names.depfile = true,
+            "target" => self.names.targets = true,
+            _ => {}
         }
     }
 }
 
-fn unknown<'n>(
-    shown: &str,
-    word: &str,
-    known: impl IntoIterator<Item = &'n str>,
-) -> (String, Option<String>) {
-    let help = nearest(word, known).map(|name| format!("did you mean `{name}`?"));
-    (format!("`{shown}` is not defined"), help)
+fn head(name: &Name) -> &str {
+    name.path.split('.').next().unwrap_or(&name.path)
 }
 
 fn texts(variable: &Variable) -> &[Text] {
@@ -173,7 +202,8 @@ fn texts(variable: &Variable) -> &[Text] {
 }
 
 /// Variables that need each other, with all members. Linear, with an explicit stack.
-fn circle(variables: &IndexMap<String, Variable>) -> Option<Diagnostic> {
+fn circle(scope: &Scope) -> Option<Diagnostic> {
+    let variables = scope.variables();
     let needs = |at: usize| {
         let names = texts(&variables[at]).iter().flat_map(|text| text.template.names());
         names
@@ -200,7 +230,7 @@ fn circle(variables: &IndexMap<String, Variable>) -> Option<Diagnostic> {
             if open[need] {
                 let start = stack.iter().position(|(at, _)| *at == need)?;
                 let members: Vec<usize> = stack[start..].iter().map(|(at, _)| *at).collect();
-                return Some(tell_circle(variables, &members));
+                return Some(tell_circle(scope, &members));
             }
             open[need] = true;
             stack.push((need, needs(need)));
@@ -209,21 +239,35 @@ fn circle(variables: &IndexMap<String, Variable>) -> Option<Diagnostic> {
     None
 }
 
-fn tell_circle(variables: &IndexMap<String, Variable>, members: &[usize]) -> Diagnostic {
+fn tell_circle(scope: &Scope, members: &[usize]) -> Diagnostic {
+    let variables = scope.variables();
     let name = |at: usize| variables.get_index(at).map_or("", |(name, _)| name.as_str());
     let mut shown: Vec<&str> = members.iter().map(|&at| name(at)).collect();
     shown.push(name(members[0]));
-    let mut diagnostic =
-        Diagnostic::error(format!("these variables need each other: {}", shown.join(" → ")));
+    let message = match members {
+        [only] => format!("`{}` needs itself", name(*only)),
+        _ => format!("these variables need each other: {}", shown.join(" → ")),
+    };
+    let mut diagnostic = Diagnostic::error(message);
     for (number, &at) in members.iter().enumerate() {
-        let Some(place) = texts(&variables[at]).iter().find_map(|text| text.place.clone()) else {
-            continue;
-        };
-        let label = format!("`{}` is used here", shown[number + 1]);
+        let needed = shown[number + 1];
+        let place = texts(&variables[at]).iter().find_map(|text| {
+            let uses = text.template.names().iter().find(|name| head(name) == needed)?;
+            text.place_of(uses.range.clone())
+        });
+        let Some(place) = place else { continue };
+        let label = format!("`{needed}` is used here");
         diagnostic = match number {
             0 => diagnostic.at(place, label),
             _ => diagnostic.also(place, label),
         };
     }
-    diagnostic.help("give one of them a value of its own")
+    let caller = match members {
+        [only] => scope.caller_variable(name(*only)),
+        _ => None,
+    };
+    diagnostic.help(match caller {
+        Some(name) => format!("for the environment variable write `{{{{ env.{name} }}}}`"),
+        None => "give one of them a value of its own".to_owned(),
+    })
 }

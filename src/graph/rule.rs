@@ -66,6 +66,8 @@ pub struct Target {
     pub action: Option<Action>,
     /// Whether an expression asks for `target('NAME')`.
     pub uses_targets: bool,
+    /// The names that `target('NAME')` asks for, as far as they are written out.
+    pub asked: Vec<Ref>,
     /// Variables for the command.
     pub env: Vec<(String, Text)>,
     /// Variables taken from the caller: name, whether set, value count.

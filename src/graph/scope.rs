@@ -146,9 +146,21 @@ impl Scope {
         Some(&self.matrix.iter().find(|(name, _)| name == axis)?.1)
     }
 
+    /// The names of the matrix's axes.
+    pub fn axes(&self) -> impl Iterator<Item = &str> {
+        self.matrix.iter().map(|(axis, _)| axis.as_str())
+    }
+
     /// The names of its variables.
     pub fn variables(&self) -> &IndexMap<String, Variable> {
         &self.variables
+    }
+
+    /// The caller's environment variable of this name, in whatever case it was written.
+    pub(super) fn caller_variable(&self, name: &str) -> Option<&str> {
+        let exact = self.surroundings.env.get_key_value(name);
+        let found = exact.or_else(|| self.surroundings.env.get_key_value(&name.to_uppercase()));
+        found.map(|(name, _)| name.as_str())
     }
 
     /// The value of `name`; `ready` knows the names of [`READY_NAMES`]. `None` if the name means

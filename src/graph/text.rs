@@ -3,6 +3,8 @@
 //! Values that an expression puts into a path are literal: they are escaped before the text is
 //! read as a pattern, so a file named `[id].tsx` is that file.
 
+use std::ops::Range;
+
 use super::rule::{Input, Output, Placed, Ref, Text};
 use super::scope::Scope;
 use crate::error::{Diagnostic, Place, quoted};
@@ -30,6 +32,14 @@ impl From<&parse::Text> for Text {
     }
 }
 
+impl Text {
+    /// The place of a part of the template's source.
+    pub fn place_of(&self, part: Range<usize>) -> Option<Place> {
+        let place = self.place.as_ref()?;
+        Some(parse::place_within(place, part, self.template.source().len()))
+    }
+}
+
 /// Names that only ready tasks know are unknown while the graph is made.
 pub(super) fn nothing_ready(_: &str) -> Result<Option<Value>, Problem> {
     Ok(None)
@@ -40,6 +50,16 @@ pub(super) fn nothing_ready(_: &str) -> Result<Option<Value>, Problem> {
 pub(super) struct Element {
     text: Vec<u8>,
     place: Place,
+    /// Where the text begins in the string that was written, and that string's length; none if
+    /// an expression gave a part of it.
+    written: Option<(usize, usize)>,
+}
+
+/// Whether a path is one that a task reads or one that it writes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Use {
+    Reads,
+    Writes,
 }
 
 impl Element {
@@ -51,9 +71,10 @@ impl Element {
             .words_with(&resolve, &escape)
             .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
         let place = &text.place;
+        let written = text.template.as_literal().map(|literal| (0, literal.len()));
         Ok(words
             .into_iter()
-            .map(|word| Element { text: word.into_bytes(), place: place.clone() })
+            .map(|word| Element { text: word.into_bytes(), place: place.clone(), written })
             .collect())
     }
 
@@ -73,8 +94,14 @@ impl Element {
 
     /// The element without its first character, if that is `prefix`.
     fn strip(&self, prefix: u8) -> Option<Element> {
-        let text = self.text.strip_prefix(&[prefix])?.to_vec();
-        Some(Element { text, place: self.place.clone() })
+        self.text.strip_prefix(&[prefix])?;
+        Some(self.part(1..self.text.len()))
+    }
+
+    /// A part of the element.
+    fn part(&self, part: Range<usize>) -> Element {
+        let written = self.written.map(|(start, length)| (start + part.start, length));
+        Element { text: self.text[part].to_vec(), place: self.place.clone(), written }
     }
 
     /// Reads an element of `inputs`.
@@ -85,7 +112,7 @@ impl Element {
             return Ok(Placed { value, place });
         }
         if let Some(rest) = self.strip(b'!') {
-            let pattern = match rest.path(dir)? {
+            let pattern = match rest.path(dir, Use::Reads)? {
                 PathOrGlob::Path(path) => {
                     self.pattern(&[&escape_bytes(&path)[..], b"{,/**}"].concat())?
                 }
@@ -95,9 +122,9 @@ impl Element {
         }
         let (rest, optional) = match self.strip(b'?') {
             Some(rest) => (rest, true),
-            None => (Element { text: self.text.clone(), place: self.place.clone() }, false),
+            None => (self.part(0..self.text.len()), false),
         };
-        let value = match rest.path(dir)? {
+        let value = match rest.path(dir, Use::Reads)? {
             PathOrGlob::Path(path) => Input::Path { path, optional },
             PathOrGlob::Glob(pattern) => Input::Glob { pattern, optional },
         };
@@ -112,7 +139,7 @@ impl Element {
                 .at(self.place.clone(), "")
                 .help("outputs are paths, folders or globs, as in `outputs = [\"bin/app\"]`"));
         }
-        let value = match self.path(dir)? {
+        let value = match self.path(dir, Use::Writes)? {
             PathOrGlob::Path(path) => Output::Path(path),
             PathOrGlob::Glob(pattern) => Output::Glob(pattern),
         };
@@ -121,7 +148,7 @@ impl Element {
 
     /// Reads an element of `installs`.
     pub(super) fn install(&self, dir: &[u8]) -> Result<Placed<Vec<u8>>, Diagnostic> {
-        match self.path(dir)? {
+        match self.path(dir, Use::Writes)? {
             PathOrGlob::Path(path) => Ok(Placed { value: path, place: Some(self.place.clone()) }),
             PathOrGlob::Glob(_) => Err(Diagnostic::error("`installs` takes plain paths, no globs")
                 .at(self.place.clone(), "has a wildcard")
@@ -133,7 +160,7 @@ impl Element {
 
     /// Reads an element of `foreach`.
     pub(super) fn path_or_glob(&self, dir: &[u8]) -> Result<PathOrGlob, Diagnostic> {
-        self.path(dir)
+        self.path(dir, Use::Reads)
     }
 
     /// A `!glob` without its mark.
@@ -161,55 +188,124 @@ impl Element {
     fn outputs_of(&self) -> Result<Input, Diagnostic> {
         let colon = self.text.iter().position(|&byte| byte == b':');
         let (reference, only) = match colon {
-            Some(at) => (&self.text[..at], Some(self.pattern(&self.text[at + 1..])?)),
-            None => (&self.text[..], None),
+            Some(at) => {
+                let only = self.part(at + 1..self.text.len());
+                (self.part(0..at), Some(only.pattern(&only.text)?))
+            }
+            None => (self.part(0..self.text.len()), None),
         };
-        let reference = Element { text: reference.to_vec(), place: self.place.clone() };
         Ok(Input::Outputs { of: reference.reference()?, only })
     }
 
+    /// Parses a pattern that was made of this element.
     fn pattern(&self, text: &[u8]) -> Result<Pattern, Diagnostic> {
         Pattern::parse(text).map_err(|error| {
-            Diagnostic::error(error.message)
-                .at(self.place.clone(), "in this pattern")
-                .help(error.help)
+            let (place, label) = match self.place_of_error() {
+                Some(place) => (place, ""),
+                None => (self.place.clone(), "in this pattern"),
+            };
+            Diagnostic::error(error.message).at(place, label).help(error.help)
         })
     }
 
-    fn path(&self, dir: &[u8]) -> Result<PathOrGlob, Diagnostic> {
+    /// The character that makes the element, as it was written, no pattern.
+    fn place_of_error(&self) -> Option<Place> {
+        let (start, length) = self.written?;
+        let error = Pattern::parse(&self.text).err()?;
+        let rest = std::str::from_utf8(self.text.get(error.offset..)?).ok()?;
+        let at = start + error.offset;
+        let end = at + rest.chars().next().map_or(0, char::len_utf8);
+        Some(parse::place_within(&self.place, at..end, length))
+    }
+
+    fn path(&self, dir: &[u8], of: Use) -> Result<PathOrGlob, Diagnostic> {
         let is_glob = Pattern::is_glob(&self.text);
         let path = match is_glob {
             true => normalise(&escape_bytes(dir), &self.text),
             false => normalise(dir, &self.literal()),
         };
-        let path = path.map_err(|error| self.refuse_path(error))?;
-        if path.starts_with(b"/") {
-            let help =
-                "write it relative to the target's folder, or with `//` from the workspace's root";
-            return Err(self.refuse("is an absolute path", Some(help)));
-        }
-        if let [b'~', b'/', ..] | [b'$', ..] = &self.text[..] {
-            let help = "no shell reads this: outputs and inputs lie in the workspace";
-            return Err(self.refuse("is not expanded", Some(help)));
-        }
-        if path == STATE_DIR.as_bytes() || path.starts_with(format!("{STATE_DIR}/").as_bytes()) {
-            let help = "what a task left in its output folder is reached as `@target`";
-            return Err(self.refuse("lies in taskr's own folder", Some(help)));
-        }
+        let path = path.map_err(|error| {
+            outside(error, (&self.literal(), dir), &self.place).help(match of {
+                Use::Reads => {
+                    "inputs lie in the workspace, the folder of Taskfile.toml: move the file or \
+                     Taskfile.toml,\nor let a target copy it there"
+                }
+                Use::Writes => {
+                    "outputs lie in the workspace, the folder of Taskfile.toml:\na target without \
+                     `outputs` may write anywhere, and runs whenever it is asked for"
+                }
+            })
+        })?;
+        self.check_path(&path, of)?;
         match is_glob {
             true => Ok(PathOrGlob::Glob(self.pattern(&path)?)),
             false => Ok(PathOrGlob::Path(path)),
         }
     }
 
-    fn refuse_path(&self, error: PathError) -> Diagnostic {
-        Diagnostic::error(error.to_string()).at(self.place.clone(), "")
+    fn check_path(&self, path: &[u8], of: Use) -> Result<(), Diagnostic> {
+        if path.starts_with(b"/") {
+            let help = match of {
+                Use::Reads => {
+                    "write it relative to the target's folder, or with `//` from the workspace's root"
+                }
+                Use::Writes => {
+                    "outputs lie in the workspace: write it relative to the target's folder;\na \
+                     target without `outputs` may write anywhere, and runs whenever it is asked for"
+                }
+            };
+            return Err(self.refuse("is an absolute path", help));
+        }
+        match &self.text[..] {
+            [b'~', b'/', ..] => {
+                let help = "no shell reads this: outputs and inputs lie in the workspace";
+                return Err(self.refuse("is not expanded", help));
+            }
+            [b'$', rest @ ..] => {
+                let named = rest.iter().take_while(|&&b| b.is_ascii_alphanumeric() || b == b'_');
+                let name = String::from_utf8_lossy(&rest[..named.count()]);
+                let help = format!(
+                    "no shell reads this: a variable is `{{{{ {name} }}}}`, one of the environment \
+                     `{{{{ env.{name} }}}}`"
+                );
+                return Err(self.refuse("is not expanded", help));
+            }
+            _ => {}
+        }
+        if path == STATE_DIR.as_bytes() || path.starts_with(format!("{STATE_DIR}/").as_bytes()) {
+            let help = match of {
+                Use::Reads => "what a task left in its output folder is reached as `@target`",
+                Use::Writes => {
+                    "let the command write to `{{ out }}`: what it leaves there is an output \
+                     without being declared"
+                }
+            };
+            return Err(self.refuse("lies in taskr's own folder", help));
+        }
+        Ok(())
     }
 
-    fn refuse(&self, what: &str, help: Option<&str>) -> Diagnostic {
+    fn refuse(&self, what: &str, help: impl Into<String>) -> Diagnostic {
         Diagnostic::error(format!("`{}` {what}", shown(&self.literal())))
             .at(self.place.clone(), "")
-            .help_if(help.map(str::to_owned))
+            .help(help)
+    }
+}
+
+/// A path that leads nowhere: as it was written, and the folder that it starts in.
+pub(super) fn outside(
+    error: PathError,
+    (written, dir): (&[u8], &[u8]),
+    place: &Place,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::error(match error {
+        PathError::Outside => format!("`{}` leads out of the workspace", shown(written)),
+        PathError::Nul => error.to_string(),
+    });
+    let diagnostic = diagnostic.at(place.clone(), "");
+    match dir {
+        [] => diagnostic,
+        _ => diagnostic.note(format!("paths of this target start in {}/", shown(dir))),
     }
 }
 

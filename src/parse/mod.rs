@@ -28,6 +28,7 @@ use crate::expr::Template;
 
 pub use document::LARGEST_BYTES;
 pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
+pub use text::place_within;
 
 /// One Taskfile as it was written.
 #[derive(Clone, Debug)]

@@ -9,15 +9,18 @@ impl Text {
     /// The place of a part of the template's source. The whole string, where the file does not
     /// hold the text piece by piece (a number that became text).
     pub fn place_of(&self, part: Range<usize>) -> Place {
-        let raw = self.place.text();
-        let length = self.template.source().len();
-        match raw_range(raw, part, length) {
-            Some(inner) => {
-                let start = self.place.span.start;
-                Place::new(&self.place.source, start + inner.start..start + inner.end)
-            }
-            None => self.place.clone(),
+        place_within(&self.place, part, self.template.source().len())
+    }
+}
+
+/// The place of a part of the string that stands at `place` and has `length` bytes.
+pub fn place_within(place: &Place, part: Range<usize>, length: usize) -> Place {
+    match raw_range(place.text(), part, length) {
+        Some(inner) => {
+            let start = place.span.start;
+            Place::new(&place.source, start + inner.start..start + inner.end)
         }
+        None => place.clone(),
     }
 }
 

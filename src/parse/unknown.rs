@@ -120,20 +120,8 @@ fn did_you_mean(field: &Field) -> String {
     format!("did you mean `{}`, as in: {}", field.name, field.example)
 }
 
-/// The names of the fields of this version behind some words, in lines of about 70 columns.
+/// The names of the fields of this version behind some words.
 fn listed(before: &str, fields: &[Field]) -> String {
-    let names: Vec<&str> =
-        fields.iter().filter(|field| field.ready()).map(|field| field.name).collect();
-    let mut text = before.to_owned();
-    let mut column = text.len();
-    for (at, name) in names.iter().enumerate() {
-        let and = if at > 0 && at + 1 == names.len() { "and " } else { "" };
-        let comma = if at + 2 < names.len() { "," } else { "" };
-        let word = format!("{and}`{name}`{comma}");
-        let blank = if column + word.len() > 70 { '\n' } else { ' ' };
-        column = if blank == '\n' { word.len() } else { column + 1 + word.len() };
-        text.push(blank);
-        text.push_str(&word);
-    }
-    text
+    let ready = fields.iter().filter(|field| field.ready());
+    crate::error::listed(before, ready.map(|field| field.name))
 }

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use minijinja::Value;
 
+use crate::error::{listed, nearest};
 use crate::expr::segment::string_end;
-use crate::expr::value::ENGINE;
-use crate::expr::{ExprError, Problem};
+use crate::expr::value::{ENGINE, FILTERS};
+use crate::expr::{Call, ExprError, Problem};
 
 /// Tokens of one expression. The engine's compiler recurses over chains of operators; this keeps
 /// it far from the end of a 2 MiB stack.
@@ -17,6 +18,8 @@ const MAX_TOKENS: usize = 1000;
 pub(super) struct Scan {
     /// The paths, each once, as they come.
     pub(super) slots: Vec<Slot>,
+    /// The names that are called with one text.
+    pub(super) calls: Vec<Call>,
     /// The expression with `vN` in place of the path that is slot N.
     pub(super) code: String,
     /// Whether `| raw` is surely the last thing done to the result.
@@ -69,10 +72,11 @@ struct Token {
 /// Scans the expression at `range` of `source`.
 pub(super) fn scan(source: &str, range: Range<usize>) -> Result<Scan, ExprError> {
     let tokens = tokens(source, range.clone())?;
-    let mut scanner = Scanner { source, tokens, slots: Vec::new(), code: String::new() };
+    let mut scanner =
+        Scanner { source, tokens, slots: Vec::new(), calls: Vec::new(), code: String::new() };
     scanner.run(range)?;
     let raw = scanner.ends_raw();
-    Ok(Scan { slots: scanner.slots, code: scanner.code, raw })
+    Ok(Scan { slots: scanner.slots, calls: scanner.calls, code: scanner.code, raw })
 }
 
 fn tokens(source: &str, range: Range<usize>) -> Result<Vec<Token>, ExprError> {
@@ -117,6 +121,7 @@ struct Scanner<'a> {
     source: &'a str,
     tokens: Vec<Token>,
     slots: Vec<Slot>,
+    calls: Vec<Call>,
     code: String,
 }
 
@@ -133,6 +138,7 @@ impl Scanner<'_> {
                 }
                 Kind::Word if self.is_path(at) => {
                     let (slot, end) = self.path(at);
+                    self.call(at, end);
                     self.code.push_str(&self.source[copied..slot.range.start]);
                     copied = slot.range.end;
                     let number = self.intern(slot);
@@ -159,6 +165,12 @@ impl Scanner<'_> {
             "safe" | "escape" | "e" => problem.help(
                 "values are quoted for the shell by themselves; `| raw` inserts one as it is",
             ),
+            "basename" => problem.help("did you mean `name`?"),
+            "dirname" => problem.help("did you mean `dir`?"),
+            _ if what == "filter" => problem.help(match nearest(name, FILTERS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => listed("filters are", FILTERS),
+            }),
             _ => problem,
         };
         Err(problem.at(range.clone()))
@@ -199,6 +211,22 @@ impl Scanner<'_> {
             may_be_undefined: self.is_guarded(end),
         };
         (slot, end)
+    }
+
+    /// Remembers the name at `at`, if what stands behind it is one text in parentheses.
+    fn call(&mut self, at: usize, end: usize) {
+        let is_text = self.tokens.get(end + 1).is_some_and(|token| token.kind == Kind::Text);
+        if end != at + 1 || !is_text || !self.is(end, "(") || !self.is(end + 2, ")") {
+            return;
+        }
+        let quoted = self.text(end + 1);
+        if !quoted.contains('\\') && quoted.len() >= 2 {
+            self.calls.push(Call {
+                name: self.text(at).to_owned(),
+                argument: quoted[1..quoted.len() - 1].to_owned(),
+                range: self.tokens[at].range.start..self.tokens[end + 2].range.end,
+            });
+        }
     }
 
     /// Whether what stands at `at` copes with an undefined value before it.

@@ -47,7 +47,7 @@ impl World {
     }
 
     fn settings(&self) -> Settings {
-        let env = BTreeMap::from([("HOME".to_owned(), "/home/ann".to_owned())]);
+        let env = BTreeMap::from([("HOME", "/home/ann"), ("PATH", "/bin")].map(owned));
         let surroundings = Surroundings { env, jobs: 4, profile: "default".to_owned() };
         Settings {
             root: self.root.path().to_owned(),
@@ -73,6 +73,10 @@ impl World {
             Err(error) => shown(&error),
         }
     }
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// The graph of a Taskfile that lists no files.

@@ -1,0 +1,116 @@
+//! Which tasks a reference picks (`obj`, `test@db=pg`, `obj@src/*.c`), and what to say where
+//! there is none.
+
+use super::rule::Ref;
+use super::{Members, Scope, Task};
+use crate::error::{Diagnostic, listed, nearest, quoted};
+use crate::files::Pattern;
+use crate::ids::{Id, IdVec, TaskId};
+
+/// So many words are listed in full; of more, an example is given.
+const FEW: usize = 8;
+
+/// The tasks of a target that `target@db=pg,src/*.c` picks: a word with `=` whose left side is an
+/// axis picks by that, anything else by item; all must hold.
+pub(super) fn pick(tasks: &IdVec<TaskId, Task>, members: &Members, text: &str) -> Vec<TaskId> {
+    let (target, picks) = text.split_once('@').unwrap_or((text, ""));
+    let members = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
+    let picks: Vec<&str> = picks.split(',').collect();
+    let globs: Vec<Option<Pattern>> =
+        picks.iter().map(|pick| Pattern::parse(pick.as_bytes()).ok()).collect();
+    members
+        .filter(|&id| {
+            let scope = &tasks[id].rule.scope;
+            picks.iter().zip(&globs).all(|(pick, glob)| is_picked(scope, pick, glob.as_ref()))
+        })
+        .collect()
+}
+
+fn is_picked(scope: &Scope, pick: &str, glob: Option<&Pattern>) -> bool {
+    if let Some((axis, value)) = pick.split_once('=')
+        && let Some(own) = scope.axis(axis)
+    {
+        return own == value;
+    }
+    scope.item().is_some_and(|item| {
+        item.written == pick.as_bytes() || glob.is_some_and(|glob| glob.matches_all(&item.written))
+    })
+}
+
+/// A target that is not there. Looking for a name that was meant is dear: `look` says whether to.
+pub(super) fn no_target(reference: &Ref, members: &Members, look: bool) -> Diagnostic {
+    let target = reference.target();
+    let diagnostic = Diagnostic::error(format!("there is no target {}", quoted(target)))
+        .at(reference.place.clone(), "not a target of this Taskfile");
+    if !look {
+        return diagnostic;
+    }
+    if let Some(near) = nearest(target, members.keys().map(String::as_str)) {
+        return diagnostic.help(format!("did you mean `{near}`?"));
+    }
+    if reference.text.contains(['/', '.', '*']) {
+        return diagnostic.help(format!(
+            "a file belongs in `inputs`, without `@`: inputs = [\"{}\"]",
+            reference.text
+        ));
+    }
+    let mut known: Vec<(&String, usize)> =
+        members.iter().map(|(name, range)| (name, range.start)).collect();
+    known.sort_unstable_by_key(|(_, start)| *start);
+    diagnostic.help(match known.len() {
+        1 => format!("the only target is `{}`", known[0].0),
+        ..=FEW => listed("the targets are", known.iter().map(|(name, _)| name.as_str())),
+        _ => "`taskr list` shows all targets".to_owned(),
+    })
+}
+
+/// A reference that picks no task of its target.
+pub(super) fn no_task(
+    reference: &Ref,
+    tasks: &IdVec<TaskId, Task>,
+    members: &Members,
+    look: bool,
+) -> Diagnostic {
+    let (target, picks) = reference.text.split_once('@').unwrap_or((&reference.text, ""));
+    let diagnostic = Diagnostic::error(format!("{} names no task", quoted(&reference.text)))
+        .at(reference.place.clone(), format!("no task of `{target}` fits"));
+    let ids = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
+    let ids: Vec<TaskId> = ids.collect();
+    let name = |id: &TaskId| tasks[*id].rule.name.as_str();
+    let Some(first) = ids.first() else { return diagnostic };
+    if picks.is_empty() {
+        return diagnostic.help(format!("for all of its tasks write `{target}`"));
+    }
+    if name(first) == target {
+        return diagnostic.help(format!("`{target}` has only one task: write `{target}`"));
+    }
+    if let Some(help) = axis_help(picks, &ids, tasks) {
+        return diagnostic.help(help);
+    }
+    let near = look.then(|| nearest(&reference.text, ids.iter().map(name))).flatten();
+    diagnostic.help(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("a task of it is `{}`", name(first)),
+    })
+}
+
+/// What to write for `axis=value`, where the target has a matrix.
+fn axis_help(picks: &str, ids: &[TaskId], tasks: &IdVec<TaskId, Task>) -> Option<String> {
+    let scope = &tasks[*ids.first()?].rule.scope;
+    scope.axes().next()?;
+    let wrong = picks.split(',').filter_map(|pick| pick.split_once('='));
+    let mut wrong = wrong.filter(|(axis, value)| {
+        !ids.iter().any(|id| tasks[*id].rule.scope.axis(axis).is_some_and(|own| own == value))
+    });
+    let (axis, _) = wrong.next()?;
+    if scope.axis(axis).is_none() {
+        return Some(listed("its axes:", scope.axes()));
+    }
+    let mut values: Vec<&str> = Vec::new();
+    for value in ids.iter().filter_map(|id| tasks[*id].rule.scope.axis(axis)) {
+        if values.len() < FEW && !values.contains(&value.as_str()) {
+            values.push(value);
+        }
+    }
+    Some(listed(&format!("values of `{axis}`:"), values))
+}
