@@ -150,6 +150,9 @@ pub(super) struct Show {
 pub(super) struct Check {
     #[arg(hide = true)]
     pub(super) tool: String,
+    /// Warnings are errors
+    #[arg(long)]
+    pub(super) strict: bool,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

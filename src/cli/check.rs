@@ -1,10 +1,214 @@
-//! `taskr check`.
+//! `taskr check`: the whole Taskfile, without running anything: its mistakes, and what is allowed
+//! but surely not meant.
 
+use std::io::Write;
+
+use rustc_hash::FxHashSet;
+use serde_json::{Value, json};
+
+use super::End;
 use super::args::Check;
+use super::json_out;
+use super::terminal::{Colours, width};
 use super::workspace::Workspace;
-use super::{End, not_there_yet};
-use crate::error::Error;
+use crate::error::{Diagnostic, Error, nearest, quoted, render_diagnostics};
+use crate::graph::{Graph, Kind};
+use crate::parse::{Target, Taskfile, Text, Var};
 
-pub(super) fn check(_args: &Check, _workspace: Result<Workspace, Error>) -> Result<End, Error> {
-    Err(not_there_yet("check"))
+pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result<End, Error> {
+    let checked = workspace.and_then(|workspace| {
+        let graph = graph(args, &workspace)?;
+        let warnings = warnings(&workspace.taskfile, &graph);
+        let tasks = graph.tasks().iter().filter(|task| task.kind() != Kind::Group).count();
+        let name = workspace.taskfile.source.name.clone();
+        Ok(Fine { name, targets: workspace.taskfile.targets.len(), tasks, warnings })
+    });
+    let code = match &checked {
+        Ok(fine) if fine.warnings.is_empty() || !args.strict => 0,
+        Ok(_) => 2,
+        Err(error) => error.exit_code(),
+    };
+    if args.json {
+        // A reader that has gone needs no more.
+        let _ = writeln!(std::io::stdout(), "{:#}", as_json(&checked));
+        return Ok(End::Code(code));
+    }
+    tell(&checked?, args);
+    Ok(End::Code(code))
+}
+
+/// A Taskfile without mistakes.
+struct Fine {
+    name: String,
+    targets: usize,
+    tasks: usize,
+    warnings: Vec<Diagnostic>,
+}
+
+/// The graph, or all mistakes of the stages that could be looked at.
+fn graph(args: &Check, workspace: &Workspace) -> Result<Graph, Error> {
+    let jobs = workspace.jobs(None);
+    let made = workspace.loader(&args.common, jobs.as_ref().copied().unwrap_or(1))?();
+    let mut wrong = Vec::new();
+    wrong.extend(diagnostics(jobs.map(|_| ()))?);
+    let graph = match made {
+        Ok(graph) => {
+            wrong.extend(wrong_defaults(&workspace.taskfile, &graph));
+            Some(graph)
+        }
+        Err(error) => {
+            wrong.extend(diagnostics(Err(error))?);
+            None
+        }
+    };
+    match graph {
+        Some(graph) if wrong.is_empty() => Ok(graph),
+        _ => Err(Error::Taskfile(wrong)),
+    }
+}
+
+/// Mistakes of the Taskfile are collected, any other error is one at once.
+fn diagnostics(result: Result<(), Error>) -> Result<Vec<Diagnostic>, Error> {
+    match result {
+        Ok(()) => Ok(Vec::new()),
+        Err(Error::Taskfile(wrong)) => Ok(wrong),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elements of `default` that cannot be built.
+fn wrong_defaults(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+    let mut wrong = Vec::new();
+    for text in &taskfile.default {
+        let name = text.template.source();
+        let found = graph.select(name);
+        let Some(&id) = found.first() else {
+            let public = taskfile.targets.values().filter(|target| !target.private);
+            let near = nearest(name, public.map(|target| target.name.as_str()));
+            wrong.push(
+                Diagnostic::error(format!("there is no target {}", quoted(name)))
+                    .at(text.place.clone(), "a bare `taskr` would build it")
+                    .help_if(near.map(|near| format!("did you mean `{near}`?"))),
+            );
+            continue;
+        };
+        if graph.task(id).rule.target.private {
+            wrong.push(
+                Diagnostic::error(format!(
+                    "{} is private: it is built only for others",
+                    quoted(name)
+                ))
+                .at(text.place.clone(), "a bare `taskr` would build it")
+                .help("remove `private = true` from its target, or name another here"),
+            );
+        }
+    }
+    wrong
+}
+
+/// What taskr takes, and nobody means.
+fn warnings(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+    let mut warnings = unused_variables(taskfile);
+    warnings.extend(unneeded(taskfile, graph));
+    let first = taskfile.targets.values().find(|target| !target.private);
+    if let (true, Some(first)) = (taskfile.default.is_empty(), first) {
+        warnings.push(
+            Diagnostic::warning("there is no `default`: a bare `taskr` builds nothing")
+                .help(format!("write `default = [\"{}\"]` at the top of the file", first.name)),
+        );
+    }
+    warnings
+}
+
+fn unused_variables(taskfile: &Taskfile) -> Vec<Diagnostic> {
+    let warning = |name: &str, var: &Var| {
+        Diagnostic::warning(format!("the variable {} is not used", quoted(name)))
+            .at(var.name_place.clone(), "")
+            .help(format!("remove it, or write `{{{{ {name} }}}}` where it belongs"))
+    };
+    // A variable of the file may use one that only targets have.
+    let by_file = taskfile.vars.values().flat_map(Var::texts).flat_map(heads);
+    let by_file: FxHashSet<&str> = by_file.collect();
+    let mut used_somewhere = by_file.clone();
+    let mut warnings = Vec::new();
+    for target in taskfile.targets.values() {
+        let used: FxHashSet<&str> = target.texts().flat_map(heads).collect();
+        let unused = target
+            .vars
+            .iter()
+            .filter(|(name, _)| !used.contains(name.as_str()) && !by_file.contains(name.as_str()));
+        warnings.extend(unused.map(|(name, var)| warning(name, var)));
+        used_somewhere.extend(used);
+    }
+    used_somewhere.extend(taskfile.jobs.iter().flat_map(heads));
+    let unused = taskfile.vars.iter().filter(|(name, _)| !used_somewhere.contains(name.as_str()));
+    warnings.extend(unused.map(|(name, var)| warning(name, var)));
+    warnings
+}
+
+/// The names that a string's expressions begin with.
+fn heads(text: &Text) -> impl Iterator<Item = &str> {
+    text.template.names().iter().filter_map(|name| name.path.split('.').next())
+}
+
+/// Private targets that no other needs: nothing can ever build them.
+fn unneeded(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+    let needed = |target: &Target| {
+        let Some(node) = graph.find(&target.name) else { return true };
+        let mut tasks = graph.without_groups(&[node]);
+        tasks.push(node);
+        let of_others = |id: &_| graph.task(*id).rule.target.name != target.name;
+        tasks.iter().any(|&task| graph.needed_by(task).iter().any(of_others))
+    };
+    let lost = taskfile.targets.values().filter(|target| target.private && !needed(target));
+    lost.map(|target| {
+        Diagnostic::warning(format!("nothing can build {}", quoted(&target.name)))
+            .at(target.place.clone(), "is private, and no other target needs it")
+            .help("remove `private = true`, or name it in the `deps` of a target")
+    })
+    .collect()
+}
+
+fn tell(fine: &Fine, args: &Check) {
+    let mut with = String::new();
+    if !fine.warnings.is_empty() {
+        let colours = Colours::choose(&args.common.color);
+        let text = render_diagnostics(&fine.warnings, colours.err, width());
+        let _ = writeln!(std::io::stderr(), "{text}\n");
+        with = format!(", with {}", counted(fine.warnings.len(), "warning"));
+    }
+    let targets = counted(fine.targets, "target");
+    let tasks = counted(fine.tasks, "task");
+    let _ = writeln!(std::io::stdout(), "{} is fine{with}: {targets}, {tasks}", fine.name);
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn as_json(checked: &Result<Fine, Error>) -> Value {
+    let list = |all: &[Diagnostic]| all.iter().map(json_out::diagnostic).collect::<Vec<_>>();
+    let (fine, found) = match checked {
+        Ok(fine) => (Some(fine), list(&fine.warnings)),
+        Err(Error::Taskfile(wrong)) => (None, list(wrong)),
+        Err(error) => (None, list(&[without_place(error)])),
+    };
+    json!({
+        "version": json_out::version(),
+        "fine": fine.is_some(),
+        "targets": fine.map(|fine| fine.targets),
+        "tasks": fine.map(|fine| fine.tasks),
+        "diagnostics": found,
+    })
+}
+
+/// An error that is of no line of the Taskfile: the file cannot be read, an option is wrong.
+fn without_place(error: &Error) -> Diagnostic {
+    match error {
+        Error::Usage { message, help } => Diagnostic::error(message).help_if(help.clone()),
+        other => {
+            let text = crate::error::render(other, false, usize::MAX);
+            Diagnostic::error(text.strip_prefix("error: ").unwrap_or(&text))
+        }
+    }
 }

@@ -1,32 +1,262 @@
-//! `taskr list`: the targets of the Taskfile. Reads nothing else.
+//! `taskr list`: the targets of the Taskfile, and the variables that `-D` may set.
+//!
+//! The graph is made only to count tasks: where it cannot be made, the list has no numbers.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
+use serde_json::{Value, json};
+
 use super::args::List;
+use super::json_out::{place, version};
+use super::terminal::out_width;
 use super::workspace::Workspace;
 use super::{End, TOOLS};
 use crate::error::Error;
+use crate::graph::{Graph, Kind};
+use crate::parse::{Target, Taskfile, Var, VarValue};
+use crate::report::one_line;
 
-pub(super) fn list(_args: &List, workspace: &Workspace) -> Result<End, Error> {
-    let targets = workspace.taskfile.targets.values().filter(|target| !target.private);
-    let rows: Vec<(&str, String)> = targets
-        .map(|target| {
-            let mut doc = target.doc.clone().unwrap_or_default();
-            if TOOLS.contains(&target.name.as_str()) {
-                let hides = format!("(hides a tool: `taskr tool {}`)", target.name);
-                doc = if doc.is_empty() { hides } else { format!("{doc} {hides}") };
-            }
-            (target.name.as_str(), doc)
-        })
-        .collect();
-    let wide = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let mut out = std::io::stdout().lock();
-    for (name, doc) in rows {
-        let line = format!("{name:wide$}  {}", crate::report::one_line(&doc));
-        // A reader that has gone needs no more.
-        if writeln!(out, "{}", line.trim_end()).is_err() {
-            break;
+pub(super) fn list(args: &List, workspace: &Workspace) -> Result<End, Error> {
+    let graph = count(args, workspace)?;
+    let taskfile = &workspace.taskfile;
+    let text = match args.json {
+        true => format!("{:#}\n", as_json(taskfile, graph.as_ref())),
+        false => as_text(taskfile, graph.as_ref(), out_width()),
+    };
+    // A reader that has gone needs no more.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(End::Code(0))
+}
+
+/// The graph; none, and a word about it, if the Taskfile has a mistake.
+fn count(args: &List, workspace: &Workspace) -> Result<Option<Graph>, Error> {
+    match workspace.loader(&args.common, 1)?() {
+        Ok(graph) => Ok(Some(graph)),
+        Err(Error::Taskfile(_)) => {
+            let what = "tasks are not counted, because the Taskfile has a mistake";
+            let _ = writeln!(std::io::stderr(), "warning: {what}\nhelp: `taskr check` shows it");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How many tasks a target has; none for a group.
+fn tasks(target: &Target, graph: &Graph) -> usize {
+    let Some(id) = graph.find(&target.name) else { return 0 };
+    match (&target.command, graph.task(id).kind()) {
+        (None, _) => 0,
+        (_, Kind::Group) => graph.task(id).deps.len(),
+        _ => 1,
+    }
+}
+
+fn is_default(taskfile: &Taskfile, name: &str) -> bool {
+    taskfile.default.iter().any(|text| text.template.source() == name)
+}
+
+fn as_text(taskfile: &Taskfile, graph: Option<&Graph>, width: Option<usize>) -> String {
+    let listed = taskfile.targets.values().filter(|target| !target.private);
+    let rows: Vec<(&str, String)> =
+        listed.map(|target| (target.name.as_str(), about(taskfile, target, graph))).collect();
+    let mut text = table(&rows, width);
+    if rows.is_empty() {
+        text.push_str("every target is private: none can be asked for\n");
+    }
+    let variables = variables(taskfile);
+    if !variables.is_empty() {
+        text.push_str("\nvariables (-D NAME=VALUE sets one):\n");
+    }
+    for (name, owners, var) in variables {
+        let of = owners.map_or_else(String::new, |owners| format!("  (of {owners})"));
+        let line = format!("  {name} = {}{of}", one_line(&written(var)));
+        let _ = writeln!(text, "{}", cut(&line, width));
+    }
+    text
+}
+
+/// What stands behind the name: the doc, and in brackets what else is worth knowing.
+fn about(taskfile: &Taskfile, target: &Target, graph: Option<&Graph>) -> String {
+    let mut notes = Vec::new();
+    if is_default(taskfile, &target.name) {
+        notes.push("default".to_owned());
+    }
+    if target.command.is_none() {
+        notes.push("group".to_owned());
+    }
+    let many = target.foreach.is_some() || !target.matrix.is_empty();
+    if let (true, true, Some(graph)) = (many, target.command.is_some(), graph) {
+        let count = tasks(target, graph);
+        notes.push(if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") });
+    }
+    if TOOLS.contains(&target.name.as_str()) {
+        notes.push(format!("hides a tool: `taskr tool {}`", target.name));
+    }
+    let mut words: Vec<String> = target.doc.iter().map(|doc| one_line(doc)).collect();
+    if !notes.is_empty() {
+        words.push(format!("({})", notes.join(", ")));
+    }
+    words.join(" ")
+}
+
+/// Two columns; the second is wrapped at the width of the terminal.
+fn table(rows: &[(&str, String)], width: Option<usize>) -> String {
+    let most = width.map_or(40, |width| (width / 2).max(8));
+    let column = rows.iter().map(|(name, _)| name.len()).filter(|&len| len <= most).max();
+    let column = column.unwrap_or(0);
+    let mut text = String::new();
+    for (name, about) in rows {
+        let lines = wrapped(about, width.map(|width| width.saturating_sub(column + 2).max(8)));
+        let mut lines = lines.into_iter();
+        // A name that is too long for its column has a line of its own.
+        let first =
+            if name.len() <= column { lines.next().unwrap_or_default() } else { String::new() };
+        let _ = writeln!(text, "{}", format!("{name:column$}  {first}").trim_end());
+        for line in lines {
+            let _ = writeln!(text, "{:column$}  {line}", "");
         }
     }
-    Ok(End::Code(0))
+    text
+}
+
+/// Lines of at most `width` characters, where no word is longer.
+fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width else {
+        return if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn cut(line: &str, width: Option<usize>) -> String {
+    match width {
+        Some(width) if line.chars().count() > width => {
+            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+        }
+        _ => line.to_owned(),
+    }
+}
+
+/// Each variable once: its name, the targets that have it if the file does not, its default.
+fn variables(taskfile: &Taskfile) -> Vec<(&str, Option<String>, &Var)> {
+    let mut all: Vec<(&str, Option<String>, &Var)> =
+        taskfile.vars.iter().map(|(name, var)| (name.as_str(), None, var)).collect();
+    let mut own: indexmap::IndexMap<&str, Vec<(&str, &Var)>> = indexmap::IndexMap::new();
+    for target in taskfile.targets.values() {
+        for (name, var) in &target.vars {
+            if !taskfile.vars.contains_key(name) {
+                own.entry(name).or_default().push((&target.name, var));
+            }
+        }
+    }
+    all.extend(own.into_iter().map(|(name, owners)| {
+        let of = match owners[..] {
+            [(target, _)] => target.to_owned(),
+            _ => format!("{} targets", owners.len()),
+        };
+        (name, Some(of), owners[0].1)
+    }));
+    all
+}
+
+/// The value as it stands in the file.
+fn written(var: &Var) -> String {
+    let words: Vec<&str> = var.texts().iter().map(|text| text.place.text()).collect();
+    match var.value {
+        VarValue::One(_) => words.concat(),
+        VarValue::List(_) => format!("[{}]", words.join(", ")),
+    }
+}
+
+fn as_json(taskfile: &Taskfile, graph: Option<&Graph>) -> Value {
+    let targets = taskfile.targets.values().map(|target| {
+        json!({
+            "name": target.name,
+            "doc": target.doc,
+            "default": is_default(taskfile, &target.name),
+            "private": target.private,
+            "kind": kind(target, graph),
+            "tasks": graph.map(|graph| tasks(target, graph)),
+            "place": place(Some(&target.place)),
+        })
+    });
+    let value = |var: &Var| match &var.value {
+        VarValue::One(text) => json!(text.template.source()),
+        VarValue::List(texts) => texts.iter().map(|text| json!(text.template.source())).collect(),
+    };
+    let variables = variables(taskfile).into_iter().map(|(name, owners, var)| {
+        json!({
+            "name": name,
+            "default": value(var),
+            "of": owners,
+            "place": place(Some(&var.name_place)),
+        })
+    });
+    let default = taskfile.default.iter().map(|text| text.template.source());
+    json!({
+        "version": version(),
+        "default": default.collect::<Vec<_>>(),
+        "targets": targets.collect::<Vec<_>>(),
+        "variables": variables.collect::<Vec<_>>(),
+    })
+}
+
+/// `group`, `recorded` or `unrecorded`; unknown without a graph.
+fn kind(target: &Target, graph: Option<&Graph>) -> Option<&'static str> {
+    if target.command.is_none() {
+        return Some("group");
+    }
+    let graph = graph?;
+    let id = graph.find(&target.name)?;
+    let first = *graph.without_groups(&[id]).first()?;
+    Some(match graph.task(first).kind() {
+        Kind::Group => "group",
+        Kind::Unrecorded => "unrecorded",
+        Kind::Recorded => "recorded",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_terminals_get_wrapped_docs() {
+        let rows = [
+            ("app", "Links the program for all who want it (default)".to_owned()),
+            ("a-name-that-is-longer-than-half", "Doc".to_owned()),
+            ("b", String::new()),
+        ];
+        let expected = "\
+app  Links the program for all who want
+     it (default)
+a-name-that-is-longer-than-half
+     Doc
+b
+";
+        assert_eq!(table(&rows, Some(40)), expected);
+        let wide = "\
+app                              Links the program for all who want it (default)
+a-name-that-is-longer-than-half  Doc
+b
+";
+        assert_eq!(table(&rows, None), wide);
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        assert_eq!(cut("  name = \"value\"", Some(10)), "  name = …");
+        assert_eq!(cut("  é = 1", Some(7)), "  é = 1");
+        assert_eq!(cut("  é = 1", None), "  é = 1");
+    }
 }

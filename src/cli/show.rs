@@ -1,10 +1,149 @@
-//! `taskr show`.
+//! `taskr show T`: what a target or task came to: each field with its value and where that is
+//! from, the files that its inputs mean now, its command, and why it waits for others.
+//!
+//! Text and JSON are two renderings of the same sections. Runs and changes nothing.
 
+use std::io::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::End;
 use super::args::Show;
+use super::json_out;
+use super::origin::{Row, Section, common, sections_of_task};
+use super::select::{named_or_default, select};
 use super::workspace::Workspace;
-use super::{End, not_there_yet};
 use crate::error::Error;
+use crate::graph::{Graph, Kind};
+use crate::ids::TaskId;
+use crate::outdir::Root;
+use crate::parse::Target;
+use crate::report::one_line;
+use crate::run::preview;
 
-pub(super) fn show(_args: &Show, _workspace: &Workspace) -> Result<End, Error> {
-    Err(not_there_yet("show"))
+/// So many tasks of a target, and rows of a section, are shown; JSON has all.
+const MOST_SHOWN: usize = 10;
+
+pub(super) fn show(args: &Show, workspace: &Workspace) -> Result<End, Error> {
+    let names = named_or_default(workspace, &args.targets)?;
+    let graph = workspace.loader(&args.common, workspace.jobs(None)?)?()?;
+    let ids = select(&graph, &names)?;
+    let most = if args.json { ids.len() } else { MOST_SHOWN };
+    let shown = ids.iter().take(most).map(|&id| shown(workspace, &graph, id));
+    let shown = shown.collect::<Result<Vec<_>, _>>()?;
+    let text = match args.json {
+        true => format!("{:#}\n", as_json(&shown)),
+        false => {
+            let mut blocks: Vec<String> = shown.iter().map(as_text).collect();
+            if ids.len() > most {
+                blocks.push(format!("… and {} more tasks\n", ids.len() - most));
+            }
+            blocks.join("\n")
+        }
+    };
+    // A reader that has gone needs no more.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(End::Code(0))
+}
+
+/// One target or task.
+struct Shown {
+    name: String,
+    /// `group`, `recorded`, `unrecorded`, or `target` for one that has several tasks.
+    kind: &'static str,
+    declared: Row,
+    sections: Vec<Section>,
+}
+
+fn shown(workspace: &Workspace, graph: &Graph, id: TaskId) -> Result<Shown, Error> {
+    let rule = &graph.task(id).rule;
+    let name = rule.name.clone();
+    let Some(source) = workspace.taskfile.targets.get(&rule.target.name) else {
+        return Err(Error::Usage { message: format!("there is no target `{name}`"), help: None });
+    };
+    let declared = Row::new(&rule.target.name).at(rule.target.place.clone());
+    if graph.task(id).kind() == Kind::Group {
+        let mut sections = common(source, rule);
+        let many = source.command.is_some();
+        sections.extend(members(graph, id, source));
+        let kind = if many { "target" } else { "group" };
+        return Ok(Shown { name, kind, declared, sections });
+    }
+    let io = |cause| Error::Io {
+        doing: "cannot list the inputs in".to_owned(),
+        path: workspace.root.clone(),
+        cause,
+    };
+    let root = Root::open(&workspace.root).map_err(io)?;
+    let preview = preview(graph, &root, &workspace.name, id).map_err(io)?;
+    let sections = sections_of_task(source, graph, id, &preview);
+    let kind = if graph.task(id).kind() == Kind::Recorded { "recorded" } else { "unrecorded" };
+    Ok(Shown { name, kind, declared, sections })
+}
+
+/// What a group stands for, or the tasks of a target.
+fn members(graph: &Graph, id: TaskId, source: &Target) -> Option<Section> {
+    let members = &graph.task(id).deps;
+    let title = if source.command.is_some() { "tasks" } else { "members" };
+    if members.is_empty() && source.command.is_none() {
+        return None;
+    }
+    let rows = match members.is_empty() {
+        true => vec![Row::new("none: `foreach` found nothing")],
+        false => members.iter().map(|&id| Row::new(graph.name(id))).collect(),
+    };
+    Some(Section { title: title.to_owned(), rows })
+}
+
+fn as_text(shown: &Shown) -> String {
+    let what = match shown.kind {
+        "recorded" => "runs when what it reads, makes or executes changed",
+        "unrecorded" => "runs whenever it is asked for",
+        "group" => "stands for others",
+        _ => "a target of several tasks",
+    };
+    let at = shown.declared.origin();
+    let mut text = format!("{}: {what}{}\n", one_line(&shown.name), in_brackets(&at));
+    for section in &shown.sections {
+        text.push_str(&format!("  {}\n", section.title));
+        let rows: Vec<String> =
+            section.rows.iter().take(MOST_SHOWN).map(|row| one_line(&row.value)).collect();
+        let wide = rows.iter().map(|value| value.chars().count()).filter(|&len| len <= 50).max();
+        for (value, row) in rows.iter().zip(&section.rows) {
+            let origin = in_brackets(&row.origin());
+            let pad = if origin.is_empty() { 0 } else { wide.unwrap_or(0) };
+            text.push_str(&format!("    {value:pad$}{origin}\n"));
+        }
+        if section.rows.len() > MOST_SHOWN {
+            text.push_str(&format!("    … and {} more\n", section.rows.len() - MOST_SHOWN));
+        }
+    }
+    text
+}
+
+fn in_brackets(origin: &str) -> String {
+    if origin.is_empty() { String::new() } else { format!("  ({})", one_line(origin)) }
+}
+
+fn as_json(shown: &[Shown]) -> Value {
+    let row = |row: &Row| {
+        json!({
+            "value": row.value,
+            "from": row.from,
+            "place": json_out::place(row.place.as_ref()),
+        })
+    };
+    let one = |one: &Shown| {
+        let fields = one.sections.iter().map(|section| {
+            (section.title.clone(), section.rows.iter().map(row).collect::<Value>())
+        });
+        json!({
+            "name": one.name,
+            "target": one.declared.value,
+            "kind": one.kind,
+            "place": json_out::place(one.declared.place.as_ref()),
+            "fields": fields.collect::<Map<String, Value>>(),
+        })
+    };
+    json!({ "version": json_out::version(), "shown": shown.iter().map(one).collect::<Vec<_>>() })
 }

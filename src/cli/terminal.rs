@@ -31,6 +31,12 @@ impl Colours {
     }
 }
 
+/// Columns of the terminal that stdout is, if it is one.
+pub(super) fn out_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
 /// Columns of the terminal that stderr is; 100 if it is none.
 pub(super) fn width() -> usize {
     rustix::termios::tcgetwinsize(std::io::stderr())

@@ -50,6 +50,20 @@ impl Place {
         let before = &self.source.text.as_bytes()[..self.span.start];
         before.iter().filter(|byte| **byte == b'\n').count() + 1
     }
+
+    /// The column, in characters, counted from 1.
+    pub fn column(&self) -> usize {
+        let before = &self.source.text[..self.span.start];
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        before[line..].chars().count() + 1
+    }
+}
+
+/// `Taskfile.toml:3:12`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.source.name, self.line(), self.column())
+    }
 }
 
 /// `Taskfile.toml:12..17`: short, because places hang on everything that was read.
@@ -233,6 +247,8 @@ mod tests {
         assert_eq!((place.line(), place.text()), (2, "bc"));
         assert_eq!(format!("{place:?}"), "T:2..4");
         assert_eq!(Place::new(&source, 0..0).line(), 1);
+        assert_eq!(place.to_string(), "T:2:1");
+        assert_eq!(Place::new(&source, 3..4).to_string(), "T:2:2");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use rustc_hash::FxHashMap;
 pub use expand::{Settings, expand, jobs};
 pub use link::link;
 pub use rule::{Action, Input, Kind, Output, Placed, Ref, Rule, Target, Text};
-pub use scope::{Scope, Surroundings, not_text, printable};
+pub use scope::{Scope, Surroundings, Variable, not_text, printable};
 pub use text::{diagnostic, word_of_path};
 
 use crate::files::Pattern;

@@ -41,6 +41,14 @@ const LONGEST_BYTES: usize = 1 << 20;
 type Nesting = RefCell<HashMap<String, Value>>;
 
 impl Variable {
+    /// Its strings.
+    pub fn texts(&self) -> &[Text] {
+        match self {
+            Variable::One(text) => std::slice::from_ref(text),
+            Variable::List(texts) => texts,
+        }
+    }
+
     fn value(&self, scope: &crate::expr::Scope<'_>) -> Result<Value, Problem> {
         Ok(match self {
             Variable::One(text) => text.template.value(scope)?,

@@ -81,6 +81,16 @@ pub struct Var {
     pub value: VarValue,
 }
 
+impl Var {
+    /// Its strings.
+    pub fn texts(&self) -> &[Text] {
+        match &self.value {
+            VarValue::One(text) => std::slice::from_ref(text),
+            VarValue::List(texts) => texts,
+        }
+    }
+}
+
 /// What a target does.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -143,6 +153,26 @@ impl Target {
     pub fn place_of(&self, field: &str) -> &Place {
         let key = self.keys.iter().find(|(name, _)| *name == field);
         key.map_or(&self.place, |(_, place)| place)
+    }
+
+    /// All its strings that may hold expressions, those of its variables too.
+    pub fn texts(&self) -> impl Iterator<Item = &Text> {
+        let lists = [&self.inputs, &self.outputs, &self.installs, &self.foreach, &self.shell];
+        let command = match &self.command {
+            Some(Command::Shell(texts) | Command::Exec(texts)) => &texts[..],
+            None => &[],
+        };
+        let lists = lists.into_iter().flatten().flatten();
+        let tables = self.matrix.values().flat_map(|(_, texts)| texts);
+        let tables = tables.chain(self.env.values().map(|(_, text)| text));
+        lists
+            .chain(&self.deps)
+            .chain(&self.after)
+            .chain(command)
+            .chain(tables)
+            .chain(self.vars.values().flat_map(Var::texts))
+            .chain(&self.dir)
+            .chain(&self.depfile)
     }
 }
 

@@ -606,7 +606,7 @@ fn before_of(record: Option<&Record>, left: &[OutFile]) -> Vec<Before> {
     left.iter().chain(older).map(|file| Before { file: file.clone(), seen: None }).collect()
 }
 
-fn own_patterns(output: &Output) -> Vec<Pattern> {
+pub(super) fn own_patterns(output: &Output) -> Vec<Pattern> {
     match output {
         Output::Path(path) => vec![Pattern::literal(path), Pattern::tree(path)],
         Output::Glob(pattern) => vec![pattern.clone()],

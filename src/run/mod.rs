@@ -11,6 +11,7 @@ mod gather;
 mod launch;
 mod mend;
 mod open;
+mod preview;
 mod tally;
 
 use std::cmp::Reverse;
@@ -44,6 +45,7 @@ use tally::Tally;
 
 pub use clean::{Cleaned, clean};
 pub use open::find;
+pub use preview::{Preview, preview};
 
 /// Which tasks run although they are fresh.
 #[derive(Clone, Debug, Default)]

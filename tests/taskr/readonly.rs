@@ -20,7 +20,7 @@ outputs = ["gen/{{ matrix.n }}"]
 run    = "ran b; cat o > {{ outputs }}"
 "#;
 
-const TOOLS: [&[&str]; 9] = [
+const TOOLS: [&[&str]; 12] = [
     &["-n", "b"],
     &["-n", "-v", "b"],
     &["-n", "-B", "b"],
@@ -29,6 +29,9 @@ const TOOLS: [&[&str]; 9] = [
     &["list"],
     &["log", "a"],
     &["clean", "-n"],
+    &["show", "b"],
+    &["show", "b@n=1", "--json"],
+    &["check"],
     &["--help"],
 ];
 

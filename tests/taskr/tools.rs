@@ -123,10 +123,266 @@ fn log_of_what_never_ran() {
 #[test]
 fn wrong_names() {
     let p = project();
-    for tool in ["clean", "log"] {
+    for tool in ["clean", "log", "show"] {
         let output = p.taskr([tool, "tow"]).exits(2);
         assert_eq!(output.stderr, "error: there is no target `tow`\nhelp: did you mean `two`?\n");
         let output = p.taskr([tool, "one@c.in"]).exits(2);
         assert!(output.stderr.starts_with("error: there is no task `one@c.in`\n"), "{output}");
+    }
+}
+
+const MANY: &str = r#"default = ["app"]
+[vars]
+cc = "cc"
+flags = ["-O2", "two words"]
+[target.gen]
+inputs  = ["v"]
+outputs = ["gen.h"]
+run     = "cp v {{ outputs }}"
+[target.obj]
+doc     = "Compiles"
+foreach = ["*.c"]
+inputs  = ["gen.h"]
+exec    = ["{{ cc }}", "{{ flags }}", "{{ item }}", "{{ out }}/{{ item.stem }}.o"]
+[target.app]
+inputs  = ["@obj"]
+outputs = ["bin/app"]
+vars    = { mode = "{{ env.MODE | default('fast') }}" }
+env     = { M = "{{ mode }}" }
+run     = "{{ cc }} {{ inputs }} {{ outputs }}"
+[target.both]
+deps = ["app", "list"]
+[target.list]
+run = "ran list"
+[target.own]
+private = true
+run = "ran own"
+deps = ["gen"]
+[target.last]
+after = ["own"]
+run = "ran last"
+"#;
+
+fn many() -> Project {
+    let p = Project::new(MANY);
+    p.write("v", "1").write("a.c", "").write("b.c", "");
+    p
+}
+
+#[test]
+fn list_tells_what_can_be_built() {
+    let p = many();
+    let expected = "\
+gen
+obj   Compiles (2 tasks)
+app   (default)
+both  (group)
+list  (hides a tool: `taskr tool list`)
+last
+
+variables (-D NAME=VALUE sets one):
+  cc = \"cc\"
+  flags = [\"-O2\", \"two words\"]
+  mode = \"{{ env.MODE | default('fast') }}\"  (of app)
+";
+    p.taskr(["tool", "list"]).stdout(expected).ok();
+    let output = p.taskr(["tool", "list", "--json"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["default"], serde_json::json!(["app"]));
+    let obj = serde_json::json!({
+        "name": "obj", "doc": "Compiles", "default": false, "private": false,
+        "kind": "recorded", "tasks": 2,
+        "place": {
+            "file": "Taskfile.toml", "line": 9, "column": 9, "end_line": 9, "end_column": 12,
+        },
+    });
+    assert_eq!(json["targets"][1], obj);
+    assert_eq!(json["targets"][3]["kind"], "group");
+    assert_eq!(json["targets"][4]["kind"], "unrecorded");
+    assert_eq!(json["variables"][1]["default"], serde_json::json!(["-O2", "two words"]));
+}
+
+#[test]
+fn list_of_a_taskfile_with_a_mistake() {
+    let p = Project::new("[target.a]\nforeach = [\"*.c\"]\nrun = \"true\"\n");
+    let output = p.taskr(["list"]).stdout("a\n").any_warning().ok();
+    let text = "warning: tasks are not counted, because the Taskfile has a mistake\n\
+                help: `taskr check` shows it\n";
+    assert_eq!(output.stderr, text);
+    let output = p.taskr(["list", "--json"]).any_warning().ok();
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert!(json["targets"][0]["tasks"].is_null());
+    p.taskr(["list", "-D", "x=1"]).says("has no variable `x`").exits(2);
+}
+
+#[test]
+fn show_tells_what_a_task_came_to() {
+    let p = many();
+    let expected = "\
+obj@a.c: runs when what it reads, makes or executes changed  (Taskfile.toml:9:9)
+  doc
+    Compiles  (Taskfile.toml:10:1)
+  item
+    a.c  (`foreach`, Taskfile.toml:11:1)
+  dir
+    .  (default)
+  inputs
+    a.c    (`foreach`, Taskfile.toml:11:1)
+    gen.h  (Taskfile.toml:12:12)
+  exec
+    clang -O2 'two words' a.c .taskr/tasks/obj@a.c/out/a.o  (Taskfile.toml:13:1)
+  waits for
+    gen  (makes gen.h, Taskfile.toml:12:12)
+  variables
+    cc = clang             (-D)
+    flags = -O2 two words  (Taskfile.toml:4:10)
+";
+    p.taskr(["show", "obj@a.c", "-D", "cc=clang"]).stdout(expected).ok();
+    let expected = "\
+app: runs when what it reads, makes or executes changed  (Taskfile.toml:14:9)
+  dir
+    .  (default)
+  inputs
+    … not known before it has run  (`@obj`, Taskfile.toml:15:12)
+  outputs
+    bin/app  (Taskfile.toml:16:12)
+  run
+    cc  .taskr/tasks/app/out/bin/app         (Taskfile.toml:19:1)
+    … and the inputs that are not known yet
+  shell
+    sh -eu -c  (default)
+  env
+    M=fast  (Taskfile.toml:18:13)
+  waits for
+    obj  (`@obj` in `inputs`, Taskfile.toml:15:12)
+  variables
+    cc = cc              (Taskfile.toml:3:6)
+    env.MODE is not set  (the environment)
+    mode = fast          (Taskfile.toml:17:20)
+";
+    let output = p.taskr(["show"]).ok();
+    assert_eq!(output.stdout, expected);
+}
+
+#[test]
+fn show_tells_what_the_tasks_of_a_target_share() {
+    let p = many();
+    for number in 0..11 {
+        p.write(format!("c{number:02}.c"), "");
+    }
+    let output = p.taskr(["show", "obj"]).ok();
+    let (head, tasks) = output.stdout.split_once("  tasks\n").expect("tasks");
+    assert!(head.starts_with("obj: a target of several tasks  (Taskfile.toml:9:9)\n"), "{head}");
+    assert!(head.contains("  foreach\n    *.c  (Taskfile.toml:11:12)\n"), "{head}");
+    let expected: String = (0..8).map(|number| format!("    obj@c{number:02}.c\n")).collect();
+    let expected = format!("    obj@a.c\n    obj@b.c\n{expected}    … and 3 more\n");
+    assert_eq!(tasks, expected);
+    let output = p.taskr(["show", "obj", "own", "both", "--json"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!(json["version"], 1);
+    let shown = &json["shown"];
+    assert_eq!(shown[0]["fields"]["tasks"].as_array().map(Vec::len), Some(13));
+    assert_eq!((&shown[1]["name"], &shown[1]["kind"]), (&"own".into(), &"unrecorded".into()));
+    assert_eq!(shown[1]["fields"]["waits for"][0]["from"], "`deps`");
+    assert_eq!(shown[2]["fields"]["members"][1]["value"], "list");
+}
+
+#[test]
+fn check_of_a_taskfile_that_is_fine() {
+    let p = many();
+    p.taskr(["check"]).stdout("Taskfile.toml is fine: 7 targets, 7 tasks\n").ok();
+}
+
+#[test]
+fn check_warns_of_what_nobody_means() {
+    let p = Project::new(
+        "vars = { used = \"1\", lost = \"2\" }\n[target.a]\nrun = \"{{ used }}\"\n\
+         [target.b]\nprivate = true\nrun = \"true\"\n",
+    );
+    let output = p
+        .taskr(["check"])
+        .stdout("Taskfile.toml is fine, with 3 warnings: 2 targets, 2 tasks\n")
+        .any_warning()
+        .ok();
+    let expected = "\
+warning: there is no `default`: a bare `taskr` builds nothing
+help: write `default = [\"a\"]` at the top of the file
+
+warning: the variable `lost` is not used
+ --> Taskfile.toml:1:22
+  |
+1 | vars = { used = \"1\", lost = \"2\" }
+  |                      ^^^^
+  |
+  = help: remove it, or write `{{ lost }}` where it belongs
+
+warning: nothing can build `b`
+ --> Taskfile.toml:4:9
+  |
+4 | [target.b]
+  |         ^ is private, and no other target needs it
+  |
+  = help: remove `private = true`, or name it in the `deps` of a target
+
+";
+    assert_eq!(output.stderr, expected);
+    p.taskr(["check", "--strict"]).any_warning().exits(2);
+}
+
+#[test]
+fn check_tells_all_mistakes() {
+    let p = Project::new("default = [\"aa\"]\n[taskr]\njobs = \"x\"\n[target.a]\nrun = \"true\"\n");
+    let output = p.taskr(["check"]).stdout("").exits(2);
+    let expected = "\
+error: there is no target `aa`
+ --> Taskfile.toml:1:12
+  |
+1 | default = [\"aa\"]
+  |            ^^^^ a bare `taskr` would build it
+  |
+  = help: did you mean `a`?
+
+error: `jobs` takes ";
+    assert!(output.stderr.starts_with(expected), "{output}");
+    let output = p.taskr(["check", "--json"]).exits(2);
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!((&json["fine"], &json["version"]), (&false.into(), &1.into()));
+    let lines: Vec<_> =
+        json["diagnostics"].as_array().expect("a list").iter().map(|one| &one["line"]).collect();
+    assert_eq!(lines.len(), 2, "{json}");
+    assert!(lines.contains(&&3.into()) && lines.contains(&&1.into()), "{json}");
+    assert_eq!(output.stderr, "");
+}
+
+/// Where there is no Taskfile, or none that can be read, editors get the same shape.
+#[test]
+fn check_of_what_cannot_be_read() {
+    let p = Project::empty();
+    let output = p.taskr(["check", "--json"]).exits(2);
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let found = &json["diagnostics"][0];
+    assert!(found["message"].as_str().is_some_and(|text| text.contains("Taskfile.toml")));
+    assert!(found["line"].is_null() && found["file"].is_null());
+    p.write("Taskfile.toml", "x = [");
+    for tool in ["list", "show", "log", "clean", "check"] {
+        let output = p.taskr([tool]).stdout("").exits(2);
+        assert!(output.stderr.starts_with("error: this list is not closed\n"), "{output}");
+    }
+    let output = p.taskr(["check", "--json"]).exits(2);
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let found = &json["diagnostics"][0];
+    assert_eq!((&found["line"], &found["column"]), (&1.into(), &5.into()));
+}
+
+/// `taskr list | head`: the reader has gone before the first line.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let p = many();
+    for args in [&["tool", "list"][..], &["show", "obj"], &["check"], &["clean"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let status = p.command(&p.root(), args).stdout(writer).status().expect("taskr starts");
+        assert_eq!(status.code(), Some(0), "{args:?}");
     }
 }

@@ -1,0 +1,327 @@
+//! Where each value of a target or task is from: a line of the Taskfile, `-D`, the environment,
+//! an item, another target, or taskr's default.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use crate::error::Place;
+use crate::expr::Value;
+use crate::graph::{Graph, Input, Output, Rule, Variable};
+use crate::ids::TaskId;
+use crate::outcome::shown;
+use crate::parse::{Command, Target, Text, Word};
+use crate::run::Preview;
+
+/// One value and where it is from.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) value: String,
+    /// Words, such as `default`; may be empty.
+    pub(super) from: String,
+    pub(super) place: Option<Place>,
+}
+
+impl Row {
+    pub(super) fn new(value: impl Into<String>) -> Row {
+        Row { value: value.into(), from: String::new(), place: None }
+    }
+
+    pub(super) fn at(mut self, place: impl Into<Option<Place>>) -> Row {
+        self.place = place.into();
+        self
+    }
+
+    fn from(mut self, from: impl Into<String>) -> Row {
+        self.from = from.into();
+        self
+    }
+
+    /// The words and the place in one text.
+    pub(super) fn origin(&self) -> String {
+        let words = (!self.from.is_empty()).then(|| self.from.clone());
+        let place = self.place.as_ref().map(ToString::to_string);
+        words.into_iter().chain(place).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A field and its values.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) title: String,
+    pub(super) rows: Vec<Row>,
+}
+
+/// Collects sections, leaving out those without rows.
+#[derive(Default)]
+struct Sections(Vec<Section>);
+
+impl Sections {
+    fn add(&mut self, title: &str, rows: Vec<Row>) {
+        if !rows.is_empty() {
+            self.0.push(Section { title: title.to_owned(), rows });
+        }
+    }
+}
+
+/// What all tasks of a target share, as it was written; its variables with their values.
+pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
+    let mut all = Sections::default();
+    let written = |text: &Text| Row::new(text.template.source()).at(text.place.clone());
+    let list = |texts: &Option<Vec<Text>>| texts.iter().flatten().map(written).collect();
+    all.add("doc", doc(source));
+    all.add("foreach", list(&source.foreach));
+    for (axis, (_, texts)) in &source.matrix {
+        all.add(&format!("matrix.{axis}"), texts.iter().map(written).collect());
+    }
+    all.add("dir", source.dir.iter().map(written).collect());
+    all.add("inputs", list(&source.inputs));
+    all.add("outputs", list(&source.outputs));
+    all.add("installs", list(&source.installs));
+    all.add("depfile", source.depfile.iter().map(written).collect());
+    match &source.command {
+        Some(Command::Shell(lines)) => all.add("run", lines.iter().map(written).collect()),
+        Some(Command::Exec(words)) => all.add("exec", words.iter().map(written).collect()),
+        None => {}
+    }
+    all.add("shell", shell(source));
+    let env = source.env.iter().map(|(name, (place, text))| {
+        Row::new(format!("{name}={}", text.template.source())).at(place.clone())
+    });
+    all.add("env", env.collect());
+    all.add("deps", source.deps.iter().map(written).collect());
+    all.add("after", source.after.iter().map(written).collect());
+    settings(&mut all, source);
+    all.add("variables", variables(source, rule));
+    all.0
+}
+
+/// Everything about one task.
+pub(super) fn sections_of_task(
+    source: &Target,
+    graph: &Graph,
+    id: TaskId,
+    preview: &Preview,
+) -> Vec<Section> {
+    let rule = &graph.task(id).rule;
+    let mut all = Sections::default();
+    all.add("doc", doc(source));
+    if let Some(item) = rule.scope.item() {
+        let place = source.place_of("foreach").clone();
+        all.add("item", vec![Row::new(shown(&item.written)).from("`foreach`").at(place)]);
+    }
+    for (axis, (place, _)) in &source.matrix {
+        let value = rule.scope.axis(axis).cloned().unwrap_or_default();
+        all.add(&format!("matrix.{axis}"), vec![Row::new(value).at(place.clone())]);
+    }
+    all.add("dir", vec![dir(source, rule)]);
+    all.add("inputs", inputs(source, rule, preview));
+    let outputs = rule.outputs.iter();
+    let outputs = outputs.map(|one| Row::new(shown(one.value.text())).at(one.place.clone()));
+    all.add("outputs", outputs.collect());
+    let installs = rule.installs.iter();
+    let installs = installs.map(|one| Row::new(shown(&one.value)).at(one.place.clone()));
+    all.add("installs", installs.collect());
+    all.add("depfile", depfile(source, rule));
+    command(&mut all, source, preview);
+    all.add("waits for", waits(graph, id));
+    settings(&mut all, source);
+    all.add("variables", variables(source, rule));
+    all.0
+}
+
+fn doc(source: &Target) -> Vec<Row> {
+    let rows = source.doc.iter().map(|doc| Row::new(doc).at(source.place_of("doc").clone()));
+    rows.collect()
+}
+
+fn dir(source: &Target, rule: &Rule) -> Row {
+    match &source.dir {
+        Some(text) => Row::new(shown(&rule.dir)).at(text.place.clone()),
+        None => Row::new(".").from("default"),
+    }
+}
+
+/// Files, each with the element that names it; and elements whose files are not known yet.
+fn inputs(source: &Target, rule: &Rule, preview: &Preview) -> Vec<Row> {
+    let origin = |row: Row, at: usize| {
+        let input = &rule.inputs[at];
+        let is_item = rule.scope.item().is_some_and(|item| item.file.is_some()) && at == 0;
+        match &input.value {
+            _ if is_item => row.from("`foreach`").at(source.place_of("foreach").clone()),
+            Input::Glob { pattern, .. } => {
+                row.from(format!("`{}`", shown(pattern.text()))).at(input.place.clone())
+            }
+            Input::Outputs { of, .. } => {
+                row.from(format!("`@{}`", of.text)).at(input.place.clone())
+            }
+            Input::Path { .. } | Input::Not(_) => row.at(input.place.clone()),
+        }
+    };
+    let files = preview.inputs.iter().map(|(path, at)| origin(Row::new(shown(path)), *at));
+    let unknown = preview.unknown.iter();
+    let unknown = unknown.map(|&at| origin(Row::new("… not known before it has run"), at));
+    files.chain(unknown).collect()
+}
+
+fn depfile(source: &Target, rule: &Rule) -> Vec<Row> {
+    let from = |row: Row| match &source.depfile {
+        Some(text) => row.at(text.place.clone()),
+        None => row.from("`{{ depfile }}`"),
+    };
+    rule.depfile.iter().map(|path| from(Row::new(shown(path)))).collect()
+}
+
+fn command(all: &mut Sections, source: &Target, preview: &Preview) {
+    let field = match source.command {
+        Some(Command::Exec(_)) => "exec",
+        _ => "run",
+    };
+    let place = source.place_of(field).clone();
+    match &preview.command {
+        Ok((command, env)) => {
+            let mut lines: Vec<Row> =
+                command.lines().map(|line| Row::new(line).at(place.clone())).collect();
+            if !preview.unknown.is_empty() {
+                lines.push(Row::new("… and the inputs that are not known yet"));
+            }
+            all.add(field, lines);
+            all.add("shell", shell(source));
+            let env = env.iter().map(|(name, value)| {
+                let place = source.env.get(name).map(|(place, _)| place.clone());
+                Row::new(format!("{name}={value}")).at(place)
+            });
+            all.add("env", env.collect());
+        }
+        Err(wrong) => {
+            let row = Row::new(format!("cannot be told: {}", wrong.message));
+            all.add(field, vec![row.at(wrong.place.clone().unwrap_or(place))]);
+        }
+    }
+}
+
+fn shell(source: &Target) -> Vec<Row> {
+    match (&source.shell, &source.command) {
+        (Some(words), _) => {
+            let written: Vec<&str> = words.iter().map(|word| word.template.source()).collect();
+            vec![Row::new(written.join(" ")).at(source.place_of("shell").clone())]
+        }
+        (None, Some(Command::Shell(_))) => vec![Row::new("sh -eu -c").from("default")],
+        _ => Vec::new(),
+    }
+}
+
+fn settings(all: &mut Sections, source: &Target) {
+    let words = |words: &[Word]| {
+        words.iter().map(|word| Row::new(&word.text).at(word.place.clone())).collect()
+    };
+    all.add("env_inputs", words(&source.env_inputs));
+    all.add("env_pass", words(&source.env_pass));
+    for (name, set) in [("always", source.always), ("private", source.private)] {
+        if set {
+            all.add(name, vec![Row::new("true").at(source.place_of(name).clone())]);
+        }
+    }
+}
+
+/// Tasks that are done first, and what makes them so.
+fn waits(graph: &Graph, id: TaskId) -> Vec<Row> {
+    let named = named(graph, id);
+    let why = |need: TaskId| {
+        let row = Row::new(graph.name(need));
+        if let Some((from, place)) = named.get(&need) {
+            return row.from(from).at(place.clone());
+        }
+        match made_by(graph, id, need) {
+            Some((path, place)) => row.from(format!("makes {}", shown(&path))).at(place),
+            None => row,
+        }
+    };
+    graph.needs(id).iter().map(|&need| why(need)).collect()
+}
+
+/// The tasks that a task names, each with the first field that does, and where.
+fn named(graph: &Graph, id: TaskId) -> FxHashMap<TaskId, (String, Option<Place>)> {
+    let task = graph.task(id);
+    let mut named = FxHashMap::default();
+    for (of, input) in task.sources.iter().zip(&task.rule.inputs) {
+        let Input::Outputs { of: reference, .. } = &input.value else { continue };
+        for &need in of {
+            let from = format!("`@{}` in `inputs`", reference.text);
+            named.entry(need).or_insert_with(|| (from, input.place.clone()));
+        }
+    }
+    for (field, refs) in [("deps", &task.rule.deps), ("after", &task.rule.after)] {
+        for reference in refs {
+            for need in graph.select(&reference.text) {
+                let entry = || (format!("`{field}`"), reference.place.clone());
+                named.entry(need).or_insert_with(entry);
+            }
+        }
+    }
+    named
+}
+
+/// The first declared output of `need` that an input of the task reads, and the input's place.
+fn made_by(graph: &Graph, id: TaskId, need: TaskId) -> Option<(Vec<u8>, Option<Place>)> {
+    let made = &graph.task(need).rule;
+    let outputs = made.outputs.iter().filter_map(|output| match &output.value {
+        Output::Path(path) => Some(path),
+        Output::Glob(_) => None,
+    });
+    let paths: Vec<&Vec<u8>> =
+        outputs.chain(made.installs.iter().map(|path| &path.value)).collect();
+    graph.task(id).rule.inputs.iter().find_map(|input| {
+        let path = match &input.value {
+            Input::Path { path, .. } if graph.makers().of(path) == Some(need) => path,
+            Input::Path { path, .. } => {
+                *paths.iter().find(|made| made.starts_with(&[&path[..], b"/"].concat()))?
+            }
+            Input::Glob { pattern, .. } => *paths.iter().find(|path| pattern.matches(path))?,
+            _ => return None,
+        };
+        Some((path.clone(), input.place.clone()))
+    })
+}
+
+/// The variables that a target's strings use, also within one another, with their values.
+fn variables(source: &Target, rule: &Rule) -> Vec<Row> {
+    let known = rule.scope.variables();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    let mut waiting: Vec<&str> =
+        source.texts().flat_map(|text| text.template.names()).map(|name| &*name.path).collect();
+    while let Some(path) = waiting.pop() {
+        let head = path.split('.').next().unwrap_or(path);
+        let name = if head == "env" { path } else { head };
+        if !used.insert(name) {
+            continue;
+        }
+        let inner = known.get(name).map_or(&[][..], Variable::texts);
+        waiting.extend(inner.iter().flat_map(|text| text.template.names()).map(|name| &*name.path));
+    }
+    used.into_iter().filter_map(|name| variable(rule, name)).collect()
+}
+
+fn variable(rule: &Rule, name: &str) -> Option<Row> {
+    let value = |name: &str| rule.scope.value(name, &|_| Ok(None)).ok().flatten();
+    if let Some(variable) = name.strip_prefix("env.") {
+        let value = value("env")?.get_attr(variable).ok().filter(|value| !value.is_undefined());
+        let value = value.map_or_else(|| "is not set".to_owned(), |value| format!("= {value}"));
+        return Some(Row::new(format!("{name} {value}")).from("the environment"));
+    }
+    let texts = rule.scope.variables().get(name)?.texts();
+    let written = || texts.iter().map(|text| text.template.source().to_owned()).collect();
+    let words = value(name).map_or_else(written, |value: Value| match value.as_str() {
+        Some(text) => vec![text.to_owned()],
+        None => value.try_iter().map_or_else(
+            |_| vec![value.to_string()],
+            |words| words.map(|word| word.to_string()).collect(),
+        ),
+    });
+    let value = words.join(" ");
+    let row = Row::new(format!("{name} = {value}"));
+    Some(match texts.first().map(|text| text.place.clone()) {
+        Some(Some(place)) => row.at(place),
+        _ => row.from("-D"),
+    })
+}

@@ -1,0 +1,181 @@
+//! What a task would read and execute now, for `taskr show`: nothing is judged, read or changed.
+//!
+//! Outputs of other tasks are known from their records, else from what they declare; what a task
+//! leaves in its own folder is unknown until it has run.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustc_hash::FxHashSet;
+use taskr_cache::{Access, State};
+
+use super::gather::own_patterns;
+use super::launch::{Ready, Targets};
+use super::open::{prefix, read_state};
+use crate::error::Diagnostic;
+use crate::files::{Pattern, list};
+use crate::graph::{Graph, Input, Output, diagnostic, word_of_path};
+use crate::ids::TaskId;
+use crate::outcome::Made;
+use crate::outdir::{Root, STATE_DIR, TaskDir};
+use crate::record::{self, Names};
+
+/// What one task would read and execute.
+#[derive(Debug)]
+pub struct Preview {
+    /// Each file once, in order, and the number of the element of `inputs` that names it.
+    pub inputs: Vec<(Vec<u8>, usize)>,
+    /// Elements of `inputs` whose files are not all known before others have run.
+    pub unknown: Vec<usize>,
+    /// The command for people, and the variables that the task sets.
+    pub command: Result<(String, Vec<(String, String)>), Diagnostic>,
+}
+
+/// Finds out what a task would read and execute. `taskfile` is the Taskfile's name in the root.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn preview(
+    graph: &Graph,
+    root: &Root,
+    taskfile: &[u8],
+    id: TaskId,
+) -> std::io::Result<Preview> {
+    let state = read_state(&root.path().join(STATE_DIR), Access::Read).state;
+    let known = Known { graph, root: root.path(), taskfile, state: &state };
+    let mut found = Found::default();
+    for at in 0..graph.task(id).rule.inputs.len() {
+        known.input(id, at, &mut found)?;
+    }
+    let rule = &graph.task(id).rule;
+    let ready = Ready {
+        rule,
+        dir: &known.task_dir(id),
+        inputs: found.files.iter().map(|(path, _)| &path[..]).collect(),
+        targets: &known.targets_of(id),
+    };
+    let command = ready.render().map(|rendered| (rendered.shown, rendered.env));
+    let command = command.map_err(|(error, text)| diagnostic(&error, text.place));
+    Ok(Preview { inputs: found.files, unknown: found.unknown, command })
+}
+
+#[derive(Default)]
+struct Found {
+    files: Vec<(Vec<u8>, usize)>,
+    seen: FxHashSet<Vec<u8>>,
+    unknown: Vec<usize>,
+}
+
+impl Found {
+    fn push(&mut self, path: Vec<u8>, at: usize) {
+        if self.seen.insert(path.clone()) {
+            self.files.push((path, at));
+        }
+    }
+}
+
+struct Known<'k> {
+    graph: &'k Graph,
+    root: &'k Path,
+    taskfile: &'k [u8],
+    state: &'k State,
+}
+
+impl Known<'_> {
+    fn input(&self, id: TaskId, at: usize, found: &mut Found) -> std::io::Result<()> {
+        let rule = &self.graph.task(id).rule;
+        match &rule.inputs[at].value {
+            Input::Path { path, .. } => {
+                let full = self.root.join(OsStr::from_bytes(path));
+                match full.is_dir() {
+                    true => self.pattern(id, at, &Pattern::tree(path), found)?,
+                    false => found.push(path.clone(), at),
+                }
+            }
+            Input::Glob { pattern, .. } => self.pattern(id, at, pattern, found)?,
+            Input::Not(pattern) => {
+                let item = rule.scope.item().and_then(|item| item.file.as_deref());
+                found
+                    .files
+                    .retain(|(path, _)| Some(&path[..]) == item || !pattern.matches_all(path));
+                found.seen = found.files.iter().map(|(path, _)| path.clone()).collect();
+            }
+            Input::Outputs { only, .. } => {
+                for task in self.graph.without_groups(&self.graph.task(id).sources[at]) {
+                    self.outputs(task, only.as_ref(), at, found);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pattern(
+        &self,
+        id: TaskId,
+        at: usize,
+        pattern: &Pattern,
+        found: &mut Found,
+    ) -> std::io::Result<()> {
+        let rule = &self.graph.task(id).rule;
+        let own = rule.outputs.iter().flat_map(|output| own_patterns(&output.value));
+        let taken = rule.inputs[at..].iter().filter_map(|input| match &input.value {
+            Input::Not(pattern) => Some(pattern.clone()),
+            _ => None,
+        });
+        let skip: Vec<Pattern> = own.chain(taken).collect();
+        for path in list(self.root, pattern, &skip)? {
+            found.push(path, at);
+        }
+        Ok(())
+    }
+
+    fn outputs(&self, task: TaskId, only: Option<&Pattern>, at: usize, found: &mut Found) {
+        let out = self.task_dir(task).join("out/");
+        let (paths, all) = self.outputs_of(task);
+        for path in paths {
+            let below = path.strip_prefix(&out[..]).unwrap_or(&path);
+            if only.is_none_or(|only| only.matches_all(below) || only.matches_all(&path)) {
+                found.push(path, at);
+            }
+        }
+        if !all && found.unknown.last() != Some(&at) {
+            found.unknown.push(at);
+        }
+    }
+
+    /// Files that a task left when it last ran, or that it declares; whether that is surely all.
+    fn outputs_of(&self, task: TaskId) -> (Vec<Vec<u8>>, bool) {
+        let id = Names::new(self.taskfile, "default").id(self.graph.name(task));
+        if let Some(record) = record::read(self.state, &id) {
+            let files = record.outputs.into_iter().filter(|file| file.made != Made::Folder);
+            return (files.map(|file| file.path).collect(), true);
+        }
+        let declared = self.graph.task(task).rule.outputs.iter();
+        let plain = declared.filter_map(|output| match &output.value {
+            Output::Path(path) => Some(path.clone()),
+            Output::Glob(_) => None,
+        });
+        (plain.collect(), false)
+    }
+
+    fn targets_of(&self, id: TaskId) -> Targets {
+        let rule = &self.graph.task(id).rule;
+        let mut targets = Targets::default();
+        if !rule.target.uses_targets {
+            return targets;
+        }
+        let word =
+            |path: &[u8]| String::from_utf8_lossy(&word_of_path(&rule.dir, path)).into_owned();
+        for need in self.graph.without_groups(self.graph.needs(id)) {
+            let out = word(&self.task_dir(need).join("out"));
+            let outputs = self.outputs_of(need).0.iter().map(|path| word(path)).collect();
+            targets.insert(self.graph.name(need).to_owned(), (out, outputs));
+        }
+        targets
+    }
+
+    fn task_dir(&self, id: TaskId) -> TaskDir {
+        TaskDir::new(prefix(self.taskfile), self.graph.name(id))
+    }
+}
