@@ -20,6 +20,9 @@ use crate::run::{Cleaned, clean as clean_tasks};
 /// So many files are named one by one; of more only their number is told.
 const MOST_NAMED: usize = 10;
 
+/// Where files of the user are kept.
+const REPLACED: &str = ".taskr/replaced";
+
 pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<End, Error> {
     workspace.check_names(args.targets.iter())?;
     let jobs = workspace.jobs(None)?;
@@ -88,7 +91,9 @@ fn kept(cleaned: &[Cleaned], dry_run: bool) -> String {
         .flat_map(|task| &task.edited)
         .map(|path| format!("{keeps} {}: it was edited since taskr made it\n", shown(path)));
     let moved = cleaned.iter().flat_map(|task| &task.moved).map(|(path, to)| {
-        let (path, to) = (shown(path), shown(to));
+        // The folder of the run that does it has no name yet.
+        let to = if dry_run { REPLACED.to_owned() } else { shown(to) };
+        let path = shown(path);
         format!("{moves} {path} to {to}: it was there before taskr first wrote it\n")
     });
     let mut lines = edited.chain(moved);

@@ -79,6 +79,26 @@ fn clean_keeps_what_was_edited_and_says_so() {
         .ok();
 }
 
+/// A file that stood there before taskr first wrote it may be one of the user.
+#[test]
+fn clean_moves_what_may_be_of_the_user() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\noutputs = [\"d/*\"]\nrun = \"ran t; echo new > d/o; echo > d/p\"\n",
+    );
+    p.write("d/o", "mine");
+    p.taskr(["t"]).ran(["t"]).makes("d/o", "new\n").makes("d/p", "\n").any_warning().ok();
+    let would = "would remove 1 file of t\n  d/p\n\
+                 would move d/o to .taskr/replaced: it was there before taskr first wrote it\n";
+    p.taskr(["clean", "-n"]).stdout(would).ok();
+    let output = p.taskr(["clean"]).any_files().ok();
+    let kept = output.stdout.lines().last().and_then(|line| {
+        let line = line.strip_prefix("moved d/o to ")?;
+        line.strip_suffix(": it was there before taskr first wrote it")
+    });
+    assert_eq!(p.read(kept.unwrap_or_else(|| panic!("{output}"))), "new\n");
+    assert!(!p.path("d").exists());
+}
+
 #[test]
 fn clean_names_ten_files_and_counts_more() {
     let p = project();
