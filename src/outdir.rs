@@ -154,6 +154,23 @@ impl Root {
         self.replace(path, |file| file.write_all(bytes))
     }
 
+    /// As [`Root::write`], and locks the file before it gets its name. The lock lasts as long as
+    /// what is returned; there is none where files cannot be locked.
+    ///
+    /// # Errors
+    /// No space, no permission.
+    pub fn write_locked(&self, path: &[u8], bytes: &[u8]) -> io::Result<std::fs::File> {
+        self.create_dirs(dir_of(path))?;
+        let mut locked = None;
+        self.replace(path, |file| {
+            // Nobody else knows the file yet.
+            let _ = file.try_lock();
+            locked = Some(file.try_clone()?);
+            file.write_all(bytes)
+        })?;
+        locked.ok_or_else(|| io::ErrorKind::Other.into())
+    }
+
     /// Opens a file for writing, emptied; made with its folders if it is not there.
     ///
     /// # Errors

@@ -11,11 +11,12 @@ use signal_hook::iterator::Signals;
 
 use super::End;
 use super::args::Build;
-use super::terminal::Colours;
+use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::Error;
 use crate::outcome::Event;
-use crate::report::{Json, Lines, Listener, Mode, Options};
+use crate::outdir::Root;
+use crate::report::{Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal};
 use crate::run::{Force, Messages, Request, run};
 use crate::workers::Message;
 
@@ -53,15 +54,19 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
         command_line: typed.to_owned(),
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
     };
-    let mut listeners = listeners(args, mode)?;
     let messages = unbounded();
     catch_signals(&messages.0)?;
+    let board = board(args, workspace, typed);
+    let mut listeners = listeners(args, mode, &board)?;
     let mut listen = |event: &Event<'_>| {
         for listener in &mut listeners {
             listener.event(event);
         }
     };
-    let summary = run(&request, &messages, &mut listen)?;
+    let result = run(&request, &messages, &mut listen);
+    let signalled = || messages.1.try_iter().any(|message| matches!(message, Message::Signal(_)));
+    board.close(&signalled);
+    let summary = result?;
     Ok(match summary.signal {
         Some(signal) => End::Signal(signal),
         None => End::Code(summary.exit_code()),
@@ -119,24 +124,80 @@ fn most_failures(args: &Build) -> Option<usize> {
     }
 }
 
-fn listeners(args: &Build, mode: Mode) -> Result<Vec<Box<dyn Listener>>, Error> {
+/// The stream for people: stderr if stdout is for the events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum People {
+    Stdout,
+    Stderr,
+}
+
+impl People {
+    fn of(args: &Build) -> People {
+        match args.events.as_deref() == Some(Path::new("-")) {
+            true => People::Stderr,
+            false => People::Stdout,
+        }
+    }
+
+    fn is_terminal(self) -> bool {
+        match self {
+            People::Stdout => io::stdout().is_terminal(),
+            People::Stderr => io::stderr().is_terminal(),
+        }
+    }
+
+    fn writer(self) -> Box<dyn Write + Send> {
+        match self {
+            People::Stdout => Box::new(io::stdout()),
+            People::Stderr => Box::new(io::stderr()),
+        }
+    }
+
+    fn size(self) -> Size {
+        match self {
+            People::Stdout => || terminal::drawable(io::stdout()),
+            People::Stderr => || terminal::drawable(io::stderr()),
+        }
+    }
+}
+
+/// What shows the run on a terminal, if it is one, and in others.
+fn board(args: &Build, workspace: &Workspace, typed: &str) -> Board {
+    let people = People::of(args);
+    let terminal = people.is_terminal().then(|| Terminal {
+        out: people.writer(),
+        err: warnings(args),
+        size: (!args.quiet && terminal::can_move()).then(|| people.size()),
+    });
+    // Whatever is wrong with the root, the run itself will say.
+    let root = Root::open(&workspace.root).ok().filter(|_| !args.dry_run);
+    Board::start(terminal, root.map(|root| Share::new(root, typed.to_owned())))
+}
+
+/// stderr, without colours where there are to be none.
+fn warnings(args: &Build) -> Box<dyn Write + Send> {
+    let choice = match Colours::choose(&args.common.color).err {
+        true => anstream::ColorChoice::Always,
+        false => anstream::ColorChoice::Never,
+    };
+    Box::new(anstream::AutoStream::new(io::stderr(), choice))
+}
+
+fn listeners(args: &Build, mode: Mode, board: &Board) -> Result<Vec<Box<dyn Listener>>, Error> {
     let colours = Colours::choose(&args.common.color);
-    let events_on_stdout = args.events.as_deref() == Some(Path::new("-"));
+    let people = People::of(args);
+    let events_on_stdout = people == People::Stderr;
     let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
-    let (colour, terminal) = match events_on_stdout {
-        true => (colours.err, io::stderr().is_terminal()),
-        false => (colours.out, io::stdout().is_terminal()),
-    };
+    let colour = if events_on_stdout { colours.err } else { colours.out };
+    let terminal = people.is_terminal();
     let options = Options { mode, verbosity, colour, terminal };
-    let out: Box<dyn Write> = match events_on_stdout {
-        true => Box::new(io::stderr()),
-        false => Box::new(io::stdout()),
+    let out = if terminal { Box::new(board.out()) } else { people.writer() };
+    let err = match terminal && io::stderr().is_terminal() {
+        true => Box::new(board.err()),
+        false => warnings(args),
     };
-    let err: Box<dyn Write> = Box::new(anstream::AutoStream::new(
-        io::stderr(),
-        if colours.err { anstream::ColorChoice::Always } else { anstream::ColorChoice::Never },
-    ));
-    let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(Lines::new(options, out, err))];
+    let mut listeners: Vec<Box<dyn Listener>> =
+        vec![Box::new(board.listener()), Box::new(Lines::new(options, out, err))];
     match &args.events {
         Some(_) if events_on_stdout => listeners.push(Box::new(Json::new(io::stdout()))),
         Some(path) => {

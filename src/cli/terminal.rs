@@ -1,6 +1,7 @@
-//! What is known of the terminal: colour, width.
+//! What is known of the terminal: colour, size, whether anything may move on it.
 
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
 /// Whether each stream gets colours.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,7 @@ impl Colours {
             "never" => Some(false),
             _ if set("NO_COLOR") => Some(false),
             _ if forced("FORCE_COLOR") || forced("CLICOLOR_FORCE") => Some(true),
-            _ if std::env::var_os("TERM").is_some_and(|term| term == "dumb") => Some(false),
+            _ if !can_move() => Some(false),
             _ => None,
         };
         Colours {
@@ -44,4 +45,22 @@ pub(super) fn width() -> usize {
         .map(|size| usize::from(size.ws_col))
         .filter(|&columns| columns > 0)
         .unwrap_or(100)
+}
+
+/// Whether a terminal here understands more than lines.
+pub(super) fn can_move() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Columns and rows of this terminal; none while another program has it, as a shell has while
+/// taskr is in the background.
+pub(super) fn drawable(terminal: impl AsFd) -> Option<(usize, usize)> {
+    let foreground = rustix::termios::tcgetpgrp(&terminal).ok();
+    if foreground.is_some_and(|group| group != rustix::process::getpgrp()) {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&terminal).ok()?;
+    let (columns, rows) = (usize::from(size.ws_col), usize::from(size.ws_row));
+    // A terminal that does not know is as most are.
+    Some(if columns == 0 || rows == 0 { (80, 24) } else { (columns, rows) })
 }

@@ -1,13 +1,18 @@
 //! What a run shows: events become lines and blocks for people ([`Lines`]) or JSON lines for
-//! programs ([`Json`]).
+//! programs ([`Json`]); a [`Board`] shows them on a terminal with a status line below, and to
+//! other terminals.
 //!
 //! Knows events and the writers it was given. It does not know the plan, the graph or whether a
 //! writer is a terminal: the caller says. Nothing here fails: a writer that cannot be written to
 //! is remembered as broken and left alone, so that `taskr | head` ends quietly.
 
+mod board;
 mod clean;
 mod json;
 mod lines;
+mod progress;
+mod screen;
+mod share;
 mod sink;
 mod summary;
 mod words;
@@ -17,9 +22,11 @@ mod tests;
 
 use crate::outcome::Event;
 
+pub use board::{Board, Size, Terminal};
 pub use clean::Clean;
 pub use json::Json;
 pub use lines::Lines;
+pub use share::{Share, running};
 pub use words::{duration, one_line};
 
 /// Hears what happens in a run, in order.

@@ -27,6 +27,7 @@ mod scale;
 mod signals;
 mod state;
 mod streams;
+mod terminal;
 mod together;
 mod tools;
 mod toy;

@@ -1,0 +1,261 @@
+//! The thread that shows a run: what was written for people, the status line below it, and the
+//! progress file for other terminals.
+//!
+//! Knows events and the writers it was given. The loop of the run only leaves here what is to be
+//! shown, and never waits for a terminal that is held (Ctrl-S) until [`HELD_BYTES`] wait for it.
+//! At the end [`Board::close`] waits for the terminal, as every program does; the workspace is
+//! free by then.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::Listener;
+use super::progress::Progress;
+use super::screen::{Screen, Stream};
+use super::share::Share;
+use crate::outcome::Event;
+
+/// How often the screen changes at most, while there is a status on it.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often the progress file is written at most, and how long a task must have run before.
+const SHARED_EVERY: Duration = Duration::from_millis(250);
+
+/// So much waits for a terminal that takes nothing; then the build waits, too.
+const HELD_BYTES: usize = 16 * 1024 * 1024;
+
+/// How often it is asked at the end whether to wait for the terminal any longer.
+const ASKED_EVERY: Duration = Duration::from_millis(50);
+
+/// So often after that a terminal may still take what is left.
+const LAST_ROUNDS: usize = 6;
+
+/// A terminal: columns and rows as they are at this moment, none if nothing is to be drawn on it
+/// now.
+pub type Size = fn() -> Option<(usize, usize)>;
+
+/// A terminal to show a run on.
+pub struct Terminal {
+    /// Gets what happens, and the status below it.
+    pub out: Box<dyn Write + Send>,
+    /// Gets warnings; the same terminal.
+    pub err: Box<dyn Write + Send>,
+    /// Its size; none if there is to be no status at all.
+    pub size: Option<Size>,
+}
+
+/// A thread that shows a run.
+pub struct Board {
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    progress: Progress,
+    texts: Vec<(Stream, Vec<u8>)>,
+    held_bytes: usize,
+    /// Whether texts may wait for the next tick.
+    status_shown: bool,
+    /// Nothing more comes.
+    closed: bool,
+    /// The thread has done all.
+    done: bool,
+    /// The terminal is gone.
+    broken: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'s>(&self, state: MutexGuard<'s, State>, time: Duration) -> MutexGuard<'s, State> {
+        let waited = self.changed.wait_timeout(state, time);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Board {
+    /// Starts to show a run on a terminal, to other terminals, or both.
+    pub fn start(terminal: Option<Terminal>, share: Option<Share>) -> Board {
+        let state = State {
+            progress: Progress::new(),
+            texts: Vec::new(),
+            held_bytes: 0,
+            status_shown: false,
+            closed: false,
+            done: false,
+            broken: false,
+        };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let thread = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                Shower::new(&shared, terminal, share).work();
+                shared.lock().done = true;
+                shared.changed.notify_all();
+            }
+        });
+        Board { shared, thread }
+    }
+
+    /// What hears the events of the run.
+    pub fn listener(&self) -> impl Listener + use<> {
+        Handle { shared: Arc::clone(&self.shared), stream: Stream::Out }
+    }
+
+    /// What writes to the terminal's `out`.
+    pub fn out(&self) -> impl Write + use<> {
+        Handle { shared: Arc::clone(&self.shared), stream: Stream::Out }
+    }
+
+    /// What writes to the terminal's `err`.
+    pub fn err(&self) -> impl Write + use<> {
+        Handle { shared: Arc::clone(&self.shared), stream: Stream::Err }
+    }
+
+    /// Waits until all is shown and the status is gone, or until `stopped` says that nobody
+    /// wants to wait for the terminal any more.
+    pub fn close(self, stopped: &dyn Fn() -> bool) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        self.shared.changed.notify_all();
+        let mut rounds = 0;
+        while !state.done && rounds < LAST_ROUNDS {
+            state = self.shared.wait(state, ASKED_EVERY);
+            rounds += usize::from(rounds > 0 || stopped());
+        }
+        let done = state.done;
+        drop(state);
+        if done {
+            let _ = self.thread.join();
+        }
+    }
+}
+
+/// What the loop of the run has of a board.
+struct Handle {
+    shared: Arc<Shared>,
+    stream: Stream,
+}
+
+impl Listener for Handle {
+    fn event(&mut self, event: &Event<'_>) {
+        self.shared.lock().progress.hear(event);
+    }
+}
+
+impl Write for Handle {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.shared.lock();
+        while state.held_bytes > HELD_BYTES && !state.broken {
+            state = self.shared.wait(state, TICK);
+        }
+        if state.broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        state.held_bytes += bytes.len();
+        match state.texts.last_mut() {
+            Some((stream, text)) if *stream == self.stream => text.extend_from_slice(bytes),
+            _ => state.texts.push((self.stream, bytes.to_vec())),
+        }
+        if !state.status_shown {
+            self.shared.changed.notify_all();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+type Boxed = Box<dyn Write + Send>;
+
+/// What the thread owns.
+struct Shower<'s> {
+    shared: &'s Shared,
+    screen: Option<Screen<Boxed, Boxed>>,
+    size: Option<Size>,
+    share: Option<Share>,
+    /// The version of the progress that was shared last, and when.
+    shared_last: Option<(u64, Instant)>,
+}
+
+impl<'s> Shower<'s> {
+    fn new(shared: &'s Shared, terminal: Option<Terminal>, share: Option<Share>) -> Self {
+        let size = terminal.as_ref().and_then(|terminal| terminal.size);
+        let screen = terminal.map(|terminal| Screen::new(terminal.out, terminal.err));
+        Shower { shared, screen, size, share, shared_last: None }
+    }
+
+    fn work(mut self) {
+        let mut drawn = Instant::now();
+        loop {
+            let mut state = self.shared.lock();
+            let due = drawn + TICK;
+            while !state.closed
+                && (state.texts.is_empty() || state.status_shown)
+                && let left = due.saturating_duration_since(Instant::now())
+                && !left.is_zero()
+            {
+                state = self.shared.wait(state, left);
+            }
+            let now = Instant::now();
+            if now >= due {
+                drawn = now;
+            }
+            let size = self.size.filter(|_| !state.closed).and_then(|size| size());
+            let rows = size
+                .map_or_else(Vec::new, |(columns, rows)| state.progress.rows(columns, rows, now));
+            let texts = std::mem::take(&mut state.texts);
+            let ends = state.closed;
+            let share = self.news(&state, now);
+            drop(state);
+            self.show(&texts, &rows);
+            match share {
+                _ if ends => return self.share.iter_mut().for_each(Share::end),
+                Some((run_id, text)) => {
+                    self.share.iter_mut().for_each(|share| share.write(&run_id, &text));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn show(&mut self, texts: &[(Stream, Vec<u8>)], rows: &[String]) {
+        let Some(screen) = &mut self.screen else { return };
+        let written = screen.show(texts, rows);
+        let shown_bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
+        let mut state = self.shared.lock();
+        state.held_bytes -= shown_bytes;
+        state.status_shown = screen.shows_status();
+        if written.is_err() {
+            state.broken = true;
+            self.screen = None;
+        }
+        self.shared.changed.notify_all();
+    }
+
+    /// The run's id and what to tell others of it, if it is time and there is news.
+    fn news(&mut self, state: &State, now: Instant) -> Option<(String, String)> {
+        let share = self.share.as_ref()?;
+        let version = state.progress.version();
+        let old = self
+            .shared_last
+            .is_some_and(|(shared, at)| shared == version || now.duration_since(at) < SHARED_EVERY);
+        if old || !state.progress.has_run_for(SHARED_EVERY, now) {
+            return None;
+        }
+        self.shared_last = Some((version, now));
+        let text = state.progress.json(share.command(), now);
+        Some((state.progress.run_id().to_owned(), text))
+    }
+}
