@@ -3,24 +3,36 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint};
 
 use crate::report::Mode;
 
 /// Options that every command takes.
 #[derive(Args, Debug)]
 pub(super) struct Common {
-    /// Work in DIR; a second one is relative to the first
-    #[arg(short = 'C', long, value_name = "DIR")]
+    /// Work in DIR
+    ///
+    /// The Taskfile is looked for there, then above. A second one is relative to the first. The
+    /// default is the current folder.
+    #[arg(short = 'C', long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) directory: Vec<PathBuf>,
     /// Use FILE; its folder is the workspace
-    #[arg(short, long, value_name = "FILE")]
+    ///
+    /// The default is the nearest Taskfile.toml upward.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: Option<PathBuf>,
     /// Set a variable of the Taskfile
+    ///
+    /// May be given more than once; of two for the same variable the last counts. The value of a
+    /// list is split into words as a shell does.
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
     pub(super) defines: Vec<String>,
-    /// auto, always or never
+    /// Colours: auto, always or never
+    ///
+    /// auto is the default: colours on a terminal, unless the environment says something else, see
+    /// below.
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true,
+          hide_possible_values = true, hide_short_help = true,
           value_parser = ["auto", "always", "never"])]
     pub(super) color: String,
 }
@@ -32,30 +44,35 @@ pub(super) struct Common {
     version,
     about,
     max_term_width = 100,
-    override_usage = "taskr [OPTIONS] [TARGET]... [-- ARGS]\n       taskr TOOL ...        (list, why, log, clean)"
+    args_override_self = true,
+    override_usage = "taskr [OPTIONS] [TARGET]...\n       taskr TOOL ..."
 )]
 pub(super) struct Build {
-    /// What to build; the Taskfile's `default` if nothing is named
-    #[arg(value_name = "TARGET")]
+    /// What to build: targets, or single tasks of one such as obj@src/main.c or 'test@*'.
+    ///
+    /// The Taskfile's `default` if nothing is named.
+    #[arg(value_name = "TARGET", hide_short_help = true)]
     pub(super) targets: Vec<String>,
     /// Tasks at once: a number, 50%, or auto
+    ///
+    /// 50% is half of the processors, auto is all of them, and so is `-j` alone. The default is
+    /// `jobs` of the Taskfile, else auto.
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<String>,
-    /// Go on with what does not need the failed task
-    #[arg(short = 'k')]
-    pub(super) keep_going: bool,
-    /// The same, until N failures
-    #[arg(long = "keep-going", value_name = "N", num_args = 0..=1, require_equals = true,
+    /// Go on after a failure, until N failures
+    ///
+    /// taskr goes on with what does not need the failed task. Without N there is no limit. By
+    /// default nothing new starts after a failure; what runs is finished.
+    #[arg(short, long, value_name = "N", num_args = 0..=1, require_equals = true,
           default_missing_value = "0")]
-    pub(super) keep_going_until: Option<usize>,
+    pub(super) keep_going: Option<usize>,
     /// Say what would run and why; change nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
-    /// Run although fresh: everything
-    #[arg(short = 'B')]
-    pub(super) force_all: bool,
-    /// The same, or only these targets (with commas between)
-    #[arg(long, value_name = "TARGETS", num_args = 0..=1, require_equals = true,
+    /// Run although up to date: all, or only these
+    ///
+    /// All is what is wanted; TARGETS have commas between.
+    #[arg(short = 'B', long, value_name = "TARGETS", num_args = 0..=1, require_equals = true,
           default_missing_value = "")]
     pub(super) force: Option<String>,
     /// Only failures and warnings
@@ -64,7 +81,11 @@ pub(super) struct Build {
     /// Reasons; twice: keys and commands, too
     #[arg(short, long, action = ArgAction::Count)]
     pub(super) verbose: u8,
-    /// Which output of tasks is shown: grouped, stream, failed or none
+    /// Of tasks show: grouped, stream, failed or none
+    ///
+    /// grouped is the default: one block a task when it ends; a task that runs alone is shown as it
+    /// writes. stream: line by line, the task's name before each. failed: only of tasks that
+    /// failed.
     #[arg(
         long,
         value_name = "MODE",
@@ -74,19 +95,21 @@ pub(super) struct Build {
     )]
     pub(super) output: Output,
     /// Write events as JSON lines; - is stdout
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// With `-`, all else goes to stderr.
+    #[arg(long, value_name = "FILE", hide_short_help = true, value_hint = ValueHint::FilePath)]
     pub(super) events: Option<PathBuf>,
     /// Write what ran when, taskr's own stages too, for a trace viewer (Chrome's format)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true, value_hint = ValueHint::FilePath)]
     pub(super) trace: Option<PathBuf>,
     /// Trust no time stamp: read everything
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) rehash: bool,
     /// Warnings of tasks are failures
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) strict: bool,
     /// Do not wait for another taskr: exit 75
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) no_wait: bool,
     #[command(flatten)]
     pub(super) common: Common,
@@ -117,10 +140,13 @@ impl From<Output> for Mode {
 
 /// List the targets
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr list [OPTIONS]")]
+#[command(
+    name = "list",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr list [OPTIONS]"
+)]
 pub(super) struct List {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -130,10 +156,13 @@ pub(super) struct List {
 
 /// Show what a target came to, and from which line each value is
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr show [OPTIONS] TARGET...")]
+#[command(
+    name = "show",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr show [OPTIONS] [TARGET]..."
+)]
 pub(super) struct Show {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// Which; the Taskfile's `default` if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
@@ -146,10 +175,13 @@ pub(super) struct Show {
 
 /// Check the Taskfile without running anything
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr check [OPTIONS]")]
+#[command(
+    name = "check",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr check [OPTIONS]"
+)]
 pub(super) struct Check {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// Warnings are errors
     #[arg(long)]
     pub(super) strict: bool,
@@ -162,10 +194,13 @@ pub(super) struct Check {
 
 /// Say why a task would run or last ran, down to the first cause
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr why [OPTIONS] [TARGET]...")]
+#[command(
+    name = "why",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr why [OPTIONS] [TARGET]..."
+)]
 pub(super) struct Why {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// Which; the Taskfile's `default` if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
@@ -181,10 +216,13 @@ pub(super) struct Why {
 
 /// Show what a task wrote when it last ran
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr log [OPTIONS] [TARGET]...")]
+#[command(
+    name = "log",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr log [OPTIONS] [TARGET]..."
+)]
 pub(super) struct Log {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// Whose; the Taskfile's `default` if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
@@ -194,10 +232,13 @@ pub(super) struct Log {
 
 /// Remove what taskr made, where it is still as taskr left it
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr clean [OPTIONS] [TARGET]...")]
+#[command(
+    name = "clean",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr clean [OPTIONS] [TARGET]..."
+)]
 pub(super) struct Clean {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// Of these; of all if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
@@ -213,10 +254,13 @@ pub(super) struct Clean {
 
 /// Show how far a build is that runs now, in another terminal
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr status [OPTIONS]")]
+#[command(
+    name = "status",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr status [OPTIONS]"
+)]
 pub(super) struct Status {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -226,10 +270,14 @@ pub(super) struct Status {
 
 /// Print a script that completes taskr's options, tools and targets
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr completions SHELL")]
+#[command(
+    name = "completions",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr completions SHELL",
+    after_help = super::completions::INSTALL
+)]
 pub(super) struct Completions {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     /// bash, zsh, fish, powershell or elvish
     #[arg(value_name = "SHELL")]
     pub(super) shell: String,
@@ -239,10 +287,13 @@ pub(super) struct Completions {
 
 /// Print the manual page (roff)
 #[derive(Parser, Debug)]
-#[command(name = "taskr", override_usage = "taskr man")]
+#[command(
+    name = "man",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr man"
+)]
 pub(super) struct Man {
-    #[arg(hide = true)]
-    pub(super) tool: String,
     #[command(flatten)]
     pub(super) common: Common,
 }

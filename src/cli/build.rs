@@ -108,7 +108,6 @@ pub(super) fn messages_with_signals() -> Result<Messages, Error> {
 
 fn force(args: &Build) -> Force {
     match &args.force {
-        _ if args.force_all => Force::All,
         None => Force::No,
         Some(names) if names.is_empty() => Force::All,
         Some(names) => Force::Only(names.split(',').map(str::to_owned).collect()),
@@ -116,10 +115,9 @@ fn force(args: &Build) -> Force {
 }
 
 fn most_failures(args: &Build) -> Option<usize> {
-    match args.keep_going_until {
+    match args.keep_going {
         Some(0) => None,
         Some(most) => Some(most),
-        None if args.keep_going => None,
         None => Some(1),
     }
 }

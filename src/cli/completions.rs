@@ -1,9 +1,156 @@
-//! `taskr completions`.
+//! `taskr completions`: the script for a shell, and the answers to what that script asks.
+//!
+//! The script calls `taskr` back with [`ASK`] set and the words typed so far. The answer reads
+//! the Taskfile and nothing else; it says nothing about a Taskfile that is wrong.
 
-use super::args::Completions;
-use super::{End, not_there_yet};
-use crate::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::Path;
 
-pub(super) fn completions(_args: &Completions) -> Result<End, Error> {
-    Err(not_there_yet("completions"))
+use clap::{Command, CommandFactory};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::Shells;
+
+use super::args::{Build, Completions};
+use super::scan::Scan;
+use super::workspace::Workspace;
+use super::{End, help};
+use crate::error::{Error, nearest, quoted};
+use crate::report::one_line;
+
+/// Where the line for each shell goes.
+pub(super) const INSTALL: &str = "\
+One line in your shell's own file turns it on:
+  bash: ~/.bashrc
+    eval \"$(taskr completions bash)\"
+  zsh: ~/.zshrc, behind compinit
+    eval \"$(taskr completions zsh)\"
+  fish: ~/.config/fish/config.fish
+    taskr completions fish | source
+  powershell: $PROFILE
+    taskr completions powershell | Out-String | Invoke-Expression
+  elvish: ~/.config/elvish/rc.elv
+    eval (taskr completions elvish | slurp)";
+
+/// The variable by which a script asks: it holds the shell's name.
+const ASK: &str = "TASKR_COMPLETE";
+
+/// The place of the word under the cursor, where a script tells it.
+const INDEX: &str = "_CLAP_COMPLETE_INDEX";
+
+const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "powershell", "elvish"];
+
+pub(super) fn completions(args: &Completions, program: &OsStr) -> Result<End, Error> {
+    let shells = Shells::builtins();
+    let name = args.shell.as_str();
+    let shell = shells.completer(name).ok_or_else(|| Error::Usage {
+        message: format!("{} is no shell that taskr knows", quoted(&one_line(name))),
+        help: Some(match nearest(name, SHELLS) {
+            Some(near) => format!("did you mean `taskr completions {near}`?"),
+            None => format!("it knows {}", SHELLS.join(", ")),
+        }),
+    })?;
+    let mut script = Vec::new();
+    let completer = callable(program);
+    let written = shell.write_registration(ASK, "taskr", "taskr", &completer, &mut script);
+    written.map_err(|cause| Error::Io {
+        doing: "cannot write".to_owned(),
+        path: "the script".into(),
+        cause,
+    })?;
+    // A reader that has gone needs no more.
+    let _ = std::io::stdout().write_all(&script);
+    Ok(End::Code(0))
+}
+
+/// The program's name if it is found in `PATH`, else its path from everywhere.
+fn callable(program: &OsStr) -> String {
+    let program = Path::new(program);
+    let path = match std::env::current_dir() {
+        Ok(here) if program.components().count() > 1 => here.join(program),
+        _ => program.to_owned(),
+    };
+    path.to_string_lossy().into_owned()
+}
+
+/// The shell whose script asks, if one does.
+pub(super) fn asked() -> Option<String> {
+    std::env::var(ASK).ok().filter(|shell| !shell.is_empty())
+}
+
+/// Writes what may stand at the cursor: in `args` behind `--` are the words typed so far. In
+/// silence if there is nothing to say.
+pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
+    let words: Vec<OsString> =
+        args.iter().skip_while(|arg| *arg != "--").skip(1).cloned().collect();
+    let shells = Shells::builtins();
+    let (Some(shell), false) = (shells.completer(shell), words.is_empty()) else {
+        return End::Code(2);
+    };
+    let index = std::env::var(INDEX).ok().and_then(|index| index.parse().ok());
+    let current = words.get(index.unwrap_or(words.len() - 1));
+    let options = current.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
+    let scan = Scan::of(words.clone());
+    let workspace = Workspace::find(scan.directory.as_deref(), scan.file.as_deref()).ok();
+    let mut command = possible(workspace.as_ref(), options);
+    let here = std::env::current_dir().ok();
+    let mut text = Vec::new();
+    if shell.write_complete(&mut command, words, here.as_deref(), &mut text).is_err() {
+        return End::Code(1);
+    }
+    let _ = std::io::stdout().write_all(&text);
+    End::Code(0)
+}
+
+/// The command line with the names of this workspace in it. Options are offered only to who has
+/// begun one: there are many.
+fn possible(workspace: Option<&Workspace>, options: bool) -> Command {
+    let targets = workspace.map(targets).unwrap_or_default();
+    let variables = workspace.map(variables).unwrap_or_default();
+    let is_target = |tool: &Command| targets.iter().any(|(name, _)| name == tool.get_name());
+    let tools = help::tools().into_iter().filter(|tool| !is_target(tool));
+    let tools = tools.map(|tool| with_names(tool, &targets, &variables, options));
+    with_names(Build::command(), &targets, &variables, options)
+        .disable_help_subcommand(true)
+        .mut_arg("jobs", |jobs| jobs.num_args(0..=1))
+        .subcommands(tools)
+}
+
+/// A name and what it stands for.
+type Named = (String, Option<String>);
+
+fn with_names(command: Command, targets: &[Named], variables: &[Named], options: bool) -> Command {
+    let command = command.disable_help_flag(!options).disable_version_flag(!options);
+    command.mut_args(|arg| {
+        let arg = if options || arg.is_positional() { arg } else { arg.hide(true) };
+        match arg.get_id().as_str() {
+            "targets" | "force" => arg.add(candidates(targets)),
+            "defines" => arg.add(candidates(variables)),
+            "shell" => arg.add(candidates(&SHELLS.map(|shell| (shell.to_owned(), None)))),
+            _ => arg,
+        }
+    })
+}
+
+fn candidates(names: &[Named]) -> ArgValueCandidates {
+    let names = names.to_vec();
+    ArgValueCandidates::new(move || {
+        let one =
+            |(name, doc): &Named| CompletionCandidate::new(name).help(doc.clone().map(Into::into));
+        names.iter().map(one).collect()
+    })
+}
+
+fn targets(workspace: &Workspace) -> Vec<Named> {
+    let targets = workspace.taskfile.targets.values().filter(|target| !target.private);
+    targets.map(|target| (target.name.clone(), target.doc.as_deref().map(one_line))).collect()
+}
+
+fn variables(workspace: &Workspace) -> Vec<Named> {
+    let taskfile = &workspace.taskfile;
+    let own = taskfile.targets.values().flat_map(|target| target.vars.keys());
+    let mut names: Vec<&String> = taskfile.vars.keys().chain(own).collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().map(|name| (format!("{name}="), None)).collect()
 }

@@ -8,6 +8,8 @@ mod build;
 mod check;
 mod clean;
 mod completions;
+mod goals;
+mod help;
 mod json_out;
 mod list;
 mod log;
@@ -19,6 +21,7 @@ mod show;
 mod status;
 mod taskfile;
 mod terminal;
+mod usage;
 mod why;
 mod workspace;
 
@@ -26,12 +29,16 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
-use crate::error::{Error, nearest};
+use crate::error::{Error, nearest, quoted};
 use crate::process::{GUARD_ARG, guard_main};
+use crate::report::one_line;
 use scan::Scan;
 use terminal::Colours;
 use workspace::Workspace;
+
+pub use help::command;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +66,9 @@ pub fn main(args: Vec<OsString>) -> End {
     {
         guard_main(&run_id.to_string_lossy());
     }
+    if let Some(shell) = completions::asked() {
+        return completions::answer(&shell, &args);
+    }
     let mut scan = Scan::of(args);
     let result = start(&mut scan);
     match result {
@@ -76,59 +86,71 @@ pub fn main(args: Vec<OsString>) -> End {
 
 fn start(scan: &mut Scan) -> Result<End, Error> {
     if scan.only_about_taskr() {
-        return parse_build(scan).map_or_else(Ok, |_| Ok(End::Code(0)));
+        return parsed(scan, |_: args::Build| Ok(End::Code(0)));
     }
-    let word = scan.word.clone();
-    let forced =
-        word.as_deref().filter(|word| *word == "run" || *word == "tool").map(OsStr::to_owned);
     let workspace = Workspace::find(scan.directory.as_deref(), scan.file.as_deref());
-    let word = word.as_deref().and_then(OsStr::to_str);
-    let is_target = |word: &str| workspace.as_ref().is_ok_and(|found| found.has_target(word));
-    match (forced.as_deref().and_then(OsStr::to_str), word) {
-        (Some("run"), _) if !is_target("run") => {
+    let word = scan.word.clone();
+    let Some(word) = word.as_deref().and_then(OsStr::to_str) else {
+        return build_with(scan, workspace);
+    };
+    if workspace.as_ref().is_ok_and(|found| found.has_target(word)) {
+        return build_with(scan, workspace);
+    }
+    match word {
+        "run" => {
             scan.drop_word();
             build_with(scan, workspace)
         }
-        (Some("tool"), _) if !is_target("tool") => {
+        "tool" => {
             scan.drop_word();
             let name = scan.word.clone().unwrap_or_default();
             tool(&name.to_string_lossy(), scan, workspace)
         }
-        (_, Some(word)) if !is_target(word) && (TOOLS.contains(&word) || LATER.contains(&word)) => {
-            tool(word, scan, workspace)
+        "help" => {
+            scan.drop_word();
+            scan.ask_for_help();
+            match scan.word.clone() {
+                Some(name) => tool(&name.to_string_lossy(), scan, workspace),
+                None => build_with(scan, workspace),
+            }
         }
+        _ if TOOLS.contains(&word) || LATER.contains(&word) => tool(word, scan, workspace),
         _ => build_with(scan, workspace),
     }
 }
 
 fn build_with(scan: &Scan, workspace: Result<Workspace, Error>) -> Result<End, Error> {
-    match parse_build(scan) {
-        Ok(args) => build::build(&args, &workspace?, &scan.command_line()),
-        Err(end) => Ok(end),
-    }
+    parsed(scan, |args| build::build(&args, &workspace?, &scan.command_line()))
 }
 
-fn parse_build(scan: &Scan) -> Result<args::Build, End> {
-    args::Build::try_parse_from(&scan.args).map_err(|error| said(&error))
-}
-
-fn tool(name: &str, scan: &Scan, workspace: Result<Workspace, Error>) -> Result<End, Error> {
+fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Result<End, Error> {
+    let typed = scan.command_line();
+    scan.drop_word();
     match name {
         "check" => parsed(scan, |args| check::check(&args, workspace)),
-        "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &scan.command_line())),
-        "completions" => parsed(scan, |args| completions::completions(&args)),
+        "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
+        "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
-        "man" => parsed(scan, |args| man::man(&args)),
+        "man" => parsed(scan, |_: args::Man| man::man()),
         "show" => parsed(scan, |args| show::show(&args, &workspace?)),
         "status" => parsed(scan, |args| status::status(&args, &workspace?)),
         "why" => parsed(scan, |args| why::why(&args, &workspace?)),
         _ if LATER.contains(&name) => Err(not_there_yet(name)),
-        _ => Err(Error::Usage {
-            message: format!("there is no tool `{name}`"),
-            help: nearest(name, TOOLS).map(|name| format!("did you mean `{name}`?")),
-        }),
+        _ => Err(no_such_tool(name)),
     }
+}
+
+fn no_such_tool(name: &str) -> Error {
+    let message = match name {
+        "" => "which tool?".to_owned(),
+        _ => format!("there is no tool {}", quoted(&one_line(name))),
+    };
+    let help = match nearest(name, TOOLS) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("the tools are {}", TOOLS.join(", ")),
+    };
+    Error::Usage { message, help: Some(help) }
 }
 
 fn not_there_yet(name: &str) -> Error {
@@ -138,16 +160,23 @@ fn not_there_yet(name: &str) -> Error {
     }
 }
 
-/// Does `act` with a tool's arguments, if they are ones.
+/// Does `act` with the arguments of a command, if they are ones; else prints its help, or says
+/// what is wrong with them.
 fn parsed<T: Parser>(scan: &Scan, act: impl FnOnce(T) -> Result<End, Error>) -> Result<End, Error> {
-    match T::try_parse_from(&scan.args) {
+    let mut command = help::with_more(T::command());
+    let found = command.try_get_matches_from_mut(&scan.args);
+    match found.and_then(|mut matches| T::from_arg_matches_mut(&mut matches)) {
         Ok(args) => act(args),
-        Err(error) => Ok(said(&error)),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
+        {
+            let text = error.render();
+            let coloured = Colours::choose(scan.color.as_deref().unwrap_or("auto")).out;
+            let text = if coloured { text.ansi().to_string() } else { text.to_string() };
+            // A reader that has gone needs no more.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            Ok(End::Code(0))
+        }
+        Err(error) => Err(usage::refused(&error, &command, scan)),
     }
-}
-
-/// What clap has to say: help and version go to stdout with code 0, the rest to stderr with 2.
-fn said(error: &clap::Error) -> End {
-    let _ = error.print();
-    End::Code(if error.use_stderr() { 2 } else { 0 })
 }

@@ -12,6 +12,8 @@ pub(super) struct Scan {
     pub(super) args: Vec<OsString>,
     /// The first bare word.
     pub(super) word: Option<OsString>,
+    /// Where it stands in `args`.
+    at: usize,
     /// Of `-C`.
     pub(super) directory: Option<OsString>,
     /// Of `-f`.
@@ -36,32 +38,38 @@ const WITH_VALUE: [&str; 11] = [
     "--jobs",
 ];
 
+/// Options whose value is a path, and so any bytes.
+const PATHS: [&str; 6] = ["-C", "-f", "--directory", "--file", "--events", "--trace"];
+
 impl Scan {
     pub(super) fn of(args: Vec<OsString>) -> Scan {
         let args = with_attached_jobs(args);
         let mut scan = Scan {
             args: Vec::new(),
             word: None,
+            at: 0,
             directory: None,
             file: None,
             color: None,
             about: false,
         };
-        let mut rest = args.iter().skip(1);
-        while let Some(arg) = rest.next() {
+        let mut rest = args.iter().enumerate().skip(1);
+        while let Some((at, arg)) = rest.next() {
             let bytes = arg.as_bytes();
             if bytes == b"--" {
                 break;
             }
             if !bytes.starts_with(b"-") || bytes == b"-" {
-                scan.word.get_or_insert_with(|| arg.clone());
+                if scan.word.is_none() {
+                    (scan.word, scan.at) = (Some(arg.clone()), at);
+                }
                 continue;
             }
             scan.about |= matches!(bytes, b"-h" | b"--help" | b"-V" | b"--version");
             let (name, value) = split(arg);
             let value = match value {
                 None if WITH_VALUE.iter().any(|option| OsStr::new(option) == name) => {
-                    rest.next().cloned()
+                    rest.next().map(|(_, value)| value.clone())
                 }
                 value => value,
             };
@@ -88,10 +96,38 @@ impl Scan {
 
     /// Forgets the first bare word; the next one takes its place.
     pub(super) fn drop_word(&mut self) {
-        if let Some(at) = self.args.iter().skip(1).position(|arg| Some(arg) == self.word.as_ref()) {
-            self.args.remove(at + 1);
+        if self.word.is_some() {
+            self.args.remove(self.at);
         }
         *self = Scan::of(std::mem::take(&mut self.args));
+    }
+
+    /// Asks for the whole help of what the arguments mean.
+    pub(super) fn ask_for_help(&mut self) {
+        self.args.insert(1, "--help".into());
+        *self = Scan::of(std::mem::take(&mut self.args));
+    }
+
+    /// The first argument that is no text although it should be one: not the value of an option
+    /// that takes a path.
+    pub(super) fn not_text(&self) -> Option<&OsStr> {
+        let mut rest = self.args.iter().skip(1);
+        while let Some(arg) = rest.next() {
+            let (name, value) = split(arg);
+            if name.to_str().is_some_and(|name| PATHS.contains(&name)) {
+                if value.is_none() {
+                    rest.next();
+                }
+            } else if arg.to_str().is_none() {
+                return Some(arg);
+            }
+        }
+        None
+    }
+
+    /// How taskr was called.
+    pub(super) fn program(&self) -> &OsStr {
+        self.args.first().map_or(OsStr::new("taskr"), |name| name)
     }
 
     /// What was typed, for whoever has to wait for this taskr.
@@ -181,5 +217,8 @@ mod tests {
         found.drop_word();
         assert_eq!(found.word, Some("list".into()));
         assert_eq!(found.args, ["taskr", "-j2", "list"]);
+        let mut found = scan("-C list list list");
+        found.drop_word();
+        assert_eq!(found.args, ["taskr", "-C", "list", "list"]);
     }
 }

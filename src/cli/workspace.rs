@@ -6,13 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{Error, nearest};
+use crate::error::Error;
 use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
 use crate::parse::{Taskfile, parse};
 
-use super::TOOLS;
 use super::args::Common;
 use super::taskfile::{self, Found, NAME};
+use super::{TOOLS, goals};
 
 /// A Taskfile, read, and the folder that it rules.
 #[derive(Debug)]
@@ -56,13 +56,8 @@ impl Workspace {
             }
             let targets = self.taskfile.targets.values().filter(|target| !target.private);
             let known = targets.map(|target| target.name.as_str()).chain(TOOLS);
-            return Err(Error::Usage {
-                message: format!("there is no target `{}`", crate::report::one_line(name)),
-                help: Some(match nearest(target, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "`taskr list` shows all targets".to_owned(),
-                }),
-            });
+            let graph = self.loader_with(&[], 1).and_then(|load| load()).ok();
+            return Err(goals::unknown(name, self, graph.as_ref(), known));
         }
         Ok(())
     }
@@ -96,7 +91,15 @@ impl Workspace {
         common: &Common,
         jobs: usize,
     ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
-        let defines = common.defines.iter().map(|define| match define.split_once('=') {
+        self.loader_with(&common.defines, jobs)
+    }
+
+    fn loader_with(
+        &self,
+        defines: &[String],
+        jobs: usize,
+    ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
+        let defines = defines.iter().map(|define| match define.split_once('=') {
             Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
             None => Err(Error::Usage {
                 message: format!("-D takes NAME=VALUE, not `{define}`"),

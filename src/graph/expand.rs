@@ -73,11 +73,26 @@ fn check_defines(taskfile: &Taskfile, settings: &Settings) -> Result<(), Error> 
         if !known().any(|known| known == name) {
             return Err(Error::Usage {
                 message: format!("-D {name}: the Taskfile has no variable `{name}`"),
-                help: nearest(name, known()).map(|name| format!("did you mean `{name}`?")),
+                help: Some(match nearest(name, known()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => names_of_variables(known()),
+                }),
             });
         }
     }
     Ok(())
+}
+
+/// Those that `-D` may set, if they are few enough to read.
+fn names_of_variables<'n>(known: impl Iterator<Item = &'n str>) -> String {
+    const MOST: usize = 12;
+    let names: BTreeSet<String> = known.map(|name| format!("`{name}`")).collect();
+    let more = if names.len() > MOST { " and others" } else { "" };
+    let names: Vec<String> = names.into_iter().take(MOST).collect();
+    match names.is_empty() {
+        true => "it has none: `-D` sets what is in [vars]".to_owned(),
+        false => format!("it has {}{more}", names.join(", ")),
+    }
 }
 
 /// One target, ready to give its rules.

@@ -416,10 +416,12 @@ pub fn find(graph: &Graph, name: &str) -> Result<Vec<TaskId>, Error> {
     let ids = graph.select(name);
     let Some(&id) = ids.first() else {
         let known = known.map(|&id| graph.name(id));
-        return Err(Error::Usage {
-            message: format!("there is no task `{name}`"),
-            help: nearest(name, known).map(|name| format!("did you mean `{name}`?")),
-        });
+        let help = match name.split_once('@') {
+            Some((target, item)) => near_task(graph, target, item),
+            None => nearest(name, known).map(|name| format!("did you mean `{name}`?")),
+        };
+        let name = crate::report::one_line(name);
+        return Err(Error::Usage { message: format!("there is no task `{name}`"), help });
     };
     match graph.task(id).rule.target.private {
         true => Err(Error::Usage {
@@ -428,6 +430,24 @@ pub fn find(graph: &Graph, name: &str) -> Result<Vec<TaskId>, Error> {
         }),
         false => Ok(ids),
     }
+}
+
+/// What to write for a task that `target` does not have: the one of nearly this item, or whose
+/// file has this name.
+fn near_task(graph: &Graph, target: &str, item: &str) -> Option<String> {
+    let group = graph.find(target)?;
+    let tasks = graph.without_groups(&[group]);
+    let names = || tasks.iter().map(|&id| graph.name(id));
+    if tasks == [group] {
+        return Some(format!("`{target}` is one task, without items: write `{target}`"));
+    }
+    let items = || names().filter_map(|name| Some(name.split_once('@')?.1));
+    let ending = format!("/{item}");
+    let near = items().find(|own| own.ends_with(&ending)).or_else(|| nearest(item, items()));
+    Some(match near {
+        Some(near) => format!("did you mean `{target}@{near}`? All are `'{target}@*'`"),
+        None => format!("all its tasks are `{target}`; one is `{}`", names().next()?),
+    })
 }
 
 fn forced(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<FxHashSet<TaskId>, Error> {

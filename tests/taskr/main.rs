@@ -32,3 +32,4 @@ mod together;
 mod tools;
 mod toy;
 mod tree;
+mod words;

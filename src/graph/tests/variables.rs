@@ -39,7 +39,10 @@ fn a_definition_that_fits_nothing_is_refused() {
             ("cflag", "x"),
             "error: -D cflag: the Taskfile has no variable `cflag`\nhelp: did you mean `cflags`?",
         ),
-        (("zzz", "x"), "error: -D zzz: the Taskfile has no variable `zzz`"),
+        (
+            ("zzz", "x"),
+            "error: -D zzz: the Taskfile has no variable `zzz`\nhelp: it has `cflags`, `mode`",
+        ),
         (("cflags", "'a"), "error: -D cflags: the quotes in `'a` do not match"),
     ];
     for ((name, value), expected) in table {

@@ -1,0 +1,125 @@
+//! A word that names no target: what it may have been meant for.
+//!
+//! Targets are names, not files. Who names a file is told which task makes or reads it.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::workspace::Workspace;
+use crate::error::{Error, nearest, quoted};
+use crate::files::normalise;
+use crate::graph::{Graph, Input, Task};
+use crate::report::one_line;
+
+/// The error about a word that names no target. `graph` is what the Taskfile makes, if it makes
+/// one; `names` are all that would have been right.
+pub(super) fn unknown<'n>(
+    name: &str,
+    workspace: &Workspace,
+    graph: Option<&Graph>,
+    names: impl Iterator<Item = &'n str>,
+) -> Error {
+    let (target, item) = name.split_once('@').map_or((name, None), |(t, i)| (t, Some(i)));
+    let near = || {
+        let near = nearest(target, names)?;
+        Some(item.map_or_else(|| near.to_owned(), |item| format!("{near}@{item}")))
+    };
+    let help = variable(name)
+        .or_else(|| file(name, workspace, graph?))
+        .or_else(|| Some(format!("did you mean {}?", quoted(&one_line(&near()?)))))
+        .or_else(|| special(name).map(str::to_owned))
+        .or_else(|| lonely_file(name, workspace))
+        .unwrap_or_else(|| "`taskr list` shows all targets".to_owned());
+    Error::Usage {
+        message: format!("there is no target {}", quoted(&one_line(name))),
+        help: Some(help),
+    }
+}
+
+/// `NAME=VALUE`, as make takes it.
+fn variable(name: &str) -> Option<String> {
+    let (variable, value) = name.split_once('=')?;
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_name = !variable.is_empty() && variable.bytes().all(letters);
+    let value = one_line(&shlex::try_quote(value).ok()?);
+    is_name.then(|| format!("a variable is set by `-D {variable}={value}`"))
+}
+
+/// Words that other tools know.
+fn special(name: &str) -> Option<&'static str> {
+    match name {
+        _ if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some("a number stands at its option: `-j4`, `--keep-going=4`")
+        }
+        "version" => Some("`taskr --version` prints the version"),
+        "ls" | "tasks" | "targets" => Some("`taskr list` shows all targets"),
+        "explain" => Some("`taskr why` says why a target would run"),
+        "logs" => Some("`taskr log` shows what a task wrote"),
+        _ => None,
+    }
+}
+
+/// Which task makes this file, or reads it.
+fn file(name: &str, workspace: &Workspace, graph: &Graph) -> Option<String> {
+    let paths = paths(name, workspace);
+    for path in &paths {
+        if let Some(id) = graph.makers().of(path) {
+            let task = graph.task(id);
+            return Some(match task.rule.target.private {
+                true => format!("it is made by {}, which is private", shown(task)),
+                false => format!("it is made by {}: name that task", shown(task)),
+            });
+        }
+    }
+    let exists = |path: &&Vec<u8>| on_disk(path, workspace);
+    let path = paths.iter().find(exists).filter(|path| !path.is_empty())?;
+    let mut readers = graph.tasks().iter().filter(|task| reads(task, path));
+    let first = readers.next()?;
+    let more = match readers.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("it is a source, read by {}{more}: name what is made of it", shown(first)))
+}
+
+/// A file that means nothing to the Taskfile.
+fn lonely_file(name: &str, workspace: &Workspace) -> Option<String> {
+    let found = paths(name, workspace).iter().any(|path| on_disk(path, workspace));
+    let text = "no task makes or reads this file; `taskr list` shows all targets";
+    found.then(|| text.to_owned())
+}
+
+fn on_disk(path: &[u8], workspace: &Workspace) -> bool {
+    workspace.root.join(Path::new(std::ffi::OsStr::from_bytes(path))).symlink_metadata().is_ok()
+}
+
+/// The path as it is meant in the current folder, and as it is written in the Taskfile.
+fn paths(name: &str, workspace: &Workspace) -> Vec<Vec<u8>> {
+    let here = std::env::current_dir().ok();
+    let here = here.as_deref().and_then(|here| here.strip_prefix(&workspace.root).ok());
+    let bases = here.map(|here| here.as_os_str().as_bytes()).into_iter().chain([&b""[..]]);
+    bases.filter_map(|base| normalise(base, name.as_bytes()).ok()).collect()
+}
+
+/// Whether the file is named by the task's inputs.
+fn reads(task: &Task, file: &[u8]) -> bool {
+    let mut reads = false;
+    for input in &task.rule.inputs {
+        match &input.value {
+            Input::Path { path, .. } => {
+                let rest = file.strip_prefix(&path[..]);
+                reads |= rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
+            }
+            Input::Glob { pattern, .. } => reads |= pattern.matches_all(file),
+            Input::Not(pattern) => reads &= !pattern.matches_all(file),
+            Input::Outputs { .. } => {}
+        }
+    }
+    reads
+}
+
+/// The task's name, ready for a shell.
+fn shown(task: &Task) -> String {
+    let name = one_line(&task.rule.name);
+    shlex::try_quote(&name).map_or_else(|_| quoted(&name), |word| format!("`{word}`"))
+}

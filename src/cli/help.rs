@@ -1,0 +1,126 @@
+//! What `--help` and the manual page say beside the options: tools, examples, environment, files,
+//! exit codes. And the whole command line as one value, for those who tell or complete all of it.
+
+use clap::{Command, CommandFactory};
+
+use super::args;
+
+/// Rows of a term and its meaning, under a title.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) rows: &'static [(&'static str, &'static str)],
+}
+
+/// In the order in which they are shown.
+pub(super) const SECTIONS: [Section; 4] = [
+    Section {
+        title: "Examples",
+        rows: &[
+            ("taskr", "build the Taskfile's `default`"),
+            ("taskr -j4 app test", "build two targets, four tasks at once"),
+            ("taskr 'test@*'", "all tasks of a target with `foreach` or `matrix`"),
+            ("taskr -n app; taskr why app", "what would run; why"),
+            ("taskr -D mode=debug app", "set a variable"),
+            ("taskr run list", "the target `list`, never the tool"),
+            ("taskr tool list", "the tool `list`, never a target"),
+        ],
+    },
+    Section {
+        title: "Environment",
+        rows: &[
+            ("NO_COLOR", "if it is set and not empty: no colours"),
+            ("FORCE_COLOR, CLICOLOR_FORCE", "if set, not empty and not 0: colours everywhere"),
+            ("TERM", "`dumb`: no colours"),
+            ("COLUMNS", "the width of this help"),
+            ("PATH", "where programs are looked for"),
+        ],
+    },
+    Section {
+        title: "Files",
+        rows: &[
+            ("Taskfile.toml", "what to build; looked for here and above"),
+            (".taskr/", "beside the Taskfile: records, logs, results; may be removed"),
+            (".taskr/replaced/", "your files that stood where outputs go, for seven days"),
+        ],
+    },
+    Section {
+        title: "Exit codes",
+        rows: &[
+            ("0", "all done"),
+            ("1", "a task failed"),
+            ("2", "the command line or the Taskfile is wrong, or an input is not there"),
+            ("3", "inputs kept changing while their task ran"),
+            ("75", "another taskr works here (with --no-wait)"),
+            ("128+n", "ended by signal n"),
+        ],
+    },
+];
+
+/// Where the guide is.
+pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
+
+/// All tools, as they stand in lists.
+pub(super) fn tools() -> [Command; 9] {
+    [
+        args::List::command(),
+        args::Show::command(),
+        args::Why::command(),
+        args::Log::command(),
+        args::Check::command(),
+        args::Clean::command(),
+        args::Status::command(),
+        args::Completions::command(),
+        args::Man::command(),
+    ]
+}
+
+/// The whole command line: a build's options, and the tools as subcommands.
+pub fn command() -> Command {
+    args::Build::command().disable_help_subcommand(true).subcommands(tools())
+}
+
+/// A command with what its help says below the options.
+pub(super) fn with_more(command: Command) -> Command {
+    if command.get_name() != "taskr" {
+        return command;
+    }
+    command.after_help(short()).after_long_help(long())
+}
+
+fn short() -> String {
+    let names: Vec<String> = tools().iter().map(|tool| tool.get_name().to_owned()).collect();
+    format!("Tools: {}  (taskr TOOL -h)\n`taskr --help` tells all.", names.join(" "))
+}
+
+fn long() -> String {
+    let about = |tool: &Command| tool.get_about().map(ToString::to_string).unwrap_or_default();
+    let tools = tools().map(|tool| (tool.get_name().to_owned(), about(&tool)));
+    let tools: Vec<(&str, &str)> =
+        tools.iter().map(|(name, about)| (name.as_str(), about.as_str())).collect();
+    let mut text =
+        "Tools (`taskr TOOL --help` for each; a target of that name comes first):\n".to_owned();
+    text += &table(&tools);
+    for section in &SECTIONS {
+        text += &format!("\n{}:\n{}", section.title, table(section.rows));
+    }
+    text + &format!("\nGuide: {GUIDE}")
+}
+
+fn table(rows: &[(&str, &str)]) -> String {
+    let wide = rows.iter().map(|(term, _)| term.len()).max().unwrap_or(0);
+    rows.iter().map(|(term, meaning)| format!("  {term:wide$}  {meaning}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_has_all_tools() {
+        command().debug_assert();
+        let mut names: Vec<String> =
+            tools().iter().map(|tool| tool.get_name().to_owned()).collect();
+        names.sort();
+        assert_eq!(names, crate::cli::TOOLS);
+    }
+}
