@@ -107,13 +107,20 @@ pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
 fn possible(workspace: Option<&Workspace>, options: bool) -> Command {
     let targets = workspace.map(targets).unwrap_or_default();
     let variables = workspace.map(variables).unwrap_or_default();
-    let is_target = |tool: &Command| targets.iter().any(|(name, _)| name == tool.get_name());
-    let tools = help::tools().into_iter().filter(|tool| !is_target(tool));
-    let tools = tools.map(|tool| with_names(tool, &targets, &variables, options));
+    let is_target = |word: &Command| targets.iter().any(|(name, _)| name == word.get_name());
+    let tools = || help::tools().map(|tool| with_names(tool, &targets, &variables, options));
+    let build =
+        |word: &'static str| with_names(Build::command().name(word), &targets, &variables, options);
+    let words = [
+        build("run").hide(true),
+        Command::new("tool").hide(true).subcommands(tools()),
+        Command::new("help").hide(true).subcommands(help::tools()),
+    ];
+    let words = tools().into_iter().chain(words).filter(|word| !is_target(word));
     with_names(Build::command(), &targets, &variables, options)
         .disable_help_subcommand(true)
         .mut_arg("jobs", |jobs| jobs.num_args(0..=1))
-        .subcommands(tools)
+        .subcommands(words)
 }
 
 /// A name and what it stands for.

@@ -26,7 +26,8 @@ pub(super) fn man() -> Result<End, Error> {
 
 fn page() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    let man = Man::new(command()).manual("taskr");
+    let command = command().mut_args(|arg| arg.hide_short_help(false));
+    let man = Man::new(command).manual("taskr");
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     synopsis().to_writer(&mut page)?;

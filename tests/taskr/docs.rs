@@ -195,6 +195,91 @@ fn table(fields: &[Field]) -> String {
     text
 }
 
+#[test]
+fn the_command_line_has_all_options() {
+    let p = Project::empty();
+    let help = p.taskr(["--help"]).env("COLUMNS", "100").ok().stdout;
+    let command = taskr::cli::command();
+    let mut right = String::new();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/command-line.md");
+    let text = fs::read_to_string(&page).expect("a page");
+    let mut rest = text.as_str();
+    for (name, table) in [
+        ("OPTIONS", options(&command)),
+        ("TOOLS", tools(&command)),
+        ("Environment", section(&help, "Environment")),
+        ("Exit codes", section(&help, "Exit codes")),
+    ] {
+        let mark = format!("<!-- table: {name} -->\n");
+        let (before, after) = rest.split_once(&mark).unwrap_or_else(|| panic!("no {mark}"));
+        let (_, after) = after.split_once("<!-- end -->\n").expect("an end");
+        let _ = writeln!(right, "{before}{mark}{table}<!-- end -->");
+        rest = after;
+    }
+    right += rest;
+    if std::env::var_os("TASKR_TEST_WRITE").is_some() {
+        fs::write(&page, &right).expect("a page");
+    }
+    assert!(text == right, "the tables differ from the program's: run with TASKR_TEST_WRITE=1");
+}
+
+/// The options of a command as a table.
+fn options(command: &clap::Command) -> String {
+    let mut text = "| option | what it does |\n| --- | --- |\n".to_owned();
+    for option in command.get_arguments().filter(|arg| !arg.is_hide_set() && !arg.is_positional()) {
+        let _ = writeln!(text, "| {} | {} |", words_of(option), meaning(option));
+    }
+    text
+}
+
+/// `-j`, `--jobs N`.
+fn words_of(option: &clap::Arg) -> String {
+    let short = option.get_short().map(|letter| format!("`-{letter}`, ")).unwrap_or_default();
+    let value = match option.get_value_names() {
+        Some([name]) if option.is_require_equals_set() => format!("[={name}]"),
+        Some([name]) if option.get_action().takes_values() => format!(" {name}"),
+        _ => String::new(),
+    };
+    format!("{short}`--{}{value}`", option.get_long().expect("a long name"))
+}
+
+/// What its help says, in one line.
+fn meaning(option: &clap::Arg) -> String {
+    let text = option.get_long_help().or(option.get_help()).expect("help").to_string();
+    let sentences = text.split("\n\n").map(|part| part.trim_end_matches('.'));
+    sentences.collect::<Vec<_>>().join(". ").replace('\n', " ").replace('|', "\\|")
+}
+
+/// Each tool and the options that only tools have.
+fn tools(command: &clap::Command) -> String {
+    let mut text = "| tool | what it does | its own options |\n| --- | --- | --- |\n".to_owned();
+    for tool in command.get_subcommands() {
+        let about = tool.get_about().expect("a line");
+        let usage = tool.clone().render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage:").replace(" [OPTIONS]", "");
+        let common = |id: &str| ["directory", "file", "defines", "color"].contains(&id);
+        let own = tool.get_arguments().filter(|arg| {
+            !arg.is_hide_set() && !arg.is_positional() && !common(arg.get_id().as_str())
+        });
+        let own: Vec<String> =
+            own.map(|option| format!("{}: {}", words_of(option), meaning(option))).collect();
+        let _ = writeln!(text, "| `{}` | {about} | {} |", usage.trim(), own.join("; "));
+    }
+    text
+}
+
+/// A part of the help, which has a term and its meaning in each line, as a table.
+fn section(help: &str, title: &str) -> String {
+    let (_, rows) = help.split_once(&format!("\n{title}:\n")).expect("a part of the help");
+    let mut text = "| | |\n| --- | --- |\n".to_owned();
+    for row in rows.lines().take_while(|row| !row.is_empty()) {
+        let (term, meaning) = row.trim().split_once("  ").expect("a term and its meaning");
+        let terms: Vec<String> = term.split(", ").map(|term| format!("`{term}`")).collect();
+        let _ = writeln!(text, "| {} | {} |", terms.join(", "), meaning.trim());
+    }
+    text
+}
+
 /// A copy of an example, to be changed and built.
 fn example(name: &str) -> Project {
     let p = Project::empty();

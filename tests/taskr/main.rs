@@ -3,6 +3,7 @@
 
 mod badinput;
 mod cli;
+mod completions;
 mod crash;
 mod depfiles;
 mod docs;
