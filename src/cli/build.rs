@@ -16,7 +16,9 @@ use super::workspace::{Workspace, environment};
 use crate::error::Error;
 use crate::outcome::Event;
 use crate::outdir::Root;
-use crate::report::{Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal};
+use crate::report::{
+    Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
+};
 use crate::run::{Force, Messages, Request, run};
 use crate::workers::Message;
 
@@ -53,7 +55,9 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
         taskr: this_program()?,
         command_line: typed.to_owned(),
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
+        timed: args.trace.is_some(),
     };
+    let mut trace = args.trace.as_deref().map(|path| trace(path, workspace)).transpose()?;
     let messages = unbounded();
     catch_signals(&messages.0)?;
     let board = board(args, workspace, typed);
@@ -62,8 +66,16 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
         for listener in &mut listeners {
             listener.event(event);
         }
+        if let Some(trace) = &mut trace {
+            trace.event(event);
+        }
     };
     let result = run(&request, &messages, &mut listen);
+    if let Some(message) = finish(trace, args, workspace) {
+        listeners.iter_mut().for_each(|listener| {
+            listener.event(&Event::Warning { task: None, message: &message });
+        });
+    }
     let signalled = || messages.1.try_iter().any(|message| matches!(message, Message::Signal(_)));
     board.close(&signalled);
     let summary = result?;
@@ -96,6 +108,7 @@ pub(super) fn plain_request<'a>(
         taskr: this_program()?,
         command_line: typed.to_owned(),
         stream: false,
+        timed: false,
     })
 }
 
@@ -209,6 +222,35 @@ fn listeners(args: &Build, mode: Mode, board: &Board) -> Result<Vec<Box<dyn List
         None => {}
     }
     Ok(listeners)
+}
+
+/// Begins a trace; what it replaces is one, or empty.
+fn trace(path: &Path, workspace: &Workspace) -> Result<Trace<File>, Error> {
+    let failed = |cause| Error::Io {
+        doing: "cannot write the trace".to_owned(),
+        path: path.to_owned(),
+        cause,
+    };
+    if !Trace::<File>::may_replace(path).map_err(failed)? {
+        return Err(Error::Usage {
+            message: format!(
+                "--trace would replace {}, which is no trace",
+                one_line(&path.display().to_string())
+            ),
+            help: Some("name a file for it, as in `--trace trace.json`".to_owned()),
+        });
+    }
+    Ok(Trace::new(File::create(path).map_err(failed)?, workspace.stages.begun()))
+}
+
+/// Ends the trace. What there is to say if it could not be written.
+fn finish(trace: Option<Trace<File>>, args: &Build, workspace: &Workspace) -> Option<String> {
+    let (mut trace, path) = (trace?, args.trace.as_ref()?);
+    for &(name, begun, ended) in &*workspace.stages.done() {
+        trace.event(&Event::Stage { name, task: None, begun, ended });
+    }
+    let error = trace.finish().err()?;
+    Some(format!("the trace {} is incomplete: {error}", one_line(&path.display().to_string())))
 }
 
 /// INT, TERM and HUP arrive as messages from now on.

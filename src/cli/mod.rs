@@ -18,6 +18,7 @@ mod origin;
 mod scan;
 mod select;
 mod show;
+mod stages;
 mod status;
 mod taskfile;
 mod terminal;

@@ -11,6 +11,7 @@ use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
 use crate::parse::{Taskfile, parse};
 
 use super::args::Common;
+use super::stages::Stages;
 use super::taskfile::{self, Found, NAME};
 use super::{TOOLS, goals};
 
@@ -21,6 +22,8 @@ pub(super) struct Workspace {
     /// The Taskfile's name in the root.
     pub(super) name: Vec<u8>,
     pub(super) taskfile: Taskfile,
+    /// What taskr did before the run, and how long.
+    pub(super) stages: Stages,
 }
 
 impl Workspace {
@@ -29,10 +32,13 @@ impl Workspace {
         directory: Option<&OsStr>,
         file: Option<&OsStr>,
     ) -> Result<Workspace, Error> {
-        let Found { path, shown, bytes } = taskfile::find(directory, file)?;
+        let stages = Stages::since_the_start();
+        let Found { path, shown, bytes } =
+            stages.time("find", || taskfile::find(directory, file))?;
         let (root, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());
-        let taskfile = parse(&shown, &bytes)?;
-        Ok(Workspace { root: root.to_owned(), name: name.as_bytes().to_vec(), taskfile })
+        let taskfile = stages.time("parse", || parse(&shown, &bytes))?;
+        let (root, name) = (root.to_owned(), name.as_bytes().to_vec());
+        Ok(Workspace { root, name, taskfile, stages })
     }
 
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.
@@ -112,7 +118,10 @@ impl Workspace {
             defines: defines.collect::<Result<_, _>>()?,
             surroundings: surroundings(jobs),
         };
-        Ok(move || link(expand(&self.taskfile, &settings)?))
+        Ok(move || {
+            let rules = self.stages.time("expand", || expand(&self.taskfile, &settings))?;
+            self.stages.time("link", || link(rules))
+        })
     }
 
     /// What is built if nothing is named.

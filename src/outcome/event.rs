@@ -1,5 +1,7 @@
 //! What happens in a run, as values: the screen, lines, JSON and the tests listen to these.
 
+use std::time::{Duration, Instant};
+
 use taskr_cache::Digest;
 
 use super::reason::Reason;
@@ -229,6 +231,24 @@ pub enum Event<'a> {
         because: Option<Because<'a>>,
         /// Milliseconds since the run began.
         at_ms: u64,
+    },
+    /// A stage of taskr's own work is over. Told only if the run was asked to time itself.
+    Stage {
+        /// What it did.
+        name: &'static str,
+        /// For which task; none if for all.
+        task: Option<TaskRef<'a>>,
+        /// When it began.
+        begun: Instant,
+        /// When it ended.
+        ended: Instant,
+    },
+    /// What the loop spent its time on, in sums. Told as [`Event::Stage`] is.
+    Sums {
+        /// When the loop began.
+        begun: Instant,
+        /// Names and sums, the greatest first; together as long as the loop.
+        parts: &'a [(&'static str, Duration)],
     },
     /// Something a person should know; `task` if it is about one.
     Warning {

@@ -88,10 +88,11 @@ impl<W: Write> Json<W> {
         self.to.broken()
     }
 
-    /// The line of one event.
-    fn line(&self, event: &Event<'_>) -> Line {
+    /// The line of one event; none for times of stages, which are no part of the format.
+    fn line(&self, event: &Event<'_>) -> Option<Line> {
         let begin = |name| Line::new(name, &self.run_id);
-        match event {
+        Some(match event {
+            Event::Stage { .. } | Event::Sums { .. } => return None,
             Event::RunStarted { wanted, tasks, jobs, dry_run, .. } => begin("run_started")
                 .with("wanted", *wanted)
                 .with("tasks", *tasks)
@@ -137,7 +138,7 @@ impl<W: Write> Json<W> {
                 line.with("message", *message)
             }
             Event::RunFinished { summary, .. } => run_finished(begin("run_finished"), summary),
-        }
+        })
     }
 }
 
@@ -146,7 +147,7 @@ impl<W: Write> Listener for Json<W> {
         if let Event::RunStarted { run_id, .. } = event {
             self.run_id = (*run_id).to_owned();
         }
-        let line = self.line(event);
+        let Some(line) = self.line(event) else { return };
         self.to.line(&line.end());
         self.to.flush();
     }

@@ -327,7 +327,7 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
             Event::RunStarted { tasks, dry_run, .. } => {
                 self.run = Run { tasks, dry: dry_run, ..Run::default() };
             }
-            Event::TaskReady { .. } => {}
+            Event::TaskReady { .. } | Event::Stage { .. } | Event::Sums { .. } => {}
             Event::TaskStarted { task, reasons, key, command, .. } => {
                 self.started(task, &Start { reasons, key, command });
             }

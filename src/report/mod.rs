@@ -1,6 +1,6 @@
-//! What a run shows: events become lines and blocks for people ([`Lines`]) or JSON lines for
-//! programs ([`Json`]); a [`Board`] shows them on a terminal with a status line below, and to
-//! other terminals.
+//! What a run shows: events become lines and blocks for people ([`Lines`]), JSON lines for
+//! programs ([`Json`]), or a picture of who worked when ([`Trace`]); a [`Board`] shows them on a
+//! terminal with a status line below, and to other terminals.
 //!
 //! Knows events and the writers it was given. It does not know the plan, the graph or whether a
 //! writer is a terminal: the caller says. Nothing here fails: a writer that cannot be written to
@@ -15,6 +15,7 @@ mod screen;
 mod share;
 mod sink;
 mod summary;
+mod trace;
 mod words;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use clean::Clean;
 pub use json::Json;
 pub use lines::Lines;
 pub use share::{Share, running};
+pub use trace::Trace;
 pub use words::{duration, one_line};
 
 /// Hears what happens in a run, in order.

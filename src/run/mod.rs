@@ -12,6 +12,7 @@ mod launch;
 mod mend;
 mod open;
 mod preview;
+mod spent;
 mod tally;
 
 use std::cmp::Reverse;
@@ -91,6 +92,8 @@ pub struct Request<'a> {
     pub command_line: String,
     /// Whether the listener wants output while tasks run.
     pub stream: bool,
+    /// Whether the listener wants to know how long taskr's own stages take.
+    pub timed: bool,
 }
 
 /// Hears what happens.

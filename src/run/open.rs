@@ -12,6 +12,7 @@ use taskr_cache::{Access, Intents, State, Writer, boot_id};
 
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
+use super::spent::Laps;
 use super::tally::Tally;
 use super::{
     Active, Build, Force, Listener, Lookups, Messages, Request, Waiting, default_done, new_run_id,
@@ -78,19 +79,23 @@ impl<'a> Build<'a> {
         let root =
             Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
         refuse_nested(request, &dir)?;
+        let mut laps = Laps::begin(request.timed);
         let graph = (request.load)()?;
+        laps.end("load", listener);
         find_wanted(&graph, request)?;
         let names = Names::new(&request.taskfile, "default");
         let (held, graph) = match request.dry_run {
             true => (read_state(&dir, Access::Read), graph),
             false => for_writing(&root, request, (&run_id, messages, &names), graph, listener)?,
         };
+        let mut laps = Laps::begin(request.timed);
         for warning in &held.warnings {
             listener(&Event::Warning { task: None, message: warning });
         }
         let wanted = find_wanted(&graph, request)?;
         let durations = durations(&graph, &held.state, &names);
         let plan = Plan::new(&graph, &wanted, &durations);
+        laps.end("plan", listener);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = Context {
             root: root.clone(),
@@ -136,6 +141,7 @@ impl<'a> Build<'a> {
 
     /// Ends the run: what could not start is told, everything is written, nothing is left behind.
     pub(super) fn close(mut self) -> Summary {
+        let mut laps = Laps::begin(self.request.timed);
         let left: Vec<TaskId> = self
             .plan
             .wanted()
@@ -147,6 +153,7 @@ impl<'a> Build<'a> {
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
         }
+        laps.end("finish workers", self.listener);
         // Not while another taskr has the workspace.
         if self.held.writer.is_some() {
             for dir in self.emptied.drain() {
@@ -154,6 +161,7 @@ impl<'a> Build<'a> {
             }
         }
         let mut warnings = self.held.close(&self.root, &self.names);
+        laps.end("finish writing the state", self.listener);
         if self.replaced > MOST_NAMED {
             let files = match self.replaced - MOST_NAMED {
                 1 => "1 more file was not as taskr left it: it is".to_owned(),
@@ -166,6 +174,7 @@ impl<'a> Build<'a> {
         summary.critical_path = self.tally.critical_path(&self.graph);
         summary.wall_ms = self.now_ms();
         warnings.extend(self.write_run(&summary));
+        laps.end("summary", self.listener);
         for warning in &warnings {
             (self.listener)(&Event::Warning { task: None, message: warning });
         }
@@ -300,6 +309,7 @@ fn for_writing(
 ) -> Result<(Held, Graph), Error> {
     let dir = root.path().join(STATE_DIR);
     let failed = |cause| io("cannot write", &dir, cause);
+    let mut laps = Laps::begin(request.timed);
     root.create_dirs(STATE_DIR.as_bytes()).map_err(failed)?;
     if !dir.join(".gitignore").exists() {
         root.write(format!("{STATE_DIR}/.gitignore").as_bytes(), b"*\n").map_err(failed)?;
@@ -313,7 +323,9 @@ fn for_writing(
     if waited {
         graph = (request.load)()?;
     }
+    laps.end("lock", listener);
     let mut held = read_state(&dir, Access::Write);
+    laps.end("read the state", listener);
     held.warnings.extend(lock.caution());
     held.lock = Some(lock);
     let mut mend = Mend::new(root, names, prefix(&request.taskfile), run_id);
@@ -327,6 +339,7 @@ fn for_writing(
     }
     held.warnings.append(&mut mend.warnings);
     held.writer = Some(Writer::new(&dir));
+    laps.end("mend", listener);
     Ok((held, graph))
 }
 

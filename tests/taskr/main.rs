@@ -32,5 +32,6 @@ mod terminal;
 mod together;
 mod tools;
 mod toy;
+mod trace;
 mod tree;
 mod words;

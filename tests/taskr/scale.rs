@@ -233,6 +233,7 @@ impl Workspace {
             taskr: Path::new(env!("CARGO_BIN_EXE_taskr")).to_owned(),
             command_line: "taskr".to_owned(),
             stream: false,
+            timed: false,
         };
         let summary = run(&request, &crossbeam_channel::unbounded(), &mut hear)?;
         assert_eq!(summary.exit_code(), 0, "{summary:?}");
