@@ -7,6 +7,7 @@ use taskr_cache::{Content, Seen};
 
 use super::finish::{End, reasons_text, unix_ms};
 use super::gather::{Gap, Gathered};
+use super::spent::Part;
 use super::{Active, Again, Build, Done, Running};
 use crate::error::Error;
 use crate::files::Look;
@@ -78,6 +79,7 @@ impl Build<'_> {
             globs: if recorded { gathered.globs.clone() } else { Vec::new() },
             last_attempt: attempt == MOST_ATTEMPTS,
             stream: self.request.stream,
+            timed: self.request.timed,
             guard: self.guard.clone(),
         };
         let started_ms = self.now_ms();
@@ -145,6 +147,7 @@ impl Build<'_> {
     pub(super) fn task_ended(&mut self, mut ended: Ended) -> Result<(), Error> {
         self.workers.answered();
         self.running -= 1;
+        self.tell_steps(&ended);
         self.task_locks.extend(ended.lock.take());
         let id = ended.task;
         let Some(Active::Running(running)) = self.active.remove(&id) else { return Ok(()) };
@@ -174,6 +177,15 @@ impl Build<'_> {
             Outcome::Unstable(..) => self.unstable(id, &running, &ended),
         }
         Ok(())
+    }
+
+    /// How long each of a worker's steps took.
+    fn tell_steps(&mut self, ended: &Ended) {
+        let (id, name) = (ended.task, self.graph.name(ended.task));
+        for &(name_of_step, begun, ended) in &ended.steps {
+            let task = Some(TaskRef { id, name });
+            (self.listener)(&Event::Stage { name: name_of_step, task, begun, ended });
+        }
     }
 
     /// What was known of a task's outputs is stale; what was found after publishing is known.
@@ -275,8 +287,10 @@ impl Build<'_> {
                 return;
             }
         }
+        let was = self.spent.enter(Part::Record);
         let manifest = Manifest::new(fields);
         self.keep_record(id, &running, &ended, manifest);
+        self.spent.enter(was);
         self.end(id, &End::ran(&ended, &running));
     }
 

@@ -1,6 +1,7 @@
 //! A task leaves the run: counted, told, written down for scripts, and the plan goes on.
 
 use super::gather::Gathered;
+use super::spent::Part;
 use super::{Build, Done, Running};
 use crate::graph::Kind;
 use crate::ids::TaskId;
@@ -116,6 +117,7 @@ impl Build<'_> {
         let log = self.root.absolute(&self.task_dir(id).join("log"));
         let at_ms = self.now_ms();
         let name = self.graph.name(id);
+        let was = self.spent.enter(Part::Tell);
         (self.listener)(&Event::TaskFinished {
             task: TaskRef { id, name },
             finish: &end.finish,
@@ -128,9 +130,12 @@ impl Build<'_> {
             at_ms,
         });
         if let Some(ended) = end.ended {
+            self.spent.enter(Part::Result);
             self.write_result(id, end, ended);
         }
+        self.spent.enter(Part::Plan);
         self.leave_plan(id, &end.finish, end.because);
+        self.spent.enter(was);
     }
 
     fn leave_plan(&mut self, id: TaskId, finish: &Finish, because: Option<Because<'_>>) {

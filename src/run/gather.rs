@@ -11,6 +11,7 @@ use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
 
 use super::launch::{Around, Ready, Rendered, Targets, interpreter};
+use super::spent::Part;
 use super::{Again, Build};
 use crate::files::{Look, Pattern};
 use crate::graph::{Input, Kind, Output};
@@ -78,7 +79,9 @@ impl Build<'_> {
             return Ok((gathered, vec![Reason::Unrecorded]));
         }
         let state_id = self.names.id(self.graph.name(id));
+        let was = self.spent.enter(Part::Recall);
         let record = record::read(&self.held.state, &state_id);
+        self.spent.enter(was);
         let mut fields = gathered.fields.clone();
         if let Some(record) = &record {
             let plain = Manifest::new(fields);
@@ -88,8 +91,10 @@ impl Build<'_> {
                 fields.extend(self.discovered(list)?);
             }
         }
+        let was = self.spent.enter(Part::Key);
         let manifest = Manifest::new(fields);
         let key = manifest.key();
+        self.spent.enter(was);
         gathered.key = Some(key);
         let mut facts = Facts {
             forced: self.forced.contains(&id),
@@ -125,7 +130,10 @@ impl Build<'_> {
         let mut all = Collector::default();
         self.gather_inputs(id, &mut all)?;
         self.gather_deps(id, &mut all)?;
-        let rendered = self.render(id, &all.words)?;
+        let was = self.spent.enter(Part::Render);
+        let rendered = self.render(id, &all.words);
+        self.spent.enter(was);
+        let rendered = rendered?;
         if self.graph.task(id).kind() == Kind::Recorded {
             self.gather_command(id, &rendered, &mut all)?;
         }
@@ -257,7 +265,9 @@ impl Build<'_> {
             _ => None,
         });
         let skip: Vec<Pattern> = own.into_iter().chain(taken).collect();
+        let was = self.spent.enter(Part::List);
         let listed = self.files.list(&mut self.paths, pattern, &skip);
+        self.spent.enter(was);
         let listed = listed.map_err(|error| {
             Gap::Wrong(format!("cannot list {}: {error}", shown(pattern.text())))
         })?;
@@ -487,7 +497,10 @@ impl Build<'_> {
             true => None,
             false => record::known_content(state, path, seen, boot),
         };
-        self.files.look(&self.paths, file, recall).map_err(|error| {
+        let was = self.spent.enter(Part::Look);
+        let look = self.files.look(&self.paths, file, recall);
+        self.spent.enter(was);
+        look.map_err(|error| {
             Gap::Wrong(format!("cannot look at {}: {error}", shown(self.paths.bytes(file))))
         })
     }

@@ -42,6 +42,7 @@ use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
+use spent::{Part, Spent};
 use tally::Tally;
 
 pub use clean::{Cleaned, clean};
@@ -113,7 +114,10 @@ pub fn run(
 ) -> Result<Summary, Error> {
     let mut build = Build::open(request, messages, listener)?;
     build.begin();
-    build.work()?;
+    build.spent = Spent::begin(request.timed);
+    let worked = build.work();
+    build.spent.end(build.listener);
+    worked?;
     Ok(build.close())
 }
 
@@ -221,6 +225,7 @@ struct Build<'a> {
     /// What ran, for the run's own file.
     ran: Vec<serde_json::Value>,
     tally: Tally,
+    spent: Spent,
 }
 
 impl Build<'_> {
@@ -248,10 +253,17 @@ impl Build<'_> {
                 return Ok(());
             }
             self.give_way();
-            match self.wait() {
+            let was = self.spent.enter(Part::Wait);
+            let message = self.wait();
+            self.spent.enter(was);
+            match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
-                Message::Ended(ended) => self.task_ended(*ended)?,
+                Message::Ended(ended) => {
+                    let was = self.spent.enter(Part::Record);
+                    self.task_ended(*ended)?;
+                    self.spent.enter(was);
+                }
                 Message::Signal(signal) => self.signal(signal),
             }
         }
@@ -263,7 +275,10 @@ impl Build<'_> {
             self.start_runnable();
             let judged = self.active.len() - self.running;
             let free = usize::from(self.running < self.request.jobs && judged < MOST_JUDGED);
-            match self.plan.next(free) {
+            let was = self.spent.enter(Part::Plan);
+            let next = self.plan.next(free);
+            self.spent.enter(was);
+            match next {
                 Next::Start(id) => {
                     self.active.insert(id, Active::Judging(Again::default()));
                     self.judge(id)?;
@@ -280,7 +295,9 @@ impl Build<'_> {
         {
             if let Some(Active::Runnable(task)) = self.active.remove(&id) {
                 let (gathered, reasons, attempt) = *task;
+                let was = self.spent.enter(Part::Start);
                 self.start(id, gathered, reasons, attempt);
+                self.spent.enter(was);
             }
         }
     }
@@ -401,7 +418,10 @@ impl Build<'_> {
             self.would_run(id, &[Reason::MayChange(need)], "");
             return Ok(());
         }
-        match self.decide(id, &again) {
+        let was = self.spent.enter(Part::Judge);
+        let decided = self.decide(id, &again);
+        self.spent.enter(was);
+        match decided {
             Ok((gathered, reasons)) if reasons.is_empty() => self.is_fresh(id, gathered),
             Ok((gathered, reasons)) if self.request.dry_run => {
                 let command = gathered.rendered.shown.clone();

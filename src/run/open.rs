@@ -12,7 +12,7 @@ use taskr_cache::{Access, Intents, State, Writer, boot_id};
 
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
-use super::spent::Laps;
+use super::spent::{Laps, Spent};
 use super::tally::Tally;
 use super::{
     Active, Build, Force, Listener, Lookups, Messages, Request, Waiting, default_done, new_run_id,
@@ -79,23 +79,18 @@ impl<'a> Build<'a> {
         let root =
             Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
         refuse_nested(request, &dir)?;
-        let mut laps = Laps::begin(request.timed);
         let graph = (request.load)()?;
-        laps.end("load", listener);
         find_wanted(&graph, request)?;
         let names = Names::new(&request.taskfile, "default");
         let (held, graph) = match request.dry_run {
             true => (read_state(&dir, Access::Read), graph),
             false => for_writing(&root, request, (&run_id, messages, &names), graph, listener)?,
         };
-        let mut laps = Laps::begin(request.timed);
         for warning in &held.warnings {
             listener(&Event::Warning { task: None, message: warning });
         }
         let wanted = find_wanted(&graph, request)?;
-        let durations = durations(&graph, &held.state, &names);
-        let plan = Plan::new(&graph, &wanted, &durations);
-        laps.end("plan", listener);
+        let plan = plan(&graph, &wanted, (&held.state, &names), request, listener);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = Context {
             root: root.clone(),
@@ -109,6 +104,7 @@ impl<'a> Build<'a> {
             workers: Workers::new(request.jobs, context),
             files: Files::new(&request.root),
             tally: Tally::new(tasks),
+            spent: Spent::begin(false),
             done: default_done(tasks),
             boot: boot_id(),
             clock: None,
@@ -395,6 +391,20 @@ fn waited_since(begun: Instant, listener: &mut Listener<'_>) {
 
 fn described(note: Option<&Note>) -> String {
     note.map_or_else(String::new, |note| format!(" (process {}: {})", note.pid, note.command))
+}
+
+/// What is wanted, in an order by what it took before.
+fn plan(
+    graph: &Graph,
+    wanted: &[TaskId],
+    (state, names): (&State, &Names),
+    request: &Request<'_>,
+    listener: &mut Listener<'_>,
+) -> Plan {
+    let mut laps = Laps::begin(request.timed);
+    let plan = Plan::new(graph, wanted, &durations(graph, state, names));
+    laps.end("plan", listener);
+    plan
 }
 
 fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> {

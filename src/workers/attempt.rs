@@ -13,6 +13,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 use taskr_cache::{Clock, Intent, Seen, measure};
@@ -66,7 +67,9 @@ pub(super) fn run(
             replaced: Vec::new(),
             tail: Vec::new(),
             lock: None,
+            steps: Vec::new(),
         },
+        step: run.timed.then(Instant::now),
     };
     let result = attempt.steps(pieces);
     let mut ended = attempt.ended;
@@ -96,9 +99,19 @@ struct Attempt<'a> {
     run: &'a Run,
     buffer: &'a mut Vec<u8>,
     ended: Ended,
+    /// When the present step began, if that is wanted.
+    step: Option<Instant>,
 }
 
 impl Attempt<'_> {
+    /// A step is over, the next begins.
+    fn step_over(&mut self, name: &'static str) {
+        let Some(begun) = self.step else { return };
+        let ended = Instant::now();
+        self.ended.steps.push((name, begun, ended));
+        self.step = Some(ended);
+    }
+
     fn steps(&mut self, pieces: &Sender<Piece>) -> std::result::Result<Result, Stop> {
         if self.run.intent.is_none() {
             self.ended.lock = self.lock_folder(pieces)?;
@@ -117,6 +130,7 @@ impl Attempt<'_> {
                 self.ended.warnings.extend(warnings);
             }
         }
+        self.step_over(if done.is_ok() { "publish" } else { "put back" });
         done
     }
 
@@ -156,7 +170,10 @@ impl Attempt<'_> {
         standing.make_folders(root, self.run)?;
         let clock = Clock::read(&root.path().join(STATE_DIR))
             .map_err(|error| Stop::io("touch", b".taskr/clock", &error))?;
-        self.execute(pieces)?;
+        self.step_over("prepare");
+        let executed = self.execute(pieces);
+        self.step_over("command");
+        executed?;
         let collected = Collected::find(root, self.run, standing, self.buffer)?;
         self.ended.warnings.extend(collected.warnings.iter().cloned());
         let mut moved = self.moved_inputs()?;
@@ -168,6 +185,7 @@ impl Attempt<'_> {
             return Err(Stop::Moved(moved));
         }
         let installs = self.installs()?;
+        self.step_over("collect");
         Ok(Ran { collected, found, installs, moved })
     }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
@@ -99,6 +100,8 @@ pub struct Run {
     pub last_attempt: bool,
     /// Whether pieces of output are wanted while it runs.
     pub stream: bool,
+    /// Whether it is wanted how long each step takes.
+    pub timed: bool,
     /// Told of process groups.
     pub guard: Option<Arc<Guard>>,
 }
@@ -207,6 +210,8 @@ pub struct Ended {
     pub tail: Vec<u8>,
     /// The lock of an unrecorded task's folder, to be kept while the run may read it.
     pub lock: Option<TaskLock>,
+    /// Names, begins and ends of its steps, if they are wanted.
+    pub steps: Vec<(&'static str, Instant, Instant)>,
 }
 
 /// What came of an attempt.
@@ -277,6 +282,7 @@ impl Subject {
                 replaced: Vec::new(),
                 tail: Vec::new(),
                 lock: None,
+                steps: Vec::new(),
             })),
         }
     }

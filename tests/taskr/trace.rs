@@ -83,6 +83,17 @@ fn names<'s>(spans: &'s [Value], kind: &str) -> Vec<&'s str> {
     of_kind.map(|span| span["name"].as_str().expect("a name")).collect()
 }
 
+/// All that the loop did, in sums, is as long as the loop.
+fn sums_are_the_loop(spans: &[Value]) {
+    let us = |span: &Value| span["dur"].as_u64().expect("a duration");
+    let sums: Vec<&Value> = spans.iter().filter(|span| span["cat"] == "sum").collect();
+    assert!(sums.iter().any(|span| span["name"] == "look at files"), "{sums:?}");
+    let whole = spans.iter().find(|span| span["name"] == "loop").map(us).expect("the loop");
+    let all: u64 = sums.iter().map(|span| us(span)).sum();
+    // Each is cut to whole microseconds.
+    assert!(all <= whole && whole - all <= sums.len() as u64 + 1, "{all} of {whole}: {sums:?}");
+}
+
 #[test]
 fn every_task_that_ran_is_there_once() {
     let p = project();
@@ -92,6 +103,11 @@ fn every_task_that_ran_is_there_once() {
     let all = spans.iter().find(|span| span["name"] == "all").expect("all");
     assert_eq!(all["args"]["reasons"][0], "it has not been built before");
     assert_eq!(all["args"]["key"].as_str().map(str::len), Some(64), "{all}");
+    let steps = names(&spans, "step");
+    for step in ["prepare", "command", "collect", "publish", "record"] {
+        assert_eq!(steps.iter().filter(|name| **name == step).count(), 4, "{step} in {steps:?}");
+    }
+    sums_are_the_loop(&spans);
     let stages = names(&spans, "taskr");
     for stage in [
         "start",
