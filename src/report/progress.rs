@@ -97,7 +97,11 @@ impl Progress {
                 }
             }
             Event::RunFinished { .. } => self.over = true,
-            Event::TaskReady { .. } | Event::TaskOutput { .. } | Event::Warning { .. } => return,
+            Event::TaskReady { .. }
+            | Event::TaskOutput { .. }
+            | Event::Stage { .. }
+            | Event::Sums { .. }
+            | Event::Warning { .. } => return,
         }
         self.version += 1;
     }
