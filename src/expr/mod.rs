@@ -248,6 +248,15 @@ impl Template {
         shell::check(self)
     }
 
+    /// Refuses what a user of make or of a template language would write and what means nothing
+    /// to `sh`: `$@`, `$<`, `$^` and `{% if … %}` outside of quotes.
+    ///
+    /// # Errors
+    /// The first such word, with what to write instead.
+    pub fn check_habits(&self) -> Result<(), ExprError> {
+        shell::check_habits(self)
+    }
+
     fn exprs(&self) -> impl Iterator<Item = &Expr> {
         self.0.parts.iter().filter_map(|part| match part {
             Part::Expr(expr) => Some(expr),

@@ -8,6 +8,7 @@ use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
 use super::{Command, Target, Text};
 use crate::error::{Diagnostic, quoted};
+use crate::expr::Template;
 
 /// Fields that a target without a command has no use for, and why.
 const OF_COMMANDS: &[(&str, &str)] = &[
@@ -23,6 +24,7 @@ impl Reader {
         let mut target = self.empty_target(key);
         let run = find(FIELDS, "run")?;
         target.command = self.script(value, run.into()).map(Command::Shell);
+        self.check_habits(&target);
         Some(target)
     }
 
@@ -43,7 +45,15 @@ impl Reader {
             }
         }
         self.check_fields(&target);
+        self.check_habits(&target);
         target
+    }
+
+    /// Other shells have other words.
+    fn check_habits(&mut self, target: &Target) {
+        if let (Some(Command::Shell(lines)), None) = (&target.command, &target.shell) {
+            self.check_script(lines, Template::check_habits);
+        }
     }
 
     fn empty_target(&mut self, key: &Key<'_>) -> Target {

@@ -7,7 +7,7 @@ use super::names::{BUILT_IN, KEYWORDS, as_variable, is_variable};
 use super::read::{Asker, Key, Reader, Value};
 use super::{Text, Var, VarValue, Word};
 use crate::error::{Diagnostic, Place, quoted};
-use crate::expr::Template;
+use crate::expr::{ExprError, Template};
 
 impl Reader {
     /// Variables of the file or of a target.
@@ -169,18 +169,22 @@ impl Reader {
             }
             return None;
         }
-        self.check_shell(&lines);
+        self.check_script(&lines, Template::check_shell);
         Some(lines)
     }
 
     /// Checks lines as the one script that they are: a quote may span several.
-    fn check_shell(&mut self, lines: &[Text]) {
+    pub(super) fn check_script(
+        &mut self,
+        lines: &[Text],
+        check: fn(&Template) -> Result<(), ExprError>,
+    ) {
         let sources: Vec<&str> = lines.iter().map(|line| line.template.source()).collect();
         let joined = match lines {
             [line] => Ok(line.template.clone()),
             _ => Template::parse(&sources.join("\n")),
         };
-        let Err(error) = joined.and_then(|script| script.check_shell()) else { return };
+        let Err(error) = joined.and_then(|script| check(&script)) else { return };
         let mut start = error.range.start;
         let mut at = 0;
         while at + 1 < sources.len() && start > sources[at].len() {

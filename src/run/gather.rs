@@ -181,7 +181,7 @@ impl Build<'_> {
                     let tasks = self.graph.task(id).sources[at].clone();
                     let found = self.gather_outputs(&tasks, only.as_ref(), all)?;
                     if found == 0 {
-                        let what = format!("its input @{} gives no file", of.text);
+                        let what = self.absent_outputs((id, at), &of, only.as_ref());
                         return Err(self.wrong_input(id, at, what));
                     }
                 }
@@ -219,7 +219,7 @@ impl Build<'_> {
                 all.inputs.push((file, None, Content::Absent));
             }
             Look::Known(_, Content::Absent) => {
-                let what = format!("its input {} does not exist", shown(path));
+                let what = self.absent_path(id, path);
                 return Err(self.wrong_input(id, at, what));
             }
             Look::Known(..) | Look::Unread => all.push(file),

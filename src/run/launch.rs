@@ -246,6 +246,12 @@ fn fits(asked: &str, name: &[u8]) -> bool {
 }
 
 fn not_found(name: &str) -> String {
+    if let Some((program, _)) = name.split_once(' ') {
+        return format!(
+            "there is no program `{name}`: write each word as a string of its own, as in exec = \
+             [\"{program}\", \"…\"], or `run` for a line of a shell"
+        );
+    }
     match name.contains('/') {
         true => format!("there is no program `{name}`, or it is not executable"),
         false => format!("there is no program `{name}` in PATH"),

@@ -4,6 +4,7 @@
 //! owned jobs and answer on one channel, on which signals arrive too. Nothing here prints or
 //! exits: what happens is told as events, what it came to is the summary.
 
+mod absent;
 mod clean;
 mod commit;
 mod finish;

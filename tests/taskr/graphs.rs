@@ -165,3 +165,33 @@ fn a_glob_of_outputs_must_be_tied_by_hand() {
     p.taskr(["read"]).ran(["make", "read"]).makes("dist/x", "").ok();
     p.fresh("read");
 }
+
+/// What is read must be there: the answer says what was meant, if anything is near.
+#[test]
+fn an_input_that_is_not_there() {
+    let check = "[target.check]\nrun = \"true\"\n";
+    for (input, answer) in [
+        ("sub/a.text", "its input sub/a.text does not exist: did you mean `sub/a.txt`?"),
+        ("far.away", "its input far.away does not exist: write `?far.away` if it may be absent"),
+        (
+            "check",
+            "its input check does not exist: `check` is a target, and `@check` are its outputs",
+        ),
+        ("@check", "its input @check gives no file: `check` declares no outputs"),
+    ] {
+        let p = Project::new(
+            format!("{check}[target.t]\ninputs = [\"{input}\"]\nrun = \"ran t\"\n").as_str(),
+        );
+        p.write("sub/a.txt", "x");
+        p.taskr(["t"]).says(answer).exits(2);
+        assert_eq!(p.take_ran(), [""; 0]);
+    }
+}
+
+/// One string of `exec` is one word.
+#[test]
+fn a_line_where_a_program_is_asked() {
+    let p = Project::new("[target.t]\nexec = [\"echo a > b\"]\n");
+    let answer = "there is no program `echo a > b`: write each word as a string of its own, as in exec = [\"echo\", \"…\"]";
+    p.taskr(["t"]).says(answer).exits(1);
+}

@@ -2,6 +2,7 @@
 //! no shell. Knows the grammar of `sh` as far as these three ask; runs nothing.
 
 mod context;
+mod habits;
 mod plain;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,11 @@ fn is_bare(word: &str, before: &str, follows: Follows) -> bool {
     };
     let joined = [&before[head.len()..], word].concat();
     anchored && ends && !RESERVED.contains(&joined.as_str())
+}
+
+/// Refuses words of other tools that mean nothing to a shell.
+pub(super) fn check_habits(template: &Template) -> Result<(), ExprError> {
+    habits::check(template)
 }
 
 /// Refuses values of a template at places where [`push_words`] could not keep its promise.

@@ -515,3 +515,34 @@ fn plain_words_know_the_builtins() {
         }
     }
 }
+
+#[test]
+fn words_of_other_tools_are_refused_only_where_they_mean_nothing() {
+    let refused = |script: &str| {
+        let error = Template::parse(script).unwrap().check_habits().err()?;
+        Some(script[error.range].to_owned())
+    };
+    for (script, word) in [
+        ("cp $< $@", Some("$<")),
+        ("cc -o $@ x.c", Some("$@")),
+        ("cc -o x {{ a }} $^", Some("$^")),
+        ("$@", Some("$@")),
+        ("f() { cc $@; }\nf a $^", Some("$^")),
+        ("cc {% if ci %} -g {% endif %}", Some("{%")),
+        ("exec \"$@\"", None),
+        ("f() { cc $@; }; f a", None),
+        ("function f { cc $@; }; f a", None),
+        ("set -- a b; cc $@", None),
+        ("sh -c 'cc $@' sh a b", None),
+        ("echo '$< {% if x %}{% endif %}'", None),
+        ("echo \"$< $^\"", None),
+        ("# cp $< $@\ncp a b", None),
+        ("cat > Makefile <<'E'\nall:\n\tcp $< $@\nE", None),
+        ("cat > t.html <<'E'\n{% if x %}\n{% endif %}\nE", None),
+        ("cat $<<E\nE", None),
+        ("echo $@x x$@ $^x \\$@", None),
+        ("date +{%Y", None),
+    ] {
+        assert_eq!(refused(script).as_deref(), word, "{script}");
+    }
+}

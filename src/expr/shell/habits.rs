@@ -1,0 +1,100 @@
+//! Words of make and of templates that a shell would take for something else. Refuses only what
+//! can mean nothing: quoted, in a comment or in a here-document each of them is plain text.
+
+use super::context::{VALUE, unsafe_values};
+use crate::expr::{ExprError, Part, Problem, Template};
+
+/// Keywords that follow `{%` where a statement was meant.
+const STATEMENTS: [&str; 9] =
+    ["if", "elif", "else", "endif", "for", "endfor", "set", "macro", "block"];
+
+/// A word that may be one, and its bytes in the template's source.
+struct Found {
+    /// Where it stands in the script that the shell's grammar is asked about.
+    at: usize,
+    start: usize,
+    word: &'static str,
+}
+
+/// Refuses the first such word of a script.
+pub(super) fn check(template: &Template) -> Result<(), ExprError> {
+    let (script, found) = candidates(template);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let quoted: Vec<usize> = unsafe_values(&script).into_iter().map(|(at, _)| at).collect();
+    let has_arguments = has_arguments(template.source());
+    for Found { at, start, word } in found {
+        let is_text = quoted.binary_search(&at).is_ok();
+        if !is_text && !(word == "$@" && has_arguments) {
+            return Err(refusal(word).at(start..start + word.len()));
+        }
+    }
+    Ok(())
+}
+
+/// The script with one byte in place of each word that may be meant.
+fn candidates(template: &Template) -> (Vec<u8>, Vec<Found>) {
+    let source = template.source();
+    let (mut script, mut found) = (Vec::with_capacity(source.len()), Vec::new());
+    for part in &template.0.parts {
+        let range = match part {
+            Part::Text(range) => range.clone(),
+            Part::Expr(_) => {
+                script.push(b'x');
+                continue;
+            }
+        };
+        let mut at = range.start;
+        while at < range.end {
+            let starts_word = script.last().is_none_or(|byte| b" \t\n;".contains(byte));
+            match starts_word.then(|| word_at(source, at, range.end)).flatten() {
+                Some(word) => {
+                    found.push(Found { at: script.len(), start: at, word });
+                    script.push(VALUE);
+                    at += word.len();
+                }
+                None => {
+                    script.push(source.as_bytes()[at]);
+                    at += 1;
+                }
+            }
+        }
+    }
+    (script, found)
+}
+
+/// The word of another tool at `at`, if it stands alone.
+fn word_at(source: &str, at: usize, end: usize) -> Option<&'static str> {
+    let rest = source.as_bytes().get(at..end)?;
+    let alone = |rest: &[u8]| rest.first().is_none_or(|byte| b" \t\n;".contains(byte));
+    for word in ["$@", "$<", "$^"] {
+        if rest.strip_prefix(word.as_bytes()).is_some_and(alone) {
+            return Some(word);
+        }
+    }
+    let inside = rest.strip_prefix(b"{%")?;
+    let text = std::str::from_utf8(inside).ok()?.trim_start_matches('-').trim_start();
+    let keyword = text.split(|c: char| !c.is_ascii_alphabetic()).next()?;
+    (STATEMENTS.contains(&keyword) && text.contains("%}")).then_some("{%")
+}
+
+/// Whether `$@` may hold something: a function has arguments, `set` gives some.
+fn has_arguments(source: &str) -> bool {
+    let mut words = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    source.contains("()")
+        || source.contains("( )")
+        || words.any(|word| matches!(word, "set" | "function" | "eval" | "source"))
+}
+
+fn refusal(word: &str) -> Problem {
+    match word {
+        "$@" => Problem::new("`$@` is empty: a `run` has no arguments")
+            .help("what make calls `$@` is `{{ outputs }}`"),
+        "$<" => Problem::new("`$<` is a name of make")
+            .help("write `{{ inputs }}`, or `{{ item }}` in a target with `foreach`"),
+        "$^" => Problem::new("`$^` is a name of make").help("write `{{ inputs }}`"),
+        _ => Problem::new("there are no statements, only expressions")
+            .help("as in `{{ 'debug' if ci else 'release' }}`"),
+    }
+}
