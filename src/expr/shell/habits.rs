@@ -26,7 +26,8 @@ pub(super) fn check(template: &Template) -> Result<(), ExprError> {
     let has_arguments = has_arguments(template.source());
     for Found { at, start, word } in found {
         let is_text = quoted.binary_search(&at).is_ok();
-        if !is_text && !(word == "$@" && has_arguments) {
+        let has_value = word == "$@" && has_arguments;
+        if !is_text && !has_value {
             return Err(refusal(word).at(start..start + word.len()));
         }
     }
