@@ -5,6 +5,7 @@
 //! where it begins: whether the stamp may stand for the digest later is for `Clock` to say.
 
 use crate::digest::Digest;
+use crate::said;
 use crate::stamp::{FileKind, Stamp};
 use rustix::fs::{CWD, Mode, OFlags};
 use std::fmt;
@@ -42,7 +43,7 @@ impl fmt::Display for HashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HashError::Unstable => f.write_str("it keeps changing while it is read"),
-            HashError::Io(error) => error.fmt(f),
+            HashError::Io(error) => f.write_str(&said(error)),
         }
     }
 }

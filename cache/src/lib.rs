@@ -9,6 +9,7 @@ mod digest;
 mod filesystem;
 mod hash;
 mod intents;
+mod said;
 mod stamp;
 mod state;
 
@@ -16,5 +17,6 @@ pub use content::{Content, Seen, measure};
 pub use digest::{Digest, KeyHasher};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
+pub use said::said;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
 pub use state::{Access, State, Writer};

@@ -11,6 +11,7 @@ use signal_hook::iterator::Signals;
 
 use super::End;
 use super::args::Build;
+use super::limits::jobs_within_limits;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::Error;
@@ -36,7 +37,10 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
     let force = force(args);
     let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
     workspace.check_names(wanted.iter().chain(forced))?;
-    let jobs = workspace.jobs(args.jobs.as_deref())?;
+    let (jobs, warning) = jobs_within_limits(workspace.jobs(args.jobs.as_deref())?)?;
+    if let Some(warning) = warning {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
     let load = workspace.loader(&args.common, jobs)?;
     let mode = Mode::from(args.output);
     let request = Request {
@@ -260,15 +264,22 @@ fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
         path: PathBuf::from("this process"),
         cause,
     })?;
+    // A file that grows beyond `ulimit -f` is an error of its write, not taskr's death.
+    let ignored = std::sync::Arc::default();
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
     let messages = messages.clone();
-    thread::spawn(move || {
+    let listens = thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             if messages.send(Message::Signal(signal)).is_err() {
                 return;
             }
         }
     });
-    Ok(())
+    listens.map(drop).map_err(|cause| Error::Io {
+        doing: "cannot start a thread in".to_owned(),
+        path: PathBuf::from("this process"),
+        cause,
+    })
 }
 
 fn this_program() -> Result<PathBuf, Error> {

@@ -11,6 +11,7 @@ mod completions;
 mod goals;
 mod help;
 mod json_out;
+mod limits;
 mod list;
 mod log;
 mod man;

@@ -6,6 +6,7 @@
 
 mod nearest;
 mod render;
+mod system;
 
 use std::fmt;
 use std::io;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use nearest::nearest;
 pub use render::{render, render_diagnostics};
+pub use system::{remedy, said};
 
 /// A text that errors point into.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level as Title, Renderer, Snippet, normalize_untrusted_str,
 };
 
-use super::{Diagnostic, Error, Level, Place, Source};
+use super::{Diagnostic, Error, Level, Place, Source, remedy, said};
 
 /// More than this many diagnostics at once help nobody.
 const SHOWN: usize = 10;
@@ -36,7 +36,8 @@ pub fn render(error: &Error, colour: bool, width: usize) -> String {
         }
         Error::Io { doing, path, cause } => {
             let message = format!("{doing} {}: {}", path.display(), said(cause));
-            render_one(&Diagnostic::error(message), colour, width)
+            let help = remedy(cause).map(str::to_owned);
+            render_one(&Diagnostic::error(message).help_if(help), colour, width)
         }
     }
 }
@@ -57,15 +58,6 @@ pub fn render_diagnostics(diagnostics: &[Diagnostic], colour: bool, width: usize
 /// Diagnostics without a place come first.
 fn position(diagnostic: &Diagnostic) -> Option<(&str, usize)> {
     diagnostic.place.as_ref().map(|place| (place.source.name.as_str(), place.span.start))
-}
-
-/// What the system said, without Rust's `(os error 13)`.
-fn said(cause: &std::io::Error) -> String {
-    let text = cause.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
 }
 
 fn render_one(diagnostic: &Diagnostic, colour: bool, width: usize) -> String {

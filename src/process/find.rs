@@ -4,6 +4,8 @@
 //! given by its absolute path keeps the start on the fast road.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,24 @@ pub fn find_program(name: &OsStr, path_var: &OsStr, dir: &Path) -> Option<PathBu
 
 fn is_program(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
+}
+
+/// The interpreter that a script's first line names.
+pub fn interpreter(program: &Path) -> Option<PathBuf> {
+    let start = first_bytes(program);
+    let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
+    Some(PathBuf::from(OsStr::from_bytes(word)))
+}
+
+/// The first bytes of a file, enough for a script's first line; none if it cannot be read.
+pub(super) fn first_bytes(path: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(4096).read_to_end(&mut start));
+    if read.is_err() {
+        start.clear();
+    }
+    start
 }
 
 #[cfg(test)]

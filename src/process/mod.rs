@@ -12,6 +12,7 @@ mod find;
 mod guard;
 #[cfg(target_os = "linux")]
 mod linux;
+mod refusal;
 mod stop;
 mod system;
 
@@ -33,8 +34,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use ending::{Act, Ending};
-pub use find::find_program;
+pub use find::{find_program, interpreter};
 pub use guard::{GUARD_ARG, Guard, RUN_ID_VAR, guard_main};
+pub use refusal::{why_not_found, why_not_in, why_not_started};
 pub use stop::{Stop, Stopper};
 use system::{Backoff, Group};
 

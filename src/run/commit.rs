@@ -9,7 +9,7 @@ use super::finish::{End, reasons_text, unix_ms};
 use super::gather::{Gap, Gathered};
 use super::spent::Part;
 use super::{Active, Again, Build, Done, Running};
-use crate::error::Error;
+use crate::error::{Error, said};
 use crate::files::Look;
 use crate::graph::{Kind, Output};
 use crate::ids::{FileId, TaskId};
@@ -99,12 +99,15 @@ impl Build<'_> {
 
     /// The first start of a process also starts the guard.
     fn start_guard(&mut self) {
-        let (None, Some(lock)) = (&self.guard, &self.held.lock) else { return };
+        let (None, Some(lock), false) = (&self.guard, &self.held.lock, self.unguarded) else {
+            return;
+        };
         match Guard::start(&self.request.taskr, lock.file(), &self.run_id) {
             Ok(guard) => self.guard = Some(Arc::new(guard)),
             Err(error) => {
-                let what = format!("cannot start the guard, so kill -9 would leave tasks: {error}");
-                self.warn(None, &what);
+                self.unguarded = true;
+                let what = "cannot start the guard, so kill -9 would leave tasks";
+                self.warn(None, &format!("{what}: {}", said(&error)));
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::gather::Gathered;
 use super::spent::Part;
 use super::{Build, Done, Running};
+use crate::error::said;
 use crate::graph::Kind;
 use crate::ids::TaskId;
 use crate::outcome::{Because, Event, Failure, Finish, Reason, Summary, TaskRef, shown};
@@ -221,7 +222,7 @@ impl Build<'_> {
         let path = self.task_dir(id).join("result.json");
         let text = format!("{result:#}\n");
         if let Err(error) = self.root.write(&path, text.as_bytes()) {
-            self.warn(Some(id), &format!("cannot write {}: {error}", shown(&path)));
+            self.warn(Some(id), &format!("cannot write {}: {}", shown(&path), said(&error)));
         }
     }
 }
@@ -255,7 +256,7 @@ impl Build<'_> {
         });
         let path = format!("{STATE_DIR}/runs/{}.json", self.run_id).into_bytes();
         let written = self.root.write(&path, format!("{run:#}\n").as_bytes());
-        written.err().map(|error| format!("cannot write {}: {error}", shown(&path)))
+        written.err().map(|error| format!("cannot write {}: {}", shown(&path), said(&error)))
     }
 }
 

@@ -10,14 +10,16 @@ use std::path::PathBuf;
 use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
 
-use super::launch::{Around, Ready, Rendered, Targets, interpreter};
+use super::launch::{Around, Ready, Rendered, Targets};
 use super::spent::Part;
 use super::{Again, Build};
+use crate::error::said;
 use crate::files::{Look, Pattern};
 use crate::graph::{Input, Kind, Output};
 use crate::ids::{FileId, TaskId};
 use crate::judge::{Facts, Verdict, judge};
 use crate::outcome::{Field, Made, Manifest, OutFile, Reason, Record, Tag, shown};
+use crate::process;
 use crate::record;
 use crate::workers::{Before, Expected, Listed, listing_digest, standing_at};
 
@@ -269,7 +271,7 @@ impl Build<'_> {
         let listed = self.files.list(&mut self.paths, pattern, &skip);
         self.spent.enter(was);
         let listed = listed.map_err(|error| {
-            Gap::Wrong(format!("cannot list {}: {error}", shown(pattern.text())))
+            Gap::Wrong(format!("cannot list {}: {}", shown(pattern.text()), said(&error)))
         })?;
         let digest = listing_digest(listed.iter().map(|&file| self.paths.bytes(file)));
         let count = (listed.len() as u64).to_le_bytes().to_vec();
@@ -412,7 +414,7 @@ impl Build<'_> {
         let interpreter = match self.lookups.interpreters.get(&file) {
             Some(known) => *known,
             None => {
-                let found = interpreter(&path).map(|path| self.intern_absolute(&path));
+                let found = process::interpreter(&path).map(|path| self.intern_absolute(&path));
                 self.lookups.interpreters.insert(file, found);
                 found
             }
@@ -501,7 +503,11 @@ impl Build<'_> {
         let look = self.files.look(&self.paths, file, recall);
         self.spent.enter(was);
         look.map_err(|error| {
-            Gap::Wrong(format!("cannot look at {}: {error}", shown(self.paths.bytes(file))))
+            Gap::Wrong(format!(
+                "cannot look at {}: {}",
+                shown(self.paths.bytes(file)),
+                said(&error)
+            ))
         })
     }
 

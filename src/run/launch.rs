@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::expr::{ExprError, Problem, Value, map_value, plain_words, words_value};
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::outdir::TaskDir;
-use crate::process::{Command, RUN_ID_VAR, find_program};
+use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
 
 /// From TERM to KILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -154,11 +154,15 @@ impl Around<'_> {
     /// The program that `name` means for a command of this folder, by the PATH that the task sets
     /// or the caller's.
     pub(super) fn find(&self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
+        let path = self.path_variable(rendered);
+        find_program(OsStr::new(name), path, &self.root.join(OsStr::from_bytes(dir)))
+    }
+
+    fn path_variable<'p>(&'p self, rendered: &'p Rendered) -> &'p OsStr {
         let own = rendered.env.iter().find(|(name, _)| name == "PATH");
         let path = own.map(|(_, path)| OsStr::new(path));
         let path = path.or(self.env.get(OsStr::new("PATH")).map(OsString::as_os_str));
-        let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
-        find_program(OsStr::new(name), path, &self.root.join(OsStr::from_bytes(dir)))
+        path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
     }
 
     /// The command to start.
@@ -169,6 +173,10 @@ impl Around<'_> {
         rendered: &Rendered,
         attempt: usize,
     ) -> Result<Command, String> {
+        let dir = self.root.join(OsStr::from_bytes(&rule.dir));
+        if let Some(why) = why_not_in(&dir, self.root) {
+            return Err(why);
+        }
         let direct = rendered.plain.as_ref().and_then(|words| {
             let program = self.find(&words[0], &rule.dir, rendered)?;
             starts_by_itself(&program).then(|| (program, &words[1..]))
@@ -177,15 +185,11 @@ impl Around<'_> {
             Some(direct) => direct,
             None => {
                 let name = rendered.argv.first().ok_or("its command is empty")?;
-                let program =
-                    self.find(name, &rule.dir, rendered).ok_or_else(|| not_found(name))?;
+                let why = || why_not_found(name, self.path_variable(rendered), &dir);
+                let program = self.find(name, &rule.dir, rendered).ok_or_else(why)?;
                 (program, &rendered.argv[1..])
             }
         };
-        let dir = self.root.join(OsStr::from_bytes(&rule.dir));
-        if !dir.is_dir() {
-            return Err(format!("its folder {} is not there", dir.display()));
-        }
         Ok(Command {
             program,
             args: args.iter().map(OsString::from).collect(),
@@ -245,19 +249,6 @@ fn fits(asked: &str, name: &[u8]) -> bool {
     }
 }
 
-fn not_found(name: &str) -> String {
-    if let Some((program, _)) = name.split_once(' ') {
-        return format!(
-            "there is no program `{name}`: write each word as a string of its own, as in exec = \
-             [\"{program}\", \"…\"], or `run` for a line of a shell"
-        );
-    }
-    match name.contains('/') {
-        true => format!("there is no program `{name}`, or it is not executable"),
-        false => format!("there is no program `{name}` in PATH"),
-    }
-}
-
 /// Whether the system starts the file without a shell's help: a binary, or a script that names
 /// its interpreter.
 fn starts_by_itself(program: &Path) -> bool {
@@ -265,16 +256,6 @@ fn starts_by_itself(program: &Path) -> bool {
     let read = std::fs::File::open(program)
         .and_then(|mut file| std::io::Read::read(&mut file, &mut start));
     read.is_ok_and(|len| start[..len] == *b"\x7fELF" || start.starts_with(b"#!"))
-}
-
-/// The interpreter that a script's first line names.
-pub(super) fn interpreter(program: &Path) -> Option<PathBuf> {
-    use std::io::Read;
-    let mut start = Vec::new();
-    std::fs::File::open(program).ok()?.take(4096).read_to_end(&mut start).ok()?;
-    let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
-    let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
-    Some(PathBuf::from(OsStr::from_bytes(word)))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustc_hash::FxHashMap;
 use taskr_cache::{Intent, Intents, State, Writer};
 
+use crate::error::said;
 use crate::graph::{Graph, Kind, Rule};
 use crate::outcome::{Made, OutFile, Record, shown};
 use crate::outdir::{Root, STATE_DIR, TaskDir, dir_of};
@@ -102,7 +103,7 @@ impl<'m> Mend<'m> {
                     shown(&path),
                     shown(&kept)
                 ),
-                Err(error) => format!("cannot move {}: {error}", shown(&path)),
+                Err(error) => format!("cannot move {}: {}", shown(&path), said(&error)),
             });
         }
     }

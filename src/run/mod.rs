@@ -210,6 +210,8 @@ struct Build<'a> {
     stopper: Stopper,
     workers: Workers,
     guard: Option<Arc<Guard>>,
+    /// The guard could not be started, which was told.
+    unguarded: bool,
     done: IdVec<TaskId, Done>,
     active: FxHashMap<TaskId, Active>,
     runnable: BinaryHeap<Rank>,

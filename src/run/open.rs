@@ -2,6 +2,7 @@
 //! that are no more; and giving way to another taskr meanwhile.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::tally::Tally;
 use super::{
     Active, Build, Force, Listener, Lookups, Messages, Request, Waiting, default_done, new_run_id,
 };
-use crate::error::{Error, nearest};
+use crate::error::{Error, nearest, said};
 use crate::files::Files;
 use crate::graph::{Graph, Kind};
 use crate::ids::{IdVec, Paths, TaskId};
@@ -62,7 +63,8 @@ impl Held {
         sweep(root, "replaced");
         sweep(root, "runs");
         let kept = keep_intents(&dir, &self.live_intents, names);
-        let failed = kept.err().map(|error| format!("cannot write {STATE_DIR}/intents: {error}"));
+        let failed =
+            kept.err().map(|error| format!("cannot write {STATE_DIR}/intents: {}", said(&error)));
         failed.into_iter().collect()
     }
 }
@@ -112,6 +114,7 @@ impl<'a> Build<'a> {
             paths: Paths::default(),
             task_locks: Vec::new(),
             guard: None,
+            unguarded: false,
             active: FxHashMap::default(),
             runnable: std::collections::BinaryHeap::new(),
             running: 0,
@@ -195,8 +198,10 @@ impl<'a> Build<'a> {
     /// writes nothing.
     pub(super) fn open_intents(&mut self) -> Result<(), String> {
         let opened = Intents::open(&self.root.path().join(STATE_DIR));
-        self.held.intents =
-            Some(opened.map_err(|error| format!("cannot write {STATE_DIR}/intents: {error}"))?);
+        self.held.intents = Some(
+            opened
+                .map_err(|error| format!("cannot write {STATE_DIR}/intents: {}", said(&error)))?,
+        );
         Ok(())
     }
 
@@ -253,6 +258,31 @@ fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
     Error::Io { doing: doing.to_owned(), path: path.to_owned(), cause }
 }
 
+/// taskr cannot keep its state in `dir`.
+fn no_state(doing: &str, dir: &Path, cause: std::io::Error) -> Error {
+    let kind = dir.symlink_metadata().map(|metadata| metadata.file_type());
+    let in_the_way = match kind {
+        Ok(kind) if kind.is_symlink() => "a link",
+        Ok(kind) if !kind.is_dir() => "a file",
+        _ => match cause.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                return Error::Usage {
+                    message: format!("{doing} {}: {}", dir.display(), said(&cause)),
+                    help: Some(
+                        "a build keeps its state there; `taskr -n` and `taskr why` only read"
+                            .to_owned(),
+                    ),
+                };
+            }
+            _ => return io(doing, dir, cause),
+        },
+    };
+    Error::Usage {
+        message: format!("{} is {in_the_way}: taskr needs a folder there", dir.display()),
+        help: Some("move it away; taskr keeps its state in a folder of that name".to_owned()),
+    }
+}
+
 /// A task that calls taskr on its own workspace would wait for itself.
 pub(super) fn refuse_nested(request: &Request<'_>, dir: &Path) -> Result<(), Error> {
     let Some(id) = request.env.get(OsStr::new(RUN_ID_VAR)).filter(|_| !request.dry_run) else {
@@ -273,8 +303,11 @@ pub(super) fn read_state(dir: &Path, access: Access) -> Held {
     let mut warnings: Vec<String> = warning.into_iter().collect();
     let intents = Intents::read(dir).unwrap_or_else(|error| {
         state = State::empty();
-        let what = format!("cannot read {STATE_DIR}/intents: {error}; everything is built anew");
-        warnings.push(what);
+        // Where neither can be read, one sentence is enough.
+        if warnings.is_empty() {
+            let what = format!("cannot read {STATE_DIR}/intents: {}", said(&error));
+            warnings.push(format!("{what}; everything is built anew"));
+        }
         Vec::new()
     });
     let recorded = record::read_fronts(&state).map(|(_, intent, _)| intent).max();
@@ -304,7 +337,7 @@ fn for_writing(
     listener: &mut Listener<'_>,
 ) -> Result<(Held, Graph), Error> {
     let dir = root.path().join(STATE_DIR);
-    let failed = |cause| io("cannot write", &dir, cause);
+    let failed = |cause| no_state("cannot write", &dir, cause);
     let mut laps = Laps::begin(request.timed);
     root.create_dirs(STATE_DIR.as_bytes()).map_err(failed)?;
     if !dir.join(".gitignore").exists() {
@@ -346,7 +379,7 @@ pub(super) fn take_lock(
     messages: &Messages,
     listener: &mut Listener<'_>,
 ) -> Result<(Lock, bool), Error> {
-    let failed = |cause| io("cannot lock", dir, cause);
+    let failed = |cause| no_state("cannot lock", dir, cause);
     if let Acquired::Held(lock) = Lock::acquire(dir, note, Wait::No).map_err(failed)? {
         return Ok((lock, false));
     }

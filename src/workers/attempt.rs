@@ -24,11 +24,12 @@ use super::job::{
 };
 use super::outputs::{Collected, Standing};
 use super::{Context, Piece};
+use crate::error::said;
 use crate::files::{list, normalise, parse_depfile};
 use crate::lock::{Acquired, Note, TaskLock, Wait};
 use crate::outcome::shown;
 use crate::outdir::STATE_DIR;
-use crate::process::{self, Command, Status};
+use crate::process::{self, Command, Status, why_not_started};
 
 /// A failed task shows so many lines of its output, and so many bytes at most.
 const TAIL_LINES: usize = 20;
@@ -43,7 +44,7 @@ pub(super) enum Stop {
 
 impl Stop {
     pub(super) fn io(doing: &str, path: &[u8], error: &io::Error) -> Stop {
-        Stop::Failed(format!("cannot {doing} {}: {error}", shown(path)))
+        Stop::Failed(format!("cannot {doing} {}: {}", shown(path), said(error)))
     }
 }
 
@@ -229,13 +230,13 @@ impl Attempt<'_> {
         });
         self.ended.tail = tail.finish();
         let ended = ended.map_err(|error| {
-            let what = format!("cannot start {}: {error}", command.program.display());
+            let what = why_not_started(command, &error);
             let _ = writeln!(log, "{what}");
             Stop::Failed(what)
         })?;
         self.ended.duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
         if let Some(error) = &ended.log_error {
-            self.ended.warnings.push(format!("its log is incomplete: {error}"));
+            self.ended.warnings.push(format!("its log is incomplete: {}", said(error)));
         }
         if ended.left_over {
             let warning = "a process that it left behind still ran, and was ended";

@@ -266,16 +266,20 @@ impl Subject {
     pub(super) fn broken(self, panic: &(dyn Any + Send)) -> Message {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
-        let what = format!("taskr itself broke: {text}; please report it");
+        self.failed(&format!("taskr itself broke: {text}; please report it"))
+    }
+
+    /// The answer of a job that could not be done.
+    pub(super) fn failed(self, what: &str) -> Message {
         match self {
             Subject::Read(files) => {
                 let broken =
-                    |(file, version)| ReadResult { file, version, result: Err(what.clone()) };
+                    |(file, version)| ReadResult { file, version, result: Err(what.to_owned()) };
                 Message::Read(files.into_iter().map(broken).collect())
             }
             Subject::Run(task) => Message::Ended(Box::new(Ended {
                 task,
-                result: Result::Failed(what),
+                result: Result::Failed(what.to_owned()),
                 duration_ms: 0,
                 exit_code: None,
                 warnings: Vec::new(),

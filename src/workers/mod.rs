@@ -10,6 +10,7 @@ mod intent;
 mod job;
 mod outputs;
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -24,6 +25,7 @@ pub use job::{
 
 pub use outputs::{is_made, replaced_path, restore_aside, standing_at};
 
+use crate::error::{remedy, said};
 use crate::outdir::Root;
 use crate::process::Stop;
 
@@ -69,10 +71,23 @@ impl Workers {
     }
 
     /// Hands out a job. Each job is answered by one message.
+    ///
+    /// Where the system gives no more threads, those that there are do the work; without any the
+    /// job has failed.
     pub fn start(&mut self, job: Job) {
         self.busy += 1;
         if self.busy > self.threads.len() && self.threads.len() < self.most {
-            self.threads.push(self.spawn());
+            match self.spawn() {
+                Ok(thread) => self.threads.push(thread),
+                Err(error) if self.threads.is_empty() => {
+                    let why = remedy(&error).map_or_else(String::new, |why| format!("; {why}"));
+                    let what = format!("cannot start a thread: {}{why}", said(&error));
+                    // The receiver lives as long as the run.
+                    let _ = self.context.messages.send(job.subject().failed(&what));
+                    return;
+                }
+                Err(_) => {}
+            }
         }
         // The receiver lives as long as `self`.
         let _ = self.jobs.send(job);
@@ -97,10 +112,10 @@ impl Workers {
         }
     }
 
-    fn spawn(&self) -> thread::JoinHandle<()> {
+    fn spawn(&self) -> io::Result<thread::JoinHandle<()>> {
         let (context, queue) = (self.context.clone(), self.queue.clone());
         let pieces = self.pieces.clone();
-        thread::spawn(move || {
+        thread::Builder::new().spawn(move || {
             let mut buffer = Vec::new();
             for job in queue {
                 let subject = job.subject();

@@ -14,6 +14,7 @@ use super::Context;
 use super::attempt::Stop;
 use super::intent::IntentBody;
 use super::job::{Before, Declared, Run, Success};
+use crate::error::said;
 use crate::files::{Pattern, list, list_tree};
 use crate::graph::Output;
 use crate::outcome::{Made, OutFile, shown};
@@ -71,7 +72,8 @@ impl Standing {
         let root = &context.root;
         let before: FxHashMap<&[u8], &Before> =
             run.before.iter().map(|before| (&before.file.path[..], before)).collect();
-        root.remove_tree(&run.dir.join("aside")).map_err(|e| Stop::io("remove", b"aside", &e))?;
+        let own = run.dir.join("aside");
+        root.remove_tree(&own).map_err(|e| Stop::io("remove", &own, &e))?;
         for (path, seen) in &self.found {
             let ours = before.get(&path[..]).copied();
             let made = ours.filter(|before| is_as_recorded(root, before, seen, buffer));
@@ -160,7 +162,9 @@ impl Standing {
             }
             match root.rename(&path, &join(&join(&failed, b"ws"), &path)) {
                 Ok(()) => kept += usize::from(keep),
-                Err(error) => warnings.push(format!("cannot move {}: {error}", shown(&path))),
+                Err(error) => {
+                    warnings.push(format!("cannot move {}: {}", shown(&path), said(&error)))
+                }
             }
         }
         if kept > 0 {
@@ -215,14 +219,15 @@ pub fn restore_aside(root: &Root, aside: &[u8], out: &[u8]) -> Vec<String> {
         if look(root, to).is_ok_and(|seen| seen.is_none())
             && let Err(error) = root.rename(&from, to)
         {
-            warnings.push(format!("cannot put back {}: {error}", shown(to)));
+            warnings.push(format!("cannot put back {}: {}", shown(to), said(&error)));
         }
     }
     let old = join(aside, b"out");
     if look(root, &old).is_ok_and(|seen| seen.is_some()) {
         let moved = root.remove_tree(out).and_then(|()| root.rename(&old, out));
-        warnings
-            .extend(moved.err().map(|error| format!("cannot put back {}: {error}", shown(out))));
+        warnings.extend(
+            moved.err().map(|error| format!("cannot put back {}: {}", shown(out), said(&error))),
+        );
     }
     warnings
 }

@@ -62,7 +62,7 @@ impl From<rusqlite::Error> for Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Trouble {
-        Trouble::Unreadable(error.to_string())
+        Trouble::Unreadable(crate::said(&error))
     }
 }
 

@@ -42,7 +42,7 @@ impl Files {
                 Err(Trouble::Damaged(format!("{name} is not a regular file")))
             }
             Ok(stamp) => Ok(stamp),
-            Err(error) => Err(Trouble::Unreadable(error.to_string())),
+            Err(error) => Err(error.into()),
         };
         stamp(SHARED)?;
         Ok(Files { database: stamp(DATABASE)?, wal: stamp(WAL)?, journal: stamp(JOURNAL)? })

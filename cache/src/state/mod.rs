@@ -63,7 +63,8 @@ fn open_with(dir: &Path, access: Access, temp: &Path) -> (State, Option<String>)
                 aside.display()
             ),
             Err(error) => format!(
-                "the build state {place} cannot be used ({why}) nor moved away ({error}); it counts as empty"
+                "the build state {place} cannot be used ({why}) nor moved away ({}); it counts as empty",
+                crate::said(&error)
             ),
         },
     };

@@ -126,7 +126,8 @@ fn start(dir: &Path) -> Link {
     match thread.spawn(move || recorder.run(&receiver)) {
         Ok(thread) => Link::Running(sender, thread),
         Err(error) => Link::Broken(Some(format!(
-            "the build state cannot be written ({error}); this run is not recorded"
+            "the build state cannot be written ({}); this run is not recorded",
+            crate::said(&error)
         ))),
     }
 }
@@ -202,7 +203,7 @@ impl Recorder {
             Trouble::Unreadable(why) => (why, String::new()),
             Trouble::Damaged(why) => match files::set_aside(&self.dir) {
                 Ok(aside) => (why, format!("; it was moved to {}", aside.display())),
-                Err(error) => (why, format!("; it cannot be moved away ({error})")),
+                Err(error) => (why, format!("; it cannot be moved away ({})", crate::said(&error))),
             },
         };
         format!(

@@ -1,46 +1,13 @@
-//! What a stranger may do wrong, and what the system may refuse: one clear message each, the right
-//! exit code, no panic, no hang, nothing lost.
+//! The Taskfile that is not there, is no file, is too large, is somebody else's; and where one
+//! stands.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::project::{Live, Output, Project};
-
-const SMALL: &str = "[target.a]\nrun = \"ran a\"\n";
-
-/// Runs a script in a folder below the workspace; `taskr` is on its PATH.
-fn sh(p: &Project, folder: &str, script: &str) -> Output {
-    let mut command = Command::new("sh");
-    start(p, folder, command.args(["-c", script]))
-}
-
-/// The same as a user who owns nothing here. What must be true of that user comes first in the
-/// script, as in `! test -r secret || exit 99`.
-fn sh_as_nobody(p: &Project, folder: &str, script: &str) -> Output {
-    if !rustix::process::getuid().is_root() {
-        return sh(p, folder, script);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]);
-    start(p, folder, &mut command)
-}
-
-fn start(p: &Project, folder: &str, command: &mut Command) -> Output {
-    p.clear_environment(command);
-    Live::start(command.current_dir(p.path(folder))).wait()
-}
-
-/// An exit code, and all of stderr with the workspace's root as `WS`.
-#[track_caller]
-fn refused(p: &Project, output: &Output, code: i32, stderr: &str) {
-    assert_eq!(output.status.code(), Some(code), "{output}");
-    let said = output.stderr.replace(&p.root().display().to_string(), "WS");
-    assert_eq!(said.trim_end(), stderr.trim_end(), "{output}");
-    assert_eq!(p.take_ran(), [""; 0], "{output}");
-}
+use super::{SMALL, refused, sh, sh_as_nobody};
+use crate::project::{Output, Project};
 
 const FIRST_ONE: &str = "
 
@@ -276,5 +243,5 @@ fn a_folder_that_is_gone() {
     let near = sh(&p, "", "taskr -f Taskfil.toml a");
     let text = "error: there is no file WS/Taskfil.toml\nhelp: did you mean `Taskfile.toml`?";
     refused(&p, &near, 2, text);
-    assert!(!Path::new(&p.path("gone")).exists());
+    assert!(!p.path("gone").exists());
 }
