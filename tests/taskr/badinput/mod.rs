@@ -1,6 +1,7 @@
 //! What a stranger may do wrong, and what the system may refuse: one clear message each, the right
 //! exit code, no panic, no hang, nothing lost.
 
+mod caller;
 mod system;
 mod taskfile;
 

@@ -69,7 +69,7 @@ fn programs_that_do_not_start() {
         ),
         (
             "words",
-            "there is no program `cc -c x.c` in PATH; each word is an element of its own: [\"cc\", \"-c\", \"x.c\"]",
+            "there is no program `cc -c x.c`: write each word as a string of its own, as in exec = [\"cc\", \"…\"], or `run` for a line of a shell",
         ),
         ("link", "`./link` is a link to `nowhere`, which does not exist"),
         ("here", "there is no program `hi.sh` in PATH; the one in its folder is `./hi.sh`"),
@@ -268,4 +268,41 @@ fn no_folder_for_the_state() {
     );
     assert_eq!((output.status.code(), output.stderr), (Some(0), warning));
     fs::set_permissions(&state, Permissions::from_mode(0o755)).expect("a mode");
+}
+
+/// A disk that can only be read: whatever only reads works.
+#[test]
+fn a_disk_that_is_read_only() {
+    let p = files();
+    assert!(sh(&p, "", "taskr a").status.success());
+    let script = r#"
+        here=$PWD; mount --bind . . && mount -o remount,bind,ro . || exit 98
+        cd /; cd "$here"; ! touch canary 2>/dev/null || exit 97
+        taskr -n a && taskr why a && taskr list && taskr log a 2>&1 || exit 96
+        taskr a >&2; echo "[$?]""#;
+    let mut command = Command::new("unshare");
+    let output = start(&p, "", command.args(["-rm", "sh", "-c", script]));
+    if output.status.code() == Some(98) || output.stderr.contains("unshare failed") {
+        eprintln!("SKIPPED: no file system can be mounted here: {output}");
+        return;
+    }
+    assert!(output.stdout.ends_with("[2]\n"), "{output}");
+    let text = "error: cannot lock WS/.taskr: Read-only file system\n\
+                help: a build keeps its state there; `taskr -n` and `taskr why` only read";
+    refused(&p, &output, 0, text);
+}
+
+/// An input that is there and may not be read is told by name, and as what it is.
+#[test]
+fn an_unreadable_input() {
+    let p = files();
+    fs::set_permissions(p.root(), Permissions::from_mode(0o777)).expect("a mode");
+    p.chmod("in", 0);
+    for tool in ["a", "-n a", "why a"] {
+        let output = sh_as_nobody(&p, "", &format!("! test -r in || exit 99; taskr {tool}"));
+        assert_eq!(output.status.code(), Some(2), "{output}");
+        let line = "cannot read in: Permission denied\n";
+        assert!(output.stdout.contains(line), "{output}");
+    }
+    p.chmod("in", 0o644);
 }
