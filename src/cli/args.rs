@@ -207,6 +207,9 @@ pub(super) struct Why {
     /// Why it is not run: what was compared, and that nothing differs
     #[arg(long)]
     pub(super) not: bool,
+    /// With --not: all that was compared
+    #[arg(short, long)]
+    pub(super) verbose: bool,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

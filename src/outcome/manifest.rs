@@ -118,6 +118,24 @@ impl Manifest {
         self.key_of(|tag| tag != Tag::Discovered)
     }
 
+    /// The value of one field.
+    pub fn value(&self, tag: Tag, name: &[u8]) -> Option<&[u8]> {
+        let at =
+            self.fields.binary_search_by(|field| (field.tag, &field.name[..]).cmp(&(tag, name)));
+        Some(&self.fields[at.ok()?].value)
+    }
+
+    /// The command for people: a script as it is, else the words as a shell would take them.
+    pub fn command(&self) -> Option<String> {
+        let words = decode_words(self.value(Tag::Command, b"")?)?;
+        let is_script = self.value(Tag::Shell, b"").is_some_and(|shell| shell[..] != [0; 8]);
+        if is_script {
+            return words.last().map(|script| script.trim().to_owned());
+        }
+        let joined = shlex::try_join(words.iter().map(String::as_str));
+        Some(joined.unwrap_or_else(|_| words.join(" ")))
+    }
+
     /// For each tag in order: tag, number of fields, then each name and value with its length
     /// before it. So two different manifests never give the same bytes.
     fn key_of(&self, counts: impl Fn(Tag) -> bool) -> Digest {
@@ -168,8 +186,26 @@ impl Manifest {
         Some(Manifest { fields })
     }
 
-    /// Why `self`, the present, is not `old`, the recorded one; empty if they are equal.
+    /// Why `self`, the present, is not `old`, the recorded one; empty if they are equal. Causes
+    /// come before what they have for an effect: a command that names its inputs changes when
+    /// one joins or leaves, and is told last then; that another command runs another program
+    /// is no reason of its own.
     pub fn diff(&self, old: &Manifest) -> Vec<Reason> {
+        let mut reasons = self.differences(old);
+        if reasons.contains(&Reason::Command("command")) {
+            let program = |manifest: &Manifest, reason: &Reason| match reason {
+                Reason::Tool(name) => manifest.value(Tag::Tool, name).is_some(),
+                _ => true,
+            };
+            reasons.retain(|reason| program(self, reason) && program(old, reason));
+        }
+        if reasons.iter().any(Reason::may_change_the_command) {
+            reasons.sort_by_key(|reason| *reason == Reason::Command("command"));
+        }
+        reasons
+    }
+
+    fn differences(&self, old: &Manifest) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let (mut new, mut old) = (&self.fields[..], &old.fields[..]);
         loop {
@@ -203,6 +239,28 @@ impl Field {
     }
 }
 
+/// Words with their lengths, so that no two lists are the same bytes: the value of
+/// [`Tag::Command`] and [`Tag::Shell`].
+pub fn encode_words(words: &[String]) -> Vec<u8> {
+    let mut bytes = (words.len() as u64).to_le_bytes().to_vec();
+    for word in words {
+        bytes.extend_from_slice(&(word.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(word.as_bytes());
+    }
+    bytes
+}
+
+/// Reads what [`encode_words`] wrote.
+fn decode_words(mut bytes: &[u8]) -> Option<Vec<String>> {
+    let count = take_u64(&mut bytes)?;
+    let mut words = Vec::new();
+    for _ in 0..count {
+        let len = usize::try_from(take_u64(&mut bytes)?).ok()?;
+        words.push(String::from_utf8(take(&mut bytes, len)?.to_vec()).ok()?);
+    }
+    bytes.is_empty().then_some(words)
+}
+
 /// What exactly changed at one input.
 fn input_change(new: &Field, old: &Field) -> Change {
     if !matches!(new.tag, Tag::Input | Tag::Discovered) {
@@ -222,6 +280,10 @@ fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let (head, tail) = bytes.split_at_checked(len)?;
     *bytes = tail;
     Some(head)
+}
+
+fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(take(bytes, 8)?.try_into().ok()?))
 }
 
 fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
@@ -277,6 +339,23 @@ mod tests {
     }
 
     #[test]
+    fn the_command_is_read_back_for_people() {
+        let words = |words: &[&str]| {
+            encode_words(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
+        };
+        let of = |shell: Vec<u8>, command: Vec<u8>| {
+            let field = |tag, value| Field { tag, name: Vec::new(), value };
+            Manifest::new(vec![field(Tag::Shell, shell), field(Tag::Command, command)]).command()
+        };
+        let script = of(words(&["sh", "-c"]), words(&["\ncc a.c\n"]));
+        assert_eq!(script.as_deref(), Some("cc a.c"));
+        let words_of_exec = of(words(&[]), words(&["cc", "a b.c"]));
+        assert_eq!(words_of_exec.as_deref(), Some("cc 'a b.c'"));
+        assert_eq!(of(words(&[]), words(&["cc"])[..9].to_vec()), None);
+        assert_eq!(Manifest::default().command(), None);
+    }
+
+    #[test]
     fn the_difference_names_the_field() {
         let old = Manifest::new(vec![
             field(Tag::Command, "", "cc"),
@@ -294,13 +373,44 @@ mod tests {
         assert_eq!(
             told,
             [
-                "its command changed",
                 "a changed",
                 "b changed its exec bit",
                 "c is no longer an input",
-                "d is a new input"
+                "d is a new input",
+                "its command changed",
             ]
         );
         assert!(new.diff(&new).is_empty());
+    }
+
+    #[test]
+    fn a_cause_is_told_before_its_effect() {
+        let manifest = |command: &str, more: Field| {
+            Manifest::new(vec![field(Tag::Command, "", command), field(Tag::Env, "E", "1"), more])
+        };
+        let told = |new: Manifest, old: Manifest| -> Vec<String> {
+            new.diff(&old).iter().map(ToString::to_string).collect()
+        };
+        let same = file("a", "1", false);
+        assert_eq!(
+            told(manifest("gcc", file("a", "2", false)), manifest("cc", same)),
+            ["its command changed", "a changed"],
+            "the content of a file changes no command"
+        );
+        let (new, old) =
+            (field(Tag::Output, "o.html", "output"), field(Tag::Output, "o", "output"));
+        assert_eq!(
+            told(manifest("cc o.html", new), manifest("cc o", old)),
+            ["it no longer makes o", "it now makes o.html", "its command changed"]
+        );
+        let tool = |name| field(Tag::Tool, name, "1");
+        assert_eq!(
+            told(manifest("gcc", tool("gcc")), manifest("cc", tool("cc"))),
+            ["its command changed"]
+        );
+        assert_eq!(
+            told(manifest("cc", field(Tag::Tool, "cc", "2")), manifest("cc", tool("cc"))),
+            ["the program cc changed"]
+        );
     }
 }

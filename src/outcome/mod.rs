@@ -4,6 +4,7 @@
 //! Knows no graph, no disk, no clock. The terminal, `taskr why`, the event stream and the tests
 //! read the same values, so no explanation can contradict the decision.
 
+mod cause;
 mod event;
 mod manifest;
 mod reason;
@@ -11,7 +12,8 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use cause::Cause;
 pub use event::{Because, Counts, Event, Failure, Finish, Step, Summary, TaskRef};
-pub use manifest::{Field, Manifest, Tag};
+pub use manifest::{Field, Manifest, Tag, encode_words};
 pub use reason::{Change, Reason, shown};
 pub use record::{Made, OutFile, Record};

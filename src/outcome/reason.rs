@@ -44,8 +44,8 @@ pub enum Reason {
     Glob(Vec<u8>),
     /// A dependency that counts by its key.
     Dependency(String),
-    /// The list of declared outputs.
-    Outputs,
+    /// A declared output or install: it is declared since, or no longer, or otherwise.
+    Outputs(Vec<u8>, Change),
     /// The program that it runs.
     Tool(Vec<u8>),
     /// taskr's own format, or the platform.
@@ -77,7 +77,7 @@ impl Reason {
             Reason::Found(..) => "found",
             Reason::Glob(_) => "glob",
             Reason::Dependency(_) => "dependency",
-            Reason::Outputs => "outputs",
+            Reason::Outputs(..) => "outputs",
             Reason::Tool(_) => "tool",
             Reason::Format => "format",
             Reason::OutputMissing(_) => "output_missing",
@@ -93,6 +93,7 @@ impl Reason {
         match self {
             Reason::Input(path, _)
             | Reason::Found(path, _)
+            | Reason::Outputs(path, _)
             | Reason::OutputMissing(path)
             | Reason::OutputChanged(path)
             | Reason::InstallChanged(path)
@@ -100,6 +101,32 @@ impl Reason {
             | Reason::Moved(path) => Some(path),
             _ => None,
         }
+    }
+
+    /// The reason in the words for a run that is over.
+    pub fn past(&self) -> String {
+        match self {
+            Reason::NoRecord => "it had not been built before".to_owned(),
+            Reason::Unfinished => "its run before that failed or was broken off".to_owned(),
+            Reason::Found(path, Change::Removed) => format!("{} was gone", shown(path)),
+            Reason::Input(path, Change::Added) | Reason::Found(path, Change::Added) => {
+                format!("{} was a new input", shown(path))
+            }
+            Reason::Input(path, Change::Removed) => {
+                format!("{} was no longer an input", shown(path))
+            }
+            Reason::Glob(pattern) => format!("the pattern {} was new or gone", shown(pattern)),
+            Reason::OutputMissing(path) => format!("{} was missing", shown(path)),
+            Reason::OutputChanged(path) => format!("{} had been edited", shown(path)),
+            Reason::InstallChanged(path) => format!("{} was missing or replaced", shown(path)),
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether the command's text may have changed because of this, so that the text is not the
+    /// first thing to name.
+    pub(super) fn may_change_the_command(&self) -> bool {
+        matches!(self, Reason::Input(_, Change::Added | Change::Removed) | Reason::Outputs(..))
     }
 
     /// The reason that a differing field gives. A glob's number is told only where the files
@@ -118,7 +145,7 @@ impl Reason {
             Tag::Glob if change == Change::Content => return None,
             Tag::Glob => Reason::Glob(field.name.clone()),
             Tag::Dependency => Reason::Dependency(name()),
-            Tag::Output => Reason::Outputs,
+            Tag::Output => Reason::Outputs(field.name.clone(), change),
             Tag::Tool => Reason::Tool(field.name.clone()),
         })
     }
@@ -159,7 +186,11 @@ impl fmt::Display for Reason {
             }
             Reason::Glob(pattern) => write!(f, "the pattern {} is new or gone", shown(pattern)),
             Reason::Dependency(task) => write!(f, "{task} was built anew"),
-            Reason::Outputs => f.write_str("its declared outputs changed"),
+            Reason::Outputs(path, Change::Added) => write!(f, "it now makes {}", shown(path)),
+            Reason::Outputs(path, Change::Removed) => {
+                write!(f, "it no longer makes {}", shown(path))
+            }
+            Reason::Outputs(path, _) => write!(f, "it declares {} otherwise", shown(path)),
             Reason::Tool(path) => write!(f, "the program {} changed", shown(path)),
             Reason::Format => f.write_str("taskr's format or the platform changed"),
             Reason::OutputMissing(path) => write!(f, "{} is missing", shown(path)),

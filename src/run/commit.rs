@@ -162,7 +162,7 @@ impl Build<'_> {
         let gave_way = self.tell_replaced(id, &ended);
         let strict = self.request.strict && (gave_way || !warnings.is_empty());
         match ended.result {
-            Outcome::Stopped => self.end(id, &End::stopped(&ended)),
+            Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
                 self.fail(id, &running, &ended, what);

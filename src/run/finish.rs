@@ -1,15 +1,23 @@
 //! A task leaves the run: counted, told, written down for scripts, and the plan goes on.
 
+use taskr_cache::{Content, Digest};
+
 use super::gather::Gathered;
 use super::spent::Part;
 use super::{Build, Done, Running};
 use crate::error::said;
+use crate::files::Look;
 use crate::graph::Kind;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Event, Failure, Finish, Reason, Summary, TaskRef, shown};
+use crate::outcome::{Because, Cause, Event, Failure, Finish, Reason, Summary, TaskRef, shown};
 use crate::outdir::STATE_DIR;
 use crate::record;
 use crate::workers::{Ended, Result as Outcome};
+
+/// Reasons that a task's own file keeps of a run.
+const MOST_KEPT: usize = 20;
+/// Reasons that the run's file keeps of a task, and those that are told in a line.
+const MOST_TOLD: usize = 5;
 
 /// How a started task leaves the run.
 pub(super) struct End<'e> {
@@ -18,14 +26,13 @@ pub(super) struct End<'e> {
     pub(super) ended: Option<&'e Ended>,
     failure: Option<&'e Failure>,
     because: Option<Because<'e>>,
-    reasons: &'e [Reason],
-    attempts: usize,
+    running: Option<&'e Running>,
 }
 
 impl<'e> End<'e> {
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
-        End { finish, ended: None, failure: None, because: None, reasons: &[], attempts: 0 }
+        End { finish, ended: None, failure: None, because: None, running: None }
     }
 
     /// It will not start.
@@ -34,14 +41,15 @@ impl<'e> End<'e> {
     }
 
     /// taskr ended it.
-    pub(super) fn stopped(ended: &'e Ended) -> End<'e> {
-        End { ended: Some(ended), ..End::without_run(Finish::Cancelled) }
+    pub(super) fn stopped(ended: &'e Ended, running: &'e Running) -> End<'e> {
+        let running = Some(running);
+        End { ended: Some(ended), running, ..End::without_run(Finish::Cancelled) }
     }
 
     /// It ran and succeeded.
     pub(super) fn ran(ended: &'e Ended, running: &'e Running) -> End<'e> {
-        let (reasons, attempts) = (&running.reasons[..], running.attempt);
-        End { ended: Some(ended), reasons, attempts, ..End::without_run(Finish::Ran) }
+        let (ended, running) = (Some(ended), Some(running));
+        End { ended, running, ..End::without_run(Finish::Ran) }
     }
 
     /// It ran and did not succeed.
@@ -51,9 +59,8 @@ impl<'e> End<'e> {
         failure: &'e Failure,
         running: &'e Running,
     ) -> End<'e> {
-        let (reasons, attempts) = (&running.reasons[..], running.attempt);
-        let (ended, failure) = (Some(ended), Some(failure));
-        End { ended, failure, reasons, attempts, ..End::without_run(finish) }
+        let (ended, failure, running) = (Some(ended), Some(failure), Some(running));
+        End { ended, failure, running, ..End::without_run(finish) }
     }
 }
 
@@ -189,8 +196,34 @@ impl Build<'_> {
         }
     }
 
+    /// The first reasons of a run, with what `taskr why` needs to go on from them.
+    fn because(&mut self, running: &Running) -> Vec<serde_json::Value> {
+        let gathered = &running.gathered;
+        let old = gathered.record.as_ref().map(|record| &record.manifest);
+        let mut because = Vec::new();
+        for reason in running.reasons.iter().take(MOST_KEPT) {
+            let mut cause = Cause::past(reason, old, &gathered.rendered.shown);
+            if let Reason::Input(path, _) | Reason::Found(path, _) = reason {
+                cause.task = self.maker_of(path).map(|maker| self.graph.name(maker).to_owned());
+                cause.now = self.digest_now(path);
+            }
+            because.push(cause.to_json());
+        }
+        because
+    }
+
+    /// What a file holds, if that is known without reading it.
+    fn digest_now(&mut self, path: &[u8]) -> Option<Digest> {
+        let file = self.paths.get(path)?;
+        match self.look(file) {
+            Ok(Look::Known(_, Content::File { digest, .. })) => Some(digest),
+            _ => None,
+        }
+    }
+
     /// `result.json` in the task's folder: the same facts for scripts.
     fn write_result(&mut self, id: TaskId, end: &End<'_>, ended: &Ended) {
+        let because = end.running.map_or_else(Vec::new, |running| self.because(running));
         let rule = &self.graph.task(id).rule;
         let outputs: Vec<serde_json::Value> = files_of(end.ended)
             .iter()
@@ -206,18 +239,21 @@ impl Build<'_> {
             "run": self.run_id,
             "outcome": end.finish.code(),
             "key": self.done[id].key.map(|key| key.to_string()),
-            "why": reasons_text(end.reasons),
+            "why": end.running.map_or_else(String::new, |running| reasons_text(&running.reasons)),
+            "because": &because,
+            "reasons": end.running.map_or(0, |running| running.reasons.len()),
             "failure": end.failure.map(|failure| failure.what.clone()),
             "started": utc(unix_ms().saturating_sub(ended.duration_ms)),
             "duration_ms": ended.duration_ms,
             "exit_code": ended.exit_code,
-            "attempts": end.attempts,
+            "attempts": end.running.map_or(0, |running| running.attempt),
             "outputs": outputs,
         });
         self.ran.push(serde_json::json!({
             "task": rule.name,
             "outcome": end.finish.code(),
             "duration_ms": ended.duration_ms,
+            "because": because.get(..MOST_TOLD).unwrap_or(&because),
         }));
         let path = self.task_dir(id).join("result.json");
         let text = format!("{result:#}\n");
@@ -260,7 +296,7 @@ impl Build<'_> {
     }
 }
 
-fn files_of(ended: Option<&Ended>) -> Vec<(Vec<u8>, u64, taskr_cache::Digest)> {
+fn files_of(ended: Option<&Ended>) -> Vec<(Vec<u8>, u64, Digest)> {
     match ended.map(|ended| &ended.result) {
         Some(Outcome::Success(success) | Outcome::Unstable(success, _)) => success.files(),
         _ => Vec::new(),
@@ -269,7 +305,7 @@ fn files_of(ended: Option<&Ended>) -> Vec<(Vec<u8>, u64, taskr_cache::Digest)> {
 
 /// Reasons in one line; the first five.
 pub(super) fn reasons_text(reasons: &[Reason]) -> String {
-    reasons.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    reasons.iter().take(MOST_TOLD).map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Now, in milliseconds since 1970.

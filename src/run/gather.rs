@@ -18,7 +18,7 @@ use crate::files::{Look, Pattern};
 use crate::graph::{Input, Kind, Output};
 use crate::ids::{FileId, TaskId};
 use crate::judge::{Facts, Verdict, judge};
-use crate::outcome::{Field, Made, Manifest, OutFile, Reason, Record, Tag, shown};
+use crate::outcome::{Field, Made, Manifest, OutFile, Reason, Record, Tag, encode_words, shown};
 use crate::process;
 use crate::record;
 use crate::workers::{Before, Expected, Listed, listing_digest, standing_at};
@@ -365,8 +365,8 @@ impl Build<'_> {
             true => rendered.argv.split_at(rendered.argv.len() - 1),
             false => (&[][..], &rendered.argv[..]),
         };
-        push(Tag::Shell, b"", words(shell));
-        push(Tag::Command, b"", words(command));
+        push(Tag::Shell, b"", encode_words(shell));
+        push(Tag::Command, b"", encode_words(command));
         for (name, value) in &rendered.env {
             push(Tag::Env, name.as_bytes(), Digest::of(value.as_bytes()).as_bytes().to_vec());
         }
@@ -630,14 +630,4 @@ pub(super) fn own_patterns(output: &Output) -> Vec<Pattern> {
         Output::Path(path) => vec![Pattern::literal(path), Pattern::tree(path)],
         Output::Glob(pattern) => vec![pattern.clone()],
     }
-}
-
-/// Words with their lengths, so that no two lists are the same bytes.
-fn words(words: &[String]) -> Vec<u8> {
-    let mut bytes = (words.len() as u64).to_le_bytes().to_vec();
-    for word in words {
-        bytes.extend_from_slice(&(word.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(word.as_bytes());
-    }
-    bytes
 }

@@ -9,6 +9,7 @@ mod clean;
 mod commit;
 mod finish;
 mod gather;
+mod judged;
 mod launch;
 mod mend;
 mod open;
@@ -47,6 +48,7 @@ use spent::{Part, Spent};
 use tally::Tally;
 
 pub use clean::{Cleaned, clean};
+pub use judged::{Attempt, Judged, dry_run};
 pub use open::find;
 pub use preview::{Preview, preview};
 
@@ -119,7 +121,7 @@ pub fn run(
     let worked = build.work();
     build.spent.end(build.listener);
     worked?;
-    Ok(build.close())
+    Ok(build.end_run())
 }
 
 /// How a wanted task ended in this run, as far as those that need it care.

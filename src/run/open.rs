@@ -139,7 +139,7 @@ impl<'a> Build<'a> {
     }
 
     /// Ends the run: what could not start is told, everything is written, nothing is left behind.
-    pub(super) fn close(mut self) -> Summary {
+    pub(super) fn end_run(&mut self) -> Summary {
         let mut laps = Laps::begin(self.request.timed);
         let left: Vec<TaskId> = self
             .plan

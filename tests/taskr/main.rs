@@ -34,4 +34,5 @@ mod tools;
 mod toy;
 mod trace;
 mod tree;
+mod why;
 mod words;

@@ -1,0 +1,207 @@
+//! What is known of each task: what the dry run said, and what earlier runs left written.
+
+use std::io::{Read, Write};
+
+use serde_json::Value;
+
+use crate::ids::{IdVec, TaskId};
+use crate::outcome::{Cause, Event, Finish, Reason, Record};
+use crate::run::{Attempt, Judged};
+
+/// A file of an earlier run is not read beyond this, in bytes.
+const LARGEST_FILE: u64 = 256 * 1024 * 1024;
+
+/// What the dry run said of one task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Nothing: it is a group, or not needed.
+    #[default]
+    Nothing,
+    Fresh,
+    /// It would run: why, and with which command.
+    WouldRun(Vec<Reason>, String),
+    /// It cannot be judged, because of this.
+    Failed(String),
+    /// What it needs cannot be judged.
+    Skipped,
+}
+
+/// What the dry run says, as it says it. Warnings are passed on.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    said: IdVec<TaskId, Said>,
+}
+
+impl Heard {
+    pub(super) fn hear(&mut self, event: &Event<'_>) {
+        match event {
+            Event::TaskStarted { task, reasons, command, .. } => {
+                self.put(task.id, Said::WouldRun(reasons.to_vec(), (*command).to_owned()));
+            }
+            Event::TaskFinished { task, finish: Finish::Fresh, .. } => {
+                self.put(task.id, Said::Fresh);
+            }
+            Event::TaskFinished { task, finish: Finish::Skipped, .. } => {
+                self.put(task.id, Said::Skipped);
+            }
+            Event::TaskFinished { task, failure: Some(failure), .. } => {
+                self.put(task.id, Said::Failed(failure.what.clone()));
+            }
+            Event::Warning { message, .. } => {
+                let _ = writeln!(std::io::stderr(), "warning: {message}");
+            }
+            _ => {}
+        }
+    }
+
+    fn put(&mut self, id: TaskId, said: Said) {
+        use crate::ids::Id;
+        self.said.grow(id.index() + 1);
+        self.said[id] = said;
+    }
+}
+
+/// What an earlier run left written of one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Which run it was.
+    pub(super) run: String,
+    /// `ran`, `failed`, …
+    pub(super) outcome: String,
+    /// What went wrong, if it failed.
+    pub(super) failure: Option<String>,
+    pub(super) because: Vec<Cause>,
+    /// Reasons in all; some may not be kept.
+    pub(super) reasons: usize,
+}
+
+impl Kept {
+    fn from_json(value: &Value, run: &str) -> Option<Kept> {
+        let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+        let because = value.get("because")?.as_array()?;
+        let because: Vec<Cause> = because.iter().filter_map(Cause::from_json).collect();
+        let reasons = value.get("reasons").and_then(Value::as_u64);
+        Some(Kept {
+            run: run.to_owned(),
+            outcome: text("outcome")?,
+            failure: text("failure"),
+            reasons: reasons
+                .map_or(0, |count| usize::try_from(count).unwrap_or(0))
+                .max(because.len()),
+            because,
+        })
+    }
+}
+
+/// All facts that an explanation stands on.
+pub(super) struct Facts {
+    pub(super) judged: Judged,
+    said: IdVec<TaskId, Said>,
+    /// Files of runs that were read, newest last.
+    runs: std::cell::RefCell<Vec<(String, Option<Value>)>>,
+}
+
+impl Facts {
+    pub(super) fn new(judged: Judged, heard: Heard) -> Facts {
+        let mut said = heard.said;
+        said.grow(judged.graph.tasks().len());
+        Facts { judged, said, runs: std::cell::RefCell::default() }
+    }
+
+    pub(super) fn said(&self, id: TaskId) -> &Said {
+        &self.said[id]
+    }
+
+    pub(super) fn name(&self, id: TaskId) -> &str {
+        self.judged.graph.name(id)
+    }
+
+    /// What the last run of a task left written.
+    pub(super) fn last(&self, id: TaskId) -> Option<Kept> {
+        let value = self.read_json(&self.judged.folder(id).join("result.json"))?;
+        let run = value.get("run")?.as_str()?.to_owned();
+        Kept::from_json(&value, &run)
+    }
+
+    /// What a task did in this run, or in the last one before it.
+    pub(super) fn kept_by(&self, id: TaskId, run: &str) -> Option<Kept> {
+        let last = self.last(id);
+        if last.as_ref().is_some_and(|kept| began_ms(&kept.run) <= began_ms(run)) {
+            return last;
+        }
+        let mut runs = self.runs.borrow_mut();
+        if runs.iter().all(|(known, _)| known != run) {
+            let is_id = run.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+            let path = format!("{}/runs/{run}.json", crate::outdir::STATE_DIR);
+            let read = if is_id { self.read_json(path.as_bytes()) } else { None };
+            runs.push((run.to_owned(), read));
+        }
+        let (_, file) = runs.iter().find(|(known, _)| known == run)?;
+        let tasks = file.as_ref()?.get("tasks")?.as_array()?;
+        let name = self.name(id);
+        let task = tasks.iter().find(|task| task.get("task").and_then(Value::as_str) == Some(name));
+        Kept::from_json(task?, run)
+    }
+
+    /// The causes for which a task would run, with all that its record knows of them.
+    pub(super) fn causes(&self, id: TaskId, reasons: &[Reason], command: &str) -> Vec<Cause> {
+        let record = self.judged.record(id);
+        let old = record.as_ref().map(|record: &Record| &record.manifest);
+        reasons
+            .iter()
+            .map(|reason| self.with_maker(id, reason, Cause::of(reason, old, command)))
+            .collect()
+    }
+
+    /// The same without the record, which costs time.
+    pub(super) fn plain_causes(&self, id: TaskId, reasons: &[Reason]) -> Vec<Cause> {
+        reasons
+            .iter()
+            .map(|reason| self.with_maker(id, reason, Cause::of(reason, None, "")))
+            .collect()
+    }
+
+    fn with_maker(&self, id: TaskId, reason: &Reason, mut cause: Cause) -> Cause {
+        match reason {
+            Reason::Input(path, _) | Reason::Found(path, _) => {
+                let maker = self.judged.maker_of(path).filter(|&maker| maker != id);
+                cause.task = maker.map(|maker| self.name(maker).to_owned());
+            }
+            Reason::Unfinished => cause.text = self.unfinished(id),
+            _ => {}
+        }
+        cause
+    }
+
+    /// What became of the last attempt, in words.
+    fn unfinished(&self, id: TaskId) -> String {
+        let failure = self.last_failure(id);
+        match (self.attempt(id), failure) {
+            (None, Some(failure)) => format!("its last run failed: {failure}"),
+            (Some(Attempt::BrokenOff), _) => "its last run was broken off".to_owned(),
+            _ => Reason::Unfinished.to_string(),
+        }
+    }
+
+    /// How the last run of a task failed, if it did.
+    pub(super) fn last_failure(&self, id: TaskId) -> Option<String> {
+        self.last(id).filter(|kept| kept.outcome != "ran")?.failure
+    }
+
+    /// Whether the task is at work now, or was broken off.
+    pub(super) fn attempt(&self, id: TaskId) -> Option<Attempt> {
+        self.judged.attempt(id, || self.last(id).map(|kept| kept.run))
+    }
+
+    fn read_json(&self, path: &[u8]) -> Option<Value> {
+        let file = std::fs::File::open(self.judged.root.absolute(path)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+}
+
+/// A run's id begins with the time of its begin, in milliseconds.
+pub(super) fn began_ms(run: &str) -> u64 {
+    run.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or(0)
+}

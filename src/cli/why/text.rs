@@ -1,0 +1,136 @@
+//! An explanation for people: a line for each task, each below the one that it explains.
+
+use std::fmt::Write;
+
+use super::chain::{Chain, Hop, State};
+use super::facts::{Facts, Said};
+use crate::ids::TaskId;
+use crate::outcome::Cause;
+use crate::report::one_line;
+
+/// Members of a group that are named when all are up to date.
+const MOST_MEMBERS: usize = 5;
+
+/// All lines of one explanation.
+pub(super) fn told(facts: &Facts, chain: &Chain) -> String {
+    let mut text = String::new();
+    for hop in &chain.hops {
+        let indent = "  ".repeat(hop.depth);
+        if hop.between > 0 {
+            let _ = writeln!(text, "{indent}… {} more tasks between", hop.between);
+        }
+        let _ = writeln!(text, "{indent}{}", one_line(&line(facts, hop)));
+    }
+    if let (Some(Hop { state: State::Group(_), task, .. }), 1) =
+        (chain.hops.first(), chain.hops.len())
+    {
+        members(facts, *task, &mut text);
+    }
+    text.push_str(&left_out(facts, chain));
+    text
+}
+
+/// What is said of one task.
+fn line(facts: &Facts, hop: &Hop) -> String {
+    let name = facts.name(hop.task);
+    let causes = || causes(facts, hop);
+    match &hop.state {
+        State::Fresh(Some(_)) if !hop.causes.is_empty() => {
+            format!("{name} is up to date; it last ran because {}", causes())
+        }
+        State::Fresh(_) => format!("{name} is up to date"),
+        State::WouldRun => format!("{name} would run: {}", causes()),
+        State::Running(note) => {
+            format!("{name} is running now (process {}: {})", note.pid, note.command)
+        }
+        State::Ran(kept) if kept.outcome == "ran" => format!("{name} ran because {}", causes()),
+        State::Ran(kept) => {
+            let failure = kept.failure.as_deref().unwrap_or(&kept.outcome);
+            format!("{name} ran because {}, and failed: {failure}", causes())
+        }
+        State::Failed(what) => format!("{name} cannot be judged: {what}"),
+        State::Skipped => format!("{name} cannot be judged: what it needs cannot be"),
+        State::Group(_) => group(facts, hop.task),
+    }
+}
+
+/// The causes of a hop in one line.
+fn causes(facts: &Facts, hop: &Hop) -> String {
+    let told: Vec<String> = hop.causes.iter().map(cause).collect();
+    let mut text = told.join("; ");
+    if hop.more > 0 {
+        let _ = write!(text, " (and {} more)", hop.more);
+    }
+    let is_now = hop.state == State::WouldRun;
+    let says_so = hop
+        .causes
+        .iter()
+        .any(|cause| matches!(&*cause.code, "unfinished" | "no_record" | "may_change"));
+    if let (true, false, Some(failure)) = (is_now, says_so, facts.last_failure(hop.task)) {
+        let _ = write!(text, " (its last run failed: {failure})");
+    }
+    text
+}
+
+fn cause(cause: &Cause) -> String {
+    match (&cause.task, &cause.path, &*cause.code) {
+        (Some(task), Some(path), "input" | "found") => match cause.text.ends_with(" changed") {
+            true => format!("{task} changed its output {path}"),
+            false => format!("{}, an output of {task}", cause.text),
+        },
+        _ => cause.text.clone(),
+    }
+}
+
+/// How many of a group's tasks are up to date.
+fn group(facts: &Facts, id: TaskId) -> String {
+    let tasks = facts.judged.graph.without_groups(&[id]);
+    let count = |is: fn(&Said) -> bool| tasks.iter().filter(|&&task| is(facts.said(task))).count();
+    let (name, all) = (facts.name(id), tasks.len());
+    let would_run = count(|said| matches!(said, Said::WouldRun(..)));
+    let failed = count(|said| matches!(said, Said::Failed(_) | Said::Skipped));
+    match (would_run, failed) {
+        (0, 0) if all == 1 => format!("{name}: its task is up to date"),
+        (0, 0) => format!("{name}: its {all} tasks are up to date"),
+        (_, 0) => format!("{name}: {would_run} of its {all} tasks would run"),
+        _ => {
+            let tasks = format!("{would_run} of its {all} tasks would run");
+            format!("{name}: {tasks}, {failed} cannot be judged")
+        }
+    }
+}
+
+/// The first members of a group with nothing to do.
+fn members(facts: &Facts, id: TaskId, text: &mut String) {
+    let tasks = facts.judged.graph.without_groups(&[id]);
+    for &task in tasks.iter().take(MOST_MEMBERS) {
+        let chain = super::chain::explain(facts, task);
+        if let Some(hop) = chain.hops.first() {
+            let _ = writeln!(text, "  {}", one_line(&line(facts, hop)));
+        }
+    }
+    if tasks.len() > MOST_MEMBERS {
+        let _ =
+            writeln!(text, "  and {} more: `taskr why TASK` for one", tasks.len() - MOST_MEMBERS);
+    }
+}
+
+/// What is not told, and where it is.
+fn left_out(facts: &Facts, chain: &Chain) -> String {
+    let count = |count: usize, word: &str| match count {
+        0 => None,
+        1 => Some(format!("1 more {word}")),
+        _ => Some(format!("{count} more {word}s")),
+    };
+    let causes = count(chain.more_causes, "cause");
+    let tasks = count(chain.more_tasks, "task").map(|text| text + " for the same causes");
+    let parts: Vec<String> = causes.into_iter().chain(tasks).collect();
+    let would_run = chain.hops.iter().any(|hop| hop.state == State::WouldRun);
+    match (parts.is_empty(), chain.hops.first()) {
+        (false, Some(first)) if would_run => {
+            format!("  and {}: `taskr -n {}` lists all\n", parts.join(", "), facts.name(first.task))
+        }
+        (false, _) => format!("  and {}\n", parts.join(", ")),
+        _ => String::new(),
+    }
+}
