@@ -44,22 +44,16 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
     let load = workspace.loader(&args.common, jobs)?;
     let mode = Mode::from(args.output);
     let request = Request {
-        root: workspace.root.clone(),
-        taskfile: workspace.name.clone(),
-        load: &load,
         wanted,
-        jobs,
         most_failures: most_failures(args),
         dry_run: args.dry_run,
         force,
         rehash: args.rehash,
         strict: args.strict,
         wait: !args.no_wait,
-        env: environment(),
-        taskr: this_program()?,
-        command_line: typed.to_owned(),
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
         timed: args.trace.is_some(),
+        ..plain_request(workspace, &load, jobs, typed)?
     };
     let mut trace = args.trace.as_deref().map(|path| trace(path, workspace)).transpose()?;
     let messages = unbounded();
@@ -89,7 +83,7 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
     })
 }
 
-/// What is needed to ask for a dry run or a clean, without a build's options.
+/// What every command needs, without a build's options.
 pub(super) fn plain_request<'a>(
     workspace: &Workspace,
     load: &'a dyn Fn() -> Result<crate::graph::Graph, Error>,

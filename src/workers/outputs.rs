@@ -163,7 +163,7 @@ impl Standing {
             match root.rename(&path, &join(&join(&failed, b"ws"), &path)) {
                 Ok(()) => kept += usize::from(keep),
                 Err(error) => {
-                    warnings.push(format!("cannot move {}: {}", shown(&path), said(&error)))
+                    warnings.push(format!("cannot move {}: {}", shown(&path), said(&error)));
                 }
             }
         }

@@ -259,7 +259,7 @@ fn no_folder_for_the_state() {
     }
     fs::set_permissions(p.root(), Permissions::from_mode(0o777)).expect("a mode");
     assert!(sh(&p, "", "taskr a").status.success());
-    fs::set_permissions(&state, Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(&state, Permissions::from_mode(0o0)).expect("a mode");
     let canary = "! ls .taskr 2>/dev/null || exit 99; ";
     let output = sh_as_nobody(&p, "", &format!("{canary}taskr -n a"));
     let warning = format!(
