@@ -90,6 +90,7 @@ mod tests {
             outputs: Vec::new(),
             installs: Vec::new(),
             found: Vec::new(),
+            unstable: false,
             intent: 1,
             ended_ms: 0,
             duration_ms: 0,

@@ -134,6 +134,7 @@ fn encode(record: &Record) -> Vec<u8> {
             put_bytes(&mut out, path);
         }
     }
+    out.push(u8::from(record.unstable));
     for number in [record.ended_ms, record.duration_ms] {
         out.extend_from_slice(&number.to_le_bytes());
     }
@@ -170,6 +171,7 @@ fn decode(value: &[u8]) -> Option<Record> {
         })?,
         installs: rest.list(|rest| Some((rest.bytes()?, rest.number()?, rest.number()?)))?,
         found: rest.list(|rest| rest.list(Reader::bytes))?,
+        unstable: rest.array::<1>()?[0] != 0,
         ended_ms: rest.number()?,
         duration_ms: rest.number()?,
         reason: String::from_utf8(rest.bytes()?).ok()?,
@@ -255,6 +257,7 @@ mod tests {
             outputs,
             installs: vec![(b".venv".to_vec(), 3, 4)],
             found: vec![vec![b"a.h".to_vec()], Vec::new()],
+            unstable: true,
             intent: 9,
             declared: digest,
             ended_ms: 10,

@@ -50,6 +50,9 @@ pub struct Record {
     pub installs: Vec<(Vec<u8>, u64, u64)>,
     /// Lists of paths that depfiles named, newest first, at most sixteen.
     pub found: Vec<Vec<Vec<u8>>>,
+    /// Its inputs changed while it ran: the task is not up to date, but what stands at the outputs
+    /// is its own work.
+    pub unstable: bool,
     /// Number of the intent that the run wrote.
     pub intent: u64,
     /// Of the outputs that were declared then: tells at a glance whether others are now.

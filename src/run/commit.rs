@@ -77,6 +77,8 @@ impl Build<'_> {
             others,
             inputs: if recorded { self.expected(&gathered) } else { Vec::new() },
             globs: if recorded { gathered.globs.clone() } else { Vec::new() },
+            new_command: has_new_command(&gathered),
+            strict: self.request.strict,
             last_attempt: attempt == MOST_ATTEMPTS,
             stream: self.request.stream,
             timed: self.request.timed,
@@ -159,17 +161,11 @@ impl Build<'_> {
             self.warn(Some(id), warning);
         }
         self.forget_outputs_of(id, &running, &ended);
-        let gave_way = self.tell_replaced(id, &ended);
-        let strict = self.request.strict && (gave_way || !warnings.is_empty());
+        self.tell_replaced(id, &ended);
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
-                self.fail(id, &running, &ended, what);
-            }
-            Outcome::Success(_) if strict => {
-                let what = warnings.first().map_or("it replaced a file of yours", String::as_str);
-                let what = format!("{what} (--strict)");
                 self.fail(id, &running, &ended, what);
             }
             Outcome::Success(_) => {
@@ -241,6 +237,7 @@ impl Build<'_> {
 
     fn unstable(&mut self, id: TaskId, running: &Running, ended: &Ended) {
         let Outcome::Unstable(_, paths) = &ended.result else { return };
+        self.keep_unproven(id, running, ended);
         self.forget_everything();
         let names: Vec<String> = paths.iter().take(5).map(|path| shown(path)).collect();
         let what = format!(
@@ -272,6 +269,7 @@ impl Build<'_> {
                 return;
             }
             Err(Found::Moved(path)) if running.attempt < MOST_ATTEMPTS => {
+                self.keep_unproven(id, &running, &ended);
                 let left = success.outputs.iter().map(|(file, _)| file.clone()).collect();
                 if let Err(error) = self.run_again(id, &running, vec![path], left) {
                     self.warn(Some(id), &crate::error::render(&error, false, 100));
@@ -279,6 +277,7 @@ impl Build<'_> {
                 return;
             }
             Err(Found::Moved(path)) => {
+                self.keep_unproven(id, &running, &ended);
                 let what =
                     format!("{} kept changing while it ran: nothing was recorded", shown(&path));
                 let failure = self.failure(id, &running, &ended, what);
@@ -286,19 +285,43 @@ impl Build<'_> {
                 return;
             }
             Err(Found::Wrong(what)) => {
+                self.keep_unproven(id, &running, &ended);
                 self.fail(id, &running, &ended, what);
                 return;
             }
         }
         let was = self.spent.enter(Part::Record);
-        let manifest = Manifest::new(fields);
-        self.keep_record(id, &running, &ended, manifest);
+        let record = self.new_record(id, &running, (&ended, success), Manifest::new(fields));
+        self.done[id] = Done {
+            outputs: record.outputs.clone().into(),
+            key: Some(record.key),
+            would_run: false,
+        };
+        self.write_record(id, &record);
         self.spent.enter(was);
         self.end(id, &End::ran(&ended, &running));
     }
 
-    fn keep_record(&mut self, id: TaskId, running: &Running, ended: &Ended, manifest: Manifest) {
-        let Outcome::Success(success) = &ended.result else { return };
+    /// Published, but who knows from which inputs: the record says no more than that what stands
+    /// at the outputs is taskr's work.
+    fn keep_unproven(&mut self, id: TaskId, running: &Running, ended: &Ended) {
+        let (Outcome::Success(success) | Outcome::Unstable(success, _)) = &ended.result else {
+            return;
+        };
+        if self.graph.task(id).kind() == Kind::Recorded {
+            let manifest = Manifest::new(running.gathered.fields.clone());
+            let record = self.new_record(id, running, (ended, success), manifest);
+            self.write_record(id, &Record { unstable: true, ..record });
+        }
+    }
+
+    fn new_record(
+        &self,
+        id: TaskId,
+        running: &Running,
+        (ended, success): (&Ended, &Success),
+        manifest: Manifest,
+    ) -> Record {
         let found = success.found.as_ref().map(|found| {
             let paths = found.iter().map(|(path, _)| path);
             let others = paths.filter(|path| {
@@ -311,27 +334,26 @@ impl Build<'_> {
             let others = old.iter().filter(|list| **list != found).cloned().collect::<Vec<_>>();
             std::iter::once(found).chain(others)
         });
-        let record = Record {
+        Record {
             key: manifest.key(),
             manifest,
             outputs: success.outputs.iter().map(|(file, _)| file.clone()).collect(),
             installs: success.installs.clone(),
             found: lists.take(MOST_LISTS).collect(),
+            unstable: false,
             intent: running.intent,
             declared: self.graph.task(id).rule.declared(),
             ended_ms: unix_ms(),
             duration_ms: ended.duration_ms,
             reason: reasons_text(&running.reasons),
-        };
-        self.done[id] = Done {
-            outputs: record.outputs.clone().into(),
-            key: Some(record.key),
-            would_run: false,
-        };
+        }
+    }
+
+    fn write_record(&mut self, id: TaskId, record: &Record) {
         let state_id = self.names.id(self.graph.name(id));
         if let Some(writer) = &mut self.held.writer {
             self.held.live_intents.remove(&state_id);
-            record::write(writer, state_id, &record);
+            record::write(writer, state_id, record);
         }
     }
 
@@ -409,7 +431,7 @@ impl Build<'_> {
     }
 
     /// Names files that had to give way: the first few, the rest as a number at the end.
-    fn tell_replaced(&mut self, id: TaskId, ended: &Ended) -> bool {
+    fn tell_replaced(&mut self, id: TaskId, ended: &Ended) {
         for (path, kept) in &ended.replaced {
             self.replaced += 1;
             if self.replaced <= MOST_NAMED {
@@ -421,7 +443,6 @@ impl Build<'_> {
                 self.warn(Some(id), &what);
             }
         }
-        !ended.replaced.is_empty()
     }
 
     /// The task that declares a path as output, or in whose `out/` it lies.
@@ -443,6 +464,17 @@ impl Build<'_> {
         });
         folders.get(&path[..folder.len() + end]).copied()
     }
+}
+
+/// Whether the command, its folder or its program is another than that of the last success.
+fn has_new_command(gathered: &Gathered) -> bool {
+    let Some(record) = &gathered.record else { return false };
+    let counts = |field: &&Field| {
+        matches!(field.tag, Tag::Command | Tag::Dir | Tag::Shell | Tag::Env | Tag::Tool)
+    };
+    let mut now: Vec<&Field> = gathered.fields.iter().filter(counts).collect();
+    now.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
+    now.into_iter().ne(record.manifest.fields().iter().filter(counts))
 }
 
 /// Whether a file is a declared input: then it counts as that, and was looked at as that.

@@ -101,7 +101,8 @@ impl Build<'_> {
         let mut facts = Facts {
             forced: self.forced.contains(&id),
             always: self.graph.task(id).rule.target.always,
-            unfinished: self.held.live_intents.contains_key(&state_id),
+            unfinished: self.held.live_intents.contains_key(&state_id)
+                || record.as_ref().is_some_and(|record| record.unstable),
             record: record.as_ref(),
             manifest: &manifest,
             outputs: None,

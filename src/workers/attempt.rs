@@ -281,6 +281,9 @@ impl Attempt<'_> {
     }
 
     fn publish(&self, standing: &mut Standing, ran: Ran) -> std::result::Result<Result, Stop> {
+        if let (true, Some(warning)) = (self.run.strict, self.ended.warnings.first()) {
+            return Err(Stop::Failed(format!("{warning} (--strict)")));
+        }
         let Ran { collected, found, installs, moved } = ran;
         let (outputs, touched) = collected.publish(self.context, self.run, standing)?;
         let success = Success { outputs, installs, found, touched };

@@ -96,6 +96,11 @@ pub struct Run {
     pub inputs: Vec<Expected>,
     /// The same for globs.
     pub globs: Vec<Listed>,
+    /// The command is not the one of the last success: what that one left to taskr to publish
+    /// this one may write in place.
+    pub new_command: bool,
+    /// Warnings are failures, and no file of the user gives way.
+    pub strict: bool,
     /// Publish even if inputs moved.
     pub last_attempt: bool,
     /// Whether pieces of output are wanted while it runs.

@@ -31,7 +31,11 @@ pub(super) struct Standing {
     found: Vec<(Vec<u8>, Seen)>,
     /// Not moved away: published by the last success, or none of ours below a glob.
     stays: FxHashMap<Vec<u8>, (Seen, Option<Made>)>,
+    /// Moved to `aside/`, as the record says it is.
+    aside: FxHashMap<Vec<u8>, Seen>,
     replaced: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether all that stood there was seen to: only then is what stands there now the command's.
+    is_set_aside: bool,
 }
 
 impl Standing {
@@ -74,23 +78,27 @@ impl Standing {
             run.before.iter().map(|before| (&before.file.path[..], before)).collect();
         let own = run.dir.join("aside");
         root.remove_tree(&own).map_err(|e| Stop::io("remove", &own, &e))?;
-        for (path, seen) in &self.found {
+        for at in 0..self.found.len() {
+            let (path, seen) = self.found[at].clone();
             let ours = before.get(&path[..]).copied();
-            let made = ours.filter(|before| is_as_recorded(root, before, seen, buffer));
-            if let Some(before) = made.filter(|before| before.file.published) {
-                self.stays.insert(path.clone(), (*seen, Some(before.file.made.clone())));
+            let made = ours.filter(|before| is_as_recorded(root, before, &seen, buffer));
+            let staged = made.filter(|before| before.file.published && !run.new_command);
+            if let Some(before) = staged {
+                self.stays.insert(path, (seen, Some(before.file.made.clone())));
             } else if made.is_some_and(|before| !before.file.adopted)
-                || holds(root, path, run.others.get(path), buffer)
+                || holds(root, &path, run.others.get(&path), buffer)
             {
-                move_to(root, path, &aside(run, path))?;
-            } else if is_plain(run, path) || ours.is_some() {
-                let kept = replaced_path(&context.run_id, path);
-                move_to(root, path, &kept)?;
-                self.replaced.push((path.clone(), kept));
+                move_to(root, &path, &aside(run, &path))?;
+                if made.is_some() {
+                    self.aside.insert(path, seen);
+                }
+            } else if is_plain(run, &path) || ours.is_some() {
+                self.give_way(context, run, &path)?;
             } else {
-                self.stays.insert(path.clone(), (*seen, None));
+                self.stays.insert(path, (seen, None));
             }
         }
+        self.is_set_aside = true;
         // Folders that are empty now would pass for outputs.
         for declared in &run.outputs {
             if let Output::Path(path) = &declared.output {
@@ -106,9 +114,7 @@ impl Standing {
             }
             make_way(root, &file.path);
             if is_dir(root, &file.path) {
-                let kept = replaced_path(&context.run_id, &file.path);
-                move_to(root, &file.path, &kept)?;
-                self.replaced.push((file.path.clone(), kept));
+                self.give_way(context, run, &file.path)?;
             }
         }
         Ok(())
@@ -153,7 +159,8 @@ impl Standing {
         let mut warnings = Vec::new();
         let failed = run.dir.join("failed");
         let mut kept = 0;
-        let written = if run.intent.is_some() { self.written(root, run) } else { Vec::new() };
+        let may_have_written = run.intent.is_some() && self.is_set_aside;
+        let written = if may_have_written { self.written(root, run) } else { Vec::new() };
         for path in written {
             if let Some((_, None)) = self.stays.get(&path) {
                 warnings
@@ -189,14 +196,27 @@ impl Standing {
         Ok(now == self.stays.get(path).map(|(seen, _)| *seen))
     }
 
-    /// Moves a file that taskr did not make out of the way, to be named.
-    fn keep_foreign(&mut self, context: &Context, path: &[u8]) -> Step<()> {
-        if look(&context.root, path)?.is_some_and(|seen| seen.link.kind() != FileKind::Dir) {
-            let kept = replaced_path(&context.run_id, path);
-            move_to(&context.root, path, &kept)?;
-            self.replaced.push((path.to_vec(), kept));
+    /// Moves what taskr did not make out of the way, to be named. With `--strict` nothing does.
+    fn give_way(&mut self, context: &Context, run: &Run, path: &[u8]) -> Step<()> {
+        if run.strict {
+            return Err(Stop::Failed(format!(
+                "{} is not as taskr left it, and with --strict it does not give way: move it \
+                 away, or build without --strict",
+                shown(path)
+            )));
         }
+        let kept = replaced_path(&context.run_id, path);
+        move_to(&context.root, path, &kept)?;
+        self.replaced.push((path.to_vec(), kept));
         Ok(())
+    }
+
+    /// The same for a file that may be there.
+    fn keep_foreign(&mut self, context: &Context, run: &Run, path: &[u8]) -> Step<()> {
+        match look(&context.root, path)? {
+            Some(seen) if seen.link.kind() != FileKind::Dir => self.give_way(context, run, path),
+            _ => Ok(()),
+        }
     }
 
     /// What the attempt wrote at its outputs.
@@ -317,19 +337,21 @@ impl Collected {
             let stays = standing.stays.get(&file.to);
             let equal = stays.is_some_and(|(_, made)| made.as_ref() == Some(&file.made));
             let adopted = !published && stays.is_some_and(|(_, made)| made.is_none());
-            if published && equal && untouched {
+            let stayed = published && equal && untouched;
+            if stayed {
                 root.remove_file(&file.from).map_err(|e| Stop::io("remove", &file.from, &e))?;
             } else if published {
                 if !untouched {
-                    standing.keep_foreign(context, &file.to)?;
+                    standing.keep_foreign(context, run, &file.to)?;
                 }
                 make_way(root, &file.to);
                 move_to(root, &file.from, &file.to)?;
                 check_published(root, &file)?;
-            } else if let Some(before) =
-                before.get(&file.to[..]).filter(|before| before.file.made == file.made)
-            {
-                keep_old_self(root, run, before)?;
+            }
+            let old = before.get(&file.to[..]).filter(|before| before.file.made == file.made);
+            if let (Some(old), true) = (old, !published || (run.new_command && !stayed)) {
+                let known = standing.aside.get(&file.to).copied().or(old.seen);
+                keep_old_self(root, run, old, known)?;
             }
             let seen = look(root, &file.to)?;
             let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&file.to))))?;
@@ -501,10 +523,10 @@ fn check_published(root: &Root, file: &Found) -> Step<()> {
     Err(Stop::Failed(format!("{} was changed by another process meanwhile", shown(&file.to))))
 }
 
-/// A file written in place, or left in `out/`, that is equal to the one set aside: the old one
+/// A file that is equal to the one set aside: the old one
 /// takes its place again.
-fn keep_old_self(root: &Root, run: &Run, before: &Before) -> Step<()> {
-    let Some(known) = before.seen else { return Ok(()) };
+fn keep_old_self(root: &Root, run: &Run, before: &Before, known: Option<Seen>) -> Step<()> {
+    let Some(known) = known else { return Ok(()) };
     let path = &before.file.path;
     let out = run.dir.join("out");
     let old = match path.strip_prefix(&out[..]) {
@@ -543,7 +565,7 @@ fn remove_stale(
             continue;
         }
         match before.file.adopted {
-            true => standing.keep_foreign(context, path)?,
+            true => standing.keep_foreign(context, run, path)?,
             false => root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?,
         }
     }

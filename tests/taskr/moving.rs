@@ -132,6 +132,28 @@ fn an_input_that_keeps_moving() {
     p.taskr(["t"]).ran(["t", "t"]).any_files().says("in").exits(3);
 }
 
+/// What an unstable task published is its own: nothing is kept or said of it. An edit after that
+/// is the user's.
+#[test]
+fn outputs_of_an_unstable_task_are_its_own() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"*.log\"]\noutputs = [\"o\"]\nrun = \"cat *.log > {{ outputs }}; date +%N >> x.log\"\n",
+    );
+    p.write("x.log", "");
+    for _ in 0..2 {
+        p.taskr(["t"]).any_files().never_says("not as taskr left it").exits(3);
+        assert!(p.path("o").exists() && !p.path(".taskr/replaced").exists());
+    }
+    p.write("o", "mine");
+    let output = p.taskr(["t"]).any_files().says("o was not as taskr left it").exits(3);
+    let kept = fs::read_dir(p.path(".taskr/replaced")).expect("a folder").flatten().next();
+    let kept = kept.expect("a run").path().join("o");
+    assert_eq!(fs::read_to_string(kept).expect("kept"), "mine", "{output}");
+    // Settled, it is built as ever; its outputs go with it.
+    p.write("Taskfile.toml", "[target.u]\nrun = \"true\"\n");
+    p.taskr(["u"]).removes("o").ok();
+}
+
 /// A tool that drops its cache among the inputs is told what to write.
 #[test]
 fn litter_among_the_inputs_is_named() {

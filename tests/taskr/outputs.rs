@@ -559,3 +559,49 @@ fn outputs_with_odd_names() {
     p.remove("odd/-rf");
     p.taskr(["t"]).ran(["t"]).makes("odd/-rf", "3").ok();
 }
+
+/// What the last command left to taskr to publish, the next one writes in place, and fails.
+#[test]
+fn a_command_that_turns_to_writing_in_place_and_fails() {
+    let task = |run: &str| {
+        format!("[target.t]\ninputs = [\"in\"]\noutputs = [\"o\", \"dist/*\"]\nrun = '{run}'\n")
+    };
+    let staged = task("ran t; cat in > $OUT/o; cat in > $OUT/dist/d");
+    let p = Project::new(&staged);
+    p.write("in", "1");
+    p.taskr(["t"]).ran(["t"]).makes("o", "1").makes("dist/d", "1").ok();
+    let time = |path| fs::metadata(p.path(path)).expect("it is there").mtime_nsec();
+    let times = (time("o"), time("dist/d"));
+    p.write("Taskfile.toml", &task("ran t; echo half > o; echo half > dist/d; exit 1"));
+    p.taskr(["t"]).ran(["t"]).says("what the failed attempt wrote is kept").exits(1);
+    assert_eq!(p.read(".taskr/tasks/t/failed/ws/o"), "half\n");
+    assert_eq!((time("o"), time("dist/d")), times, "the old ones stand again");
+    // Another command that makes the same bytes leaves the old files.
+    p.write("Taskfile.toml", &task("ran t; true; cat in > $OUT/o; cat in > $OUT/dist/d"));
+    p.taskr(["t"]).ran(["t"]).ok();
+    assert_eq!((time("o"), time("dist/d")), times, "nothing new was written");
+    p.fresh("t");
+}
+
+/// With `--strict` a file of the user stays where it is, and the command does not even start.
+#[test]
+fn a_strict_failure_takes_no_file_away() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"o\"]\nrun = \"ran t; cat in > {{ outputs }}\"\n",
+    );
+    p.write("in", "1").write("o", "mine");
+    p.taskr(["--strict", "t"]).says("o is not as taskr left it").says("--strict").exits(1);
+    assert!(!p.path(".taskr/replaced").exists());
+    p.taskr(["t"]).ran(["t"]).makes("o", "1").warns("o was not as taskr left it").ok();
+}
+
+/// With `--strict` a warning comes before anything is published.
+#[test]
+fn a_strict_warning_publishes_nothing() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"o\"]\nrun = \"ran t; cat in > {{ outputs }}; sleep 30 &\"\n",
+    );
+    p.write("in", "1");
+    p.taskr(["--strict", "t"]).ran(["t"]).says("(--strict)").exits(1);
+    p.taskr(["t"]).ran(["t"]).makes("o", "1").warns("left behind").ok();
+}
