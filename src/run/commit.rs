@@ -7,6 +7,7 @@ use taskr_cache::{Content, Seen};
 
 use super::finish::{End, reasons_text, unix_ms};
 use super::gather::{Gap, Gathered};
+use super::moved::unstable_text;
 use super::spent::Part;
 use super::{Active, Again, Build, Done, Running};
 use crate::error::{Error, said};
@@ -229,7 +230,12 @@ impl Build<'_> {
             self.end(id, &End::without_run(Finish::Cancelled));
             return Ok(());
         }
-        let because = paths.into_iter().map(Reason::Moved).collect();
+        let moved = self.moved_files(id, running, &paths);
+        self.tell_again(id, &moved);
+        let because = match moved.is_empty() {
+            true => paths.into_iter().map(Reason::Moved).collect(),
+            false => moved.into_iter().map(|moved| Reason::Moved(moved.path)).collect(),
+        };
         let again = Again { attempts: running.attempt, because, left };
         self.active.insert(id, Active::Judging(again));
         self.judge_again(id)
@@ -239,13 +245,7 @@ impl Build<'_> {
         let Outcome::Unstable(_, paths) = &ended.result else { return };
         self.keep_unproven(id, running, ended);
         self.forget_everything();
-        let names: Vec<String> = paths.iter().take(5).map(|path| shown(path)).collect();
-        let what = format!(
-            "{} kept changing while it ran: nothing was recorded. If the task writes there itself, \
-             take it out of the inputs, as in `!{}`",
-            names.join(", "),
-            names.first().map_or("", |name| name)
-        );
+        let what = unstable_text(&self.moved_files(id, running, paths));
         let failure = self.failure(id, running, ended, what);
         self.end(id, &End::failed(Finish::Unstable, ended, &failure, running));
     }
@@ -278,8 +278,7 @@ impl Build<'_> {
             }
             Err(Found::Moved(path)) => {
                 self.keep_unproven(id, &running, &ended);
-                let what =
-                    format!("{} kept changing while it ran: nothing was recorded", shown(&path));
+                let what = unstable_text(&self.moved_files(id, &running, &[path]));
                 let failure = self.failure(id, &running, &ended, what);
                 self.end(id, &End::failed(Finish::Unstable, &ended, &failure, &running));
                 return;
@@ -298,8 +297,25 @@ impl Build<'_> {
             would_run: false,
         };
         self.write_record(id, &record);
+        self.note_used(&running, success);
         self.spent.enter(was);
         self.end(id, &End::ran(&ended, &running));
+    }
+
+    /// Keeps in mind what a task read, to see at the end whether it is still that.
+    fn note_used(&mut self, running: &Running, success: &Success) {
+        for &(file, seen, content) in &running.gathered.inputs {
+            self.used.note(file, seen, content);
+        }
+        for (path, seen) in success.found.iter().flatten() {
+            let Some(file) = self.paths.get(path).filter(|&file| !is_declared(running, file))
+            else {
+                continue;
+            };
+            if let Ok(Look::Known(_, content)) = self.look(file) {
+                self.used.note(file, *seen, content);
+            }
+        }
     }
 
     /// Published, but who knows from which inputs: the record says no more than that what stands

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::expr::{ExprError, Problem, Value, map_value, plain_words, words_value};
+use crate::expr::{ExprError, Problem, Value, failure, map_value, plain_words, words_value};
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
@@ -23,8 +23,9 @@ const BASE_MORE: [&str; 3] = ["SSL_CERT_*", "*_proxy", "*_PROXY"];
 /// The same for everybody, so that results are.
 const FIXED: [(&str, &str); 3] = [("LC_ALL", "C.UTF-8"), ("TZ", "UTC"), ("TERM", "dumb")];
 
-/// Outputs of the tasks that `target('NAME')` may name: `out/` and all paths, as words.
-pub(super) type Targets = FxHashMap<String, (String, Vec<String>)>;
+/// Outputs of the tasks that `target('NAME')` may name: `out/` and all paths, as a command of this
+/// folder writes them.
+pub(super) type Targets = FxHashMap<String, (Vec<u8>, Vec<Vec<u8>>)>;
 
 /// A command as text.
 #[derive(Clone, Debug)]
@@ -116,12 +117,16 @@ impl Ready<'_> {
     /// `target('NAME')`: `out` and `outputs` of a dependency.
     fn target_function(&self) -> Value {
         let targets = self.targets.clone();
+        let text = |path: &Vec<u8>| utf8(path.clone()).map_err(|problem| failure(problem.message));
         Value::from_function(move |name: String| match targets.get(&name) {
             Some((out, outputs)) => Ok(map_value([
-                ("out".to_owned(), Value::from(out.as_str())),
-                ("outputs".to_owned(), words_value(outputs.clone())),
+                ("out".to_owned(), Value::from(text(out)?)),
+                (
+                    "outputs".to_owned(),
+                    words_value(outputs.iter().map(text).collect::<Result<_, _>>()?),
+                ),
             ])),
-            None => Err(crate::expr::failure(format!(
+            None => Err(failure(format!(
                 "`{name}` is not a dependency of this target: add it to `deps` or `inputs`"
             ))),
         })

@@ -12,6 +12,7 @@ mod gather;
 mod judged;
 mod launch;
 mod mend;
+mod moved;
 mod open;
 mod preview;
 mod spent;
@@ -227,6 +228,8 @@ struct Build<'a> {
     emptied: FxHashSet<Vec<u8>>,
     /// Files that taskr did not make and that had to give way.
     replaced: usize,
+    /// What tasks that were recorded in this run had read.
+    used: moved::Used,
     /// What ran, for the run's own file.
     ran: Vec<serde_json::Value>,
     tally: Tally,
@@ -592,10 +595,7 @@ impl Build<'_> {
         let mut targets = Targets::default();
         for need in self.graph.without_groups(self.graph.needs(id)) {
             let rule = &self.graph.task(need).rule;
-            let word = |path: &[u8]| {
-                String::from_utf8_lossy(&crate::graph::word_of_path(&task.rule.dir, path))
-                    .into_owned()
-            };
+            let word = |path: &[u8]| crate::graph::word_of_path(&task.rule.dir, path);
             let out = word(&self.task_dir(need).join("out"));
             let outputs = self.done[need].outputs.iter().map(|file| word(&file.path)).collect();
             targets.insert(rule.name.clone(), (out, outputs));

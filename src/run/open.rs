@@ -13,6 +13,7 @@ use taskr_cache::{Access, Intents, State, Writer, boot_id};
 
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
+use super::moved::Used;
 use super::spent::{Laps, Spent};
 use super::tally::Tally;
 use super::{
@@ -75,8 +76,7 @@ impl<'a> Build<'a> {
         messages: &'a Messages,
         listener: &'a mut Listener<'a>,
     ) -> Result<Build<'a>, Error> {
-        let begun = Instant::now();
-        let run_id = new_run_id();
+        let (begun, run_id) = (Instant::now(), new_run_id());
         let dir = request.root.join(STATE_DIR);
         let root =
             Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
@@ -91,8 +91,8 @@ impl<'a> Build<'a> {
         for warning in &held.warnings {
             listener(&Event::Warning { task: None, message: warning });
         }
-        let wanted = find_wanted(&graph, request)?;
-        let plan = plan(&graph, &wanted, (&held.state, &names), request, listener);
+        let plan =
+            plan(&graph, &find_wanted(&graph, request)?, (&held.state, &names), request, listener);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = Context {
             root: root.clone(),
@@ -100,14 +100,13 @@ impl<'a> Build<'a> {
             stop: stopper.watch(),
             messages: messages.0.clone(),
         };
-        let tasks = graph.tasks().len();
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             workers: Workers::new(request.jobs, context),
             files: Files::new(&request.root),
-            tally: Tally::new(tasks),
             spent: Spent::begin(false),
-            done: default_done(tasks),
+            tally: Tally::new(graph.tasks().len()),
+            done: default_done(graph.tasks().len()),
             boot: boot_id(),
             clock: None,
             held,
@@ -124,6 +123,7 @@ impl<'a> Build<'a> {
             made_here: FxHashSet::default(),
             emptied: FxHashSet::default(),
             replaced: 0,
+            used: Used::default(),
             ran: Vec::new(),
             request,
             messages,
@@ -168,6 +168,9 @@ impl<'a> Build<'a> {
             };
             let folder = format!("{STATE_DIR}/replaced/{}", self.run_id);
             warnings.push(format!("{files} kept in {folder}"));
+        }
+        if self.tally.summary.signal.is_none() {
+            warnings.extend(self.used.outdated(&self.paths, &self.root));
         }
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);

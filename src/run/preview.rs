@@ -165,8 +165,7 @@ impl Known<'_> {
         if !rule.target.uses_targets {
             return targets;
         }
-        let word =
-            |path: &[u8]| String::from_utf8_lossy(&word_of_path(&rule.dir, path)).into_owned();
+        let word = |path: &[u8]| word_of_path(&rule.dir, path);
         for need in self.graph.without_groups(self.graph.needs(id)) {
             let out = word(&self.task_dir(need).join("out"));
             let outputs = self.outputs_of(need).0.iter().map(|path| word(path)).collect();

@@ -154,6 +154,66 @@ fn outputs_of_an_unstable_task_are_its_own() {
     p.taskr(["u"]).removes("o").ok();
 }
 
+/// The second run is told, with the file and with what to write.
+#[test]
+fn a_second_run_says_why() {
+    let run =
+        "ran t; mkdir -p src/__pycache__; [ -e src/__pycache__/x ] || echo > src/__pycache__/x";
+    let p = Project::new(&format!("[target.t]\ninputs = [\"src/**\"]\nrun = \"{run}\"\n"));
+    p.write("src/m.py", "");
+    p.taskr(["t"])
+        .ran(["t", "t"])
+        .makes("src/__pycache__/x", "\n")
+        .warns(
+            "t: runs again: src/__pycache__/x appeared while it ran; if the command itself writes \
+             there, add \"!**/__pycache__/**\" to its `inputs`",
+        )
+        .ok();
+    p.fresh("t");
+}
+
+/// What to write is right, literally, from the target's own folder too.
+#[test]
+fn the_advice_for_litter_works() {
+    let task = |inputs: &str| {
+        format!(
+            "[target.t]\ndir = \"d\"\ninputs = [{inputs}]\nrun = \"ran t; date +%N > 's/[x]'\"\n"
+        )
+    };
+    let p = Project::new(&task("\"s/*\""));
+    p.write("d/s/a", "");
+    let output = p.taskr(["t"]).any_ran().any_files().exits(3);
+    let told = output.to_string();
+    let start = told.find("add \"").unwrap_or_else(|| panic!("{told}")) + 4;
+    let line = told[start..].split(" to its").next().expect("an end");
+    p.write("Taskfile.toml", &task(&format!("\"s/*\", {line}")));
+    p.taskr(["t"]).ran(["t"]).any_files().ok();
+    p.fresh("t");
+}
+
+/// A source that changes after a task was recorded with it, in the same build.
+#[test]
+fn an_edit_behind_a_recorded_task_is_told_at_the_end() {
+    let p = Project::new(concat!(
+        "[target.a]\ninputs = [\"in\"]\noutputs = [\"a\"]\nrun = \"ran a; cat in > {{ outputs }}\"\n",
+        "[target.b]\ninputs = [\"@a\"]\noutputs = [\"b\"]\n",
+        "run = \"ran b; until [ -e $HOME/go ]; do sleep 0.01; done; cat a > {{ outputs }}\"\n",
+    ));
+    p.write("in", "1");
+    let live = p.spawn(["b"]);
+    p.await_ran("b");
+    p.write("in", "2");
+    p.go();
+    let output = live.wait();
+    assert!(output.status.success(), "{output}");
+    let told = "in changed while the build ran: 1 task used its old content; run taskr again";
+    assert!(output.stderr.contains(told), "{output}");
+    p.accept_files();
+    p.take_ran();
+    p.taskr(["b"]).ran(["a", "b"]).makes("a", "2").makes("b", "2").ok();
+    p.fresh("b");
+}
+
 /// A tool that drops its cache among the inputs is told what to write.
 #[test]
 fn litter_among_the_inputs_is_named() {
