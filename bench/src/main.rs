@@ -1,5 +1,6 @@
-//! `taskr-bench generate KIND SIZE DIR`: projects to measure build tools with.
+//! `taskr-bench`: projects to measure build tools with, and what tools make of them.
 
+mod compare;
 mod project;
 mod render;
 
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use project::{KINDS, Kind, Project};
 
-const USAGE: &str = "taskr-bench generate KIND SIZE DIR";
+const USAGE: &str = "taskr-bench generate KIND SIZE DIR, or taskr-bench compare [OPTIONS]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -24,6 +25,9 @@ fn main() -> ExitCode {
 }
 
 fn start(args: &[String]) -> Result<(), String> {
+    if let Some(("compare", args)) = args.split_first().map(|(verb, args)| (&**verb, args)) {
+        return compare::compare(args);
+    }
     let [verb, kind, size, dir] = args else { return Err(USAGE.to_owned()) };
     if verb != "generate" {
         return Err(USAGE.to_owned());
