@@ -155,3 +155,63 @@ fn a_target_is_not_needed() {
     );
     p.taskr(["why"]).stdout("t would run: it has not been built before\n").ok();
 }
+
+/// git in the workspace, without a configuration of the machine. False if there is none.
+fn git(p: &Project, args: &[&str]) -> bool {
+    let mut command = std::process::Command::new("git");
+    p.clear_environment(&mut command);
+    command.args(["-c", "user.name=n", "-c", "user.email=e@example.org"]).args(args);
+    command.current_dir(p.root());
+    match command.output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{output:?}");
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+#[test]
+fn changed_lines_are_shown_against_a_text_that_is_proven_to_be_the_old_one() {
+    let p = chain();
+    p.write("include/x.h", "one\ntwo\nthree\n");
+    if !git(&p, &["init", "-q", "."]) {
+        eprintln!("SKIPPED: there is no git");
+        return;
+    }
+    p.write(".gitignore", "*.o\napp\n");
+    for args in [["add", "."].as_slice(), &["commit", "-qm", "x"]] {
+        git(&p, args);
+    }
+    p.accept_files();
+    p.taskr(["app"]).ran(ALL).any_files().ok();
+    p.write("include/x.h", "one\n2\nthree\n");
+    let lines = "include/x.h changed\n         2 - two\n         2 + 2\n";
+    p.taskr(["why", "app"]).says(lines).any_files().ok();
+    // An older revision is found, too.
+    git(&p, &["commit", "-qam", "y"]);
+    p.taskr(["why", "app"]).says(lines).any_files().ok();
+    p.taskr(["app"]).any_ran().any_files().ok();
+    p.taskr(["why", "app"])
+        .says("ran because include/x.h changed")
+        .says("2 + 2\n")
+        .any_files()
+        .ok();
+    // What no revision has is not shown, and neither is what the file no longer holds.
+    p.write("include/x.h", "never committed\n");
+    p.taskr(["app"]).any_ran().any_files().ok();
+    p.write("include/x.h", "one\n");
+    p.taskr(["why", "app"]).says("include/x.h changed\n").never_says(" - ").any_files().ok();
+}
+
+#[test]
+fn a_changed_command_is_shown_before_and_after() {
+    let p = Project::new("[target.t]\noutputs = [\"o\"]\nrun = \"echo one > {{ outputs }}\"\n");
+    p.taskr(["t"]).makes("o", "one\n").ok();
+    p.write("Taskfile.toml", "[target.t]\noutputs = [\"o\"]\nrun = \"echo two > {{ outputs }}\"\n");
+    let shown = "its command changed\n    - echo one > .taskr/tasks/t/out/o\n    \
+                 + echo two > .taskr/tasks/t/out/o\n           ^^^\n";
+    p.taskr(["why", "t"]).says(shown).ok();
+    p.taskr(["t"]).makes("o", "two\n").ok();
+    p.taskr(["why", "t"]).says(shown).ok();
+}

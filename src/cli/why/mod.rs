@@ -5,6 +5,7 @@
 //! that no explanation contradicts a decision.
 
 mod chain;
+mod changed;
 mod facts;
 mod text;
 
@@ -45,8 +46,9 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
         ids.extend(find(&facts.judged.graph, name)?);
     }
     let mut out = String::new();
+    let changed = changed::Changed::new(&workspace.root);
     for id in ids {
-        out.push_str(&text::told(&facts, &chain::explain(&facts, id)));
+        out.push_str(&text::told(&facts, &changed, &chain::explain(&facts, id)));
     }
     // A reader that has gone needs no more.
     let _ = std::io::stdout().write_all(out.as_bytes());

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::chain::{Chain, Hop, State};
+use super::changed::Changed;
 use super::facts::{Facts, Said};
 use crate::ids::TaskId;
 use crate::outcome::Cause;
@@ -11,15 +12,28 @@ use crate::report::one_line;
 /// Members of a group that are named when all are up to date.
 const MOST_MEMBERS: usize = 5;
 
+/// Changes of which the lines are shown.
+const MOST_SHOWN: usize = 5;
+
 /// All lines of one explanation.
-pub(super) fn told(facts: &Facts, chain: &Chain) -> String {
-    let mut text = String::new();
+pub(super) fn told(facts: &Facts, changed: &Changed, chain: &Chain) -> String {
+    let (mut text, mut shown) = (String::new(), 0);
     for hop in &chain.hops {
         let indent = "  ".repeat(hop.depth);
         if hop.between > 0 {
             let _ = writeln!(text, "{indent}… {} more tasks between", hop.between);
         }
         let _ = writeln!(text, "{indent}{}", one_line(&line(facts, hop)));
+        for cause in &hop.causes {
+            if shown == MOST_SHOWN {
+                break;
+            }
+            let lines = changed.lines(cause);
+            shown += usize::from(!lines.is_empty());
+            for line in lines {
+                let _ = writeln!(text, "{indent}    {line}");
+            }
+        }
     }
     if let (Some(Hop { state: State::Group(_), task, .. }), 1) =
         (chain.hops.first(), chain.hops.len())
