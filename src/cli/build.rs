@@ -58,7 +58,7 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
     let mut trace = args.trace.as_deref().map(|path| trace(path, workspace)).transpose()?;
     let messages = unbounded();
     catch_signals(&messages.0)?;
-    let board = board(args, workspace, typed);
+    let board = board(args, workspace, typed)?;
     let mut listeners = listeners(args, mode, &board)?;
     let mut listen = |event: &Event<'_>| {
         for listener in &mut listeners {
@@ -171,7 +171,7 @@ impl People {
 }
 
 /// What shows the run on a terminal, if it is one, and in others.
-fn board(args: &Build, workspace: &Workspace, typed: &str) -> Board {
+fn board(args: &Build, workspace: &Workspace, typed: &str) -> Result<Board, Error> {
     let people = People::of(args);
     let terminal = people.is_terminal().then(|| Terminal {
         out: people.writer(),
@@ -180,7 +180,8 @@ fn board(args: &Build, workspace: &Workspace, typed: &str) -> Board {
     });
     // Whatever is wrong with the root, the run itself will say.
     let root = Root::open(&workspace.root).ok().filter(|_| !args.dry_run);
-    Board::start(terminal, root.map(|root| Share::new(root, typed.to_owned())))
+    let share = root.map(|root| Share::new(root, typed.to_owned()));
+    Board::start(terminal, share).map_err(no_thread)
 }
 
 /// stderr, without colours where there are to be none.
@@ -251,6 +252,14 @@ fn finish(trace: Option<Trace<File>>, args: &Build, workspace: &Workspace) -> Op
     Some(format!("the trace {} is incomplete: {error}", one_line(&path.display().to_string())))
 }
 
+fn no_thread(cause: io::Error) -> Error {
+    Error::Io {
+        doing: "cannot start a thread in".to_owned(),
+        path: PathBuf::from("this process"),
+        cause,
+    }
+}
+
 /// INT, TERM and HUP arrive as messages from now on.
 fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|cause| Error::Io {
@@ -269,11 +278,7 @@ fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
             }
         }
     });
-    listens.map(drop).map_err(|cause| Error::Io {
-        doing: "cannot start a thread in".to_owned(),
-        path: PathBuf::from("this process"),
-        cause,
-    })
+    listens.map(drop).map_err(no_thread)
 }
 
 fn this_program() -> Result<PathBuf, Error> {

@@ -84,7 +84,10 @@ impl Shared {
 
 impl Board {
     /// Starts to show a run on a terminal, to other terminals, or both.
-    pub fn start(terminal: Option<Terminal>, share: Option<Share>) -> Board {
+    ///
+    /// # Errors
+    /// The system gives no thread for it.
+    pub fn start(terminal: Option<Terminal>, share: Option<Share>) -> io::Result<Board> {
         let state = State {
             progress: Progress::new(),
             texts: Vec::new(),
@@ -95,15 +98,15 @@ impl Board {
             broken: false,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
-        let thread = thread::spawn({
+        let thread = thread::Builder::new().spawn({
             let shared = Arc::clone(&shared);
             move || {
                 Shower::new(&shared, terminal, share).work();
                 shared.lock().done = true;
                 shared.changed.notify_all();
             }
-        });
-        Board { shared, thread }
+        })?;
+        Ok(Board { shared, thread })
     }
 
     /// What hears the events of the run.
