@@ -118,8 +118,8 @@ fn options_that_are_not_there() {
     }
     for (args, error, help) in [
         (
-            "-v why site",
-            "`-v` is an option of builds; `taskr why` does not take it",
+            "-q why site",
+            "`-q` is an option of builds; `taskr why` does not take it",
             "write `taskr why site`",
         ),
         (
