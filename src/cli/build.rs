@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use super::End;
 use super::args::Build;
 use super::limits::jobs_within_limits;
+use super::out::FirstError;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::Error;
@@ -59,7 +60,8 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
     let messages = unbounded();
     catch_signals(&messages.0)?;
     let board = board(args, workspace, typed)?;
-    let mut listeners = listeners(args, mode, &board)?;
+    let streams = Streams::default();
+    let mut listeners = listeners(args, mode, &board, &streams)?;
     let mut listen = |event: &Event<'_>| {
         for listener in &mut listeners {
             listener.event(event);
@@ -69,18 +71,41 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
         }
     };
     let result = run(&request, &messages, &mut listen);
-    if let Some(message) = finish(trace, args, workspace) {
+    let incomplete = finish(trace, args, workspace);
+    if let Some(message) = &incomplete {
         listeners.iter_mut().for_each(|listener| {
-            listener.event(&Event::Warning { task: None, message: &message });
+            listener.event(&Event::Warning { task: None, message });
         });
     }
     let signalled = || messages.1.try_iter().any(|message| matches!(message, Message::Signal(_)));
     board.close(&signalled);
     let summary = result?;
+    let untold = streams.are_incomplete(args) || incomplete.is_some();
     Ok(match summary.signal {
         Some(signal) => End::Signal(signal),
-        None => End::Code(summary.exit_code()),
+        None => End::Code(summary.exit_code().max(u8::from(untold))),
     })
+}
+
+/// What went wrong with the writers of a run. Of a terminal and of stderr nothing could be told.
+#[derive(Default)]
+struct Streams {
+    stdout: FirstError,
+    events: FirstError,
+}
+
+impl Streams {
+    /// Says on stderr which of them are incomplete. Whether one is that a program reads.
+    fn are_incomplete(&self, args: &Build) -> bool {
+        let colour = Colours::choose(&args.common.color).err;
+        let tell = |of: &FirstError, to: &str| of.tell(to, colour, terminal::width());
+        tell(&self.stdout, "stdout");
+        let events = match args.events.as_deref() {
+            Some(path) if People::of(args) == People::Stdout => path.display().to_string(),
+            _ => "stdout".to_owned(),
+        };
+        tell(&self.events, &events)
+    }
 }
 
 /// What every command needs, without a build's options.
@@ -193,7 +218,12 @@ fn warnings(args: &Build) -> Box<dyn Write + Send> {
     Box::new(anstream::AutoStream::new(io::stderr(), choice))
 }
 
-fn listeners(args: &Build, mode: Mode, board: &Board) -> Result<Vec<Box<dyn Listener>>, Error> {
+fn listeners(
+    args: &Build,
+    mode: Mode,
+    board: &Board,
+    streams: &Streams,
+) -> Result<Vec<Box<dyn Listener>>, Error> {
     let colours = Colours::choose(&args.common.color);
     let people = People::of(args);
     let events_on_stdout = people == People::Stderr;
@@ -201,7 +231,11 @@ fn listeners(args: &Build, mode: Mode, board: &Board) -> Result<Vec<Box<dyn List
     let colour = if events_on_stdout { colours.err } else { colours.out };
     let terminal = people.is_terminal();
     let options = Options { mode, verbosity, colour, terminal };
-    let out = if terminal { Box::new(board.out()) } else { people.writer() };
+    let out: Box<dyn Write> = match people {
+        _ if terminal => Box::new(board.out()),
+        People::Stdout => Box::new(streams.stdout.of(people.writer())),
+        People::Stderr => people.writer(),
+    };
     let err = match terminal && io::stderr().is_terminal() {
         true => Box::new(board.err()),
         false => warnings(args),
@@ -209,14 +243,16 @@ fn listeners(args: &Build, mode: Mode, board: &Board) -> Result<Vec<Box<dyn List
     let mut listeners: Vec<Box<dyn Listener>> =
         vec![Box::new(board.listener()), Box::new(Lines::new(options, out, err))];
     match &args.events {
-        Some(_) if events_on_stdout => listeners.push(Box::new(Json::new(io::stdout()))),
+        Some(_) if events_on_stdout => {
+            listeners.push(Box::new(Json::new(streams.events.of(io::stdout()))));
+        }
         Some(path) => {
             let file = File::create(path).map_err(|cause| Error::Io {
                 doing: "cannot write".to_owned(),
                 path: path.clone(),
                 cause,
             })?;
-            listeners.push(Box::new(Json::new(file)));
+            listeners.push(Box::new(Json::new(streams.events.of(file))));
         }
         None => {}
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::End;
 use super::args::Check;
 use super::json_out;
+use super::out::print;
 use super::terminal::{Colours, width};
 use super::workspace::Workspace;
 use crate::error::{Diagnostic, Error, nearest, quoted, render_diagnostics};
@@ -29,11 +30,10 @@ pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result
         Err(error) => error.exit_code(),
     };
     if args.json {
-        // A reader that has gone needs no more.
-        let _ = writeln!(std::io::stdout(), "{:#}", as_json(&checked));
+        print(format!("{:#}\n", as_json(&checked)).as_bytes())?;
         return Ok(End::Code(code));
     }
-    tell(&checked?, args);
+    tell(&checked?, args)?;
     Ok(End::Code(code))
 }
 
@@ -169,7 +169,7 @@ fn unneeded(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
     .collect()
 }
 
-fn tell(fine: &Fine, args: &Check) {
+fn tell(fine: &Fine, args: &Check) -> Result<(), Error> {
     let mut with = String::new();
     if !fine.warnings.is_empty() {
         let colours = Colours::choose(&args.common.color);
@@ -179,7 +179,7 @@ fn tell(fine: &Fine, args: &Check) {
     }
     let targets = counted(fine.targets, "target");
     let tasks = counted(fine.tasks, "task");
-    let _ = writeln!(std::io::stdout(), "{} is fine{with}: {targets}, {tasks}", fine.name);
+    print(format!("{} is fine{with}: {targets}, {tasks}\n", fine.name).as_bytes())
 }
 
 fn counted(count: usize, what: &str) -> String {

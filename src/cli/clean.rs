@@ -9,6 +9,7 @@ use rustc_hash::FxHashSet;
 use super::End;
 use super::args::Clean;
 use super::build::{messages_with_signals, plain_request};
+use super::out::print;
 use super::select::select;
 use super::workspace::Workspace;
 use crate::error::{Error, quoted};
@@ -45,8 +46,7 @@ pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<
         true => nothing(&args.targets),
         false => tell(&cleaned, args.dry_run),
     };
-    // A reader that has gone needs no more.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(text.as_bytes())?;
     Ok(End::Code(refusals(&cleaned)))
 }
 

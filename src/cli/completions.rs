@@ -4,7 +4,6 @@
 //! the Taskfile and nothing else; it says nothing about a Taskfile that is wrong.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::path::Path;
 
 use clap::{Command, CommandFactory};
@@ -12,6 +11,7 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 
 use super::args::{Build, Completions};
+use super::out::print;
 use super::scan::Scan;
 use super::workspace::Workspace;
 use super::{End, help};
@@ -58,8 +58,7 @@ pub(super) fn completions(args: &Completions, program: &OsStr) -> Result<End, Er
         path: "the script".into(),
         cause,
     })?;
-    // A reader that has gone needs no more.
-    let _ = std::io::stdout().write_all(&script);
+    print(&script)?;
     Ok(End::Code(0))
 }
 
@@ -98,7 +97,8 @@ pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
     if shell.write_complete(&mut command, words, here.as_deref(), &mut text).is_err() {
         return End::Code(1);
     }
-    let _ = std::io::stdout().write_all(&text);
+    // A shell that no longer listens needs no answer.
+    let _ = print(&text);
     End::Code(0)
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::args::List;
 use super::json_out::{place, version};
+use super::out::print;
 use super::terminal::out_width;
 use super::workspace::Workspace;
 use super::{End, TOOLS};
@@ -24,8 +25,7 @@ pub(super) fn list(args: &List, workspace: &Workspace) -> Result<End, Error> {
         true => format!("{:#}\n", as_json(taskfile, graph.as_ref())),
         false => as_text(taskfile, graph.as_ref(), out_width()),
     };
-    // A reader that has gone needs no more.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(text.as_bytes())?;
     Ok(End::Code(0))
 }
 

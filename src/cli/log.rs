@@ -7,11 +7,12 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use super::End;
 use super::args::Log;
+use super::out::told;
 use super::select::{named_or_default, select};
 use super::workspace::Workspace;
 use crate::error::{Error, quoted};
 use crate::outdir::{Root, TaskDir};
-use crate::report::{Clean, one_line};
+use crate::report::{Clean, one_line, write_all};
 
 /// So many tasks that wrote nothing are named; of more only their number is told.
 const MOST_NAMED: usize = 10;
@@ -44,8 +45,7 @@ pub(super) fn log(args: &Log, workspace: &Workspace) -> Result<End, Error> {
         match shown.log(file, header).map_err(unreadable)? {
             Put::Nothing => silent.push(graph.name(id)),
             Put::All => {}
-            // A reader that has gone needs no more.
-            Put::Gone => return Ok(End::Code(0)),
+            Put::Refused(cause) => return told(Err(cause)).map(|()| End::Code(0)),
         }
     }
     if !found {
@@ -81,8 +81,8 @@ fn tell_silent(silent: &[&str]) {
 enum Put {
     Nothing,
     All,
-    /// Nobody reads any more.
-    Gone,
+    /// The writer takes no more.
+    Refused(io::Error),
 }
 
 /// Where logs are shown.
@@ -120,11 +120,11 @@ impl<W: Write> Shown<W> {
             if let Some(&last) = text.last() {
                 self.line_open = last != b'\n';
             }
-            if self.to.write_all(&text).is_err() {
-                return Ok(Put::Gone);
+            if let Err(cause) = write_all(&mut self.to, &text) {
+                return Ok(Put::Refused(cause));
             }
             if len == 0 {
-                return Ok(if self.to.flush().is_ok() { put } else { Put::Gone });
+                return Ok(put);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `taskr man`: the manual page, made of the same words as `--help`.
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::Command;
 use clap_mangen::Man;
@@ -8,6 +8,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::End;
 use super::help::{GUIDE, SECTIONS, command, tools};
+use super::out::print;
 use crate::error::Error;
 
 /// Options of every command, told once.
@@ -19,8 +20,7 @@ pub(super) fn man() -> Result<End, Error> {
         path: "the manual page".into(),
         cause,
     })?;
-    // A reader that has gone needs no more.
-    let _ = io::stdout().write_all(&page);
+    print(&page)?;
     Ok(End::Code(0))
 }
 

@@ -16,6 +16,7 @@ mod list;
 mod log;
 mod man;
 mod origin;
+mod out;
 mod scan;
 mod select;
 mod show;
@@ -175,8 +176,7 @@ fn parsed<T: Parser>(scan: &Scan, act: impl FnOnce(T) -> Result<End, Error>) -> 
             let text = error.render();
             let coloured = Colours::choose(scan.color.as_deref().unwrap_or("auto")).out;
             let text = if coloured { text.ansi().to_string() } else { text.to_string() };
-            // A reader that has gone needs no more.
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            out::print(text.as_bytes())?;
             Ok(End::Code(0))
         }
         Err(error) => Err(usage::refused(&error, &command, scan)),

@@ -3,14 +3,13 @@
 //!
 //! Text and JSON are two renderings of the same sections. Runs and changes nothing.
 
-use std::io::Write;
-
 use serde_json::{Map, Value, json};
 
 use super::End;
 use super::args::Show;
 use super::json_out;
 use super::origin::{Row, Section, common, sections_of_task};
+use super::out::print;
 use super::select::{named_or_default, select};
 use super::workspace::Workspace;
 use crate::error::Error;
@@ -41,8 +40,7 @@ pub(super) fn show(args: &Show, workspace: &Workspace) -> Result<End, Error> {
             blocks.join("\n")
         }
     };
-    // A reader that has gone needs no more.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(text.as_bytes())?;
     Ok(End::Code(0))
 }
 

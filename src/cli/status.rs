@@ -1,12 +1,12 @@
 //! `taskr status`: what runs in this workspace now, asked from another terminal.
 
-use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use super::End;
 use super::args::Status;
+use super::out::print;
 use super::workspace::Workspace;
 use crate::error::Error;
 use crate::report::{duration, one_line, running};
@@ -19,8 +19,7 @@ pub(super) fn status(args: &Status, workspace: &Workspace) -> Result<End, Error>
         false if runs.is_empty() => "no task runs here now\n".to_owned(),
         false => runs.iter().map(|run| described(run, unix_ms())).collect(),
     };
-    // A reader that has gone needs no answer.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    print(text.as_bytes())?;
     Ok(End::Code(0))
 }
 

@@ -189,6 +189,13 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
+    /// What was asked for is there, but cannot be told.
+    Output {
+        /// Where it was to go: `stdout`.
+        to: String,
+        /// What the system said.
+        cause: io::Error,
+    },
 }
 
 impl Error {
@@ -196,6 +203,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage { .. } | Error::Taskfile(_) | Error::Io { .. } => 2,
+            Error::Output { .. } => 1,
             Error::Busy(_) => 75,
             // 128 + n as shells say it; the program ends by the signal itself where it can.
             Error::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
@@ -261,9 +269,11 @@ mod tests {
             path: "x".into(),
             cause: io::Error::from_raw_os_error(13),
         };
-        let codes = [usage, Diagnostic::error("x").into(), io, Error::Busy("x".into())]
+        let full = io::Error::from_raw_os_error(28);
+        let out = Error::Output { to: "stdout".into(), cause: full };
+        let codes = [usage, Diagnostic::error("x").into(), io, out, Error::Busy("x".into())]
             .map(|e| e.exit_code());
-        assert_eq!(codes, [2, 2, 2, 75]);
+        assert_eq!(codes, [2, 2, 2, 1, 75]);
     }
 
     #[test]

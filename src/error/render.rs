@@ -39,6 +39,11 @@ pub fn render(error: &Error, colour: bool, width: usize) -> String {
             let help = remedy(cause).map(str::to_owned);
             render_one(&Diagnostic::error(message).help_if(help), colour, width)
         }
+        Error::Output { to, cause } => {
+            let message = format!("cannot write to {to}: {}", said(cause));
+            let help = remedy(cause).map(str::to_owned);
+            render_one(&Diagnostic::error(message).help_if(help), colour, width)
+        }
     }
 }
 

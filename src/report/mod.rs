@@ -28,6 +28,7 @@ pub use clean::Clean;
 pub use json::Json;
 pub use lines::Lines;
 pub use share::{Share, running};
+pub use sink::write_all;
 pub use trace::Trace;
 pub use words::{duration, one_line};
 

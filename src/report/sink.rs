@@ -94,7 +94,10 @@ impl<W: Write> Sink<W> {
 
 /// As `Write::write_all` with a flush, but waits for a full pipe or terminal which some other
 /// program has set not to block.
-pub(super) fn write_all(to: &mut impl Write, mut bytes: &[u8]) -> std::io::Result<()> {
+///
+/// # Errors
+/// As `Write::write_all`.
+pub fn write_all(to: &mut impl Write, mut bytes: &[u8]) -> std::io::Result<()> {
     loop {
         let done = match bytes {
             [] => to.flush().map(|()| None),

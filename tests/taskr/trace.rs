@@ -170,6 +170,6 @@ fn nothing_runs_if_it_cannot_be_written() {
 fn a_trace_that_breaks_off_is_told() {
     let p = project();
     let output = p.spawn(["--trace", "/dev/full"]).wait();
-    assert_eq!(output.status.code(), Some(0), "{output}");
+    assert_eq!(output.status.code(), Some(1), "{output}");
     assert!(output.stderr.contains("the trace /dev/full is incomplete"), "{output}");
 }

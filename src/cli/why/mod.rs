@@ -9,11 +9,10 @@ mod changed;
 mod facts;
 mod text;
 
-use std::io::Write;
-
 use super::End;
 use super::args::Why;
 use super::build::{messages_with_signals, plain_request};
+use super::out::print;
 use super::workspace::Workspace;
 use crate::error::Error;
 use crate::ids::TaskId;
@@ -50,7 +49,6 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     for id in ids {
         out.push_str(&text::told(&facts, &changed, &chain::explain(&facts, id)));
     }
-    // A reader that has gone needs no more.
-    let _ = std::io::stdout().write_all(out.as_bytes());
+    print(out.as_bytes())?;
     Ok(end)
 }

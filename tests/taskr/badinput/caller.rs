@@ -78,32 +78,63 @@ fn streams_that_are_closed() {
     assert_eq!(failed.status.code(), Some(2), "a mistake that nobody hears is one");
 }
 
-/// What is built does not depend on who reads about it.
+/// What is built does not depend on who reads about it; but who asked for events and does not get
+/// them all is told so by the exit code, too.
 #[test]
 fn streams_that_take_nothing() {
     let p = tasks();
-    for script in [
-        "taskr -B a >/dev/full",
-        "taskr -B a 2>/dev/full",
-        "taskr -B a >/dev/full 2>&1",
-        "taskr -B --events - a >/dev/full",
-        "taskr -B --events /dev/full a",
-        "taskr -B a | true",
+    let said = "warning: cannot write to stdout: No space left on device\n\
+                help: make room on its disk: `df -h` shows which is full\n";
+    let of_file = &said.replace("stdout", "/dev/full");
+    for (script, code, stderr) in [
+        ("taskr -B a >/dev/full", 0, said),
+        ("taskr -B a 2>/dev/full", 0, ""),
+        ("taskr -B a >/dev/full 2>&1", 0, ""),
+        ("taskr -B --events - a >/dev/full 2>err; code=$?; tail -n 2 err >&2; exit $code", 1, said),
+        ("taskr -B --events /dev/full a", 1, of_file),
+        ("taskr -B a | true", 0, ""),
     ] {
         let output = sh(&p, "", script);
-        assert_eq!(output.status.code(), Some(0), "{script}: {output}");
-        assert!(!output.stderr.contains("panicked"), "{script}: {output}");
+        assert_eq!(output.status.code(), Some(code), "{script}: {output}");
+        assert_eq!(output.stderr, stderr, "{script}");
         assert_eq!(p.take_ran(), ["a"], "{script}");
-    }
-    for tool in ["list", "why a", "log a", "--help", "--version", "-n a"] {
-        for stream in [">/dev/full", ">&-", "| true"] {
-            let output = sh(&p, "", &format!("taskr {tool} {stream}"));
-            assert!(!output.stderr.contains("panicked"), "{tool} {stream}: {output}");
-            assert!(output.status.code().is_some(), "{tool} {stream}: {output}");
-        }
     }
     let output = sh(&p, "", "taskr nonsense 2>/dev/full");
     assert_eq!(output.status.code(), Some(2), "{output}");
+}
+
+/// An answer that is cut short does not pass for a whole one; that nobody reads is no mistake.
+#[test]
+fn answers_that_cannot_be_written() {
+    let p = tasks();
+    p.taskr(["a"]).ran(["a"]).ok();
+    let error = "error: cannot write to stdout: No space left on device\n\
+                 help: make room on its disk: `df -h` shows which is full\n";
+    for tool in [
+        "list",
+        "list --json",
+        "why a",
+        "log a",
+        "show a",
+        "show --json a",
+        "check",
+        "check --json",
+        "status",
+        "clean -n",
+        "man",
+        "completions bash",
+        "--help",
+        "--version",
+    ] {
+        let output = sh(&p, "", &format!("taskr {tool} >/dev/full"));
+        assert_eq!(output.status.code(), Some(1), "{tool}: {output}");
+        assert_eq!(output.stderr, error, "{tool}");
+        for stream in [">&-", "| true"] {
+            let output = sh(&p, "", &format!("taskr {tool} {stream}"));
+            assert_eq!(output.stderr, "", "{tool} {stream}");
+            assert!(output.status.success(), "{tool} {stream}: {output}");
+        }
+    }
 }
 
 #[test]
