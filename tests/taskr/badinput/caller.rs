@@ -107,7 +107,8 @@ fn streams_that_take_nothing() {
 #[test]
 fn answers_that_cannot_be_written() {
     let p = tasks();
-    p.taskr(["a"]).ran(["a"]).ok();
+    assert!(sh(&p, "", "taskr a").status.success());
+    assert_eq!(p.take_ran(), ["a"]);
     let error = "error: cannot write to stdout: No space left on device\n\
                  help: make room on its disk: `df -h` shows which is full\n";
     for tool in [
@@ -128,10 +129,10 @@ fn answers_that_cannot_be_written() {
     ] {
         let output = sh(&p, "", &format!("taskr {tool} >/dev/full"));
         assert_eq!(output.status.code(), Some(1), "{tool}: {output}");
-        assert_eq!(output.stderr, error, "{tool}");
+        assert!(output.stderr.ends_with(error), "{tool}: {output}");
         for stream in [">&-", "| true"] {
             let output = sh(&p, "", &format!("taskr {tool} {stream}"));
-            assert_eq!(output.stderr, "", "{tool} {stream}");
+            assert!(!output.stderr.contains("error:"), "{tool} {stream}: {output}");
             assert!(output.status.success(), "{tool} {stream}: {output}");
         }
     }
