@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use taskr_cache::Digest;
 
 use super::reason::Reason;
+use crate::error::Diagnostic;
 use crate::ids::TaskId;
 
 /// A task as listeners see it.
@@ -104,6 +105,9 @@ pub struct Failure {
     pub tail: Vec<u8>,
     /// Where its whole output is, relative to the workspace; empty if there is none.
     pub log: Vec<u8>,
+    /// If it is about what the Taskfile says: where, and what to write instead. Its message is
+    /// `what`.
+    pub wrong: Option<Box<Diagnostic>>,
 }
 
 /// Numbers of tasks by how they ended. Groups are not counted.

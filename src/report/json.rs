@@ -12,6 +12,7 @@ use taskr_cache::Digest;
 
 use super::Listener;
 use super::sink::Sink;
+use crate::error::Place;
 use crate::ids::Id;
 use crate::outcome::{Because, Counts, Event, Failure, Reason, Step, Summary, TaskRef};
 
@@ -57,7 +58,7 @@ const VERSION: u64 = 1;
 /// | | `exit_code` | number, null | of the command, if it ended by itself |
 /// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
 /// | | `log` | bytes, null | absolute path of its whole output |
-/// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace) |
+/// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace); `place` (object, null: `file`, `line` and `column` of what is wrong in the Taskfile), `help` (string, null: what to write instead) |
 /// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`), `task` (string, null: what failed of what it needs), `text` (string, for people) |
 /// | | `at_ms` | number | |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
@@ -195,7 +196,14 @@ fn failed(failure: &Failure) -> Value {
         "command": failure.command,
         "tail": bytes(&failure.tail),
         "log": bytes(&failure.log),
+        "place": failure.wrong.as_ref().and_then(|wrong| wrong.place.as_ref()).map(place),
+        "help": failure.wrong.as_ref().and_then(|wrong| wrong.help.as_deref()),
     })
+}
+
+/// Where in the Taskfile.
+fn place(place: &Place) -> Value {
+    json!({ "file": place.source.name, "line": place.line(), "column": place.column() })
 }
 
 fn skipped(because: Because<'_>) -> Value {
@@ -253,8 +261,10 @@ mod tests {
     use std::ffi::OsStr;
     use std::io;
     use std::path::Path;
+    use std::sync::Arc;
 
     use super::*;
+    use crate::error::{Diagnostic, Source};
     use crate::ids::TaskId;
     use crate::outcome::{Change, Finish};
 
@@ -327,11 +337,15 @@ mod tests {
 
     #[test]
     fn an_end_tells_all_or_null() {
+        let source = Source { name: "Taskfile.toml".to_owned(), text: "a\nbc".to_owned() };
+        let wrong =
+            Diagnostic::error("exit 1").at(Place::new(&Arc::new(source), 3..4), "").help("x");
         let failure = Failure {
             what: "exit 1".to_owned(),
             command: "cc".to_owned(),
             tail: b"tail\xff".to_vec(),
             log: b"log".to_vec(),
+            wrong: Some(Box::new(wrong)),
         };
         let outputs = [(b"bin/app".to_vec(), 12, key()), (b"\xff".to_vec(), 0, key())];
         let ended = |finish, exit_code, log, failure| Event::TaskFinished {
@@ -364,7 +378,8 @@ mod tests {
                 ],
                 "log": {"base64": "L3cv/w=="},
                 "failure": {"what": "exit 1", "command": "cc", "tail": {"base64": "dGFpbP8="},
-                "log": "log"},
+                "log": "log", "help": "x",
+                "place": {"file": "Taskfile.toml", "line": 2, "column": 2}},
                 "because": null, "at_ms": 9})
         );
         assert_eq!(lines[2]["outcome"], "would_run");

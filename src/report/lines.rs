@@ -13,7 +13,7 @@ use taskr_cache::Digest;
 
 use super::clean::{Clean, RESET};
 use super::sink::Sink;
-use super::summary::{Ends, Failed, put_command};
+use super::summary::{Ends, Failed, put_command, put_place};
 use super::words::{
     BAD, CARE, FAINT, because, duration, ending, first_reason, indented, one_line, paint,
 };
@@ -235,13 +235,15 @@ impl<W: Write, E: Write> Lines<W, E> {
         if self.options.mode == Mode::None {
             return None;
         }
-        self.command_of(end);
+        self.place_and_command(end);
         Some(self.out.lines())
     }
 
-    /// What a failed task ran, unless that stands there already.
-    fn command_of(&mut self, end: &End<'_>) {
-        if let Some(failure) = end.failure.filter(|_| end.failed() && self.options.verbosity < 2) {
+    /// Where the Taskfile is wrong; what a failed task ran, unless that stands there already.
+    fn place_and_command(&mut self, end: &End<'_>) {
+        let Some(failure) = end.failure.filter(|_| end.failed()) else { return };
+        put_place(&mut self.out, failure, self.options.colour);
+        if self.options.verbosity < 2 {
             put_command(&mut self.out, &failure.command);
         }
     }
@@ -258,7 +260,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         let (word, rest) = end.words();
         let text = format!("{word} {}{rest}", one_line(task.name));
         self.out.line(&self.painted(end, &text));
-        self.command_of(end);
+        self.place_and_command(end);
     }
 
     /// `[3/212] app  0.3s`: the third of those that had to run, of which there are at most 212.

@@ -8,6 +8,7 @@ use std::io::Write;
 use super::Options;
 use super::sink::Sink;
 use super::words::{BAD, indented, interrupted, paint, speed_up, totals};
+use crate::error::render_diagnostics;
 use crate::outcome::{Failure, Summary, shown};
 
 /// So many failures are told with command and output; of others only the line.
@@ -18,6 +19,9 @@ const NAMED: usize = 10;
 
 /// So many lines of a failed command or script are told.
 const COMMAND_LINES: usize = 10;
+
+/// Longer lines of the Taskfile are cut around their place.
+const WIDTH: usize = 100;
 
 /// A failure that was shown no more lines ago is still on the screen, and not shown again.
 const SHORT_AGO: usize = 20;
@@ -111,6 +115,7 @@ impl Failed {
     fn write<W: Write>(&self, out: &mut Sink<W>, options: Options) {
         out.line(&paint(options.colour, BAD, &format!("✗ {}", self.line)));
         let Some(failure) = &self.failure else { return };
+        put_place(out, failure, options.colour);
         put_command(out, &failure.command);
         for line in failure.tail.split_inclusive(|&byte| byte == b'\n') {
             out.task_line("  | ", line, options.terminal);
@@ -118,6 +123,15 @@ impl Failed {
         if !failure.log.is_empty() {
             out.line(&format!("  log: {}", shown(&failure.log)));
         }
+    }
+}
+
+/// Where the Taskfile is wrong and what to write instead. What is wrong stands above.
+pub(super) fn put_place<W: Write>(out: &mut Sink<W>, failure: &Failure, colour: bool) {
+    let Some(wrong) = failure.wrong.as_deref() else { return };
+    let text = render_diagnostics(std::slice::from_ref(wrong), colour, WIDTH);
+    for line in text.lines().skip(1) {
+        out.line(line);
     }
 }
 

@@ -30,6 +30,7 @@ fn failure(what: &str, tail: &[u8]) -> Failure {
         command: "cc -o app".to_owned(),
         tail: tail.to_vec(),
         log: b".taskr/tasks/app/log".to_vec(),
+        wrong: None,
     }
 }
 
@@ -475,6 +476,7 @@ fn hostile(stage: &mut Stage<'_>) {
         command: "printf '\x1b[2J'".to_owned(),
         tail: HOSTILE.to_vec(),
         log: b"\xff\x1b/log".to_vec(),
+        wrong: None,
     };
     stage.fail("evil\x1b[2J\n", &failure);
     stage.warn(Some("evil\x1b[2J\n"), "odd\x1b[2J");

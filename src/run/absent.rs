@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::Build;
-use crate::error::nearest;
+use crate::error::{Diagnostic, nearest};
 use crate::files::{Pattern, relative_to};
 use crate::graph::Ref;
 use crate::ids::TaskId;
@@ -15,7 +15,7 @@ const MOST_NAMES: usize = 10_000;
 
 impl Build<'_> {
     /// A plain path at which nothing stands.
-    pub(super) fn absent_path(&self, id: TaskId, path: &[u8]) -> String {
+    pub(super) fn absent_path(&self, id: TaskId, path: &[u8]) -> Diagnostic {
         let word = relative_to(&self.graph.task(id).rule.dir, path);
         let name = shown(&word);
         let advice = if self.graph.find(&name).is_some() {
@@ -25,7 +25,7 @@ impl Build<'_> {
         } else {
             format!("write `?{name}` if it may be absent")
         };
-        format!("its input {} does not exist: {advice}", shown(path))
+        Diagnostic::error(format!("its input {} does not exist", shown(path))).help(advice)
     }
 
     /// The file of the same folder whose name is nearest, as it would be written.
@@ -47,19 +47,20 @@ impl Build<'_> {
         at: (TaskId, usize),
         of: &Ref,
         only: Option<&Pattern>,
-    ) -> String {
+    ) -> Diagnostic {
         let (name, tasks) = (&of.text, &self.graph.task(at.0).sources[at.1]);
         let tasks = self.graph.without_groups(tasks);
         let declares = tasks.iter().any(|&task| !self.graph.task(task).rule.outputs.is_empty());
         match only {
-            Some(only) => {
-                format!("its input @{name}: no output of `{name}` matches {}", shown(only.text()))
-            }
-            None if declares => format!("its input @{name} gives no file"),
-            None => format!(
-                "its input @{name} gives no file: `{name}` declares no outputs; to only wait for \
-                 it, write `deps = [\"{name}\"]`"
-            ),
+            Some(only) => Diagnostic::error(format!(
+                "its input @{name}: no output of `{name}` matches {}",
+                shown(only.text())
+            )),
+            None if declares => Diagnostic::error(format!("its input @{name} gives no file")),
+            None => Diagnostic::error(format!(
+                "its input @{name} gives no file: `{name}` declares no outputs"
+            ))
+            .help(format!("to only wait for it, write `deps = [\"{name}\"]`")),
         }
     }
 }

@@ -50,7 +50,7 @@ impl Build<'_> {
             && self.held.intents.is_none()
             && let Err(what) = self.open_intents()
         {
-            self.cannot_start(id, what);
+            self.cannot_start(id, what, None);
             return;
         }
         let state_id = self.names.id(self.graph.name(id));
@@ -390,7 +390,7 @@ impl Build<'_> {
                 Ok(Look::Known(_, content)) => {
                     fields.push(Field::input(Tag::Discovered, path, &content));
                 }
-                Err(Gap::Wrong(what)) => return Err(Found::Wrong(what)),
+                Err(Gap::Wrong(what)) => return Err(Found::Wrong(what.message)),
                 Err(Gap::Unread(files)) => unread.extend(files),
             }
         }

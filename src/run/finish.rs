@@ -5,7 +5,7 @@ use taskr_cache::{Content, Digest};
 use super::gather::Gathered;
 use super::spent::Part;
 use super::{Build, Done, Running};
-use crate::error::said;
+use crate::error::{Diagnostic, said};
 use crate::files::Look;
 use crate::graph::Kind;
 use crate::ids::TaskId;
@@ -81,14 +81,20 @@ impl Build<'_> {
     }
 
     /// What it declares is not there, so it cannot be judged.
-    pub(super) fn cannot_be_judged(&mut self, id: TaskId, what: String) {
+    pub(super) fn cannot_be_judged(&mut self, id: TaskId, wrong: Box<Diagnostic>) {
         self.tally.summary.wrong_taskfile = true;
-        self.cannot_start(id, what);
+        self.cannot_start(id, wrong.message.clone(), Some(wrong));
     }
 
     /// It must run, and cannot be.
-    pub(super) fn cannot_start(&mut self, id: TaskId, what: String) {
-        let failure = Failure { what, command: String::new(), tail: Vec::new(), log: Vec::new() };
+    pub(super) fn cannot_start(
+        &mut self,
+        id: TaskId,
+        what: String,
+        wrong: Option<Box<Diagnostic>>,
+    ) {
+        let failure =
+            Failure { what, command: String::new(), tail: Vec::new(), log: Vec::new(), wrong };
         let end = End { failure: Some(&failure), ..End::without_run(Finish::Failed) };
         self.end(id, &end);
     }
@@ -110,6 +116,7 @@ impl Build<'_> {
             command: running.gathered.rendered.shown.clone(),
             tail: ended.tail.clone(),
             log: self.task_dir(id).join("log"),
+            wrong: None,
         }
     }
 

@@ -13,7 +13,7 @@ use taskr_cache::{Content, Digest, FileKind, Seen};
 use super::launch::{Around, Ready, Rendered, Targets};
 use super::spent::Part;
 use super::{Again, Build};
-use crate::error::said;
+use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern};
 use crate::graph::{Input, Kind, Output};
 use crate::ids::{FileId, TaskId};
@@ -28,7 +28,13 @@ pub(super) enum Gap {
     /// These files must be read first.
     Unread(Vec<FileId>),
     /// What it declares is not there.
-    Wrong(String),
+    Wrong(Box<Diagnostic>),
+}
+
+impl Gap {
+    fn wrong(message: impl Into<String>) -> Gap {
+        Gap::Wrong(Box::new(Diagnostic::error(message)))
+    }
 }
 
 /// What a run of the task needs, and what a record of it will hold.
@@ -167,8 +173,9 @@ impl Build<'_> {
                 Input::Glob { pattern, optional } => {
                     let found = self.gather_glob(id, at, &pattern, all)?;
                     if found == 0 && !optional {
-                        let what = format!("its input {} matches no file", shown(pattern.text()));
-                        return Err(self.wrong_input(id, at, what));
+                        let text = shown(pattern.text());
+                        let what = format!("its input {text} matches no file");
+                        return Err(self.wrong_input(id, at, Diagnostic::error(what)));
                     }
                 }
                 Input::Not(pattern) => {
@@ -236,19 +243,17 @@ impl Build<'_> {
         let untied = |&maker: &TaskId| maker != id && !self.graph.reaches(id, maker);
         let Some(maker) = makers.into_iter().find(untied) else { return Ok(()) };
         let maker = &self.graph.task(maker).rule.target.name;
-        let what = format!(
-            "`{maker}` may write into its input {}, but is not waited for: add `after = \
-             [\"{maker}\"]`",
+        let what = Diagnostic::error(format!(
+            "`{maker}` may write into its input {}, but is not waited for",
             shown(path)
-        );
-        Err(self.wrong_input(id, at, what))
+        ));
+        Err(self.wrong_input(id, at, what.help(format!("add `after = [\"{maker}\"]`"))))
     }
 
     /// What is wrong with one input, and where it was written.
-    fn wrong_input(&self, id: TaskId, at: usize, what: String) -> Gap {
-        let place = self.graph.task(id).rule.inputs[at].place.as_ref();
-        let place = place.map(|place| format!(" ({}:{})", place.source.name, place.line()));
-        Gap::Wrong(what + &place.unwrap_or_default())
+    fn wrong_input(&self, id: TaskId, at: usize, what: Diagnostic) -> Gap {
+        let place = self.graph.task(id).rule.inputs[at].place.clone();
+        Gap::Wrong(Box::new(what.at(place, "")))
     }
 
     /// Adds the files of a pattern. The task's own outputs are none of its inputs.
@@ -272,7 +277,7 @@ impl Build<'_> {
         let listed = self.files.list(&mut self.paths, pattern, &skip);
         self.spent.enter(was);
         let listed = listed.map_err(|error| {
-            Gap::Wrong(format!("cannot list {}: {}", shown(pattern.text()), said(&error)))
+            Gap::wrong(format!("cannot list {}: {}", shown(pattern.text()), said(&error)))
         })?;
         let digest = listing_digest(listed.iter().map(|&file| self.paths.bytes(file)));
         let count = (listed.len() as u64).to_le_bytes().to_vec();
@@ -478,18 +483,15 @@ impl Build<'_> {
             targets: &targets,
         };
         ready.render().map_err(|(error, text)| {
-            let place =
-                text.place.map(|place| format!(" ({}:{})", place.source.name, place.line()));
-            let help = error.help.map(|help| format!("; {help}"));
-            let (place, help) = (place.unwrap_or_default(), help.unwrap_or_default());
-            Gap::Wrong(format!("an expression fails: {}{help}{place}", error.message))
+            let what = Diagnostic::error(format!("an expression fails: {}", error.message));
+            Gap::Wrong(Box::new(what.at(text.place, "").help_if(error.help)))
         })
     }
 
     /// What a path holds, by its stamps if they are believed.
     pub(super) fn look(&mut self, file: FileId) -> Result<Look, Gap> {
         if let Some(what) = self.waiting.unreadable.get(&file) {
-            return Err(Gap::Wrong(format!(
+            return Err(Gap::wrong(format!(
                 "cannot read {}: {what}",
                 shown(self.paths.bytes(file))
             )));
@@ -504,7 +506,7 @@ impl Build<'_> {
         let look = self.files.look(&self.paths, file, recall);
         self.spent.enter(was);
         look.map_err(|error| {
-            Gap::Wrong(format!(
+            Gap::wrong(format!(
                 "cannot look at {}: {}",
                 shown(self.paths.bytes(file)),
                 said(&error)

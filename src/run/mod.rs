@@ -445,7 +445,7 @@ impl Build<'_> {
                 self.active.insert(id, Active::Judging(again));
                 self.wait_for(id, files);
             }
-            Err(Gap::Wrong(what)) => self.cannot_be_judged(id, what),
+            Err(Gap::Wrong(wrong)) => self.cannot_be_judged(id, wrong),
         }
         Ok(())
     }

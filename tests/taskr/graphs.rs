@@ -170,20 +170,31 @@ fn a_glob_of_outputs_must_be_tied_by_hand() {
 #[test]
 fn an_input_that_is_not_there() {
     let check = "[target.check]\nrun = \"true\"\n";
-    for (input, answer) in [
-        ("sub/a.text", "its input sub/a.text does not exist: did you mean `sub/a.txt`?"),
-        ("far.away", "its input far.away does not exist: write `?far.away` if it may be absent"),
+    for (input, what, help) in [
+        ("sub/a.text", "its input sub/a.text does not exist", "did you mean `sub/a.txt`?"),
+        ("far.away", "its input far.away does not exist", "write `?far.away` if it may be absent"),
         (
             "check",
-            "its input check does not exist: `check` is a target, and `@check` are its outputs",
+            "its input check does not exist",
+            "`check` is a target, and `@check` are its outputs",
         ),
-        ("@check", "its input @check gives no file: `check` declares no outputs"),
+        (
+            "@check",
+            "its input @check gives no file: `check` declares no outputs",
+            "to only wait for it, write `deps = [\"check\"]`",
+        ),
     ] {
         let p = Project::new(
             format!("{check}[target.t]\ninputs = [\"{input}\"]\nrun = \"ran t\"\n").as_str(),
         );
         p.write("sub/a.txt", "x");
-        p.taskr(["t"]).says(answer).exits(2);
+        let marks = "^".repeat(input.len() + 2);
+        let frame = format!(
+            "t  failed: {what}\n --> Taskfile.toml:4:11\n  |\n4 | inputs = [\"{input}\"]\n  |           \
+             {marks}\n  |\n  = help: {help}\n"
+        );
+        let output = p.taskr(["t"]).says(&frame).exits(2);
+        assert_eq!(output.stdout.matches(help).count(), 1, "{output}");
         assert_eq!(p.take_ran(), [""; 0]);
     }
 }
