@@ -317,6 +317,11 @@ pub fn below<'a>(path: &'a [u8], dir: &[u8]) -> &'a [u8] {
     }
 }
 
+/// Whether a path is this folder, or lies below it. Everything lies in the workspace, `""`.
+pub fn is_within(path: &[u8], dir: &[u8]) -> bool {
+    dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+}
+
 fn slashes(path: &[u8]) -> impl Iterator<Item = usize> {
     path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at)
 }

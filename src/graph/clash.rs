@@ -7,6 +7,7 @@ use super::rule::{Output, Rule};
 use crate::error::{Diagnostic, Place};
 use crate::ids::TaskId;
 use crate::outcome::shown;
+use crate::outdir::is_within;
 
 /// One declared output.
 pub(super) struct Declared {
@@ -63,10 +64,6 @@ pub(super) fn find<'a>(
         open.push(one);
     }
     clashes
-}
-
-fn is_within(path: &[u8], dir: &[u8]) -> bool {
-    dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
 fn tell<'a>(a: &Declared, b: &Declared, rule: impl Fn(TaskId) -> &'a Rule) -> Diagnostic {

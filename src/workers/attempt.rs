@@ -18,11 +18,12 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, bounded};
 use taskr_cache::{Clock, Intent, Seen, measure};
 
+use super::collected::Collected;
 use super::job::{
     Checked, DepfileRead, Ended, Expected, Found, Launch, Listed, Message, Result, Run, Success,
     listing_digest,
 };
-use super::outputs::{Collected, Standing};
+use super::standing::Standing;
 use super::{Context, Piece};
 use crate::error::said;
 use crate::files::{list, normalise, parse_depfile};

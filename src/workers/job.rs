@@ -250,6 +250,17 @@ pub struct Success {
     pub touched: Vec<Vec<u8>>,
 }
 
+impl Success {
+    /// Output files for listeners: path, size in bytes, digest. Links and folders are left out.
+    pub fn files(&self) -> Vec<(Vec<u8>, u64, Digest)> {
+        let files = self.outputs.iter().filter_map(|(file, _)| match file.made {
+            Made::File { size, digest, .. } => Some((file.path.clone(), size, digest)),
+            _ => None,
+        });
+        files.collect()
+    }
+}
+
 /// What a job was about, to tell of it if the worker breaks.
 pub(super) enum Subject {
     Read(Vec<(FileId, (u32, u32))>),

@@ -6,9 +6,11 @@
 //! job, not the end of the run.
 
 mod attempt;
+mod collected;
 mod intent;
 mod job;
 mod outputs;
+mod standing;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +25,8 @@ pub use job::{
     Read, ReadResult, Result, Run, Success, listing_digest,
 };
 
-pub use outputs::{is_made, replaced_path, restore_aside, standing_at};
+pub use outputs::{is_made, standing_at};
+pub use standing::{replaced_path, restore_aside};
 
 use crate::error::{remedy, said};
 use crate::outdir::Root;

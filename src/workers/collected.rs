@@ -1,0 +1,268 @@
+//! What a task leaves at its outputs: collected and digested, then published by rename.
+//!
+//! It knows what stood there before only as [`Standing`] tells it.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::{FileKind, Seen};
+
+use super::Context;
+use super::attempt::Stop;
+use super::job::{Before, Declared, Run};
+use super::outputs::{Step, digest, is_dir, is_made, join, look, look_at, make_way, move_to};
+use super::standing::{Standing, aside};
+use crate::files::list_tree;
+use crate::graph::Output;
+use crate::outcome::{Made, OutFile, shown};
+use crate::outdir::{Root, is_within};
+
+/// Outputs with their stamps.
+type Outputs = Vec<(OutFile, Seen)>;
+
+/// One output as it was found after the run.
+struct Found {
+    /// Where it lies now.
+    from: Vec<u8>,
+    /// Where it belongs.
+    to: Vec<u8>,
+    made: Made,
+    seen: Seen,
+}
+
+/// All outputs of a run, digested, not yet published.
+pub(super) struct Collected {
+    files: Vec<Found>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Collected {
+    /// Finds what the command wrote: each declared output staged or in place, then all else
+    /// that it left in `out/`.
+    pub(super) fn find(
+        root: &Root,
+        run: &Run,
+        standing: &Standing,
+        buffer: &mut Vec<u8>,
+    ) -> Step<Collected> {
+        let out = run.dir.join("out");
+        let staged = list_tree(root.path(), &out).map_err(|e| Stop::io("list", &out, &e))?;
+        let staged: Vec<&[u8]> = staged.iter().map(|(path, _)| &path[out.len() + 1..]).collect();
+        let mut taken: FxHashSet<&[u8]> = FxHashSet::default();
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut warnings = Vec::new();
+        for declared in &run.outputs {
+            let start = pairs.len();
+            for &path in &staged {
+                if let Some(to) = place_of_staged(path, declared)
+                    && taken.insert(path)
+                {
+                    pairs.push((join(&out, path), to));
+                }
+            }
+            if pairs.len() == start {
+                let found = in_place(root, declared, standing)?;
+                let adopted =
+                    found.written.iter().filter(|path| standing.stays.contains_key(*path));
+                warnings.extend(adopted.map(|path| overwritten(path)));
+                pairs.extend(found.written.into_iter().map(|path| (path.clone(), path)));
+                warnings.extend(found.old.map(|path| not_touched(&path)));
+            }
+            if pairs.len() == start {
+                return Err(Stop::Failed(missing(root, declared)));
+            }
+        }
+        let depfile = run.depfile.as_deref();
+        for path in staged.iter().filter(|path| !taken.contains(*path)) {
+            let path = join(&out, path);
+            if Some(&path[..]) != depfile && !is_dir(root, &path) {
+                pairs.push((path.clone(), path));
+            }
+        }
+        let mut seen = FxHashSet::default();
+        pairs.retain(|(_, to)| seen.insert(to.clone()) && Some(&to[..]) != depfile);
+        let files = pairs.into_iter().map(|(from, to)| {
+            let (made, seen) = digest(root, &from, &to, buffer)?;
+            Ok(Found { from, to, made, seen })
+        });
+        Ok(Collected { files: files.collect::<Step<_>>()?, warnings })
+    }
+
+    /// Puts everything where it belongs. A file that is what it was before keeps its old self,
+    /// so that its times stay still. What the last success had and this one has not is removed.
+    /// A file that somebody else wrote there meanwhile is kept.
+    pub(super) fn publish(
+        self,
+        context: &Context,
+        run: &Run,
+        standing: &mut Standing,
+    ) -> Step<(Outputs, Vec<Vec<u8>>)> {
+        let root = &context.root;
+        let before: FxHashMap<&[u8], &Before> =
+            run.before.iter().map(|before| (&before.file.path[..], before)).collect();
+        let touched = remove_stale(context, run, standing, &self.files)?;
+        let mut outputs = Vec::with_capacity(self.files.len());
+        for file in self.files {
+            let published = file.from != file.to;
+            let untouched = standing.is_untouched(root, &file.to)?;
+            let stays = standing.stays.get(&file.to);
+            let equal = stays.is_some_and(|(_, made)| made.as_ref() == Some(&file.made));
+            let adopted = !published && stays.is_some_and(|(_, made)| made.is_none());
+            let stayed = published && equal && untouched;
+            if stayed {
+                root.remove_file(&file.from).map_err(|e| Stop::io("remove", &file.from, &e))?;
+            } else if published {
+                if !untouched {
+                    standing.keep_foreign(context, run, &file.to)?;
+                }
+                make_way(root, &file.to);
+                move_to(root, &file.from, &file.to)?;
+                check_published(root, &file)?;
+            }
+            let old = before.get(&file.to[..]).filter(|before| before.file.made == file.made);
+            if let (Some(old), true) = (old, !published || (run.new_command && !stayed)) {
+                let known = standing.aside.get(&file.to).copied().or(old.seen);
+                keep_old_self(root, run, old, known)?;
+            }
+            let seen = look(root, &file.to)?;
+            let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&file.to))))?;
+            outputs.push((OutFile { path: file.to, made: file.made, published, adopted }, seen));
+        }
+        for name in ["aside", "tmp"] {
+            // What cannot be removed now is removed before the next attempt.
+            let _ = root.remove_tree(&run.dir.join(name));
+        }
+        Ok((outputs, touched))
+    }
+}
+
+/// What stands at a declared output after the run.
+#[derive(Default)]
+struct InPlace {
+    written: Vec<Vec<u8>>,
+    /// One that was there before and was not touched.
+    old: Option<Vec<u8>>,
+}
+
+/// What the command wrote in place at a declared output, and what else stood there untouched.
+fn in_place(root: &Root, declared: &Declared, standing: &Standing) -> Step<InPlace> {
+    let mut found = InPlace::default();
+    let mut paths = look_at(root, &declared.output)?;
+    paths.extend(empty_folders(root, &declared.output)?);
+    for path in paths {
+        let before = standing.stays.get(&path).map(|(seen, _)| *seen);
+        if before.is_some() && look(root, &path)? == before {
+            found.old = Some(path);
+        } else {
+            found.written.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// Empty folders at a plain output, itself included.
+fn empty_folders(root: &Root, output: &Output) -> Step<Vec<Vec<u8>>> {
+    let Output::Path(path) = output else { return Ok(Vec::new()) };
+    if look(root, path)?.is_none_or(|seen| seen.link.kind() != FileKind::Dir) {
+        return Ok(Vec::new());
+    }
+    let below = list_tree(root.path(), path).map_err(|e| Stop::io("list", path, &e))?;
+    if below.is_empty() {
+        return Ok(vec![path.clone()]);
+    }
+    Ok(below.into_iter().filter(|(_, folder)| *folder).map(|(path, _)| path).collect())
+}
+
+fn not_touched(path: &[u8]) -> String {
+    format!("{} was there before and was not written: it is not counted as an output", shown(path))
+}
+
+fn overwritten(path: &[u8]) -> String {
+    format!("{} was there before and was written anew: from now on it is an output", shown(path))
+}
+
+fn missing(root: &Root, declared: &Declared) -> String {
+    match &declared.output {
+        Output::Path(path) if look(root, path).is_ok_and(|seen| seen.is_some()) => {
+            format!("it did not write {}: what stands there is from before", shown(path))
+        }
+        Output::Path(path) => {
+            format!("it did not write {}, which it declares as output", shown(path))
+        }
+        Output::Glob(pattern) => {
+            format!(
+                "it wrote nothing that matches {}, which it declares as output",
+                shown(pattern.text())
+            )
+        }
+    }
+}
+
+/// Where a file below `out/` belongs, if it is of this output. Paths below `out/` are relative
+/// to the target's folder, or to the workspace.
+fn place_of_staged(path: &[u8], declared: &Declared) -> Option<Vec<u8>> {
+    let belongs = |place: &[u8]| match &declared.output {
+        Output::Path(output) => is_within(place, output),
+        Output::Glob(pattern) => pattern.matches_all(place),
+    };
+    [join(&declared.dir, path), path.to_vec()].into_iter().find(|place| belongs(place))
+}
+
+/// What was digested is what was published: only the times of the name's own change differ, or
+/// the bytes are compared again where a copy had to be made.
+fn check_published(root: &Root, file: &Found) -> Step<()> {
+    let Some(now) = look(root, &file.to)? else { return Ok(()) };
+    let (a, b) = (&file.seen.link, &now.link);
+    let same = (a.ino, a.size, a.mtime_ns, a.mode) == (b.ino, b.size, b.mtime_ns, b.mode);
+    if same || file.made == Made::Folder || is_made(root, &file.to, Some(&file.made)) {
+        return Ok(());
+    }
+    Err(Stop::Failed(format!("{} was changed by another process meanwhile", shown(&file.to))))
+}
+
+/// A file that is equal to the one set aside: the old one
+/// takes its place again.
+fn keep_old_self(root: &Root, run: &Run, before: &Before, known: Option<Seen>) -> Step<()> {
+    let Some(known) = known else { return Ok(()) };
+    let path = &before.file.path;
+    let out = run.dir.join("out");
+    let old = match path.strip_prefix(&out[..]) {
+        Some(rest) => [&run.dir.join("aside/out"), rest].concat(),
+        None => aside(run, path),
+    };
+    // A rename changes the time of the name only.
+    let same = |seen: Seen| {
+        let (a, b) = (seen.link, known.link);
+        (a.ino, a.size, a.mtime_ns, a.mode) == (b.ino, b.size, b.mtime_ns, b.mode)
+    };
+    if before.file.made != Made::Folder && look(root, &old)?.is_some_and(same) {
+        move_to(root, &old, path)?;
+    }
+    Ok(())
+}
+
+/// Removes what the last success left in place and this one did not write again, also where it
+/// is no longer declared. Tells all paths whose old state is gone.
+fn remove_stale(
+    context: &Context,
+    run: &Run,
+    standing: &mut Standing,
+    files: &[Found],
+) -> Step<Vec<Vec<u8>>> {
+    let root = &context.root;
+    let now: FxHashSet<&[u8]> = files.iter().map(|file| &file.to[..]).collect();
+    let mut touched: Vec<Vec<u8>> = standing.found.iter().map(|(path, _)| path.clone()).collect();
+    for before in &run.before {
+        let path = &before.file.path;
+        if now.contains(&path[..]) {
+            continue;
+        }
+        touched.push(path.clone());
+        if before.file.made == Made::Folder || !is_made(root, path, Some(&before.file.made)) {
+            continue;
+        }
+        match before.file.adopted {
+            true => standing.keep_foreign(context, run, path)?,
+            false => root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?,
+        }
+    }
+    Ok(touched)
+}
