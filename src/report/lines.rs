@@ -201,6 +201,7 @@ impl<W: Write, E: Write> Lines<W, E> {
             let (name, word) = (one_line(task.name), end.words().0);
             self.run.ends.failed(Failed {
                 brief: format!("{name}  {word}"),
+                task: name,
                 line: end.line(task),
                 failure,
                 shown_at,
@@ -235,16 +236,16 @@ impl<W: Write, E: Write> Lines<W, E> {
         if self.options.mode == Mode::None {
             return None;
         }
-        self.place_and_command(end);
+        self.place_and_command(task, end);
         Some(self.out.lines())
     }
 
     /// Where the Taskfile is wrong; what a failed task ran, unless that stands there already.
-    fn place_and_command(&mut self, end: &End<'_>) {
+    fn place_and_command(&mut self, task: TaskRef<'_>, end: &End<'_>) {
         let Some(failure) = end.failure.filter(|_| end.failed()) else { return };
         put_place(&mut self.out, failure, self.options.colour);
         if self.options.verbosity < 2 {
-            put_command(&mut self.out, &failure.command);
+            put_command(&mut self.out, &failure.command, &one_line(task.name));
         }
     }
 
@@ -260,7 +261,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         let (word, rest) = end.words();
         let text = format!("{word} {}{rest}", one_line(task.name));
         self.out.line(&self.painted(end, &text));
-        self.place_and_command(end);
+        self.place_and_command(task, end);
     }
 
     /// `[3/212] app  0.3s`: the third of those that had to run, of which there are at most 212.

@@ -20,6 +20,9 @@ const NAMED: usize = 10;
 /// So many lines of a failed command or script are told.
 const COMMAND_LINES: usize = 10;
 
+/// So many characters of it.
+const COMMAND_CHARACTERS: usize = 1_000;
+
 /// Longer lines of the Taskfile are cut around their place.
 const WIDTH: usize = 100;
 
@@ -34,8 +37,10 @@ pub(super) struct Ends {
     skipped_count: usize,
 }
 
-/// A failed task. `brief` and `line` are without the sign and colour.
+/// A failed task. All is printable; `brief` and `line` are without the sign and colour.
 pub(super) struct Failed {
+    /// Its name.
+    pub(super) task: String,
     /// `app  failed`
     pub(super) brief: String,
     /// `app  failed after 0.3s: exit 1`
@@ -116,7 +121,7 @@ impl Failed {
         out.line(&paint(options.colour, BAD, &format!("✗ {}", self.line)));
         let Some(failure) = &self.failure else { return };
         put_place(out, failure, options.colour);
-        put_command(out, &failure.command);
+        put_command(out, &failure.command, &self.task);
         for line in failure.tail.split_inclusive(|&byte| byte == b'\n') {
             out.task_line("  | ", line, options.terminal);
         }
@@ -135,13 +140,14 @@ pub(super) fn put_place<W: Write>(out: &mut Sink<W>, failure: &Failure, colour: 
     }
 }
 
-/// The first lines of a failed command or script.
-pub(super) fn put_command<W: Write>(out: &mut Sink<W>, command: &str) {
-    let command = indented(command);
-    for line in command.lines().take(COMMAND_LINES) {
+/// The beginning of a failed command or script, and what shows the rest.
+pub(super) fn put_command<W: Write>(out: &mut Sink<W>, command: &str, task: &str) {
+    let end = command.char_indices().nth(COMMAND_CHARACTERS).map_or(command.len(), |(at, _)| at);
+    let lines: Vec<&str> = command[..end].lines().take(COMMAND_LINES).collect();
+    for line in indented(&lines.join("\n")).lines() {
         out.line(line);
     }
-    if command.lines().nth(COMMAND_LINES).is_some() {
-        out.line("  …");
+    if end < command.len() || command.lines().nth(COMMAND_LINES).is_some() {
+        out.line(&format!("  … (all of it: `taskr show --json {task}`)"));
     }
 }

@@ -460,7 +460,25 @@ fn a_long_script_is_cut_in_the_summary() {
         stage.fail("app", &Failure { command, ..failure("exit 1", b"") });
         stage.close(&summary(Counts { tasks: 1, failed: 1, ..Counts::default() }));
     });
-    assert!(out.contains("  step 9\n  …\n  log: "), "{out}");
+    assert!(out.contains("  step 9\n  … (all of it: `taskr show --json app`)\n  log: "), "{out}");
+}
+
+#[test]
+fn a_long_command_is_cut_wherever_it_is_shown() {
+    let command = format!("cc {}", "é".repeat(200_000));
+    for (mode, verbosity) in
+        [(Mode::Grouped, 0), (Mode::Grouped, -1), (Mode::Stream, 0), (Mode::None, 0)]
+    {
+        let (out, _) = told(options(mode, verbosity), |stage| {
+            stage.begin(1, false);
+            stage.fail("app", &Failure { command: command.clone(), ..failure("exit 1", b"") });
+            stage.close(&summary(Counts { tasks: 1, failed: 1, ..Counts::default() }));
+        });
+        let line =
+            format!("\n  cc {}\n  … (all of it: `taskr show --json app`)\n", "é".repeat(997));
+        assert_eq!(out.matches(&line).count(), 1, "{mode:?} {out}");
+        assert_eq!(out.matches('é').count(), 997, "{mode:?}");
+    }
 }
 
 const HOSTILE: &[u8] = b"\x1b[31mred\x1b[2J\x1b]0;t\x07 \xff\r\n";
