@@ -204,10 +204,10 @@ pub(super) struct Why {
     /// Which; the Taskfile's `default` if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
-    /// Why it is not run: what was compared, and that nothing differs
+    /// Why it is not run: what was compared; a file behind it: whether the target reads that
     #[arg(long)]
     pub(super) not: bool,
-    /// With --not: all that was compared
+    /// All causes; with --not all that was compared
     #[arg(short, long)]
     pub(super) verbose: bool,
     /// As JSON

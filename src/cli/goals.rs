@@ -89,6 +89,12 @@ fn lonely_file(name: &str, workspace: &Workspace) -> Option<String> {
     found.then(|| text.to_owned())
 }
 
+/// The path of the workspace that a word names, if something is there.
+pub(super) fn existing(name: &str, workspace: &Workspace) -> Option<Vec<u8>> {
+    let mut paths = paths(name, workspace).into_iter();
+    paths.find(|path| !path.is_empty() && on_disk(path, workspace))
+}
+
 fn on_disk(path: &[u8], workspace: &Workspace) -> bool {
     workspace.root.join(Path::new(std::ffi::OsStr::from_bytes(path))).symlink_metadata().is_ok()
 }

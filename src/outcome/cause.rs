@@ -57,6 +57,9 @@ impl Cause {
             Reason::Variable(name) => {
                 let value = old.and_then(|old| old.value(Tag::EnvInput, name.as_bytes()));
                 cause.was_unset = value.is_some_and(<[u8]>::is_empty);
+                if cause.was_unset {
+                    cause.text = format!("the variable {name} was unset, is set now");
+                }
             }
             _ => {}
         }
@@ -65,7 +68,14 @@ impl Cause {
 
     /// The same of a task that has run.
     pub fn past(reason: &Reason, old: Option<&Manifest>, command: &str) -> Cause {
-        Cause { text: reason.past(), ..Cause::of(reason, old, command) }
+        let cause = Cause::of(reason, old, command);
+        let text = match (reason, cause.was_unset) {
+            (Reason::Variable(name), true) => {
+                format!("the variable {name} was set, and unset before")
+            }
+            _ => reason.past(),
+        };
+        Cause { text, ..cause }
     }
 
     /// As JSON; what is not known is left out.
@@ -135,6 +145,7 @@ mod tests {
         assert_eq!(command.commands, Some(("cc".to_owned(), "gcc".to_owned())));
         let variable = Cause::of(&Reason::Variable("MOOD".to_owned()), Some(&old), "");
         assert!(variable.was_unset);
+        assert_eq!(variable.text, "the variable MOOD was unset, is set now");
         let first = Cause::past(&Reason::NoRecord, None, "");
         assert_eq!(first.text, "it had not been built before");
         for cause in [input, command, variable, first] {

@@ -77,9 +77,10 @@ struct Node {
     told: bool,
 }
 
-/// Explains one task.
-pub(super) fn explain(facts: &Facts, id: TaskId) -> Chain {
-    let mut search = Search { facts, nodes: Vec::new(), seen: FxHashSet::default(), looked_up: 0 };
+/// Explains one task; with `all` nothing is left out.
+pub(super) fn explain(facts: &Facts, id: TaskId, all: bool) -> Chain {
+    let (nodes, seen) = (Vec::new(), FxHashSet::default());
+    let mut search = Search { facts, all, nodes, seen, looked_up: 0 };
     search.go(id);
     let (more_causes, more_tasks) = search.choose();
     Chain { hops: search.hops(), more_causes, more_tasks }
@@ -87,6 +88,7 @@ pub(super) fn explain(facts: &Facts, id: TaskId) -> Chain {
 
 struct Search<'f> {
     facts: &'f Facts,
+    all: bool,
     nodes: Vec<Node>,
     seen: FxHashSet<TaskId>,
     looked_up: usize,
@@ -136,7 +138,7 @@ impl Search<'_> {
     }
 
     fn would_run(&self, task: TaskId, above: Option<usize>, reasons: &[Reason]) -> Option<Node> {
-        let told = reasons.get(..MOST_OF_ONE).unwrap_or(reasons);
+        let told = reasons.get(..self.most_of_one()).unwrap_or(reasons);
         let causes = self.facts.plain_causes(task, told);
         let more = reasons.len() - told.len();
         let mut next = self.makers(&causes);
@@ -154,7 +156,7 @@ impl Search<'_> {
     fn has_run(&mut self, task: TaskId, above: Option<usize>) -> Option<Node> {
         self.looked_up += 1;
         let run = above.and_then(|above| self.run_of(above));
-        let kept = match (self.looked_up > MOST_LOOKED_UP, run) {
+        let kept = match (self.looked_up > MOST_LOOKED_UP && !self.all, run) {
             (true, _) => None,
             (false, Some(run)) => self.facts.kept_by(task, &run),
             (false, None) => self.facts.last(task),
@@ -163,7 +165,7 @@ impl Search<'_> {
             return None;
         }
         let causes = kept.as_ref().map_or(&[][..], |kept| &kept.because[..]);
-        let causes = causes.get(..MOST_OF_ONE).unwrap_or(causes).to_vec();
+        let causes = causes.get(..self.most_of_one()).unwrap_or(causes).to_vec();
         let more = kept.as_ref().map_or(0, |kept| kept.reasons - causes.len());
         let next = self.makers(kept.as_ref().map_or(&[][..], |kept| &kept.because[..]));
         let state = match (above, kept) {
@@ -171,6 +173,10 @@ impl Search<'_> {
             (_, kept) => State::Fresh(kept),
         };
         Some(Node { task, above, state, causes, more, next, told: false })
+    }
+
+    fn most_of_one(&self) -> usize {
+        if self.all { usize::MAX } else { MOST_OF_ONE }
     }
 
     /// The run that the node explains, if it is over.
@@ -211,8 +217,8 @@ impl Search<'_> {
             let texts = self.roots(at, &met);
             let new: Vec<String> =
                 texts.iter().filter(|text| !known.contains_key(*text)).cloned().collect();
-            let chosen = !new.is_empty() && told < MOST_CAUSES;
-            more_tasks += usize::from(new.is_empty() && !texts.is_empty());
+            let chosen = !texts.is_empty() && self.all || !new.is_empty() && told < MOST_CAUSES;
+            more_tasks += usize::from(!chosen && new.is_empty() && !texts.is_empty());
             told += usize::from(chosen);
             known.extend(new.into_iter().map(|text| (text, chosen)));
             let mut way = (chosen || at == 0).then_some(at);
@@ -256,7 +262,7 @@ impl Search<'_> {
         while let Some((at, depth, between)) = stack.pop() {
             let Some(node) = nodes[at].take() else { continue };
             let is_group = matches!(node.state, State::Group(_)) && at != 0;
-            let left_out = depth >= FIRST_HOPS && !near.contains(&at);
+            let left_out = depth >= FIRST_HOPS && !near.contains(&at) && !self.all;
             let (mut next, mut left) = (depth, between);
             if left_out || is_group {
                 left += usize::from(left_out);

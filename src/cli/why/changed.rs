@@ -5,10 +5,12 @@
 //! runs hooks or waits for a person, and for two seconds at most.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use similar::{ChangeTag, TextDiff};
 use taskr_cache::Digest;
 
@@ -31,11 +33,17 @@ const WIDEST: usize = 160;
 pub(super) struct Changed {
     root: PathBuf,
     until: Instant,
+    /// Whether it is told of a file that its old text is not known.
+    verbose: bool,
 }
 
 impl Changed {
-    pub(super) fn new(root: &Path) -> Changed {
-        Changed { root: root.to_owned(), until: Instant::now() + PATIENCE }
+    pub(super) fn new(root: &Path, verbose: bool) -> Changed {
+        Changed { root: root.to_owned(), until: Instant::now() + PATIENCE, verbose }
+    }
+
+    pub(super) fn verbose(&self) -> bool {
+        self.verbose
     }
 
     /// The lines that tell one cause apart from what was before; none if that is not known.
@@ -45,26 +53,42 @@ impl Changed {
         }
         let file = cause.path.as_deref().filter(|_| cause.task.is_none());
         match (file, cause.was) {
-            (Some(path), Some(was)) => self.of_file(path, was, cause.now).unwrap_or_default(),
+            (Some(path), Some(was)) => match self.of_file(path, was, cause.now) {
+                Err(why) if self.verbose => vec![format!("(its old text is not known: {why})")],
+                lines => lines.unwrap_or_default(),
+            },
             _ => Vec::new(),
         }
     }
 
     /// `now` is what the file held then; none means that it holds it now.
-    fn of_file(&self, path: &str, was: Digest, now: Option<Digest>) -> Option<Vec<String>> {
+    ///
+    /// # Errors
+    /// Why no lines can be shown, in words.
+    fn of_file(
+        &self,
+        path: &str,
+        was: Digest,
+        now: Option<Digest>,
+    ) -> Result<Vec<String>, &'static str> {
+        let new = self.present(path).ok_or("the file cannot be read now, or is too large")?;
+        if now.is_some_and(|now| now != Digest::of(&new)) {
+            return Err("the file has changed again since");
+        }
+        let new = text(new).ok_or("the file is not text")?;
+        let old = self.revision(path, &was).ok_or("no commit that git told of has it")?;
+        Ok(difference(&text(old).ok_or("it was not text")?, &new))
+    }
+
+    /// What a file holds, if it is not too large.
+    fn present(&self, path: &str) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        let file = std::fs::File::open(self.root.join(path)).ok()?;
-        if !file.metadata().ok()?.is_file() {
+        let path = self.root.join(path);
+        if !path.metadata().ok()?.is_file() {
             return None;
         }
-        file.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
-        let is_it = now.is_none_or(|now| now == Digest::of(&bytes));
-        if bytes.len() as u64 > LARGEST || !is_it {
-            return None;
-        }
-        let new = text(bytes)?;
-        let old = text(self.revision(path, &was)?)?;
-        Some(difference(&old, &new))
+        std::fs::File::open(path).ok()?.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= LARGEST).then_some(bytes)
     }
 
     /// The revision of a file that has this digest.
@@ -97,10 +121,11 @@ impl Changed {
         command.current_dir(&self.root).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
         command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_NO_REPLACE_OBJECTS", "1");
-        let mut child = command.stderr(Stdio::null()).spawn().ok()?;
+        // A group of its own: what a wrapper of git started ends with it.
+        let mut child = command.stderr(Stdio::null()).process_group(0).spawn().ok()?;
         let answer = self.answer(&mut child, input);
         // It is ended in any case: one that has ended already is not harmed.
-        let _ = child.kill();
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         let _ = child.wait();
         answer
     }

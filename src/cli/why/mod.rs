@@ -1,29 +1,42 @@
-//! `taskr why T`: why a task would run, down to the first causes, or why it last ran. Changes
-//! nothing.
+//! `taskr why T`: why a task would run, down to the first causes, or why it last ran; with
+//! `--not` what was compared and is equal. Changes nothing.
 //!
 //! A dry run judges; its reasons and what earlier runs left written are the only sources, so
 //! that no explanation contradicts a decision.
 
 mod chain;
 mod changed;
+mod compared;
 mod facts;
+mod json;
+mod reads;
 mod text;
+
+use serde_json::{Value, json};
 
 use super::End;
 use super::args::Why;
 use super::build::{messages_with_signals, plain_request};
 use super::out::print;
 use super::workspace::Workspace;
+use super::{goals, json_out};
 use crate::error::Error;
+use crate::graph::Kind;
 use crate::ids::TaskId;
 use crate::outcome::Event;
 use crate::run::{dry_run, find};
-use facts::{Facts, Heard};
+use compared::Compared;
+use facts::{Facts, Heard, Said};
+use reads::Asked;
+
+/// Members of a group of which is told what was compared.
+const MOST_MEMBERS: usize = 5;
 
 pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
-    let wanted = match args.targets.is_empty() {
+    let (names, files) = targets_and_files(args, workspace);
+    let wanted = match names.is_empty() {
         true => workspace.default_targets()?,
-        false => args.targets.clone(),
+        false => names,
     };
     workspace.check_names(wanted.iter())?;
     let jobs = workspace.jobs(None)?;
@@ -44,11 +57,91 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     for name in &wanted {
         ids.extend(find(&facts.judged.graph, name)?);
     }
-    let mut out = String::new();
-    let changed = changed::Changed::new(&workspace.root);
-    for id in ids {
-        out.push_str(&text::told(&facts, &changed, &chain::explain(&facts, id)));
-    }
+    let changed = changed::Changed::new(&workspace.root, args.verbose && !args.json);
+    let telling = Telling { args, facts: &facts, changed, files };
+    let out = match args.json {
+        true => {
+            let tasks: Vec<Value> = ids.iter().map(|&id| telling.json(id)).collect();
+            format!("{}\n", json!({ "version": json_out::version(), "tasks": tasks }))
+        }
+        false => ids.iter().map(|&id| telling.text(id)).collect(),
+    };
     print(out.as_bytes())?;
     Ok(end)
+}
+
+/// With `--not` a word that names no target may name a file of the workspace.
+fn targets_and_files(args: &Why, workspace: &Workspace) -> (Vec<String>, Vec<Vec<u8>>) {
+    let (mut names, mut files) = (Vec::new(), Vec::new());
+    for word in &args.targets {
+        let target = word.split('@').next().unwrap_or(word);
+        let file = (args.not && !workspace.has_target(target))
+            .then(|| goals::existing(word, workspace))
+            .flatten();
+        match file {
+            Some(path) => files.push(path),
+            None => names.push(word.clone()),
+        }
+    }
+    (names, files)
+}
+
+/// What is asked of each task, and what answers stand on.
+struct Telling<'a> {
+    args: &'a Why,
+    facts: &'a Facts,
+    changed: changed::Changed,
+    /// Files that were named beside the targets.
+    files: Vec<Vec<u8>>,
+}
+
+impl Telling<'_> {
+    fn text(&self, id: TaskId) -> String {
+        let (facts, verbose) = (self.facts, self.args.verbose);
+        let tasks = self.compared(id);
+        let mut text = match tasks.is_empty() {
+            true => text::told(facts, &self.changed, &chain::explain(facts, id, verbose)),
+            false => text::equal(facts, id, &tasks, verbose),
+        };
+        for asked in self.asked(id) {
+            text.push_str(&text::line_of(&asked.text(facts)));
+        }
+        text
+    }
+
+    fn json(&self, id: TaskId) -> Value {
+        let facts = self.facts;
+        let mut value = json::task(facts, &self.changed, &chain::explain(facts, id, true));
+        if self.args.not {
+            let tasks = self.compared(id);
+            let told = tasks.iter().map(|(task, compared)| {
+                let mut value = json::compared(compared);
+                value["task"] = json!(facts.name(*task));
+                value
+            });
+            value["compared"] = told.collect();
+            value["files"] = self.asked(id).iter().map(|asked| json::asked(facts, asked)).collect();
+        }
+        value
+    }
+
+    /// What was compared of the task, or of the tasks of a group; none of one that would run.
+    fn compared(&self, id: TaskId) -> Vec<(TaskId, Compared)> {
+        let facts = self.facts;
+        let graph = &facts.judged.graph;
+        let tasks = graph.without_groups(&[id]);
+        let is_fresh = |&task: &TaskId| *facts.said(task) == Said::Fresh;
+        if !self.args.not || !tasks.iter().all(is_fresh) {
+            return Vec::new();
+        }
+        let is_group = graph.task(id).kind() == Kind::Group;
+        let all = !is_group || self.args.verbose || self.args.json;
+        let most = if all { usize::MAX } else { MOST_MEMBERS };
+        let tasks = tasks.into_iter().take(most);
+        tasks.filter_map(|task| Some((task, Compared::of(facts, task)?))).collect()
+    }
+
+    fn asked(&self, id: TaskId) -> Vec<Asked> {
+        self.files.iter().map(|path| Asked::new(self.facts, id, path)).collect()
+    }
 }

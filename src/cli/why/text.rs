@@ -1,13 +1,15 @@
 //! An explanation for people: a line for each task, each below the one that it explains.
 
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::chain::{Chain, Hop, State};
 use super::changed::Changed;
+use super::compared::Compared;
 use super::facts::{Facts, Said};
 use crate::ids::TaskId;
 use crate::outcome::Cause;
-use crate::report::one_line;
+use crate::report::{duration, one_line};
 
 /// Members of a group that are named when all are up to date.
 const MOST_MEMBERS: usize = 5;
@@ -25,7 +27,7 @@ pub(super) fn told(facts: &Facts, changed: &Changed, chain: &Chain) -> String {
         }
         let _ = writeln!(text, "{indent}{}", one_line(&line(facts, hop)));
         for cause in &hop.causes {
-            if shown == MOST_SHOWN {
+            if shown == MOST_SHOWN && !changed.verbose() {
                 break;
             }
             let lines = changed.lines(cause);
@@ -42,6 +44,54 @@ pub(super) fn told(facts: &Facts, changed: &Changed, chain: &Chain) -> String {
     }
     text.push_str(&left_out(facts, chain));
     text
+}
+
+/// What was compared of a task, or of the tasks of a group, and is equal.
+pub(super) fn equal(
+    facts: &Facts,
+    id: TaskId,
+    tasks: &[(TaskId, Compared)],
+    verbose: bool,
+) -> String {
+    let is_group = tasks.iter().any(|(task, _)| *task != id);
+    let mut text = if is_group { line_of(&group(facts, id)) } else { String::new() };
+    let indent = if is_group { "  " } else { "" };
+    for (task, compared) in tasks {
+        let (name, ago) =
+            (facts.name(*task), duration(unix_ms().saturating_sub(compared.ended_ms)));
+        let run = compared.run.as_ref().map(|run| format!(" (run {run})")).unwrap_or_default();
+        let counts = compared.counts();
+        let line = format!("{name} is up to date: {counts} are as recorded {ago} ago{run}");
+        let _ = write!(text, "{indent}{}", line_of(&line));
+        if let Some(newest) = compared.newest_text() {
+            let _ = write!(text, "{indent}  {}", line_of(&newest));
+        }
+        for row in compared.rows.iter().filter(|_| verbose) {
+            let more =
+                if row.more.is_empty() { String::new() } else { format!("  ({})", row.more) };
+            let line = format!("{:<10} {}{more}", row.kind, row.name);
+            let _ = write!(text, "{indent}  {}", line_of(&line));
+        }
+    }
+    let all = if is_group { facts.judged.graph.without_groups(&[id]).len() } else { 1 };
+    match all.saturating_sub(tasks.len()) {
+        0 if verbose => {}
+        0 => text.push_str("  `-v` lists all\n"),
+        more => {
+            let _ = writeln!(text, "  and {more} more: `-v` lists all");
+        }
+    }
+    text
+}
+
+/// One line, safe for a terminal.
+pub(super) fn line_of(text: &str) -> String {
+    one_line(text) + "\n"
+}
+
+fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What is said of one task.
@@ -118,7 +168,7 @@ fn group(facts: &Facts, id: TaskId) -> String {
 fn members(facts: &Facts, id: TaskId, text: &mut String) {
     let tasks = facts.judged.graph.without_groups(&[id]);
     for &task in tasks.iter().take(MOST_MEMBERS) {
-        let chain = super::chain::explain(facts, task);
+        let chain = super::chain::explain(facts, task, false);
         if let Some(hop) = chain.hops.first() {
             let _ = writeln!(text, "  {}", one_line(&line(facts, hop)));
         }
