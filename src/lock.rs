@@ -169,21 +169,32 @@ impl Drop for Lock {
 /// The lock of one task's directory; dropping it gives it up.
 #[derive(Debug)]
 pub struct TaskLock {
-    _file: File,
+    file: File,
 }
 
 impl TaskLock {
-    /// Takes the lock whose file is `path`; its directory must exist. Where the file system cannot
-    /// lock, it is held without effect: the workspace's lock tells the user.
+    /// Takes the lock whose file is `path`, and leaves `note` in it; its directory must exist.
+    /// Where the file system cannot lock, it is held without effect: the workspace's lock tells
+    /// the user.
     ///
     /// # Errors
-    /// If the file cannot be opened or locked.
-    pub fn acquire(path: &Path, mut wait: Wait<'_>) -> io::Result<Acquired<TaskLock>> {
+    /// If the file cannot be opened, locked or written.
+    pub fn acquire(path: &Path, note: &Note, mut wait: Wait<'_>) -> io::Result<Acquired<TaskLock>> {
         Ok(match take_path(path, &mut wait)? {
-            Acquired::Held((file, _)) => Acquired::Held(TaskLock { _file: file }),
+            Acquired::Held((file, _)) => {
+                write_note(&file, note)?;
+                Acquired::Held(TaskLock { file })
+            }
             Acquired::Busy(holder) => Acquired::Busy(holder),
             Acquired::Stopped => Acquired::Stopped,
         })
+    }
+}
+
+impl Drop for TaskLock {
+    fn drop(&mut self) {
+        // A note that stays is out of date, as after a crash: no harm.
+        let _ = self.file.set_len(0);
     }
 }
 
@@ -431,20 +442,22 @@ mod tests {
     fn waiting_ends_when_a_stop_is_requested() {
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("task.lock");
-        let Acquired::Held(lock) = TaskLock::acquire(&path, Wait::No).expect("no error") else {
+        let Acquired::Held(lock) = TaskLock::acquire(&path, &note(1), Wait::No).expect("no error")
+        else {
             panic!("it is free");
         };
-        assert!(matches!(TaskLock::acquire(&path, Wait::No), Ok(Acquired::Busy(None))));
+        let second = TaskLock::acquire(&path, &note(2), Wait::No);
+        assert!(matches!(second, Ok(Acquired::Busy(Some(holder))) if holder == note(1)));
         let (asked, mut told) = (AtomicBool::new(false), 0);
         let wait = Wait::Until {
             tell: &mut |_| told += 1,
             stopped: &|| asked.swap(true, Ordering::SeqCst),
         };
-        assert!(matches!(TaskLock::acquire(&path, wait), Ok(Acquired::Stopped)));
+        assert!(matches!(TaskLock::acquire(&path, &note(2), wait), Ok(Acquired::Stopped)));
         assert_eq!(told, 1);
         drop(lock);
         let wait = Wait::Until { tell: &mut |_| {}, stopped: &|| false };
-        assert!(matches!(TaskLock::acquire(&path, wait), Ok(Acquired::Held(_))));
+        assert!(matches!(TaskLock::acquire(&path, &note(2), wait), Ok(Acquired::Held(_))));
     }
 
     #[test]

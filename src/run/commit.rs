@@ -8,6 +8,7 @@ use taskr_cache::{Content, Seen};
 use super::finish::{End, reasons_text, unix_ms};
 use super::gather::{Gap, Gathered};
 use super::moved::unstable_text;
+use super::open::described;
 use super::spent::Part;
 use super::{Active, Again, Build, Done, Running};
 use crate::error::{Error, said};
@@ -168,6 +169,12 @@ impl Build<'_> {
             Outcome::Failed(ref what) => {
                 let what = what.clone();
                 self.fail(id, &running, &ended, what);
+            }
+            // Its folder is another's: nothing is written there.
+            Outcome::Busy(holder) => {
+                self.tally.summary.busy = true;
+                let holder = described(holder.as_ref());
+                self.cannot_start(id, format!("another taskr runs it{holder}"), None);
             }
             Outcome::Success(_) => {
                 self.active.insert(id, Active::Recording(running, Box::new(ended)));

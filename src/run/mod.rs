@@ -267,6 +267,10 @@ impl Build<'_> {
             match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
+                Message::Waits(id, holder) => {
+                    let holder = open::described(holder.as_ref());
+                    self.warn(Some(id), &format!("waiting for another taskr{holder}"));
+                }
                 Message::Ended(ended) => {
                     let was = self.spent.enter(Part::Record);
                     self.task_ended(*ended)?;

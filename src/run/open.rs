@@ -97,6 +97,8 @@ impl<'a> Build<'a> {
         let context = Context {
             root: root.clone(),
             run_id: run_id.clone(),
+            note: note_of(request, &run_id),
+            wait: request.wait,
             stop: stopper.watch(),
             messages: messages.0.clone(),
         };
@@ -346,11 +348,7 @@ fn for_writing(
     if !dir.join(".gitignore").exists() {
         root.write(format!("{STATE_DIR}/.gitignore").as_bytes(), b"*\n").map_err(failed)?;
     }
-    let note = Note {
-        pid: std::process::id(),
-        run_id: run_id.to_owned(),
-        command: request.command_line.clone(),
-    };
+    let note = note_of(request, run_id);
     let (lock, waited) = take_lock(&dir, &note, request, messages, listener)?;
     if waited {
         graph = (request.load)()?;
@@ -409,6 +407,14 @@ pub(super) fn take_lock(
     }
 }
 
+fn note_of(request: &Request<'_>, run_id: &str) -> Note {
+    Note {
+        pid: std::process::id(),
+        run_id: run_id.to_owned(),
+        command: request.command_line.clone(),
+    }
+}
+
 fn waiting_for(note: Option<&Note>, listener: &mut Listener<'_>) {
     let message = format!("waiting for another taskr{}", described(note));
     listener(&Event::Warning { task: None, message: &message });
@@ -425,7 +431,7 @@ fn waited_since(begun: Instant, listener: &mut Listener<'_>) {
     }
 }
 
-fn described(note: Option<&Note>) -> String {
+pub(super) fn described(note: Option<&Note>) -> String {
     note.map_or_else(String::new, |note| format!(" (process {}: {})", note.pid, note.command))
 }
 

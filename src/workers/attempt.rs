@@ -41,6 +41,7 @@ pub(super) enum Stop {
     Failed(String),
     Stopped,
     Moved(Vec<Vec<u8>>),
+    Busy(Option<Note>),
 }
 
 impl Stop {
@@ -80,6 +81,7 @@ pub(super) fn run(
         Err(Stop::Failed(what)) => Result::Failed(what),
         Err(Stop::Stopped) => Result::Stopped,
         Err(Stop::Moved(paths)) => Result::Moved(paths),
+        Err(Stop::Busy(holder)) => Result::Busy(holder),
     };
     ended
 }
@@ -116,7 +118,7 @@ impl Attempt<'_> {
 
     fn steps(&mut self, pieces: &Sender<Piece>) -> std::result::Result<Result, Stop> {
         if self.run.intent.is_none() {
-            self.ended.lock = self.lock_folder(pieces)?;
+            self.ended.lock = self.lock_folder()?;
         }
         let mut standing = Standing::look(&self.context.root, self.run)?;
         self.write_intent(&standing)?;
@@ -138,20 +140,24 @@ impl Attempt<'_> {
 
     /// An unrecorded task may run while another taskr has the workspace: its folder has a lock
     /// of its own.
-    fn lock_folder(&self, pieces: &Sender<Piece>) -> std::result::Result<Option<TaskLock>, Stop> {
+    fn lock_folder(&self) -> std::result::Result<Option<TaskLock>, Stop> {
         let (root, dir) = (&self.context.root, self.run.dir.path());
         let failed = |error| Stop::io("lock", dir, &error);
         root.create_dirs(dir).map_err(failed)?;
         let path = root.absolute(&self.run.dir.join("lock"));
-        let mut tell = |_: Option<&Note>| {
-            let text = b"waiting: another taskr is running this task\n".to_vec();
-            let _ = pieces.send((self.run.task, text));
+        let mut tell = |holder: Option<&Note>| {
+            // Who does not listen any more ends the run.
+            let _ = self.context.messages.send(Message::Waits(self.run.task, holder.cloned()));
         };
         let stopped = || self.context.stop.requested().is_some();
-        let wait = Wait::Until { tell: &mut tell, stopped: &stopped };
-        match TaskLock::acquire(&path, wait).map_err(failed)? {
+        let wait = match self.context.wait {
+            true => Wait::Until { tell: &mut tell, stopped: &stopped },
+            false => Wait::No,
+        };
+        match TaskLock::acquire(&path, &self.context.note, wait).map_err(failed)? {
             Acquired::Held(lock) => Ok(Some(lock)),
-            Acquired::Busy(_) | Acquired::Stopped => Err(Stop::Stopped),
+            Acquired::Busy(holder) => Err(Stop::Busy(holder)),
+            Acquired::Stopped => Err(Stop::Stopped),
         }
     }
 

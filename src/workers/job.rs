@@ -12,7 +12,7 @@ use taskr_cache::{Content, Digest, Intents, KeyHasher, Seen, measure};
 use crate::files::Pattern;
 use crate::graph::Output;
 use crate::ids::{FileId, TaskId};
-use crate::lock::TaskLock;
+use crate::lock::{Note, TaskLock};
 use crate::outcome::{Made, OutFile};
 use crate::outdir::TaskDir;
 use crate::process::{Command, Guard};
@@ -33,6 +33,9 @@ pub enum Message {
     Read(Vec<ReadResult>),
     /// In the middle of a [`Job::Run`]: what the depfile named, before anything is published.
     Found(Box<DepfileRead>),
+    /// Before a [`Job::Run`]: another taskr, this one if it says so, runs the same unrecorded task
+    /// and is waited for.
+    Waits(TaskId, Option<Note>),
     /// Answer to [`Job::Run`].
     Ended(Box<Ended>),
     /// A signal came to taskr.
@@ -232,6 +235,8 @@ pub enum Result {
     Failed(String),
     /// It was ended by taskr.
     Stopped,
+    /// Another taskr, this one if it says so, runs it and was not waited for.
+    Busy(Option<Note>),
 }
 
 /// Paths that a depfile named, with stamps taken after the run (none if absent).

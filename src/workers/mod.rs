@@ -29,6 +29,7 @@ pub use outputs::{is_made, standing_at};
 pub use standing::{replaced_path, restore_aside};
 
 use crate::error::{remedy, said};
+use crate::lock::Note;
 use crate::outdir::Root;
 use crate::process::Stop;
 
@@ -39,6 +40,10 @@ pub struct Context {
     pub root: Root,
     /// Names the run; also the folder below `replaced/`.
     pub run_id: String,
+    /// What this taskr says of itself to those who wait for it.
+    pub note: Note,
+    /// Wait for another taskr that runs the same unrecorded task.
+    pub wait: bool,
     /// Told when the run must end.
     pub stop: Stop,
     /// Where workers say what happened.

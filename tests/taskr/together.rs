@@ -54,6 +54,29 @@ fn no_wait_gives_up() {
     p.taskr(["--no-wait", "u"]).ran(["u"]).makes("u", "1").ok();
 }
 
+/// An unrecorded task does not need the workspace, but its own folder.
+#[test]
+fn one_taskr_at_a_time_runs_an_unrecorded_task() {
+    let p =
+        Project::new("[target.s]\nrun = \"ran s; until [ -e $HOME/go ]; do sleep 0.01; done\"\n");
+    let first = p.spawn(["s"]);
+    p.await_ran("s");
+    p.take_ran();
+    let holder = format!("another taskr runs it (process {}:", first.pid().as_raw_nonzero());
+    p.taskr(["--no-wait", "s"]).says(holder).exits(75);
+    let mut second = p.spawn(["s"]);
+    assert!(!within(std::time::Duration::from_millis(400), || !second.runs()), "it waits");
+    assert_eq!(p.take_ran(), [""; 0], "it starts nothing meanwhile");
+    p.go();
+    let pid = first.pid().as_raw_nonzero();
+    assert!(first.wait().status.success());
+    let output = second.wait();
+    assert!(output.status.success(), "{output}");
+    let told = format!("warning: s: waiting for another taskr (process {pid}:");
+    assert!(output.stderr.contains(&told), "for whom: {told} in {output}");
+    assert_eq!(p.take_ran(), ["s"]);
+}
+
 /// A waiting taskr can be ended like any other.
 #[test]
 fn waiting_ends_by_a_signal() {
