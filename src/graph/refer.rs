@@ -11,30 +11,45 @@ use crate::ids::{Id, IdVec, TaskId};
 const FEW: usize = 8;
 
 /// The tasks of a target that `target@db=pg,src/*.c` picks: a word with `=` whose left side is an
-/// axis picks by that, anything else by item; all must hold.
+/// axis picks by that, anything else by item; all must hold. `*` alone stands for every task of
+/// a target that has several, and for every value.
 pub(super) fn pick(tasks: &IdVec<TaskId, Task>, members: &Members, text: &str) -> Vec<TaskId> {
     let (target, picks) = text.split_once('@').unwrap_or((text, ""));
     let members = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
-    let picks: Vec<&str> = picks.split(',').collect();
-    let globs: Vec<Option<Pattern>> =
-        picks.iter().map(|pick| Pattern::parse(pick.as_bytes()).ok()).collect();
-    members
-        .filter(|&id| {
-            let scope = &tasks[id].rule.scope;
-            picks.iter().zip(&globs).all(|(pick, glob)| is_picked(scope, pick, glob.as_ref()))
-        })
-        .collect()
+    let picks: Vec<Pick<'_>> = picks.split(',').map(Pick::parse).collect();
+    members.filter(|&id| picks.iter().all(|pick| pick.fits(&tasks[id].rule.scope))).collect()
 }
 
-fn is_picked(scope: &Scope, pick: &str, glob: Option<&Pattern>) -> bool {
-    if let Some((axis, value)) = pick.split_once('=')
-        && let Some(own) = scope.axis(axis)
-    {
-        return own == value;
+/// One word behind the `@`.
+struct Pick<'a> {
+    text: &'a str,
+    glob: Option<Pattern>,
+    /// The word as `axis=value`.
+    axis: Option<(&'a str, &'a str, Option<Pattern>)>,
+}
+
+impl<'a> Pick<'a> {
+    fn parse(text: &'a str) -> Pick<'a> {
+        let glob = |text: &str| Pattern::parse(text.as_bytes()).ok();
+        let axis = text.split_once('=').map(|(axis, value)| (axis, value, glob(value)));
+        Pick { text, glob: glob(text), axis }
     }
-    scope.item().is_some_and(|item| {
-        item.written == pick.as_bytes() || glob.is_some_and(|glob| glob.matches_all(&item.written))
-    })
+
+    fn fits(&self, scope: &Scope) -> bool {
+        let is_like = |own: &[u8], text: &str, glob: &Option<Pattern>| {
+            let glob = glob.as_ref();
+            text == "*" || own == text.as_bytes() || glob.is_some_and(|glob| glob.matches_all(own))
+        };
+        if let Some((axis, value, glob)) = &self.axis
+            && let Some(own) = scope.axis(axis)
+        {
+            return is_like(own.as_bytes(), value, glob);
+        }
+        match scope.item() {
+            Some(item) => is_like(&item.written, self.text, &self.glob),
+            None => self.text == "*" && scope.axes().next().is_some(),
+        }
+    }
 }
 
 /// A target that is not there. Looking for a name that was meant is dear: `look` says whether to.
