@@ -61,14 +61,23 @@ struct State {
     progress: Progress,
     texts: Vec<(Stream, Vec<u8>)>,
     held_bytes: usize,
-    /// Whether texts may wait for the next tick.
-    status_shown: bool,
     /// Nothing more comes.
     closed: bool,
-    /// The thread has done all.
+    /// The thread has done all, or has panicked.
     done: bool,
-    /// The terminal is gone.
+    /// The terminal takes nothing any more.
     broken: bool,
+}
+
+/// Tells that the thread ends, whatever ends it: nobody waits for one that is gone.
+struct Ends<'s>(&'s Shared);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        (state.done, state.broken) = (true, true);
+        self.0.changed.notify_all();
+    }
 }
 
 impl Shared {
@@ -92,7 +101,6 @@ impl Board {
             progress: Progress::new(),
             texts: Vec::new(),
             held_bytes: 0,
-            status_shown: false,
             closed: false,
             done: false,
             broken: false,
@@ -101,9 +109,8 @@ impl Board {
         let thread = thread::Builder::new().spawn({
             let shared = Arc::clone(&shared);
             move || {
+                let _ends = Ends(&shared);
                 Shower::new(&shared, terminal, share).work();
-                shared.lock().done = true;
-                shared.changed.notify_all();
             }
         })?;
         Ok(Board { shared, thread })
@@ -165,12 +172,12 @@ impl Write for Handle {
             return Err(ErrorKind::BrokenPipe.into());
         }
         state.held_bytes += bytes.len();
+        if state.texts.is_empty() {
+            self.shared.changed.notify_all();
+        }
         match state.texts.last_mut() {
             Some((stream, text)) if *stream == self.stream => text.extend_from_slice(bytes),
             _ => state.texts.push((self.stream, bytes.to_vec())),
-        }
-        if !state.status_shown {
-            self.shared.changed.notify_all();
         }
         Ok(bytes.len())
     }
@@ -202,10 +209,12 @@ impl<'s> Shower<'s> {
     fn work(mut self) {
         let mut drawn = Instant::now();
         loop {
-            let mut state = self.shared.lock();
+            // Below a status, texts wait for the next tick.
+            let waits = self.screen.as_ref().is_some_and(Screen::shows_status);
             let due = drawn + TICK;
+            let mut state = self.shared.lock();
             while !state.closed
-                && (state.texts.is_empty() || state.status_shown)
+                && (state.texts.is_empty() || waits)
                 && let left = due.saturating_duration_since(Instant::now())
                 && !left.is_zero()
             {
@@ -239,7 +248,6 @@ impl<'s> Shower<'s> {
         let shown_bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
         let mut state = self.shared.lock();
         state.held_bytes -= shown_bytes;
-        state.status_shown = screen.shows_status();
         if written.is_err() {
             state.broken = true;
             self.screen = None;
@@ -260,5 +268,40 @@ impl<'s> Shower<'s> {
         self.shared_last = Some((version, now));
         let text = state.progress.json(share.command(), now);
         Some((state.progress.run_id().to_owned(), text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics at each write.
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("as a test")
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Neither a text nor the end waits for a thread that is gone.
+    #[test]
+    fn a_panic_of_the_thread_holds_nobody() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let terminal = Terminal { out: Box::new(Broken), err: Box::new(Broken), size: None };
+            let board = Board::start(Some(terminal), None).expect("a thread");
+            let mut out = board.out();
+            let whole = vec![b'x'; HELD_BYTES + 1];
+            let taken = (0..3).filter(|_| out.write(&whole).is_ok()).count();
+            board.close(&|| false);
+            sender.send(taken)
+        });
+        let taken = receiver.recv_timeout(Duration::from_secs(20)).expect("an end");
+        assert!(taken < 3, "it is told that nobody takes it");
     }
 }

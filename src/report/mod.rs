@@ -30,7 +30,7 @@ pub use lines::Lines;
 pub use share::{Share, running};
 pub use sink::write_all;
 pub use trace::Trace;
-pub use words::{duration, one_line};
+pub use words::{cut, duration, one_line};
 
 /// Hears what happens in a run, in order.
 pub trait Listener {

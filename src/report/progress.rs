@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-use super::words::{duration, one_line};
+use super::words::{cut, duration, one_line};
 use crate::ids::TaskId;
 use crate::outcome::{Event, Finish};
 
@@ -155,7 +155,7 @@ impl Progress {
             0..8 if names < longest => cut(&format!("  {}", running.name), width),
             _ => {
                 let name = cut(&running.name, names);
-                let fill = " ".repeat(names - name.width());
+                let fill = " ".repeat(names.saturating_sub(name.width()));
                 format!("  {name}{fill}  {:>time$}", since(running))
             }
         };
@@ -211,25 +211,6 @@ impl Progress {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// As much of `text` as `width` columns hold; `…` stands for the rest.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let (mut short, mut used) = (String::new(), 1);
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        short.push(c);
-    }
-    if width > 0 {
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]
@@ -305,6 +286,23 @@ mod tests {
             for row in progress.rows(columns, 24, now) {
                 assert!(row.width() < columns, "{columns}: {row:?}");
                 assert!(!row.contains(char::is_control), "{row:?}");
+            }
+        }
+    }
+
+    /// Names whose width is not the sum of their characters' widths.
+    #[test]
+    fn rows_of_odd_names_fit_too() {
+        for name in
+            ["\u{2764}\u{fe0f}", "\u{1f469}\u{200d}\u{1f4bb}", "\u{1f1e9}\u{1f1ea}", "e\u{301}"]
+        {
+            let (mut progress, now) = some(false);
+            start(&mut progress, 4, &name.repeat(30));
+            progress.first_start = Some(progress.begun);
+            for columns in 0..90 {
+                for row in progress.rows(columns, 24, now) {
+                    assert!(row.width() < columns, "{columns}: {row:?}");
+                }
             }
         }
     }

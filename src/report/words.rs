@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use signal_hook::low_level::signal_name;
+use unicode_width::UnicodeWidthStr;
 
 use crate::outcome::{Counts, Finish, Reason, Step, Summary};
 
@@ -56,6 +57,26 @@ pub fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// As much of `text` as `width` columns hold; `…` stands for the rest. It is measured whole: a
+/// character can change how wide the one before it is.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        short.push(c);
+        if short.width() >= width {
+            short.pop();
+            break;
+        }
+    }
+    if width > 0 {
+        short.push('…');
+    }
+    short
 }
 
 /// `text` in a colour, if there are colours.
@@ -228,6 +249,23 @@ mod tests {
         for (text, line) in table {
             assert_eq!(one_line(text), line);
             assert_eq!(one_line(line), line, "twice changes nothing");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_to_columns() {
+        let table = [
+            ("socket.c", 8, "socket.c"),
+            ("socket.c", 7, "socket…"),
+            ("socket.c", 1, "…"),
+            ("socket.c", 0, ""),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("\u{2764}\u{fe0f}\u{2764}\u{fe0f}", 3, "\u{2764}\u{fe0f}…"),
+            ("e\u{301}e\u{301}e", 2, "e\u{301}…"),
+        ];
+        for (text, width, short) in table {
+            assert_eq!(cut(text, width), short, "{text:?} {width}");
         }
     }
 
