@@ -49,7 +49,7 @@ pub(super) const SECTIONS: [Section; 4] = [
             ("0", "all done"),
             ("1", "a task failed, or what was asked for cannot be written"),
             ("2", "the command line or the Taskfile is wrong, or an input is not there"),
-            ("3", "inputs kept changing while their task ran"),
+            ("3", "inputs kept changing while their task ran, or changed after it had read them"),
             ("75", "another taskr works here (with --no-wait)"),
             ("128+n", "ended by signal n"),
         ],

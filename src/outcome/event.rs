@@ -155,6 +155,8 @@ pub struct Summary {
     pub signal: Option<i32>,
     /// How many of those that failed did so because their inputs kept changing.
     pub unstable: usize,
+    /// Whether a file changed after a task of this run had used it: outputs may be of old sources.
+    pub outdated: bool,
     /// Whether a task could not be judged because what it declares is not there.
     pub wrong_taskfile: bool,
     /// Whether another taskr ran a task and was not to be waited for.
@@ -163,14 +165,14 @@ pub struct Summary {
 
 impl Summary {
     /// Exit code of the run: 0 all done, 1 a task failed, 2 what a task declares is not there,
-    /// 3 inputs kept changing, 75 another taskr runs a task and was not waited for. A signal is not
-    /// a code: the program ends by it.
+    /// 3 inputs kept changing, or changed after they were used, 75 another taskr runs a task and was
+    /// not waited for. A signal is not a code: the program ends by it.
     pub fn exit_code(&self) -> u8 {
         match () {
             () if self.wrong_taskfile => 2,
             () if self.busy => 75,
             () if self.counts.failed > self.unstable || self.counts.cancelled > 0 => 1,
-            () if self.unstable > 0 => 3,
+            () if self.unstable > 0 || self.outdated => 3,
             () if self.counts.skipped > 0 => 1,
             () => 0,
         }

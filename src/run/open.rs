@@ -172,7 +172,9 @@ impl<'a> Build<'a> {
             warnings.push(format!("{files} kept in {folder}"));
         }
         if self.tally.summary.signal.is_none() {
-            warnings.extend(self.used.outdated(&self.paths, &self.root));
+            let outdated = self.used.outdated(&self.paths, &self.root);
+            self.tally.summary.outdated = !outdated.is_empty();
+            warnings.extend(outdated);
         }
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);
