@@ -214,10 +214,10 @@ impl Build<'_> {
             self.files.forget(&self.paths, path);
         }
         let Outcome::Success(success) = &ended.result else { return };
-        self.emptied.extend(success.touched.iter().map(|path| dir_of(path).to_vec()));
+        self.deeds.emptied.extend(success.touched.iter().map(|path| dir_of(path).to_vec()));
         for (file, seen) in &success.outputs {
             let id = self.paths.intern(&file.path);
-            self.made_here.insert(id);
+            self.deeds.made.insert(id);
             if let Made::File { executable, digest, .. } = file.made {
                 self.files.learn(id, Some((*seen, Content::File { executable, digest })));
             }
@@ -312,7 +312,7 @@ impl Build<'_> {
     /// Keeps in mind what a task read, to see at the end whether it is still that.
     fn note_used(&mut self, running: &Running, success: &Success) {
         for &(file, seen, content) in &running.gathered.inputs {
-            self.used.note(file, seen, content);
+            self.deeds.used.note(file, seen, content);
         }
         for (path, seen) in success.found.iter().flatten() {
             let Some(file) = self.paths.get(path).filter(|&file| !is_declared(running, file))
@@ -320,7 +320,7 @@ impl Build<'_> {
                 continue;
             };
             if let Ok(Look::Known(_, content)) = self.look(file) {
-                self.used.note(file, *seen, content);
+                self.deeds.used.note(file, *seen, content);
             }
         }
     }
@@ -432,7 +432,7 @@ impl Build<'_> {
     /// A file that was first heard of after the run: it may have changed while the task read it,
     /// unless its stamps are older than the start.
     fn may_have_moved(&self, file: FileId, seen: Option<Seen>, started_ns: i128) -> bool {
-        let Some(seen) = seen.filter(|_| !self.made_here.contains(&file)) else { return false };
+        let Some(seen) = seen.filter(|_| !self.deeds.made.contains(&file)) else { return false };
         // Every write moves the ctime to the file system's own clock; an mtime can be set.
         let newest = seen.stamps().map(|stamp| stamp.ctime_ns).max();
         newest.is_some_and(|newest| newest >= started_ns)
@@ -456,8 +456,8 @@ impl Build<'_> {
     /// Names files that had to give way: the first few, the rest as a number at the end.
     fn tell_replaced(&mut self, id: TaskId, ended: &Ended) {
         for (path, kept) in &ended.replaced {
-            self.replaced += 1;
-            if self.replaced <= MOST_NAMED {
+            self.deeds.replaced += 1;
+            if self.deeds.replaced <= MOST_NAMED {
                 let what = format!(
                     "{} was not as taskr left it: it is kept in {}",
                     shown(path),

@@ -256,7 +256,7 @@ impl Build<'_> {
             "attempts": end.running.map_or(0, |running| running.attempt),
             "outputs": outputs,
         });
-        self.ran.push(serde_json::json!({
+        self.deeds.ran.push(serde_json::json!({
             "task": rule.name,
             "outcome": end.finish.code(),
             "duration_ms": ended.duration_ms,
@@ -273,7 +273,7 @@ impl Build<'_> {
 impl Build<'_> {
     /// `runs/<id>.json`: what a run that ran something came to, for scripts and for later tools.
     pub(super) fn write_run(&self, summary: &Summary) -> Option<String> {
-        if summary.dry_run || self.ran.is_empty() {
+        if summary.dry_run || self.deeds.ran.is_empty() {
             return None;
         }
         let counts = &summary.counts;
@@ -295,7 +295,7 @@ impl Build<'_> {
             },
             "exit_code": summary.exit_code(),
             "signal": summary.signal,
-            "tasks": self.ran,
+            "tasks": self.deeds.ran,
         });
         let path = format!("{STATE_DIR}/runs/{}.json", self.run_id).into_bytes();
         let written = self.root.write(&path, format!("{run:#}\n").as_bytes());

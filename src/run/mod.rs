@@ -193,6 +193,21 @@ struct Lookups {
     folders: Option<FxHashMap<Vec<u8>, TaskId>>,
 }
 
+/// What this run did to the workspace, for its end.
+#[derive(Default)]
+struct Deeds {
+    /// Outputs of its tasks.
+    made: FxHashSet<FileId>,
+    /// Folders that may be empty now; they go when nothing runs any more.
+    emptied: FxHashSet<Vec<u8>>,
+    /// How many files that taskr did not make had to give way.
+    replaced: usize,
+    /// What tasks that were recorded had read.
+    used: moved::Used,
+    /// What ran, for the run's own file.
+    ran: Vec<serde_json::Value>,
+}
+
 struct Build<'a> {
     request: &'a Request<'a>,
     messages: &'a Messages,
@@ -223,15 +238,7 @@ struct Build<'a> {
     running: usize,
     waiting: Waiting,
     lookups: Lookups,
-    made_here: FxHashSet<FileId>,
-    /// Folders that may be empty now; they go when nothing runs any more.
-    emptied: FxHashSet<Vec<u8>>,
-    /// Files that taskr did not make and that had to give way.
-    replaced: usize,
-    /// What tasks that were recorded in this run had read.
-    used: moved::Used,
-    /// What ran, for the run's own file.
-    ran: Vec<serde_json::Value>,
+    deeds: Deeds,
     tally: Tally,
     spent: Spent,
 }

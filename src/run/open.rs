@@ -13,11 +13,11 @@ use taskr_cache::{Access, Intents, State, Writer, boot_id};
 
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
-use super::moved::Used;
 use super::spent::{Laps, Spent};
 use super::tally::Tally;
 use super::{
-    Active, Build, Force, Listener, Lookups, Messages, Request, Waiting, default_done, new_run_id,
+    Active, Build, Deeds, Force, Listener, Lookups, Messages, Request, Waiting, default_done,
+    new_run_id,
 };
 use crate::error::{Error, nearest, said};
 use crate::files::Files;
@@ -122,11 +122,7 @@ impl<'a> Build<'a> {
             waiting: Waiting::default(),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
-            made_here: FxHashSet::default(),
-            emptied: FxHashSet::default(),
-            replaced: 0,
-            used: Used::default(),
-            ran: Vec::new(),
+            deeds: Deeds::default(),
             request,
             messages,
             listener,
@@ -157,14 +153,14 @@ impl<'a> Build<'a> {
         laps.end("finish workers", self.listener);
         // Not while another taskr has the workspace.
         if self.held.writer.is_some() {
-            for dir in self.emptied.drain() {
+            for dir in self.deeds.emptied.drain() {
                 self.root.remove_empty_dirs(&dir, b"");
             }
         }
         let mut warnings = self.held.close(&self.root, &self.names);
         laps.end("finish writing the state", self.listener);
-        if self.replaced > MOST_NAMED {
-            let files = match self.replaced - MOST_NAMED {
+        if self.deeds.replaced > MOST_NAMED {
+            let files = match self.deeds.replaced - MOST_NAMED {
                 1 => "1 more file was not as taskr left it: it is".to_owned(),
                 more => format!("{more} more files were not as taskr left them: they are"),
             };
@@ -172,7 +168,7 @@ impl<'a> Build<'a> {
             warnings.push(format!("{files} kept in {folder}"));
         }
         if self.tally.summary.signal.is_none() {
-            let outdated = self.used.outdated(&self.paths, &self.root);
+            let outdated = self.deeds.used.outdated(&self.paths, &self.root);
             self.tally.summary.outdated = !outdated.is_empty();
             warnings.extend(outdated);
         }
