@@ -105,7 +105,7 @@ pub struct Failure {
     pub tail: Vec<u8>,
     /// Where its whole output is, relative to the workspace; empty if there is none.
     pub log: Vec<u8>,
-    /// If it is about what the Taskfile says: where, and what to write instead. Its message is
+    /// Where the Taskfile is wrong, if that is known, and what to write in it. Its message is
     /// `what`.
     pub wrong: Option<Box<Diagnostic>>,
 }

@@ -100,7 +100,10 @@ impl Build<'_> {
     }
 
     pub(super) fn fail(&mut self, id: TaskId, running: &Running, ended: &Ended, what: String) {
-        let failure = self.failure(id, running, ended, what);
+        let help = self.advice(id, running, ended);
+        let mut failure = self.failure(id, running, ended, what);
+        failure.wrong =
+            help.map(|help| Box::new(Diagnostic::error(failure.what.clone()).help(help)));
         self.end(id, &End::failed(Finish::Failed, ended, &failure, running));
     }
 

@@ -173,9 +173,8 @@ impl Build<'_> {
                 Input::Glob { pattern, optional } => {
                     let found = self.gather_glob(id, at, &pattern, all)?;
                     if found == 0 && !optional {
-                        let text = shown(pattern.text());
-                        let what = format!("its input {text} matches no file");
-                        return Err(self.wrong_input(id, at, Diagnostic::error(what)));
+                        let what = self.absent_files(id, &pattern);
+                        return Err(self.wrong_input(id, at, what));
                     }
                 }
                 Input::Not(pattern) => {
@@ -223,6 +222,12 @@ impl Build<'_> {
             {
                 all.push(file);
                 self.gather_glob(id, at, &Pattern::tree(path), all)?;
+            }
+            Look::Known(Some(Seen { file: None, .. }), Content::Link(_))
+                if !optional && self.graph.makers().of(path).is_none() =>
+            {
+                let what = self.dangling(path);
+                return Err(self.wrong_input(id, at, what));
             }
             Look::Known(_, Content::Absent) if optional => {
                 all.fields.push(Field::input(Tag::Input, path, &Content::Absent));

@@ -163,7 +163,7 @@ impl Around<'_> {
         find_program(OsStr::new(name), path, &self.root.join(OsStr::from_bytes(dir)))
     }
 
-    fn path_variable<'p>(&'p self, rendered: &'p Rendered) -> &'p OsStr {
+    pub(super) fn path_variable<'p>(&'p self, rendered: &'p Rendered) -> &'p OsStr {
         let own = rendered.env.iter().find(|(name, _)| name == "PATH");
         let path = own.map(|(_, path)| OsStr::new(path));
         let path = path.or(self.env.get(OsStr::new("PATH")).map(OsString::as_os_str));
@@ -190,7 +190,11 @@ impl Around<'_> {
             Some(direct) => direct,
             None => {
                 let name = rendered.argv.first().ok_or("its command is empty")?;
-                let why = || why_not_found(name, self.path_variable(rendered), &dir);
+                let why = || {
+                    let why = why_not_found(name, self.path_variable(rendered), &dir);
+                    let is_shell = matches!(rule.target.action, Some(Action::Shell { .. }));
+                    if is_shell { format!("its `shell`: {why}") } else { why }
+                };
                 let program = self.find(name, &rule.dir, rendered).ok_or_else(why)?;
                 (program, &rendered.argv[1..])
             }
@@ -204,7 +208,7 @@ impl Around<'_> {
         })
     }
 
-    fn environment(
+    pub(super) fn environment(
         &self,
         rule: &Rule,
         task: &TaskDir,

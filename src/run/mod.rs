@@ -5,6 +5,7 @@
 //! exits: what happens is told as events, what it came to is the summary.
 
 mod absent;
+mod advice;
 mod clean;
 mod commit;
 mod finish;

@@ -318,9 +318,11 @@ impl Attempt<'_> {
         let Some(path) = &self.run.depfile else { return Ok(None) };
         let root = &self.context.root;
         let bytes = std::fs::read(root.absolute(path)).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                Stop::Failed(format!("it did not write its depfile {}", shown(path)))
-            }
+            io::ErrorKind::NotFound => Stop::Failed(format!(
+                "it did not write its depfile {}: give the command `{{{{ depfile }}}}`, as in \
+                     `-MF {{{{ depfile }}}}`",
+                shown(path)
+            )),
             _ => Stop::io("read", path, &error),
         })?;
         let names = parse_depfile(&bytes).map_err(|error| {

@@ -67,7 +67,9 @@ impl Collected {
                 warnings.extend(found.old.map(|path| not_touched(&path)));
             }
             if pairs.len() == start {
-                return Err(Stop::Failed(missing(root, declared)));
+                return Err(Stop::Failed(
+                    missing(root, declared) + &left_in_out(root, &out, &staged, &taken),
+                ));
             }
         }
         let depfile = run.depfile.as_deref();
@@ -177,6 +179,15 @@ fn not_touched(path: &[u8]) -> String {
 
 fn overwritten(path: &[u8]) -> String {
     format!("{} was there before and was written anew: from now on it is an output", shown(path))
+}
+
+/// Where the command should have written, and what else it left there.
+fn left_in_out(root: &Root, out: &[u8], staged: &[&[u8]], taken: &FxHashSet<&[u8]>) -> String {
+    let is_left = |path: &&&[u8]| !taken.contains(**path) && !is_dir(root, &join(out, path));
+    let left = staged.iter().find(is_left);
+    let left =
+        left.map_or_else(String::new, |path| format!(" (`{{{{ out }}}}` has {})", shown(path)));
+    format!(": let the command write to `{{{{ outputs }}}}`{left}")
 }
 
 fn missing(root: &Root, declared: &Declared) -> String {

@@ -119,7 +119,13 @@ impl Standing {
     pub(super) fn make_folders(&self, root: &Root, run: &Run) -> Step<()> {
         let failed = |path: &[u8]| {
             let path = path.to_vec();
-            move |error: io::Error| Stop::io("prepare", &path, &error)
+            move |error: io::Error| match file_in_the_way(root, &path) {
+                Some(file) => Stop::Failed(format!(
+                    "{} is a file, and its outputs need a folder there: move it away",
+                    shown(file)
+                )),
+                None => Stop::io("prepare", &path, &error),
+            }
         };
         let (out, old) = (run.dir.join("out"), run.dir.join("aside/out"));
         for name in ["tmp", "failed"] {
@@ -244,6 +250,18 @@ pub fn restore_aside(root: &Root, aside: &[u8], out: &[u8]) -> Vec<String> {
         );
     }
     warnings
+}
+
+/// What stands where the folder `path`, or one above it, must be made.
+fn file_in_the_way<'p>(root: &Root, path: &'p [u8]) -> Option<&'p [u8]> {
+    let mut folder = path;
+    while !folder.is_empty() {
+        if look(root, folder).is_ok_and(|seen| seen.is_some()) {
+            return (!root.absolute(folder).is_dir()).then_some(folder);
+        }
+        folder = dir_of(folder);
+    }
+    None
 }
 
 /// Whether the file is what the record says; the digest is asked for only if the stamps do not

@@ -228,3 +228,41 @@ fn a_skipped_dependent_is_told() {
     let p = mixed();
     p.taskr(["-k", "on_bad"]).ran(["bad"]).says("- on_bad  skipped: bad failed").exits(1);
 }
+
+/// After a failure what taskr knows of the command is told.
+#[test]
+fn a_failed_command_gets_advice() {
+    let maker = "[target.a]\noutputs = [\"gen/x\"]\nrun = \"true\"\n";
+    for (run, help) in [
+        (
+            "test $FOO = bar",
+            "FOO is set here, but a task sees only the variables that it names: \
+             `env_inputs = [\"FOO\"]`",
+        ),
+        ("cat gen/x", "gen/x is made by `a`: add it, `inputs = [\"gen/x\"]`"),
+        ("./b.sh", "`chmod +x ./b.sh`, or write `sh ./b.sh`"),
+        ("gccc", "there is no program `gccc` in PATH"),
+    ] {
+        let p = Project::new(&format!("{maker}[target.t]\ninputs = []\nrun = '{run}'\n"));
+        p.write("b.sh", "true\n");
+        p.taskr(["t"]).env("FOO", "bar").says(format!("help: {help}\n")).exits(1);
+    }
+    let p = Project::new("[target.t]\ninputs = []\nrun = 'FOO=1; test $FOO = 2'\n");
+    p.taskr(["t"]).env("FOO", "bar").never_says("help:").exits(1);
+}
+
+/// What stands in the way of an output, and what the command forgot, is said.
+#[test]
+fn what_a_task_did_not_write() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\noutputs = [\"build/o\"]\nrun = \"touch {{ out }}/x\"\n\
+         [target.z]\ninputs = []\nshell = [\"no-such\", \"-c\"]\nrun = \"true\"\n",
+    );
+    p.write("build", "");
+    let way = "build is a file, and its outputs need a folder there: move it away";
+    p.taskr(["t"]).says(way).exits(1);
+    p.remove("build");
+    let left = "let the command write to `{{ outputs }}` (`{{ out }}` has x)";
+    p.taskr(["t"]).says(left).any_files().exits(1);
+    p.taskr(["z"]).says("its `shell`: there is no program `no-such` in PATH").any_files().exits(1);
+}

@@ -206,3 +206,43 @@ fn a_line_where_a_program_is_asked() {
     let answer = "there is no program `echo a > b`: write each word as a string of its own, as in exec = [\"echo\", \"…\"]";
     p.taskr(["t"]).says(answer).exits(1);
 }
+
+/// What was meant is told before the way to silence the mistake.
+#[test]
+fn what_an_absent_input_was_meant_to_be() {
+    let maker = "[target.a]\noutputs = [\"gen/x\"]\nrun = \"true\"\n";
+    for (dir, input, help) in [
+        ("src", "src/a.c", "paths are relative to `dir`: write `a.c`, or `//src/a.c`"),
+        ("src", "src/*.c", "paths are relative to `dir`: write `*.c`, or `//src/*.c`"),
+        (".", "in.txt, src/a.c", r#"write each as a string of its own: "in.txt", "src/a.c""#),
+        (".", "in.txt gen/x", r#"write each as a string of its own: "in.txt", "gen/x""#),
+        (".", "gen/x.txt", "did you mean `gen/x`, made by `a`?"),
+        (".", "sources/a.c", "did you mean `src/a.c`?"),
+        (".", "src/a.cpp", "did you mean `src/a.c`?"),
+        (".", "src/*.cc", "did you mean `src/*.c`?"),
+        (".", "src/*.rs", "write `?src/*.rs` if there may be none"),
+        (".", "far", "write `?far` if it may be absent"),
+    ] {
+        let taskfile = format!(
+            "{maker}[target.t]\ndir = \"{dir}\"\ninputs = [\"{input}\"]\nrun = \"ran t\"\n"
+        );
+        let p = Project::new(&taskfile);
+        p.write("in.txt", "").write("src/a.c", "");
+        p.taskr(["t"]).says(format!("= help: {help}\n")).exits(2);
+    }
+}
+
+/// A link at which the way ends is no input, unless it may be absent.
+#[test]
+fn an_input_that_is_a_link_to_nothing() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"l\"]\noutputs = [\"o\"]\nrun = \"ran t; touch $OUT/o\"\n",
+    );
+    p.link("l", "nope");
+    let what = "t  failed: its input l is a link to nope, which does not exist\n";
+    p.taskr(["t"]).says(what).exits(2);
+    p.remove("l").link("l", "l");
+    p.taskr(["t"]).says("t  failed: its input l is a link to l, which leads nowhere\n").exits(2);
+    p.write("Taskfile.toml", &p.read("Taskfile.toml").replace("\"l\"", "\"?l\""));
+    p.taskr(["t"]).ran(["t"]).makes("o", "").ok();
+}
