@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::End;
 use super::args::Check;
+use super::doubts::doubts;
 use super::json_out;
 use super::out::print;
 use super::terminal::{Colours, width};
@@ -19,7 +20,8 @@ use crate::parse::{Target, Taskfile, Text, Var};
 pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result<End, Error> {
     let checked = workspace.and_then(|workspace| {
         let graph = graph(args, &workspace)?;
-        let warnings = warnings(&workspace.taskfile, &graph);
+        let mut warnings = warnings(&workspace.taskfile, &graph);
+        warnings.extend(doubts(&workspace.taskfile, &graph, &workspace.root));
         let tasks = graph.tasks().iter().filter(|task| task.kind() != Kind::Group).count();
         let name = workspace.taskfile.source.name.clone();
         Ok(Fine { name, targets: workspace.taskfile.targets.len(), tasks, warnings })

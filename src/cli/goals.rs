@@ -10,6 +10,7 @@ use crate::error::{Error, nearest, quoted};
 use crate::files::normalise;
 use crate::graph::{Graph, Input, Task};
 use crate::report::one_line;
+use crate::run::readers_by_depfile;
 
 /// The error about a word that names no target. `graph` is what the Taskfile makes, if it makes
 /// one; `names` are all that would have been right.
@@ -74,12 +75,21 @@ fn file(name: &str, workspace: &Workspace, graph: &Graph) -> Option<String> {
     let exists = |path: &&Vec<u8>| on_disk(path, workspace);
     let path = paths.iter().find(exists).filter(|path| !path.is_empty())?;
     let mut readers = graph.tasks().iter().filter(|task| reads(task, path));
-    let first = readers.next()?;
-    let more = match readers.count() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let Some(first) = readers.next() else { return header(path, workspace, graph) };
+    let more = and_more(readers.count());
     Some(format!("it is a source, read by {}{more}: name what is made of it", shown(first)))
+}
+
+/// Which task's depfile named this file.
+fn header(path: &[u8], workspace: &Workspace, graph: &Graph) -> Option<String> {
+    let readers = readers_by_depfile(graph, &workspace.root, &workspace.name, path);
+    let (&first, rest) = readers.split_first()?;
+    let (task, more) = (shown(graph.task(first)), and_more(rest.len()));
+    Some(format!("it is a source, read by {task}{more} (by depfile): name what is made of it"))
+}
+
+fn and_more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" and {count} more") }
 }
 
 /// A file that means nothing to the Taskfile.

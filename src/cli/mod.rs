@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod clean;
 mod completions;
+mod doubts;
 mod goals;
 mod help;
 mod json_out;

@@ -115,7 +115,7 @@ pub(super) fn sections_of_task(
         all.add(&format!("matrix.{axis}"), vec![Row::new(value).at(place.clone())]);
     }
     all.add("dir", vec![dir(source, rule)]);
-    all.add("inputs", inputs(source, rule, preview));
+    all.add("inputs", inputs(source, graph, id, preview));
     let outputs = rule.outputs.iter();
     let outputs = outputs.map(|one| Row::new(shown(one.value.text())).at(one.place.clone()));
     all.add("outputs", outputs.collect());
@@ -143,7 +143,8 @@ fn dir(source: &Target, rule: &Rule) -> Row {
 }
 
 /// Files, each with the element that names it; and elements whose files are not known yet.
-fn inputs(source: &Target, rule: &Rule, preview: &Preview) -> Vec<Row> {
+fn inputs(source: &Target, graph: &Graph, id: TaskId, preview: &Preview) -> Vec<Row> {
+    let rule = &graph.task(id).rule;
     let origin = |row: Row, at: usize| {
         let input = &rule.inputs[at];
         let is_item = rule.scope.item().is_some_and(|item| item.file.is_some()) && at == 0;
@@ -158,10 +159,21 @@ fn inputs(source: &Target, rule: &Rule, preview: &Preview) -> Vec<Row> {
             Input::Path { .. } | Input::Not(_) => row.at(input.place.clone()),
         }
     };
-    let files = preview.inputs.iter().map(|(path, at)| origin(Row::new(shown(path)), *at));
+    let files = preview.inputs.iter().map(|(path, at)| {
+        let row = origin(Row::new(shown(path)), *at);
+        let absent = preview.absent.contains(at) && graph.makers().of(path).is_none();
+        if absent { row.from("does not exist") } else { row }
+    });
+    let empty = preview.absent.iter().filter_map(|&at| match &rule.inputs[at].value {
+        Input::Glob { pattern, .. } => {
+            let row = Row::new(shown(pattern.text())).from("matches no file");
+            Some(row.at(rule.inputs[at].place.clone()))
+        }
+        _ => None,
+    });
     let unknown = preview.unknown.iter();
     let unknown = unknown.map(|&at| origin(Row::new("… not known before it has run"), at));
-    files.chain(unknown).collect()
+    files.chain(empty).chain(unknown).collect()
 }
 
 fn depfile(source: &Target, rule: &Rule) -> Vec<Row> {

@@ -17,7 +17,7 @@ use crate::error::Diagnostic;
 use crate::files::{Pattern, list};
 use crate::graph::{Graph, Input, Output, diagnostic, word_of_path};
 use crate::ids::TaskId;
-use crate::outcome::Made;
+use crate::outcome::{Made, Tag};
 use crate::outdir::{Root, STATE_DIR, TaskDir};
 use crate::record::{self, Names};
 
@@ -28,6 +28,8 @@ pub struct Preview {
     pub inputs: Vec<(Vec<u8>, usize)>,
     /// Elements of `inputs` whose files are not all known before others have run.
     pub unknown: Vec<usize>,
+    /// Elements of `inputs` that are a path at which nothing stands, or a pattern without a match.
+    pub absent: Vec<usize>,
     /// The command for people, and the variables that the task sets.
     pub command: Result<(String, Vec<(String, String)>), Diagnostic>,
 }
@@ -57,7 +59,19 @@ pub fn preview(
     };
     let command = ready.render().map(|rendered| (rendered.shown, rendered.env));
     let command = command.map_err(|(error, text)| diagnostic(&error, text.place));
-    Ok(Preview { inputs: found.files, unknown: found.unknown, command })
+    Ok(Preview { inputs: found.files, unknown: found.unknown, absent: found.absent, command })
+}
+
+/// The tasks that read a file when they last ran although no line of the Taskfile names it: their
+/// depfiles did.
+pub fn readers_by_depfile(graph: &Graph, root: &Path, taskfile: &[u8], path: &[u8]) -> Vec<TaskId> {
+    let state = read_state(&root.join(STATE_DIR), Access::Read).state;
+    let names = Names::new(taskfile, "default");
+    let reads = |id: &TaskId| {
+        let record = record::read(&state, &names.id(graph.name(*id)));
+        record.is_some_and(|record| record.manifest.value(Tag::Discovered, path).is_some())
+    };
+    graph.tasks().ids().filter(reads).collect()
 }
 
 #[derive(Default)]
@@ -65,6 +79,7 @@ struct Found {
     files: Vec<(Vec<u8>, usize)>,
     seen: FxHashSet<Vec<u8>>,
     unknown: Vec<usize>,
+    absent: Vec<usize>,
 }
 
 impl Found {
@@ -88,6 +103,9 @@ impl Known<'_> {
         match &rule.inputs[at].value {
             Input::Path { path, .. } => {
                 let full = self.root.join(OsStr::from_bytes(path));
+                if full.symlink_metadata().is_err() {
+                    found.absent.push(at);
+                }
                 match full.is_dir() {
                     true => self.pattern(id, at, &Pattern::tree(path), found)?,
                     false => found.push(path.clone(), at),
@@ -124,7 +142,11 @@ impl Known<'_> {
             _ => None,
         });
         let skip: Vec<Pattern> = own.chain(taken).collect();
-        for path in list(self.root, pattern, &skip)? {
+        let listed = list(self.root, pattern, &skip)?;
+        if listed.is_empty() && matches!(rule.inputs[at].value, Input::Glob { .. }) {
+            found.absent.push(at);
+        }
+        for path in listed {
             found.push(path, at);
         }
         Ok(())

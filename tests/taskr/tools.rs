@@ -350,6 +350,86 @@ warning: nothing can build `b`
     p.taskr(["check", "--strict"]).any_warning().exits(2);
 }
 
+/// A build would end with 2 here, or never see an edited header: `check` says so before.
+#[test]
+fn check_doubts_what_is_not_there() {
+    let p = Project::new(
+        r#"default = ["app", "sub", "own", "late", "uses"]
+[target.app]
+inputs  = ["nope.c", "sr/*.c", "?maybe", "in"]
+outputs = ["app"]
+run     = "cat {{ inputs }} -MF a.d > {{ outputs }}"
+[target.all]
+deps = ["sub"]
+[target.sub]
+dir = "zz"
+run = "true"
+[target.own]
+shell = ["no-shell", "-c"]
+run   = "true"
+[target.gen]
+outputs = ["gen/x", "made/*.h"]
+exec    = ["no-program"]
+[target.late]
+inputs  = ["gen/x", "gen", "made/a.h", "made/*"]
+outputs = ["late"]
+run     = "cat {{ inputs }} > {{ outputs }}"
+[target.uses]
+inputs = ["@all"]
+run    = "true"
+"#,
+    );
+    p.write("in", "");
+    let told = "Taskfile.toml is fine, with 7 warnings: 7 targets, 6 tasks\n";
+    let output = p.taskr(["check"]).stdout(told).any_warning().ok();
+    for text in [
+        "the command writes a depfile that taskr does not read\n --> Taskfile.toml:5:11\n",
+        "write `-MMD -MF {{ depfile }}`\n",
+        "`@all` gives no file\n  --> Taskfile.toml:22:11\n",
+        "to only wait for it, write `deps = [\"all\"]`\n",
+        "`nope.c` does not exist\n --> Taskfile.toml:3:12\n",
+        "correct the name, or write `?nope.c` if it may be absent\n",
+        "`sr/*.c` matches no file\n --> Taskfile.toml:3:22\n",
+        "`sub` cannot run: its folder `zz` does not exist\n --> Taskfile.toml:9:7\n",
+        "there is no program `no-shell` in PATH\n  --> Taskfile.toml:12:10\n",
+        "there is no program `no-program` in PATH\n  --> Taskfile.toml:16:12\n",
+    ] {
+        assert!(output.stderr.contains(text), "{text}\n{output}");
+    }
+    p.taskr(["check", "--strict"]).any_warning().exits(2);
+}
+
+#[test]
+fn show_tells_what_is_not_there() {
+    let p = Project::new(
+        "[target.app]\ninputs = [\"nope.c\", \"sr/*.c\", \"in\"]\noutputs = [\"app\"]\n\
+         run = \"cat {{ inputs }} > {{ outputs }}\"\n",
+    );
+    p.write("in", "");
+    let output = p.taskr(["show", "app"]).any_warning().ok();
+    for text in [
+        "    nope.c  (does not exist, Taskfile.toml:2:11)\n",
+        "    sr/*.c  (matches no file, Taskfile.toml:2:21)\n",
+        "    in      (Taskfile.toml:2:31)\n",
+    ] {
+        assert!(output.stdout.contains(text), "{text}\n{output}");
+    }
+}
+
+#[test]
+fn a_header_is_known_by_the_depfile() {
+    let p = Project::new(
+        "[target.obj]\ninputs = [\"a.c\"]\noutputs = [\"a.o\"]\n\
+         run = \"ran obj; echo a.o: a.c util.h > {{ depfile }}; cp a.c {{ outputs }}\"\n",
+    );
+    p.write("a.c", "a").write("util.h", "");
+    p.taskr(["obj"]).ran(["obj"]).makes("a.o", "a").ok();
+    let output = p.taskr(["util.h"]).exits(2);
+    let text = "error: there is no target `util.h`\n\
+                help: it is a source, read by `obj` (by depfile): name what is made of it\n";
+    assert_eq!(output.stderr, text);
+}
+
 #[test]
 fn check_tells_all_mistakes() {
     let p = Project::new("default = [\"aa\"]\n[taskr]\njobs = \"x\"\n[target.a]\nrun = \"true\"\n");

@@ -1,0 +1,229 @@
+//! What `taskr check` doubts after a look at the disk: inputs that nothing gives, folders and
+//! programs that are not there, a depfile that is written past taskr.
+//!
+//! A build may still make it right, so these are warnings. Of each place in the Taskfile only the
+//! first task's is told; paths and patterns are looked at once.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::error::{Diagnostic, Place, quoted};
+use crate::files::{Pattern, list, relative_to};
+use crate::graph::{Action, Graph, Input, Kind, Output, Rule, Text};
+use crate::ids::TaskId;
+use crate::outcome::shown;
+use crate::parse::{self, Command, Taskfile};
+use crate::process::{find_program, why_not_found, why_not_in};
+
+/// Options of compilers that write a depfile.
+const DEPFILE_OPTIONS: [&str; 3] = ["-MMD", "-MD", "-MF"];
+
+/// What a build would stumble over now.
+pub(super) fn doubts(taskfile: &Taskfile, graph: &Graph, root: &Path) -> Vec<Diagnostic> {
+    let path_var = std::env::var_os("PATH").unwrap_or_default();
+    let (there, told) = (FxHashMap::default(), FxHashSet::default());
+    let mut doubts = Doubts { taskfile, graph, root, path_var, there, told, found: Vec::new() };
+    for (id, task) in graph.tasks().enumerate() {
+        if task.kind() != Kind::Group {
+            doubts.of_task(id);
+        }
+    }
+    doubts.found
+}
+
+struct Doubts<'d> {
+    taskfile: &'d Taskfile,
+    graph: &'d Graph,
+    root: &'d Path,
+    path_var: OsString,
+    /// Whether a path is there, or a pattern matches something.
+    there: FxHashMap<Vec<u8>, bool>,
+    /// Where in the Taskfile something was told.
+    told: FxHashSet<Option<usize>>,
+    found: Vec<Diagnostic>,
+}
+
+impl Doubts<'_> {
+    fn of_task(&mut self, id: TaskId) {
+        let graph = self.graph;
+        let rule = &graph.task(id).rule;
+        self.depfile(rule);
+        for at in 0..rule.inputs.len() {
+            self.reference(id, at);
+        }
+        // What an unrecorded task does is known to nobody.
+        let needs = graph.without_groups(graph.needs(id));
+        if needs.iter().any(|&need| graph.task(need).kind() != Kind::Recorded) {
+            return;
+        }
+        for input in &rule.inputs {
+            self.input(rule, &needs, &input.value, input.place.as_ref());
+        }
+        if self.folder(rule, &needs) {
+            self.program(rule, &needs);
+        }
+    }
+
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        let start = diagnostic.place.as_ref().map(|place| place.span.start);
+        if self.told.insert(start) {
+            self.found.push(diagnostic);
+        }
+    }
+
+    /// `@NAME` of tasks that declare no outputs.
+    fn reference(&mut self, id: TaskId, at: usize) {
+        let task = self.graph.task(id);
+        let input = &task.rule.inputs[at];
+        let Input::Outputs { of, .. } = &input.value else { return };
+        let makers = self.graph.without_groups(&task.sources[at]);
+        let gives = |&id: &TaskId| self.gives(&self.graph.task(id).rule);
+        if makers.is_empty() || makers.iter().any(gives) {
+            return;
+        }
+        let name = &of.text;
+        self.tell(
+            Diagnostic::warning(format!("`@{name}` gives no file"))
+                .at(input.place.clone(), format!("`{name}` declares no outputs"))
+                .help(format!("to only wait for it, write `deps = [\"{name}\"]`")),
+        );
+    }
+
+    /// Whether a task declares outputs, or may leave some in its own folder.
+    fn gives(&self, rule: &Rule) -> bool {
+        let target = self.taskfile.targets.get(&rule.target.name);
+        let mut names = target
+            .into_iter()
+            .flat_map(parse::Target::texts)
+            .flat_map(|text| text.template.names());
+        !rule.outputs.is_empty() || names.any(|name| name.path.split('.').next() == Some("out"))
+    }
+
+    /// A path or pattern that neither the disk nor a task gives.
+    fn input(&mut self, rule: &Rule, needs: &[TaskId], input: &Input, place: Option<&Place>) {
+        let (path, pattern) = match input {
+            Input::Path { path, optional: false } => (&path[..], None),
+            Input::Glob { pattern, optional: false } => (pattern.text(), Some(pattern)),
+            _ => return,
+        };
+        if self.is_there(path, pattern) {
+            return;
+        }
+        let tree = Pattern::tree(path);
+        if self.makes(needs, path, pattern.unwrap_or(&tree)) {
+            return;
+        }
+        let name = shown(&relative_to(&rule.dir, path));
+        let message = match pattern {
+            Some(_) => format!("{} matches no file", quoted(&shown(path))),
+            None => format!("{} does not exist", quoted(&shown(path))),
+        };
+        self.tell(
+            Diagnostic::warning(message)
+                .at(place.cloned(), "and no task makes it")
+                .help(format!("correct the name, or write `?{name}` if it may be absent")),
+        );
+    }
+
+    fn is_there(&mut self, path: &[u8], pattern: Option<&Pattern>) -> bool {
+        if let Some(&there) = self.there.get(path) {
+            return there;
+        }
+        let there = match pattern {
+            // What cannot be listed is no matter of the Taskfile.
+            Some(pattern) => list(self.root, pattern, &[]).map_or(true, |found| !found.is_empty()),
+            None => self.root.join(OsStr::from_bytes(path)).symlink_metadata().is_ok(),
+        };
+        self.there.insert(path.to_vec(), there);
+        there
+    }
+
+    /// Whether one of these tasks declares what is, lies in, or matches an input.
+    fn makes(&self, needs: &[TaskId], path: &[u8], pattern: &Pattern) -> bool {
+        needs.iter().any(|&need| {
+            let made = &self.graph.task(need).rule;
+            let is = |made: &[u8]| made == path || pattern.matches_all(made);
+            made.installs.iter().any(|one| is(&one.value) || path.starts_with(&one.value))
+                || made.outputs.iter().any(|output| match &output.value {
+                    Output::Path(made) => is(made) || output.value.covers(path),
+                    Output::Glob(glob) => glob.matches_all(path) || glob.overlaps(pattern),
+                })
+        })
+    }
+
+    /// Whether the command's folder is there, or will be.
+    fn folder(&mut self, rule: &Rule, needs: &[TaskId]) -> bool {
+        let Some(text) =
+            self.taskfile.targets.get(&rule.target.name).and_then(|one| one.dir.as_ref())
+        else {
+            return true;
+        };
+        let dir = self.root.join(OsStr::from_bytes(&rule.dir));
+        let Some(why) = why_not_in(&dir, self.root) else { return true };
+        if self.makes(needs, &rule.dir, &Pattern::tree(&rule.dir)) {
+            return false;
+        }
+        self.tell(
+            Diagnostic::warning(format!("{} cannot run: {why}", quoted(&rule.target.name)))
+                .at(text.place.clone(), "a command starts in a folder that is there")
+                .help("correct the name, or make the folder"),
+        );
+        false
+    }
+
+    /// A program that is written out and not found.
+    fn program(&mut self, rule: &Rule, needs: &[TaskId]) {
+        let target = &rule.target;
+        let (field, word) = match &target.action {
+            Some(Action::Exec(words)) => ("exec", words.first()),
+            Some(Action::Shell { shell, .. }) => ("shell", shell.first()),
+            None => return,
+        };
+        let Some(Text { template, place: Some(place) }) = word else { return };
+        let Some(name) = template.as_literal() else { return };
+        let own_path = target.env.iter().any(|(name, _)| name == "PATH");
+        let dir = self.root.join(OsStr::from_bytes(&rule.dir));
+        if own_path || find_program(OsStr::new(name), &self.path_var, &dir).is_some() {
+            return;
+        }
+        if name.contains('/') && !needs.is_empty() {
+            return;
+        }
+        let why = why_not_found(name, &self.path_var, &dir);
+        self.tell(
+            Diagnostic::warning(why)
+                .at(place.clone(), format!("the program of `{field}`"))
+                .help("install it, or correct its name"),
+        );
+    }
+
+    /// A compiler's depfile of which taskr does not know.
+    fn depfile(&mut self, rule: &Rule) {
+        if rule.depfile.is_some() || rule.target.kind != Kind::Recorded {
+            return;
+        }
+        let source = self.taskfile.targets.get(&rule.target.name);
+        let Some(Command::Shell(texts) | Command::Exec(texts)) =
+            source.and_then(|source| source.command.as_ref())
+        else {
+            return;
+        };
+        let writes = |text: &&parse::Text| {
+            let mut words = text.template.source().split_whitespace();
+            words.any(|word| DEPFILE_OPTIONS.contains(&word))
+        };
+        let Some(text) = texts.iter().find(writes) else { return };
+        let help = match source.and_then(|source| source.command.as_ref()) {
+            Some(Command::Exec(_)) => "write \"-MMD\", \"-MF\", \"{{ depfile }}\"",
+            _ => "write `-MMD -MF {{ depfile }}`",
+        };
+        self.tell(
+            Diagnostic::warning("the command writes a depfile that taskr does not read")
+                .at(text.place.clone(), "a changed header would not run it again")
+                .help(help),
+        );
+    }
+}
