@@ -27,6 +27,7 @@ pub(super) fn unknown<'n>(
     };
     let help = variable(name)
         .or_else(|| file(name, workspace, graph?))
+        .or_else(|| other_spelling(name, workspace))
         .or_else(|| Some(format!("did you mean {}?", quoted(&one_line(&near()?)))))
         .or_else(|| special(name).map(str::to_owned))
         .or_else(|| lonely_file(name, workspace))
@@ -46,12 +47,30 @@ fn variable(name: &str) -> Option<String> {
     is_name.then(|| format!("a variable is set by `-D {variable}={value}`"))
 }
 
+/// `@obj`, `obj:src/a.c`, `obj/src/a.c`: a target's name that is written in another way.
+fn other_spelling(name: &str, workspace: &Workspace) -> Option<String> {
+    if let Some(target) = name.strip_prefix('@').filter(|target| workspace.has_target(target)) {
+        return Some(format!("write `{target}`; `@` stands before a name only in `inputs`"));
+    }
+    let (target, item) = name.split_once([':', '/'])?;
+    let several = &workspace.taskfile.targets.get(target)?;
+    let item = shlex::try_quote(item).ok().filter(|item| !item.is_empty());
+    match item {
+        Some(item) if several.foreach.is_some() || !several.matrix.is_empty() => {
+            Some(format!("did you mean `{target}@{}`?", one_line(&item)))
+        }
+        _ => Some(format!("did you mean `{target}`?")),
+    }
+}
+
 /// Words that other tools know.
 fn special(name: &str) -> Option<&'static str> {
     match name {
         _ if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) => {
             Some("a number stands at its option: `-j4`, `--keep-going=4`")
         }
+        "" => Some("an empty word names nothing: is a variable of your shell empty?"),
+        "all" => Some("`taskr` without a name builds what `default` names"),
         "version" => Some("`taskr --version` prints the version"),
         "ls" | "tasks" | "targets" => Some("`taskr list` shows all targets"),
         "explain" => Some("`taskr why` says why a target would run"),

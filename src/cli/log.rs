@@ -5,12 +5,16 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 
+use rustc_hash::FxHashSet;
+
 use super::End;
 use super::args::Log;
 use super::out::told;
 use super::select::{named_or_default, select};
 use super::workspace::Workspace;
 use crate::error::{Error, quoted};
+use crate::graph::Graph;
+use crate::ids::TaskId;
 use crate::outdir::{Root, TaskDir};
 use crate::report::{Clean, one_line, write_all};
 
@@ -49,18 +53,35 @@ pub(super) fn log(args: &Log, workspace: &Workspace) -> Result<End, Error> {
         }
     }
     if !found {
-        return Err(no_log(&names));
+        return Err(no_log(&names, last_log(&root, workspace, &graph, &tasks)));
     }
     tell_silent(&silent);
     Ok(End::Code(0))
 }
 
-fn no_log(names: &[String]) -> Error {
+/// Of the tasks that these wait for, the one that wrote its log last.
+fn last_log(root: &Root, workspace: &Workspace, graph: &Graph, of: &[TaskId]) -> Option<String> {
+    let (mut seen, mut waiting) = (FxHashSet::default(), of.to_vec());
+    let mut last = None;
+    while let Some(id) = waiting.pop() {
+        waiting.extend(graph.needs(id).iter().filter(|&&need| seen.insert(need)));
+        let path = root.absolute(&TaskDir::new(workspace.prefix(), graph.name(id)).join("log"));
+        let written = path.metadata().and_then(|found| found.modified()).ok();
+        last = last.max(written.map(|written| (written, id)));
+    }
+    last.map(|(_, id)| graph.name(id).to_owned())
+}
+
+fn no_log(names: &[String], other: Option<String>) -> Error {
     let quotes: Vec<String> = names.iter().map(|name| quoted(&one_line(name))).collect();
     let has_not = if names.len() == 1 { "it has not" } else { "they have not" };
     Error::Usage {
         message: format!("there is no log of {}: {has_not} run here yet", quotes.join(", ")),
-        help: None,
+        help: other.map(|other| {
+            let other = one_line(&other);
+            let word = shlex::try_quote(&other).unwrap_or_else(|_| other.as_str().into());
+            format!("it waits for {}, which has: `taskr log {word}`", quoted(&other))
+        }),
     }
 }
 

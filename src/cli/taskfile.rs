@@ -180,6 +180,10 @@ fn refuse_other_kinds(path: &Path, file: &File) -> Result<(), Error> {
         kind if kind.is_dir() && path.join(NAME).is_file() => {
             ("a folder", format!("write `-f {}`, or `-C {}`", name(&path.join(NAME)), name(path)))
         }
+        kind if kind.is_dir() && path.file_name() != Some(OsStr::new(NAME)) => (
+            "a folder",
+            format!("`-f` takes a file; to work in a folder write `-C {}`", name(path)),
+        ),
         kind if kind.is_dir() => ("a folder", format!("rename the folder; {FIRST_ONE}")),
         kind if kind.is_fifo() => ("a pipe", "a Taskfile is a file: write it to one".to_owned()),
         _ => ("a device", "a Taskfile is a file: write it to one".to_owned()),

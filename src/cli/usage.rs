@@ -121,6 +121,9 @@ fn unknown(option: &str, command: &Command, scan: &Scan) -> (String, String) {
 
 /// What to write for an option that does not exist.
 fn instead(option: &str, command: &Command, scan: &Scan) -> String {
+    if let Some(help) = by_habit(option, command, scan) {
+        return help;
+    }
     if LATER.contains(&option) {
         return "it is planned; this version does not have it".to_owned();
     }
@@ -151,6 +154,17 @@ fn instead(option: &str, command: &Command, scan: &Scan) -> String {
         "taskr" => "`taskr --help` lists all options".to_owned(),
         tool => format!("`taskr {tool} --help` lists all options"),
     }
+}
+
+/// `-k3` of make, which clap takes for `-k -3`; `-t clean` of ninja.
+fn by_habit(option: &str, command: &Command, scan: &Scan) -> Option<String> {
+    let tool = command.get_name();
+    if option == "-t" && tool != "taskr" {
+        return Some(format!("tools are words: write `taskr {tool}`"));
+    }
+    let mut typed = scan.args.iter().filter_map(|arg| arg.to_str()?.strip_prefix("-k"));
+    let is_number = |text: &&str| text.starts_with(&option[1..]) && text.parse::<u32>().is_ok();
+    typed.find(is_number).map(|number| format!("write `-k={number}`"))
 }
 
 fn has(command: &Command, option: &str) -> bool {

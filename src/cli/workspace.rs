@@ -72,11 +72,13 @@ impl Workspace {
     pub(super) fn jobs(&self, asked: Option<&str>) -> Result<usize, Error> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         if let Some(asked) = asked {
+            let large = asked.parse::<u64>().is_ok_and(|jobs| jobs > 0);
+            let most = if large { format!("; the most is {MOST_JOBS}") } else { String::new() };
             return number_of_jobs(asked, processors).ok_or_else(|| Error::Usage {
                 message: format!(
                     "-j takes a number from 1, a part such as 50%, or auto, not `{asked}`"
                 ),
-                help: Some(format!("this machine has {processors} processors")),
+                help: Some(format!("this machine has {processors} processors{most}")),
             });
         }
         let Some(text) = jobs(&self.taskfile, &surroundings(processors))? else {

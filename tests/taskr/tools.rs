@@ -140,6 +140,19 @@ fn log_of_what_never_ran() {
     assert_eq!(output.stderr, text);
 }
 
+/// After a failure one wants the log of what failed, not of what waits for it.
+#[test]
+fn log_of_what_waited_for_a_failure() {
+    let p = Project::new(
+        "[target.a]\nrun = \"echo bad; false\"\n[target.e]\ndeps = [\"a\"]\nrun = \"true\"\n",
+    );
+    p.taskr(["e"]).any_warning().exits(1);
+    let output = p.taskr(["log", "e"]).exits(2);
+    let text = "error: there is no log of `e`: it has not run here yet\n\
+                help: it waits for `a`, which has: `taskr log a`\n";
+    assert_eq!(output.stderr, text);
+}
+
 #[test]
 fn wrong_names() {
     let p = project();
