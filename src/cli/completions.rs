@@ -16,6 +16,7 @@ use super::scan::Scan;
 use super::workspace::Workspace;
 use super::{End, help};
 use crate::error::{Error, nearest, quoted};
+use crate::graph::Kind;
 use crate::report::one_line;
 
 /// Where the line for each shell goes.
@@ -31,6 +32,9 @@ One line in your shell's own file turns it on:
     taskr completions powershell | Out-String | Invoke-Expression
   elvish: ~/.config/elvish/rc.elv
     eval (taskr completions elvish | slurp)";
+
+/// Else bash takes what stands behind an `@` for a word of its own, and offers host names.
+const WHOLE_NAMES: &[u8] = b"COMP_WORDBREAKS=${COMP_WORDBREAKS//@}\n";
 
 /// The variable by which a script asks: it holds the shell's name.
 const ASK: &str = "TASKR_COMPLETE";
@@ -58,6 +62,9 @@ pub(super) fn completions(args: &Completions, program: &OsStr) -> Result<End, Er
         path: "the script".into(),
         cause,
     })?;
+    if name == "bash" {
+        script.extend_from_slice(WHOLE_NAMES);
+    }
     print(&script)?;
     Ok(End::Code(0))
 }
@@ -91,7 +98,8 @@ pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
     let options = current.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     let scan = Scan::of(words.clone());
     let workspace = Workspace::find(scan.directory.as_deref(), scan.file.as_deref()).ok();
-    let mut command = possible(workspace.as_ref(), options);
+    let items = current.and_then(|word| word.to_str()?.split_once('@')).map(|(target, _)| target);
+    let mut command = possible(workspace.as_ref(), options, items);
     let here = std::env::current_dir().ok();
     let mut text = Vec::new();
     if shell.write_complete(&mut command, words, here.as_deref(), &mut text).is_err() {
@@ -103,9 +111,10 @@ pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
 }
 
 /// The command line with the names of this workspace in it. Options are offered only to who has
-/// begun one: there are many.
-fn possible(workspace: Option<&Workspace>, options: bool) -> Command {
-    let targets = workspace.map(targets).unwrap_or_default();
+/// begun one, and the tasks of a target to who has written its name and `@`: there are many.
+fn possible(workspace: Option<&Workspace>, options: bool, items: Option<&str>) -> Command {
+    let mut targets = workspace.map(targets).unwrap_or_default();
+    targets.extend(workspace.zip(items).map(tasks).unwrap_or_default());
     let variables = workspace.map(variables).unwrap_or_default();
     let is_target = |word: &Command| targets.iter().any(|(name, _)| name == word.get_name());
     let tools = || help::tools().map(|tool| with_names(tool, &targets, &variables, options));
@@ -151,6 +160,16 @@ fn candidates(names: &[Named]) -> ArgValueCandidates {
 fn targets(workspace: &Workspace) -> Vec<Named> {
     let targets = workspace.taskfile.targets.values().filter(|target| !target.private);
     targets.map(|target| (target.name.clone(), target.doc.as_deref().map(one_line))).collect()
+}
+
+/// The tasks of a target with `foreach` or `matrix`; none if the Taskfile is wrong.
+fn tasks((workspace, target): (&Workspace, &str)) -> Vec<Named> {
+    let public = workspace.taskfile.targets.get(target).is_some_and(|target| !target.private);
+    let graph = workspace.loader_with(&[], 1).and_then(|load| load());
+    let Some(graph) = graph.ok().filter(|_| public) else { return Vec::new() };
+    let all = graph.tasks().iter().filter(|task| task.rule.target.name == target);
+    let several = all.filter(|task| task.kind() != Kind::Group);
+    several.map(|task| (task.rule.name.clone(), None)).collect()
 }
 
 fn variables(workspace: &Workspace) -> Vec<Named> {

@@ -102,7 +102,8 @@ impl Workspace {
         self.loader_with(&common.defines, jobs)
     }
 
-    fn loader_with(
+    /// As [`Workspace::loader`], from the values of `-D` alone.
+    pub(super) fn loader_with(
         &self,
         defines: &[String],
         jobs: usize,

@@ -10,6 +10,7 @@ const TASKFILE: &str = r#"
 colour = "red"
 [target.page]
 doc = "One page for each post"
+foreach = ["?posts/*.md"]
 run = "ran page"
 [target.paint]
 vars = { brush = "thin" }
@@ -24,6 +25,7 @@ run = "ran clean"
 /// Types a line into a bash that has the script, and presses the key. What may stand there.
 const PRESS: &str = r#"
 eval "$(taskr completions bash)"
+[[ $COMP_WORDBREAKS != *@* ]] || exit 8
 complete -p taskr | grep -q _clap_complete_taskr || exit 9
 COMP_LINE=$LINE COMP_POINT=${#LINE} COMP_TYPE=9
 read -ra COMP_WORDS <<< "$LINE"
@@ -46,12 +48,16 @@ fn bash(p: &Project, line: &str) -> String {
 #[test]
 fn bash_completes() {
     let p = Project::new(TASKFILE);
+    p.write("posts/a.md", "").write("posts/b.md", "");
     p.write("sub/Taskfile.toml", "[target.inner]\nrun = \"x\"\n").write("other.toml", TASKFILE);
     for (line, expected) in [
         ("taskr pa", "page paint"),
         ("taskr page pai", "paint"),
         ("taskr why ", "page paint clean"),
         ("taskr sec", ""),
+        ("taskr page@", "page@posts/a.md page@posts/b.md"),
+        ("taskr why page@posts/b", "page@posts/b.md"),
+        ("taskr secret@", ""),
         ("taskr sta", "status"),
         ("taskr c", "check completions clean"),
         ("taskr -j pai", "paint"),
