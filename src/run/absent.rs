@@ -27,7 +27,7 @@ impl Build<'_> {
         };
         let near = || self.neighbour(path, &word).or_else(|| self.in_a_folder_beside(id, path));
         let advice = target()
-            .or_else(|| self.from_the_workspace(id, &word))
+            .or_else(|| self.written_from_the_workspace(id, &word))
             .or_else(|| self.several(id, &word))
             .or_else(|| self.near_output(id, path))
             .or_else(|| near().map(|near| format!("did you mean `{near}`?")))
@@ -46,7 +46,7 @@ impl Build<'_> {
     }
 
     /// The word is a path from the workspace, where one from `dir` is asked for.
-    fn from_the_workspace(&self, id: TaskId, word: &[u8]) -> Option<String> {
+    fn written_from_the_workspace(&self, id: TaskId, word: &[u8]) -> Option<String> {
         let dir = &self.graph.task(id).rule.dir;
         if dir.is_empty() || !self.exists(word) {
             return None;
