@@ -79,10 +79,14 @@ fn tell<'a>(a: &Declared, b: &Declared, rule: impl Fn(TaskId) -> &'a Rule) -> Di
             text(second)
         ),
     };
-    Diagnostic::error(message)
-        .at(second.place.clone(), format!("written by `{other}`"))
-        .also(first.place.clone(), format!("written by `{one}`"))
-        .help(help(rule(first.task), rule(second.task)))
+    let diagnostic = match first.place == second.place {
+        true => Diagnostic::error(message)
+            .at(first.place.clone(), format!("written by `{one}` and by `{other}`")),
+        false => Diagnostic::error(message)
+            .at(second.place.clone(), format!("written by `{other}`"))
+            .also(first.place.clone(), format!("written by `{one}`")),
+    };
+    diagnostic.help(help(rule(first.task), rule(second.task)))
 }
 
 /// What to write instead. Tasks of one target have the same text: it must name what they differ
