@@ -249,12 +249,13 @@ impl Template {
     }
 
     /// Refuses what a user of make or of a template language would write and what means nothing
-    /// to `sh`: `$@`, `$<`, `$^` and `{% if … %}` outside of quotes.
+    /// to `sh`: `$@`, `$in`, `$(CC)`, `{inputs}`, `{% if … %}` outside of quotes. `is_set` says
+    /// which variables the environment of the script has.
     ///
     /// # Errors
     /// The first such word, with what to write instead.
-    pub fn check_habits(&self) -> Result<(), ExprError> {
-        shell::check_habits(self)
+    pub fn check_habits(&self, is_set: &dyn Fn(&str) -> bool) -> Result<(), ExprError> {
+        shell::check_habits(self, is_set)
     }
 
     fn exprs(&self) -> impl Iterator<Item = &Expr> {

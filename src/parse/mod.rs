@@ -8,6 +8,7 @@ mod document;
 mod duplicate;
 mod fields;
 mod file;
+mod foreign;
 mod lex;
 mod names;
 mod read;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use toml::de::DeValue;
 
-use super::lex::{Kind, string_at, tokens};
+use super::foreign;
+use super::lex::{Kind, headers, string_at, tokens};
 use crate::error::{Diagnostic, Place, Source, quoted};
 
 /// What the crate says; what we say; what to do.
@@ -64,6 +65,9 @@ const PLAIN: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// So many lines of a string are shown as they should be written.
+const MOST_LINES: usize = 6;
+
 /// Quotes of texts and of other languages.
 const FOREIGN_QUOTES: [char; 6] = ['“', '”', '„', '‘', '’', '`'];
 
@@ -80,6 +84,9 @@ pub(super) fn diagnostic(source: &Arc<Source>, error: &toml::de::Error) -> Diagn
         span: text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end),
     };
     if let Some(diagnostic) = case.merge_conflict() {
+        return diagnostic;
+    }
+    if let Some(diagnostic) = case.over_lines().or_else(|| case.rule_of_make()) {
         return diagnostic;
     }
     if said.starts_with("missing comma") && case.may_be_left_open() {
@@ -154,6 +161,52 @@ impl Case<'_> {
         })
     }
 
+    /// A Makefile, which has rules and no header.
+    fn rule_of_make(&self) -> Option<Diagnostic> {
+        let (line, help) = foreign::rule_of_make(self.text)?;
+        headers(self.text)
+            .next()
+            .is_none()
+            .then(|| self.say("this is no TOML; it looks like a Makefile", line, "", help))
+    }
+
+    /// A string that starts before the error and goes on in the lines below, as in a shell.
+    fn over_lines(&self) -> Option<Diagnostic> {
+        let start = self.open_string()?;
+        let quote = self.text[start..].chars().next()?;
+        let end = start + self.text[start..].find('\n')?;
+        let mut below = self.text[end..].match_indices(quote).map(|(at, _)| end + at);
+        let close = below.find(|at| quote == '\'' || !self.text[..*at].ends_with('\\'))?;
+        let behind = self.text[close + 1..].lines().next().unwrap_or_default();
+        let behind = behind.split('#').next().unwrap_or_default();
+        if !behind.trim_matches([' ', '\t', '\r', ',', ']', '}']).is_empty() {
+            return None;
+        }
+        let lines: Vec<&str> = self.text[start + 1..close].lines().map(str::trim_end).collect();
+        let text = lines.join("\n").replace("\\\"", "\"");
+        let mut help = "a text of several lines stands between three quotes".to_owned();
+        if lines.len() <= MOST_LINES && !text.contains("'''") {
+            help.push_str(&format!(":\n'''\n{}\n'''", text.trim_end()));
+        }
+        let first = start..start + self.text[start..end].trim_end().len();
+        Some(self.say("this string does not end in its line", first, "starts here", help))
+    }
+
+    /// Where the first value starts that is a string without an end in its line.
+    fn open_string(&self) -> Option<usize> {
+        let mut is_value = false;
+        for token in tokens(self.text).take_while(|token| token.span.start <= self.span.start) {
+            let raw = &self.text[token.span.clone()];
+            if is_value && token.kind == Kind::Quoted && is_open(raw) {
+                return Some(token.span.start);
+            }
+            if token.kind != Kind::Newline {
+                is_value = matches!(token.kind, Kind::Equals | Kind::Open(b'[') | Kind::Comma);
+            }
+        }
+        None
+    }
+
     fn bad_escape(&self) -> Diagnostic {
         let at = self.span.start;
         let slash = self.text[..at].rfind('\\').unwrap_or(at);
@@ -198,9 +251,22 @@ impl Case<'_> {
                 let inner = raw.trim_matches(FOREIGN_QUOTES);
                 ("these are not TOML's quotes".to_owned(), format!("write {}", in_quotes(inner)))
             }
-            _ => ("this text needs quotes".to_owned(), format!("write {}", in_quotes(raw))),
+            _ => {
+                let help = self.variable(span.start, raw);
+                let help = help.unwrap_or_else(|| format!("write {}", in_quotes(raw)));
+                ("this text needs quotes".to_owned(), help)
+            }
         };
         self.say(message, span, "", help)
+    }
+
+    /// What to write for `CC = gcc` at the top of the file, whose value is at `at`.
+    fn variable(&self, at: usize, raw: &str) -> Option<String> {
+        let line = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let name = self.text[line..at].trim().strip_suffix('=')?.trim_end();
+        let top = headers(self.text).next().is_none_or(|header| header > at);
+        (top && foreign::is_variable_of_make(name))
+            .then(|| foreign::as_variable(name, &in_quotes(raw)))
     }
 
     fn no_value(&self) -> Diagnostic {
@@ -223,8 +289,15 @@ impl Case<'_> {
             return self.say("this is no TOML; it looks like JSON", whole, "", help);
         }
         let (name, rest) = line.split_once(':').unwrap_or((line, ""));
+        if name != "default" && line.contains(':') && headers(self.text).next().is_none() {
+            let help = "TOML writes `[target.build]`, and below it `run = \"make\"`";
+            return self.say("this is no TOML; it looks like YAML", whole, "", help);
+        }
         let help = match (line.contains(':'), rest.trim()) {
             (false, _) => "write `name = value`".to_owned(),
+            (true, "") if matches!(name, "target" | "targets" | "tasks") => {
+                "a target starts with its name: `[target.NAME]`".to_owned()
+            }
             (true, "") => format!("a target starts with `[target.{name}]`"),
             (true, value) => {
                 let value = if value.starts_with(['"', '\'', '[']) {
@@ -373,6 +446,15 @@ impl Case<'_> {
         let length = after.find(ends).unwrap_or(after.len());
         start..self.span.start + length
     }
+}
+
+/// Whether a string of one line lacks its closing quote.
+fn is_open(raw: &str) -> bool {
+    let long = raw.starts_with("\"\"\"") || raw.starts_with("'''");
+    let quote = &raw[..1];
+    let Some(inner) = raw[1..].strip_suffix(quote) else { return !long };
+    let slashes = inner.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    !long && quote == "\"" && slashes % 2 == 1
 }
 
 /// A text as a TOML string, with the quotes that need no escapes.

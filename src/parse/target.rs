@@ -8,7 +8,6 @@ use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
 use super::{Command, Target, Text};
 use crate::error::{Diagnostic, quoted};
-use crate::expr::Template;
 
 /// Fields that a target without a command has no use for, and why.
 const OF_COMMANDS: &[(&str, &str)] = &[
@@ -17,6 +16,9 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("depfile", "nothing writes it"),
     ("inputs", "nothing reads them"),
 ];
+
+/// Arguments that were meant for a shell.
+const OPERATORS: [&str; 8] = ["|", "||", "&&", "<", ">", ">>", "2>", "2>&1"];
 
 impl Reader {
     /// `name = "command"`: a command that runs whenever it is asked for.
@@ -52,7 +54,19 @@ impl Reader {
     /// Other shells have other words.
     fn check_habits(&mut self, target: &Target) {
         if let (Some(Command::Shell(lines)), None) = (&target.command, &target.shell) {
-            self.check_script(lines, Template::check_habits);
+            let named = |word: &super::Word, name: &str| match word.text.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => word.text == name,
+            };
+            let is_set = |name: &str| {
+                target.env.contains_key(name)
+                    || target
+                        .env_inputs
+                        .iter()
+                        .chain(&target.env_pass)
+                        .any(|word| named(word, name))
+            };
+            self.check_script(lines, |script| script.check_habits(&is_set));
         }
     }
 
@@ -164,25 +178,10 @@ impl Reader {
     }
 
     fn argv(&mut self, field: &'static Field, value: &Value<'_>) -> Option<Vec<Text>> {
-        if let (DeValue::String(line), "exec") = (value.get_ref(), field.name)
+        if let DeValue::String(line) = value.get_ref()
             && line.contains(' ')
         {
-            let words: Vec<String> = line.split(' ').map(in_quotes).collect();
-            let split = !line.contains(['"', '\'', '\\', '{']);
-            let list = if split {
-                format!("exec = [{}]", words.join(", "))
-            } else {
-                field.example.to_owned()
-            };
-            let place = self.place(value.span());
-            let problem = Diagnostic::error(
-                "`exec` takes a program and its arguments, each a string of its own",
-            );
-            self.refuse(
-                problem
-                    .at(place, "one string")
-                    .help(format!("write a list: {list}\nor, for a line of a shell, `run`")),
-            );
+            self.one_string(field, value, line);
             return None;
         }
         let words = self.filled_list(value, field.into())?;
@@ -191,7 +190,51 @@ impl Reader {
             let problem = Diagnostic::error(format!("`{}` names no program", field.name));
             self.refuse(problem.at(place, "empty").help(format!("write {}", field.example)));
         }
+        if field.name == "exec" {
+            self.no_shell(&words);
+        }
         Some(words)
+    }
+
+    /// A program and its arguments in one string.
+    fn one_string(&mut self, field: &'static Field, value: &Value<'_>, line: &str) {
+        let name = field.name;
+        let words: Vec<String> = line.split_whitespace().map(in_quotes).collect();
+        let list = match line.contains(['"', '\'', '\\', '{']) {
+            false => format!("{name} = [{}]", words.join(", ")),
+            true => field.example.to_owned(),
+        };
+        let shell = if name == "exec" { "\nor, for a line of a shell, `run`" } else { "" };
+        let problem = Diagnostic::error(format!(
+            "`{name}` takes a program and its arguments, each a string of its own"
+        ));
+        let place = self.place(value.span());
+        self.refuse(problem.at(place, "one string").help(format!("write a list: {list}{shell}")));
+    }
+
+    /// Refuses an argument that only a shell understands.
+    fn no_shell(&mut self, words: &[Text]) {
+        let sources = || words.iter().map(|word| word.template.source());
+        let Some(word) = words.iter().find(|word| OPERATORS.contains(&word.template.source()))
+        else {
+            return;
+        };
+        let operator = word.template.source();
+        let is_plain = |word: &str| {
+            word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=+:,".contains(c))
+                || OPERATORS.contains(&word)
+        };
+        let run = match sources().all(is_plain) {
+            true => format!("run = {}", in_quotes(&sources().collect::<Vec<_>>().join(" "))),
+            false => "`run`".to_owned(),
+        };
+        let problem = Diagnostic::error(format!(
+            "{} needs a shell, and `exec` starts none",
+            quoted(operator)
+        ));
+        self.refuse(problem.at(word.place.clone(), "").help(format!(
+            "write {run}\nor, if the program itself takes it, \"{{{{ '{operator}' }}}}\""
+        )));
     }
 
     fn line(&mut self, field: &'static Field, value: &Value<'_>) -> Option<String> {

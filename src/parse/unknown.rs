@@ -3,8 +3,10 @@
 use toml::de::DeValue;
 
 use super::fields::{FIELDS, Field, SETTINGS, TOP_LEVEL, find, meant};
+use super::foreign::{as_variable, is_variable_of_make};
 use super::lex::headers;
 use super::read::{Asker, Key, Reader, Value};
+use super::syntax::in_quotes;
 use crate::error::{Diagnostic, quoted};
 
 impl Reader {
@@ -26,6 +28,8 @@ impl Reader {
             ("a setting", format!("put it below the header [taskr]\n{}", field.example))
         } else if let Some(field) = meant(TOP_LEVEL, name) {
             ("", did_you_mean(field))
+        } else if let (DeValue::String(text), true) = (value.get_ref(), is_variable_of_make(name)) {
+            ("", as_variable(name, &in_quotes(text)))
         } else if table {
             ("", format!("a target is written [target.{name}]"))
         } else {
@@ -53,6 +57,11 @@ impl Reader {
             return;
         }
         let near = meant(FIELDS, name);
+        if let Some(setting) = find(SETTINGS, name).filter(|_| !value.get_ref().is_table()) {
+            let message = format!("`{name}` belongs to [taskr], not to target {}", quoted(target));
+            let help = format!("put it below the header [taskr]\n{}", setting.example);
+            return self.unknown(key, message, ("a setting of the whole build", help));
+        }
         if value.get_ref().is_table() {
             let message =
                 format!("a dot makes {} a part of target {}", quoted(name), quoted(target));

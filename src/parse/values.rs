@@ -177,7 +177,7 @@ impl Reader {
     pub(super) fn check_script(
         &mut self,
         lines: &[Text],
-        check: fn(&Template) -> Result<(), ExprError>,
+        check: impl Fn(&Template) -> Result<(), ExprError>,
     ) {
         let sources: Vec<&str> = lines.iter().map(|line| line.template.source()).collect();
         let joined = match lines {

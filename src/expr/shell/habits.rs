@@ -16,8 +16,32 @@ struct Found {
     word: &'static str,
 }
 
-/// Refuses the first such word of a script.
-pub(super) fn check(template: &Template) -> Result<(), ExprError> {
+/// Words of make, ninja and others that stand alone, and what is written here.
+const WORDS: [(&str, &str); 20] = [
+    ("$@", "outputs"),
+    ("$<", "inputs"),
+    ("$^", "inputs"),
+    ("$in", "inputs"),
+    ("$out", "outputs"),
+    ("$inputs", "inputs"),
+    ("$outputs", "outputs"),
+    ("$item", "item"),
+    ("{inputs}", "inputs"),
+    ("{outputs}", "outputs"),
+    ("$(inputs)", "inputs"),
+    ("$(outputs)", "outputs"),
+    ("$(item)", "item"),
+    ("$(CC)", "CC"),
+    ("$(CXX)", "CXX"),
+    ("$(CFLAGS)", "CFLAGS"),
+    ("$(CXXFLAGS)", "CXXFLAGS"),
+    ("$(CPPFLAGS)", "CPPFLAGS"),
+    ("$(LDFLAGS)", "LDFLAGS"),
+    ("$(LDLIBS)", "LDLIBS"),
+];
+
+/// Refuses the first such word of a script. `is_set` says which variables its environment has.
+pub(super) fn check(template: &Template, is_set: &dyn Fn(&str) -> bool) -> Result<(), ExprError> {
     let (script, found) = candidates(template);
     if found.is_empty() {
         return Ok(());
@@ -26,7 +50,13 @@ pub(super) fn check(template: &Template) -> Result<(), ExprError> {
     let has_arguments = has_arguments(template.source());
     for Found { at, start, word } in found {
         let is_text = quoted.binary_search(&at).is_ok();
-        let has_value = word == "$@" && has_arguments;
+        let has_value = match word {
+            "$<" | "$^" | "{%" | "$$" => false,
+            "$@" => has_arguments,
+            _ if word.starts_with("$(") => has_arguments,
+            _ if word.starts_with('{') => template.source().contains("-I"),
+            _ => has_arguments || is_set(&word[1..]) || names(template.source(), &word[1..]),
+        };
         if !is_text && !has_value {
             return Err(refusal(word).at(start..start + word.len()));
         }
@@ -69,10 +99,13 @@ fn candidates(template: &Template) -> (Vec<u8>, Vec<Found>) {
 fn word_at(source: &str, at: usize, end: usize) -> Option<&'static str> {
     let rest = source.as_bytes().get(at..end)?;
     let alone = |rest: &[u8]| rest.first().is_none_or(|byte| b" \t\n;".contains(byte));
-    for word in ["$@", "$<", "$^"] {
+    for (word, _) in WORDS {
         if rest.strip_prefix(word.as_bytes()).is_some_and(alone) {
             return Some(word);
         }
+    }
+    if matches!(rest, [b'$', b'$', b'A'..=b'Z', ..]) {
+        return Some("$$");
     }
     let inside = rest.strip_prefix(b"{%")?;
     let text = std::str::from_utf8(inside).ok()?.trim_start_matches('-').trim_start();
@@ -80,22 +113,50 @@ fn word_at(source: &str, at: usize, end: usize) -> Option<&'static str> {
     (STATEMENTS.contains(&keyword) && text.contains("%}")).then_some("{%")
 }
 
-/// Whether `$@` may hold something: a function has arguments, `set` gives some.
+/// Whether `$@` or a variable may hold something: a function has arguments, `set` gives some, and
+/// another script sets what it likes.
 fn has_arguments(source: &str) -> bool {
     let mut words = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    source.contains("()")
+    source.split_whitespace().any(|word| word == ".")
+        || source.contains("()")
         || source.contains("( )")
         || words.any(|word| matches!(word, "set" | "function" | "eval" | "source"))
 }
 
+/// Whether a script has `name` in it other than as `$name`: it may set it.
+fn names(source: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    source.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&source[..at], &source[at + name.len()..]);
+        let is_used = before.ends_with('$') || before.ends_with("${");
+        !is_used && !before.ends_with(is_word) && !after.starts_with(is_word)
+    })
+}
+
 fn refusal(word: &str) -> Problem {
+    let value = WORDS.iter().find(|(one, _)| *one == word).map_or("", |(_, value)| value);
+    let write = format!("write `{{{{ {value} }}}}`");
     match word {
         "$@" => Problem::new("`$@` is empty: a `run` has no arguments")
             .help("what make calls `$@` is `{{ outputs }}`"),
         "$<" => Problem::new("`$<` is a name of make")
             .help("write `{{ inputs }}`, or `{{ item }}` in a target with `foreach`"),
-        "$^" => Problem::new("`$^` is a name of make").help("write `{{ inputs }}`"),
-        _ => Problem::new("there are no statements, only expressions")
+        "$^" => Problem::new("`$^` is a name of make").help(write),
+        "$$" => Problem::new("make writes `$$`; for a shell that is the number of its process")
+            .help("write one `$`"),
+        "{%" => Problem::new("there are no statements, only expressions")
             .help("as in `{{ 'debug' if ci else 'release' }}`"),
+        _ if word.starts_with('{') => {
+            Problem::new(format!("`{word}` is no expression: they have two braces")).help(write)
+        }
+        _ if value.starts_with(|first: char| first.is_ascii_uppercase()) => {
+            Problem::new(format!("for a shell `{word}` is the output of a program `{value}`"))
+                .help(format!("set it below the header [vars], {value} = \"…\", and {write}"))
+        }
+        _ if word.starts_with("$(") => {
+            Problem::new(format!("for a shell `{word}` is the output of a program `{value}`"))
+                .help(write)
+        }
+        _ => Problem::new(format!("the variable `{word}` is not set")).help(write),
     }
 }

@@ -72,8 +72,11 @@ fn is_bare(word: &str, before: &str, follows: Follows) -> bool {
 }
 
 /// Refuses words of other tools that mean nothing to a shell.
-pub(super) fn check_habits(template: &Template) -> Result<(), ExprError> {
-    habits::check(template)
+pub(super) fn check_habits(
+    template: &Template,
+    is_set: &dyn Fn(&str) -> bool,
+) -> Result<(), ExprError> {
+    habits::check(template, is_set)
 }
 
 /// Refuses values of a template at places where [`push_words`] could not keep its promise.
