@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Diagnostic, Error};
 use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
-use crate::parse::{Taskfile, parse};
+use crate::parse::{Taskfile, Text, parse};
 
 use super::args::Common;
 use super::stages::Stages;
@@ -89,7 +89,7 @@ impl Workspace {
             let message = format!(
                 "`jobs` takes a number from 1, a part such as \"50%\", or \"auto\", not `{text}`"
             );
-            crate::error::Diagnostic::error(message).at(place, "").into()
+            Diagnostic::error(message).at(place, "").into()
         })
     }
 
@@ -143,8 +143,18 @@ impl Workspace {
                 )),
             });
         }
+        for (name, text) in names.iter().zip(&self.taskfile.default) {
+            self.check_names([name].into_iter()).map_err(|error| in_default(error, text))?;
+        }
         Ok(names)
     }
+}
+
+/// What is wrong with a name that nobody typed: it stands in the Taskfile.
+fn in_default(error: Error, text: &Text) -> Error {
+    let Error::Usage { message, help } = error else { return error };
+    let wrong = Diagnostic::error(message).at(text.place.clone(), "a bare `taskr` would build it");
+    wrong.help_if(help).into()
 }
 
 fn number_of_jobs(text: &str, processors: usize) -> Option<usize> {

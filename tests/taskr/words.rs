@@ -83,6 +83,15 @@ fn names_that_no_target_has() {
     );
 }
 
+/// Nobody typed it: the place is that in the Taskfile.
+#[test]
+fn a_wrong_default_shows_its_line() {
+    let p = Project::new("default = [\"ap\"]\n[target.app]\nrun = \"true\"");
+    let output = p.taskr([""; 0]).says("did you mean `app`?").exits(2);
+    let place = "error: there is no target `ap`\n --> Taskfile.toml:1:12\n";
+    assert!(output.stderr.starts_with(place), "{}", output.stderr);
+}
+
 /// As make does: a path is meant in the folder where it is typed.
 #[test]
 fn a_file_is_named_from_where_one_stands() {
