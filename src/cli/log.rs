@@ -2,7 +2,6 @@
 //!
 //! The bytes go out as they are, but on a terminal control characters are shown and not sent.
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 
 use rustc_hash::FxHashSet;
@@ -13,6 +12,7 @@ use super::out::told;
 use super::select::{named_or_default, select};
 use super::workspace::Workspace;
 use crate::error::{Error, quoted};
+use crate::files::open_regular;
 use crate::graph::Graph;
 use crate::ids::TaskId;
 use crate::outdir::{Root, TaskDir};
@@ -40,7 +40,7 @@ pub(super) fn log(args: &Log, workspace: &Workspace) -> Result<End, Error> {
         let path = root.absolute(&dir.join("log"));
         let unreadable =
             |cause| Error::Io { doing: "cannot read".to_owned(), path: path.clone(), cause };
-        let file = match File::open(&path) {
+        let file = match open_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other.map_err(unreadable)?,
         };

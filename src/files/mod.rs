@@ -8,10 +8,13 @@ mod list;
 mod pattern;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use taskr_cache::{Content, FileKind, Seen};
 
 use crate::ids::{FileId, Id, IdVec, Paths};
@@ -19,6 +22,19 @@ use crate::ids::{FileId, Id, IdVec, Paths};
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use list::{list, list_tree};
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
+
+/// Opens a file to read it. Never waits, as one does at a pipe that nobody writes.
+///
+/// # Errors
+/// It is not there, is no regular file, or may not be read.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a regular file")),
+    }
+}
 
 /// What is known of a path.
 #[derive(Clone, Copy, Debug, Default)]

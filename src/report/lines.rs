@@ -18,6 +18,7 @@ use super::words::{
     BAD, CARE, FAINT, because, duration, ending, first_reason, indented, one_line, paint,
 };
 use super::{Listener, Mode, Options};
+use crate::files::open_regular;
 use crate::ids::TaskId;
 use crate::outcome::{Because, Event, Failure, Finish, Reason, TaskRef};
 
@@ -297,7 +298,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         }
         self.out.line(&format!("{}:", one_line(task.name)));
         self.out.put(std::mem::take(&mut running.details).as_bytes());
-        let log = end.log.filter(|_| running.cut).and_then(|path| File::open(path).ok());
+        let log = end.log.filter(|_| running.cut).and_then(|path| open_regular(path).ok());
         let whole = match log {
             Some(log) => copy(log, &mut self.out, &mut running.clean).is_ok(),
             None => {

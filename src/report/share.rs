@@ -4,19 +4,21 @@
 //! name: a version that nobody locks is of a taskr that was killed. Where files cannot be locked
 //! the process is looked for. All here is a courtesy: what cannot be written is left.
 
-use std::ffi::OsStr;
-use std::fs::{File, TryLockError};
+use std::fs::{DirEntry, File, TryLockError};
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, test_kill_process};
 use serde_json::Value;
 
+use crate::files::open_regular;
 use crate::outdir::{Root, STATE_DIR};
 
 /// Where the progress files are, below the state folder.
 const FOLDER: &str = "running";
+
+/// A progress file is not read beyond this: a longest command line and the names of tasks.
+const LARGEST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How often a file is opened anew that was replaced just then.
 const TRIES: usize = 3;
@@ -48,6 +50,10 @@ impl Share {
         }
         let path = format!("{STATE_DIR}/{FOLDER}/{run_id}.json").into_bytes();
         if self.written.is_none() {
+            if is_folder(self.root.path()) == Some(false) {
+                self.failed = true;
+                return;
+            }
             self.sweep();
         }
         match self.root.write_locked(&path, text.as_bytes()) {
@@ -68,7 +74,7 @@ impl Share {
     /// Removes what runs left that were killed.
     fn sweep(&self) {
         for name in names(self.root.path()) {
-            let path = [&folder()[..], b"/", name.as_bytes()].concat();
+            let path = format!("{STATE_DIR}/{FOLDER}/{name}").into_bytes();
             if read_living(&self.root.absolute(&path)).is_none() {
                 let _ = self.root.remove_file(&path);
             }
@@ -79,7 +85,7 @@ impl Share {
 /// What the runs do that are at work now in the workspace at `root`; oldest first. The fields are
 /// those of the progress file.
 pub fn running(root: &Path) -> Vec<Value> {
-    let folder = root.join(STATE_DIR).join(FOLDER);
+    let folder = folder_in(root);
     let mut runs: Vec<Value> =
         names(root).iter().filter_map(|name| read_living(&folder.join(name))).collect();
     runs.sort_by_key(|run| run["started_ms"].as_u64());
@@ -90,18 +96,39 @@ fn folder() -> Vec<u8> {
     format!("{STATE_DIR}/{FOLDER}").into_bytes()
 }
 
-fn names(root: &Path) -> Vec<std::ffi::OsString> {
-    let entries = std::fs::read_dir(root.join(OsStr::from_bytes(&folder())));
-    entries.into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
+fn folder_in(root: &Path) -> PathBuf {
+    root.join(STATE_DIR).join(FOLDER)
+}
+
+/// Whether the folder is one, and no link; none if nothing is there.
+fn is_folder(root: &Path) -> Option<bool> {
+    folder_in(root).symlink_metadata().ok().map(|entry| entry.is_dir())
+}
+
+/// The names of the progress files. What a link leads to is not ours, and neither is a file of
+/// another kind or name.
+fn names(root: &Path) -> Vec<String> {
+    let entries = (is_folder(root) == Some(true)).then(|| folder_in(root).read_dir());
+    let entries = entries.into_iter().flatten().flatten().flatten();
+    entries.filter_map(|entry| name_of_run(&entry)).collect()
+}
+
+/// `1795222627000-4711.json`: as a run is named, and a regular file.
+fn name_of_run(entry: &DirEntry) -> Option<String> {
+    let name = entry.file_name().into_string().ok()?;
+    let (time, process) = name.strip_suffix(".json")?.split_once('-')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+    (is_file && is_number(time) && is_number(process)).then_some(name)
 }
 
 /// The content of a file whose writer lives.
 fn read_living(path: &Path) -> Option<Value> {
     for _ in 0..TRIES {
-        let mut file = File::open(path).ok()?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).ok()?;
-        let value: Value = serde_json::from_str(&text).ok()?;
+        let file = open_regular(path).ok()?;
+        let mut text = Vec::new();
+        (&file).take(LARGEST_BYTES).read_to_end(&mut text).ok()?;
+        let value: Value = serde_json::from_slice(&text).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => return Some(value),
             // Left by one that was killed, or replaced since it was opened.

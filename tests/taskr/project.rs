@@ -425,3 +425,9 @@ fn toytask() -> PathBuf {
     assert!(toytask.exists(), "not built: cargo build --example toytask");
     toytask
 }
+
+/// Makes a pipe with a name.
+pub(crate) fn mkfifo(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("a pipe");
+}

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::project::{Project, until};
+use crate::project::{Project, mkfifo, until};
 
 /// Both wait for `go`.
 const WAITING: &str = r#"
@@ -272,4 +272,34 @@ fn another_terminal_is_told_what_runs() {
     assert!(!p.path(".taskr/running").exists());
     p.taskr::<&str>([]).ok();
     assert!(!p.path(".taskr/running").exists());
+}
+
+/// A pipe is not waited for, a file of another name is kept.
+#[test]
+fn what_is_not_of_a_run_is_left_in_its_folder() {
+    let p = Project::new("[target.slow]\nrun = \"sleep 0.8\"\n");
+    fs::create_dir_all(p.path(".taskr/running")).expect("a folder");
+    mkfifo(&p.path(".taskr/running/1-1.json"));
+    for name in ["mine.c", "1-2.json"] {
+        fs::write(p.path(".taskr/running").join(name), "{}").expect("a file");
+    }
+    p.taskr(["status"]).stdout("no task runs here now\n").ok();
+    p.taskr(["slow"]).any_files().ok();
+    let left = |name: &str| p.path(".taskr/running").join(name).exists();
+    assert!(left("1-1.json") && left("mine.c"));
+    assert!(!left("1-2.json"), "it was swept");
+}
+
+/// Where a link stands in the place of the folder, nothing is removed or written.
+#[test]
+fn a_link_in_place_of_the_folder_is_not_followed() {
+    let p = Project::new("[target.slow]\nrun = \"sleep 0.8\"\n");
+    p.write("src/mine.c", "1").write("src/1-1.json", "{}");
+    fs::create_dir_all(p.path(".taskr")).expect("a folder");
+    std::os::unix::fs::symlink("../src", p.path(".taskr/running")).expect("a link");
+    let live = p.spawn(["slow"]);
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    assert_eq!(fs::read_dir(p.path("src")).expect("src").count(), 2);
+    assert!(live.wait().status.success());
+    assert_eq!(p.read("src/mine.c") + &p.read("src/1-1.json"), "1{}");
 }

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use similar::{ChangeTag, TextDiff};
 use taskr_cache::Digest;
 
+use crate::files::open_regular;
 use crate::outcome::Cause;
 use crate::report::one_line;
 
@@ -83,11 +84,7 @@ impl Changed {
     /// What a file holds, if it is not too large.
     fn present(&self, path: &str) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        let path = self.root.join(path);
-        if !path.metadata().ok()?.is_file() {
-            return None;
-        }
-        std::fs::File::open(path).ok()?.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
+        open_regular(&self.root.join(path)).ok()?.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
         (bytes.len() as u64 <= LARGEST).then_some(bytes)
     }
 

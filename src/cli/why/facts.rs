@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use serde_json::Value;
 
+use crate::files::open_regular;
 use crate::ids::{IdVec, TaskId};
 use crate::outcome::{Cause, Event, Finish, Reason, Record};
 use crate::run::{Attempt, Judged};
@@ -194,7 +195,7 @@ impl Facts {
     }
 
     fn read_json(&self, path: &[u8]) -> Option<Value> {
-        let file = std::fs::File::open(self.judged.root.absolute(path)).ok()?;
+        let file = open_regular(&self.judged.root.absolute(path)).ok()?;
         let mut bytes = Vec::new();
         file.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
         serde_json::from_slice(&bytes).ok()
