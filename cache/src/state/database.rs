@@ -14,7 +14,9 @@ use std::time::Duration;
 
 /// `PRAGMA application_id` of the database: "task" in ASCII.
 const APPLICATION_ID: i32 = 0x7461_736b;
-/// `PRAGMA user_version` of the database, and part of each row's sum.
+/// `PRAGMA user_version` of the database, and part of each row's sum. It also stands for what
+/// callers put into rows: no release has written another layout of them; the first change after
+/// a release needs another number.
 pub(super) const FORMAT: i32 = 1;
 
 /// The one table. `tab` is the caller's table, 0 to 255; `sum` is described at [`State`].
