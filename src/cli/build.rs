@@ -11,11 +11,12 @@ use signal_hook::iterator::Signals;
 
 use super::End;
 use super::args::Build;
+use super::create::{EVENTS, TRACE, create};
 use super::limits::jobs_within_limits;
 use super::out::FirstError;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
-use crate::error::Error;
+use crate::error::{Error, said};
 use crate::outcome::Event;
 use crate::outdir::Root;
 use crate::report::{
@@ -56,7 +57,8 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
         timed: args.trace.is_some(),
         ..plain_request(workspace, &load, jobs, typed)?
     };
-    let mut trace = args.trace.as_deref().map(|path| trace(path, workspace)).transpose()?;
+    let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
+    let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
     let messages = unbounded();
     catch_signals(&messages.0)?;
     let board = board(args, workspace, typed)?;
@@ -247,35 +249,12 @@ fn listeners(
             listeners.push(Box::new(Json::new(streams.events.of(io::stdout()))));
         }
         Some(path) => {
-            let file = File::create(path).map_err(|cause| Error::Io {
-                doing: "cannot write".to_owned(),
-                path: path.clone(),
-                cause,
-            })?;
+            let file = create(path, &EVENTS)?;
             listeners.push(Box::new(Json::new(streams.events.of(file))));
         }
         None => {}
     }
     Ok(listeners)
-}
-
-/// Begins a trace; what it replaces is one, or empty.
-fn trace(path: &Path, workspace: &Workspace) -> Result<Trace<File>, Error> {
-    let failed = |cause| Error::Io {
-        doing: "cannot write the trace".to_owned(),
-        path: path.to_owned(),
-        cause,
-    };
-    if !Trace::<File>::may_replace(path).map_err(failed)? {
-        return Err(Error::Usage {
-            message: format!(
-                "--trace would replace {}, which is no trace",
-                one_line(&path.display().to_string())
-            ),
-            help: Some("name a file for it, as in `--trace trace.json`".to_owned()),
-        });
-    }
-    Ok(Trace::new(File::create(path).map_err(failed)?, workspace.stages.begun()))
 }
 
 /// Ends the trace. What there is to say if it could not be written.
@@ -285,7 +264,11 @@ fn finish(trace: Option<Trace<File>>, args: &Build, workspace: &Workspace) -> Op
         trace.event(&Event::Stage { name, task: None, begun, ended });
     }
     let error = trace.finish().err()?;
-    Some(format!("the trace {} is incomplete: {error}", one_line(&path.display().to_string())))
+    Some(format!(
+        "the trace {} is incomplete: {}",
+        one_line(&path.display().to_string()),
+        said(&error)
+    ))
 }
 
 fn no_thread(cause: io::Error) -> Error {

@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod clean;
 mod completions;
+mod create;
 mod doubts;
 mod goals;
 mod help;

@@ -16,6 +16,9 @@ use crate::error::Place;
 use crate::ids::Id;
 use crate::outcome::{Because, Counts, Event, Failure, Reason, Step, Summary, TaskRef};
 
+/// What every stream of events begins with, in each version.
+pub const EVENTS_HEAD: &str = "{\"v\":";
+
 /// Version of the format: `v` on every line.
 const VERSION: u64 = 1;
 

@@ -6,9 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, Write};
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
@@ -20,7 +18,7 @@ use crate::ids::TaskId;
 use crate::outcome::{Event, Finish, Reason, Summary, TaskRef};
 
 /// What every trace begins with.
-const HEAD: &str = r#"[
+pub const TRACE_HEAD: &str = r#"[
 {"name":"process_name","ph":"M","pid":1,"tid":0,"args":{"name":"taskr"}}"#;
 
 /// The lane of taskr's own stages.
@@ -79,26 +77,10 @@ impl<W: Write> Trace<W> {
             running: FxHashMap::default(),
             end: None,
         };
-        trace.put(HEAD);
+        trace.put(TRACE_HEAD);
         trace.name_lane(OWN, "taskr");
         trace.flush();
         trace
-    }
-
-    /// Whether `path` is free, an earlier trace, empty, or no file at all: a wrong word on the
-    /// command line must not cost a source.
-    ///
-    /// # Errors
-    /// It cannot be looked at.
-    pub fn may_replace(path: &Path) -> io::Result<bool> {
-        match std::fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-            Ok(found) if !found.is_file() => return Ok(true),
-            found => found?,
-        };
-        let mut start = Vec::new();
-        File::open(path)?.take(HEAD.len() as u64).read_to_end(&mut start)?;
-        Ok(start.is_empty() || start == HEAD.as_bytes())
     }
 
     /// Ends the trace. Tasks that still run end here.

@@ -11,7 +11,7 @@ use taskr_cache::{Access, Writer};
 
 use super::open::{prefix, read_state, refuse_nested, take_lock};
 use super::{Listener, Messages, Request, new_run_id};
-use crate::error::Error;
+use crate::error::{Error, said};
 use crate::lock::Note;
 use crate::outcome::{Event, Made, OutFile};
 use crate::outdir::{Root, STATE_DIR, TaskDir, dir_of};
@@ -137,7 +137,7 @@ impl Cleaner<'_> {
         match (self.give_way(path, kept.as_deref()), kept) {
             (Ok(()), Some(kept)) => cleaned.moved.push((path.clone(), kept)),
             (Ok(()), None) => cleaned.removed.push(path.clone()),
-            (Err(error), _) => cleaned.refused.push((path.clone(), error.to_string())),
+            (Err(error), _) => cleaned.refused.push((path.clone(), said(&error))),
         }
     }
 

@@ -105,6 +105,23 @@ fn to_stdout() {
 }
 
 #[test]
+fn only_events_are_replaced() {
+    let p = Project::new(TASKS);
+    p.write("in", "1\n");
+    p.taskr(["--events", "in", "b"])
+        .says("--events would replace in, which is no file of events")
+        .says("`--events events.json`")
+        .exits(2);
+    assert_eq!(p.read("in"), "1\n");
+    let file = p.outside("events");
+    let args = ["--events".as_ref(), file.as_os_str(), "b".as_ref()];
+    p.taskr(args).ran(["a", "b"]).makes("o", "1\n").any_warning().ok();
+    let first = fs::read_to_string(&file).expect("events").lines().count();
+    p.taskr(args).any_warning().any_ran().ok();
+    assert!(fs::read_to_string(&file).expect("events").lines().count() < first, "replaced");
+}
+
+#[test]
 fn result_json() {
     let p = Project::new(TASKS);
     p.write("in", "1\n");

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::project::Project;
+use crate::project::{Project, mkfifo};
 
 const TASKS: &str = r#"
 default = ["all"]
@@ -166,10 +166,32 @@ fn nothing_runs_if_it_cannot_be_written() {
     assert_eq!(p.read("src/a"), "1\n");
 }
 
+/// Neither option waits for a pipe that nobody reads; one that is read gets all.
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let p = project();
+    let pipe = p.outside("pipe");
+    mkfifo(&pipe);
+    for option in ["--trace", "--events"] {
+        let output = p.spawn([option.as_ref(), pipe.as_os_str()]).wait();
+        assert_eq!(output.status.code(), Some(2), "{output}");
+        assert!(output.stderr.contains("nobody reads the pipe"), "{output}");
+    }
+    let mut reader = fs::File::options().read(true).write(true).open(&pipe).expect("a pipe");
+    let output = p.spawn(["--trace".as_ref(), pipe.as_os_str()]).wait();
+    assert!(output.status.success(), "{output}");
+    let mut text = vec![0; 1 << 16];
+    let len = std::io::Read::read(&mut reader, &mut text).expect("the trace");
+    assert!(text[..len].starts_with(b"[") && text[..len].ends_with(b"]\n"), "{len} bytes");
+}
+
 #[test]
 fn a_trace_that_breaks_off_is_told() {
     let p = project();
     let output = p.spawn(["--trace", "/dev/full"]).wait();
     assert_eq!(output.status.code(), Some(1), "{output}");
-    assert!(output.stderr.contains("the trace /dev/full is incomplete"), "{output}");
+    assert!(
+        output.stderr.contains("the trace /dev/full is incomplete: No space left on device\n"),
+        "{output}"
+    );
 }
