@@ -26,19 +26,7 @@ use crate::run::{Force, Messages, Request, run};
 use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
-    if let Some(arg) = args.args.first() {
-        return Err(Error::Usage {
-            message: format!("arguments behind `--` are not there yet: {}", arg.display()),
-            help: Some("pass a variable: `-D NAME=VALUE`".to_owned()),
-        });
-    }
-    let wanted = match args.targets.is_empty() {
-        true => workspace.default_targets()?,
-        false => args.targets.clone(),
-    };
-    let force = force(args);
-    let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
-    workspace.check_names(wanted.iter().chain(forced))?;
+    let (wanted, force) = goals(args, workspace)?;
     let (jobs, warning) = jobs_within_limits(workspace.jobs(args.jobs.as_deref())?)?;
     if let Some(warning) = warning {
         let _ = writeln!(io::stderr(), "warning: {warning}");
@@ -87,6 +75,24 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
         Some(signal) => End::Signal(signal),
         None => End::Code(summary.exit_code().max(u8::from(untold))),
     })
+}
+
+/// What is to be built, and what of it although it is fresh: names that the Taskfile has.
+fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Error> {
+    if let Some(arg) = args.args.first() {
+        return Err(Error::Usage {
+            message: format!("arguments behind `--` are not there yet: {}", arg.display()),
+            help: Some("pass a variable: `-D NAME=VALUE`".to_owned()),
+        });
+    }
+    let wanted = match args.targets.is_empty() {
+        true => workspace.default_targets()?,
+        false => args.targets.clone(),
+    };
+    let force = force(args);
+    let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
+    workspace.check_names(wanted.iter().chain(forced))?;
+    Ok((wanted, force))
 }
 
 /// What went wrong with the writers of a run. Of a terminal and of stderr nothing could be told.

@@ -54,17 +54,17 @@ impl Doubts<'_> {
         for at in 0..rule.inputs.len() {
             self.reference(id, at);
         }
-        // What an unrecorded task does is known to nobody.
-        let needs = graph.without_groups(graph.needs(id));
-        if needs.iter().any(|&need| graph.task(need).kind() != Kind::Recorded) {
-            return;
-        }
         for input in &rule.inputs {
-            self.input(rule, &needs, &input.value, input.place.as_ref());
+            self.input(id, &input.value, input.place.as_ref());
         }
-        if self.folder(rule, &needs) {
-            self.program(rule, &needs);
+        if self.folder(id) {
+            self.program(id);
         }
+    }
+
+    /// Whether something was told of this place; asked before what takes long.
+    fn is_told(&self, place: Option<&Place>) -> bool {
+        self.told.contains(&place.map(|place| place.span.start))
     }
 
     fn tell(&mut self, diagnostic: Diagnostic) {
@@ -103,20 +103,20 @@ impl Doubts<'_> {
     }
 
     /// A path or pattern that neither the disk nor a task gives.
-    fn input(&mut self, rule: &Rule, needs: &[TaskId], input: &Input, place: Option<&Place>) {
+    fn input(&mut self, id: TaskId, input: &Input, place: Option<&Place>) {
         let (path, pattern) = match input {
             Input::Path { path, optional: false } => (&path[..], None),
             Input::Glob { pattern, optional: false } => (pattern.text(), Some(pattern)),
             _ => return,
         };
-        if self.is_there(path, pattern) {
+        if self.is_there(path, pattern) || self.is_told(place) {
             return;
         }
         let tree = Pattern::tree(path);
-        if self.makes(needs, path, pattern.unwrap_or(&tree)) {
+        if self.may_make(id, path, pattern.unwrap_or(&tree)) {
             return;
         }
-        let name = shown(&relative_to(&rule.dir, path));
+        let name = shown(&relative_to(&self.graph.task(id).rule.dir, path));
         let message = match pattern {
             Some(_) => format!("{} matches no file", quoted(&shown(path))),
             None => format!("{} does not exist", quoted(&shown(path))),
@@ -141,10 +141,15 @@ impl Doubts<'_> {
         there
     }
 
-    /// Whether one of these tasks declares what is, lies in, or matches an input.
-    fn makes(&self, needs: &[TaskId], path: &[u8], pattern: &Pattern) -> bool {
-        needs.iter().any(|&need| {
-            let made = &self.graph.task(need).rule;
+    /// Whether a task that `id` waits for declares what is, lies in, or matches an input. What an
+    /// unrecorded task does is known to nobody.
+    fn may_make(&self, id: TaskId, path: &[u8], pattern: &Pattern) -> bool {
+        let graph = self.graph;
+        graph.without_groups(graph.needs(id)).iter().any(|&need| {
+            let made = &graph.task(need).rule;
+            if made.target.kind != Kind::Recorded {
+                return true;
+            }
             let is = |made: &[u8]| made == path || pattern.matches_all(made);
             made.installs.iter().any(|one| is(&one.value) || path.starts_with(&one.value))
                 || made.outputs.iter().any(|output| match &output.value {
@@ -155,7 +160,8 @@ impl Doubts<'_> {
     }
 
     /// Whether the command's folder is there, or will be.
-    fn folder(&mut self, rule: &Rule, needs: &[TaskId]) -> bool {
+    fn folder(&mut self, id: TaskId) -> bool {
+        let rule = &self.graph.task(id).rule;
         let Some(text) =
             self.taskfile.targets.get(&rule.target.name).and_then(|one| one.dir.as_ref())
         else {
@@ -163,7 +169,9 @@ impl Doubts<'_> {
         };
         let dir = self.root.join(OsStr::from_bytes(&rule.dir));
         let Some(why) = why_not_in(&dir, self.root) else { return true };
-        if self.makes(needs, &rule.dir, &Pattern::tree(&rule.dir)) {
+        if self.is_told(Some(&text.place))
+            || self.may_make(id, &rule.dir, &Pattern::tree(&rule.dir))
+        {
             return false;
         }
         self.tell(
@@ -175,7 +183,8 @@ impl Doubts<'_> {
     }
 
     /// A program that is written out and not found.
-    fn program(&mut self, rule: &Rule, needs: &[TaskId]) {
+    fn program(&mut self, id: TaskId) {
+        let rule = &self.graph.task(id).rule;
         let target = &rule.target;
         let (field, word) = match &target.action {
             Some(Action::Exec(words)) => ("exec", words.first()),
@@ -189,7 +198,11 @@ impl Doubts<'_> {
         if own_path || find_program(OsStr::new(name), &self.path_var, &dir).is_some() {
             return;
         }
-        if name.contains('/') && !needs.is_empty() {
+        // Another task may make it, or bring it.
+        let needs = self.graph.needs(id);
+        let brings = |&need: &TaskId| self.graph.task(need).kind() != Kind::Recorded;
+        if self.is_told(Some(place)) || needs.iter().any(|need| name.contains('/') || brings(need))
+        {
             return;
         }
         let why = why_not_found(name, &self.path_var, &dir);
