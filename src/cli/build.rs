@@ -18,7 +18,6 @@ use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
 use crate::outcome::Event;
-use crate::outdir::Root;
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
@@ -211,9 +210,7 @@ fn board(args: &Build, workspace: &Workspace, typed: &str) -> Result<Board, Erro
         err: warnings(args),
         size: (!args.quiet && terminal::can_move()).then(|| people.size()),
     });
-    // Whatever is wrong with the root, the run itself will say.
-    let root = Root::open(&workspace.root).ok().filter(|_| !args.dry_run);
-    let share = root.map(|root| Share::new(root, typed.to_owned()));
+    let share = (!args.dry_run).then(|| Share::new(&workspace.root, typed.to_owned()));
     Board::start(terminal, share).map_err(no_thread)
 }
 
@@ -248,8 +245,10 @@ fn listeners(
         true => Box::new(board.err()),
         false => warnings(args),
     };
-    let mut listeners: Vec<Box<dyn Listener>> =
-        vec![Box::new(board.listener()), Box::new(Lines::new(options, out, err))];
+    let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(Lines::new(options, out, err))];
+    if let Some(listener) = board.listener() {
+        listeners.insert(0, Box::new(listener));
+    }
     match &args.events {
         Some(_) if events_on_stdout => {
             listeners.push(Box::new(Json::new(streams.events.of(io::stdout()))));

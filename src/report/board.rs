@@ -4,8 +4,10 @@
 //! Knows events and the writers it was given. The loop of the run only leaves here what is to be
 //! shown, and never waits for a terminal that is held (Ctrl-S) until [`HELD_BYTES`] wait for it.
 //! At the end [`Board::close`] waits for the terminal, as every program does; the workspace is
-//! free by then.
+//! free by then. Without a terminal there is no thread and no lock before a task starts: a run
+//! that has nothing to do pays for nothing here.
 
+use std::cell::Cell;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -46,10 +48,11 @@ pub struct Terminal {
     pub size: Option<Size>,
 }
 
-/// A thread that shows a run.
+/// What shows a run: a thread, if there is anything to show.
 pub struct Board {
     shared: Arc<Shared>,
-    thread: JoinHandle<()>,
+    /// To be begun when a task starts; without a terminal.
+    later: Cell<Option<Share>>,
 }
 
 struct Shared {
@@ -59,6 +62,7 @@ struct Shared {
 
 struct State {
     progress: Progress,
+    thread: Option<JoinHandle<()>>,
     texts: Vec<(Stream, Vec<u8>)>,
     held_bytes: usize,
     /// Nothing more comes.
@@ -81,6 +85,21 @@ impl Drop for Ends<'_> {
 }
 
 impl Shared {
+    /// Starts the thread.
+    fn show(
+        self: &Arc<Shared>,
+        terminal: Option<Terminal>,
+        share: Option<Share>,
+    ) -> io::Result<()> {
+        let shared = Arc::clone(self);
+        let thread = thread::Builder::new().spawn(move || {
+            let _ends = Ends(&shared);
+            Shower::new(&shared, terminal, share).work();
+        })?;
+        self.lock().thread = Some(thread);
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,13 +111,14 @@ impl Shared {
 }
 
 impl Board {
-    /// Starts to show a run on a terminal, to other terminals, or both.
+    /// Shows a run on a terminal from now on, to other terminals, or both.
     ///
     /// # Errors
     /// The system gives no thread for it.
     pub fn start(terminal: Option<Terminal>, share: Option<Share>) -> io::Result<Board> {
         let state = State {
             progress: Progress::new(),
+            thread: None,
             texts: Vec::new(),
             held_bytes: 0,
             closed: false,
@@ -106,19 +126,21 @@ impl Board {
             broken: false,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
-        let thread = thread::Builder::new().spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                let _ends = Ends(&shared);
-                Shower::new(&shared, terminal, share).work();
+        let later = match terminal {
+            Some(_) => {
+                shared.show(terminal, share)?;
+                None
             }
-        })?;
-        Ok(Board { shared, thread })
+            None => share,
+        };
+        Ok(Board { shared, later: Cell::new(later) })
     }
 
-    /// What hears the events of the run.
-    pub fn listener(&self) -> impl Listener + use<> {
-        Handle { shared: Arc::clone(&self.shared), stream: Stream::Out }
+    /// What hears the events of the run; none if there is nothing to show.
+    pub fn listener(&self) -> Option<impl Listener + use<>> {
+        let later = self.later.take().map(|share| (Progress::new(), share));
+        let hears = later.is_some() || self.shared.lock().thread.is_some();
+        hears.then(|| Ear { shared: Arc::clone(&self.shared), later })
     }
 
     /// What writes to the terminal's `out`.
@@ -137,6 +159,7 @@ impl Board {
         let mut state = self.shared.lock();
         state.closed = true;
         self.shared.changed.notify_all();
+        let Some(thread) = state.thread.take() else { return };
         let mut rounds = 0;
         while !state.done && rounds < LAST_ROUNDS {
             state = self.shared.wait(state, ASKED_EVERY);
@@ -145,21 +168,38 @@ impl Board {
         let done = state.done;
         drop(state);
         if done {
-            let _ = self.thread.join();
+            let _ = thread.join();
         }
     }
 }
 
-/// What the loop of the run has of a board.
+/// What hears for a board.
+struct Ear {
+    shared: Arc<Shared>,
+    /// Nobody looks at the progress yet.
+    later: Option<(Progress, Share)>,
+}
+
+impl Listener for Ear {
+    fn event(&mut self, event: &Event<'_>) {
+        let Some((progress, _)) = &mut self.later else {
+            return self.shared.lock().progress.hear(event);
+        };
+        progress.hear(event);
+        if matches!(event, Event::TaskStarted { .. })
+            && let Some((progress, share)) = self.later.take()
+        {
+            self.shared.lock().progress = progress;
+            // Without a thread others are not told: that is all.
+            let _ = self.shared.show(None, Some(share));
+        }
+    }
+}
+
+/// What writes to a board.
 struct Handle {
     shared: Arc<Shared>,
     stream: Stream,
-}
-
-impl Listener for Handle {
-    fn event(&mut self, event: &Event<'_>) {
-        self.shared.lock().progress.hear(event);
-    }
 }
 
 impl Write for Handle {
@@ -211,7 +251,7 @@ impl<'s> Shower<'s> {
         loop {
             // Below a status, texts wait for the next tick.
             let waits = self.screen.as_ref().is_some_and(Screen::shows_status);
-            let due = drawn + TICK;
+            let due = drawn + if self.screen.is_some() { TICK } else { SHARED_EVERY };
             let mut state = self.shared.lock();
             while !state.closed
                 && (state.texts.is_empty() || waits)
@@ -274,6 +314,8 @@ impl<'s> Shower<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{Id, TaskId};
+    use crate::outcome::TaskRef;
 
     /// Panics at each write.
     struct Broken;
@@ -286,6 +328,25 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// Without a terminal nothing is started before a task is.
+    #[test]
+    fn the_thread_comes_with_the_first_task() {
+        assert!(Board::start(None, None).expect("a board").listener().is_none());
+        let share = Share::new(std::path::Path::new("/nowhere"), String::new());
+        let board = Board::start(None, Some(share)).expect("a board");
+        let mut listener = board.listener().expect("others are told");
+        let has_thread = || board.shared.lock().thread.is_some();
+        let (wanted, run_id) = (&[][..], "r");
+        listener.event(&Event::RunStarted { wanted, tasks: 9, jobs: 3, run_id, dry_run: false });
+        assert!(!has_thread());
+        let task = TaskRef { id: TaskId::from_index(1), name: "t" };
+        let (reasons, key) = (&[][..], None);
+        listener.event(&Event::TaskStarted { task, reasons, key, command: "", at_ms: 0 });
+        assert!(has_thread());
+        assert_eq!(board.shared.lock().progress.run_id(), "r", "what came before is known");
+        board.close(&|| false);
     }
 
     /// Neither a text nor the end waits for a thread that is gone.

@@ -26,7 +26,9 @@ const TRIES: usize = 3;
 /// The progress file of one run.
 #[derive(Debug)]
 pub struct Share {
-    root: Root,
+    at: PathBuf,
+    /// Opened when something is written for the first time.
+    root: Option<Root>,
     command: String,
     /// The path and its lock, once it is written.
     written: Option<(Vec<u8>, File)>,
@@ -34,9 +36,9 @@ pub struct Share {
 }
 
 impl Share {
-    /// For a run that was asked for by `command`. Writes nothing yet.
-    pub fn new(root: Root, command: String) -> Share {
-        Share { root, command, written: None, failed: false }
+    /// For a run in the workspace at `root` that was asked for by `command`. Opens nothing yet.
+    pub fn new(root: &Path, command: String) -> Share {
+        Share { at: root.to_owned(), root: None, command, written: None, failed: false }
     }
 
     pub(super) fn command(&self) -> &str {
@@ -49,37 +51,39 @@ impl Share {
             return;
         }
         let path = format!("{STATE_DIR}/{FOLDER}/{run_id}.json").into_bytes();
-        if self.written.is_none() {
-            if is_folder(self.root.path()) == Some(false) {
-                self.failed = true;
-                return;
-            }
-            self.sweep();
+        if self.root.is_none() {
+            self.root = begin(&self.at);
         }
-        match self.root.write_locked(&path, text.as_bytes()) {
-            Ok(lock) => self.written = Some((path, lock)),
-            Err(_) => self.failed = true,
+        match self.root.as_ref().map(|root| root.write_locked(&path, text.as_bytes())) {
+            Some(Ok(lock)) => self.written = Some((path, lock)),
+            _ => self.failed = true,
         }
     }
 
     /// Removes the file.
     pub(super) fn end(&mut self) {
-        if let Some((path, lock)) = self.written.take() {
-            let _ = self.root.remove_file(&path);
-            self.root.remove_empty_dirs(&folder(), STATE_DIR.as_bytes());
+        if let (Some(root), Some((path, lock))) = (&self.root, self.written.take()) {
+            let _ = root.remove_file(&path);
+            root.remove_empty_dirs(&folder(), STATE_DIR.as_bytes());
             drop(lock);
         }
     }
+}
 
-    /// Removes what runs left that were killed.
-    fn sweep(&self) {
-        for name in names(self.root.path()) {
-            let path = format!("{STATE_DIR}/{FOLDER}/{name}").into_bytes();
-            if read_living(&self.root.absolute(&path)).is_none() {
-                let _ = self.root.remove_file(&path);
-            }
+/// Opens the workspace and removes what runs left that were killed; none where the folder cannot
+/// be ours.
+fn begin(at: &Path) -> Option<Root> {
+    if is_folder(at) == Some(false) {
+        return None;
+    }
+    let root = Root::open(at).ok()?;
+    for name in names(at) {
+        let path = format!("{STATE_DIR}/{FOLDER}/{name}").into_bytes();
+        if read_living(&root.absolute(&path)).is_none() {
+            let _ = root.remove_file(&path);
         }
     }
+    Some(root)
 }
 
 /// What the runs do that are at work now in the workspace at `root`; oldest first. The fields are
