@@ -96,7 +96,8 @@ pub(super) struct Build {
     pub(super) output: Output,
     /// Write events as JSON lines; - is stdout
     ///
-    /// With `-`, all else goes to stderr.
+    /// With `-`, all else goes to stderr. An existing file is replaced only if it is empty or begins as
+    /// events do.
     #[arg(long, value_name = "FILE", hide_short_help = true, value_hint = ValueHint::FilePath)]
     pub(super) events: Option<PathBuf>,
     /// Write what ran when, taskr's own stages too, for a trace viewer (Chrome's format)
