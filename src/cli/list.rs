@@ -139,12 +139,7 @@ fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
 }
 
 fn cut(line: &str, width: Option<usize>) -> String {
-    match width {
-        Some(width) if line.chars().count() > width => {
-            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-        }
-        _ => line.to_owned(),
-    }
+    width.map_or_else(|| line.to_owned(), |width| crate::report::cut(line, width))
 }
 
 /// Each variable once: its name, the targets that have it if the file does not, its default.

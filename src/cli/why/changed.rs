@@ -26,7 +26,7 @@ const MOST_REVISIONS: &str = "20";
 const MOST_READ: u64 = 8 * 1024 * 1024;
 /// For all questions to git.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Lines that are shown of one change, and characters of each.
+/// Lines that are shown of one change, and columns of each.
 const MOST_LINES: usize = 10;
 const WIDEST: usize = 160;
 
@@ -218,11 +218,7 @@ fn words(old: &str, new: &str) -> Vec<String> {
 
 /// Safe for a terminal, and not too wide.
 fn cut(line: &str) -> String {
-    let line = one_line(&line.replace('\t', "    "));
-    match line.char_indices().nth(WIDEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    crate::report::cut(&one_line(&line.replace('\t', "    ")), WIDEST)
 }
 
 #[cfg(test)]
