@@ -91,6 +91,7 @@ pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
     all.add("env", env.collect());
     all.add("deps", source.deps.iter().map(written).collect());
     all.add("after", source.after.iter().map(written).collect());
+    all.add("fresh_if", source.policy.fresh_if.iter().map(written).collect());
     settings(&mut all, source);
     all.add("variables", variables(source, rule));
     all.0
@@ -191,19 +192,22 @@ fn command(all: &mut Sections, source: &Target, preview: &Preview) {
     };
     let place = source.place_of(field).clone();
     match &preview.command {
-        Ok((command, env)) => {
+        Ok(texts) => {
             let mut lines: Vec<Row> =
-                command.lines().map(|line| Row::new(line).at(place.clone())).collect();
+                texts.command.lines().map(|line| Row::new(line).at(place.clone())).collect();
             if !preview.unknown.is_empty() {
                 lines.push(Row::new("… and the inputs that are not known yet"));
             }
             all.add(field, lines);
             all.add("shell", shell(source));
-            let env = env.iter().map(|(name, value)| {
+            let env = texts.env.iter().map(|(name, value)| {
                 let place = source.env.get(name).map(|(place, _)| place.clone());
                 Row::new(format!("{name}={value}")).at(place)
             });
             all.add("env", env.collect());
+            let place = source.place_of("fresh_if").clone();
+            let asked = texts.fresh_if.iter().map(|asked| Row::new(asked).at(place.clone()));
+            all.add("fresh_if", asked.collect());
         }
         Err(wrong) => {
             let row = Row::new(format!("cannot be told: {}", wrong.message));
@@ -233,6 +237,23 @@ fn settings(all: &mut Sections, source: &Target) {
         if set {
             all.add(name, vec![Row::new("true").at(source.place_of(name).clone())]);
         }
+    }
+    policy(all, source);
+}
+
+fn policy(all: &mut Sections, source: &Target) {
+    let policy = &source.policy;
+    let is_true = |set: bool| set.then(|| "true".to_owned());
+    for (name, value) in [
+        ("fixes_inputs", is_true(policy.fixes_inputs)),
+        ("restage", is_true(policy.restage)),
+        ("keep_outputs", is_true(policy.keep_outputs)),
+        ("cache", policy.cache.map(|cache| cache.to_string())),
+        ("relocatable", is_true(policy.relocatable)),
+        ("max_age", policy.max_age.as_ref().map(|age| age.written.text.clone())),
+    ] {
+        let rows = value.map(|value| Row::new(value).at(source.place_of(name).clone()));
+        all.add(name, rows.into_iter().collect());
     }
 }
 

@@ -11,7 +11,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::item::{Declared, Items};
 use super::names::Names;
-use super::rule::{Action, Kind, Output, Ref, Rule, Target};
+use super::policy;
+use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
 use crate::error::{Diagnostic, Error, nearest};
@@ -136,6 +137,9 @@ impl<'a> Prepared<'a> {
         settings: &Settings,
     ) -> Result<Vec<Rule>, Vec<Diagnostic>> {
         let target = Arc::new(self.target(items));
+        if let Some(wrong) = policy::of_unrecorded(self.source, target.kind) {
+            return Err(vec![wrong]);
+        }
         let combinations = self.combinations()?;
         let each: Vec<Option<&Item>> = match items {
             None => vec![None],
@@ -179,6 +183,7 @@ impl<'a> Prepared<'a> {
             private: source.private,
             kind,
             always: source.always,
+            policy: Policy::of(&source.policy, shell_of(source.shell.as_deref())),
             uses_targets: self.uses_targets,
             asked: self.asked.clone(),
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),
@@ -245,6 +250,7 @@ impl<'a> Prepared<'a> {
             name,
         };
         wrong.extend(outputs_of_the_whole(&rule));
+        wrong.extend(policy::fixes_nothing(source, &rule));
         if wrong.is_empty() { Ok(rule) } else { Err(wrong) }
     }
 
@@ -348,13 +354,14 @@ fn action(command: &Command, shell: Option<&[parse::Text]>) -> Action {
     let texts = |texts: &[parse::Text]| texts.iter().map(Into::into).collect();
     match command {
         Command::Exec(words) => Action::Exec(texts(words)),
-        Command::Shell(lines) => {
-            Action::Shell { shell: shell.map_or_else(default_shell, texts), lines: texts(lines) }
-        }
+        Command::Shell(lines) => Action::Shell { shell: shell_of(shell), lines: texts(lines) },
     }
 }
 
-fn default_shell() -> Vec<super::rule::Text> {
+fn shell_of(own: Option<&[parse::Text]>) -> Vec<super::rule::Text> {
+    if let Some(own) = own {
+        return own.iter().map(Into::into).collect();
+    }
     let words = ["sh", "-eu", "-c"].into_iter();
     words.map(|word| super::rule::Text { template: Template::literal(word), place: None }).collect()
 }

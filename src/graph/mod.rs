@@ -13,6 +13,7 @@ mod item;
 mod link;
 mod meaning;
 mod names;
+mod policy;
 mod refer;
 mod rule;
 mod scope;
@@ -28,7 +29,7 @@ use rustc_hash::FxHashMap;
 
 pub use expand::{Settings, expand, jobs};
 pub use link::link;
-pub use rule::{Action, Input, Kind, Output, Placed, Ref, Rule, Target, Text};
+pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text};
 pub use scope::{Scope, Surroundings, Variable, not_text, printable};
 pub use text::{diagnostic, word_of_path};
 

@@ -92,7 +92,8 @@ impl<'a> Check<'a> {
             }
         }
         let env = target.env.values().map(|(_, text)| text);
-        for text in command.iter().chain(target.shell.iter().flatten()).chain(env) {
+        let asked = command.iter().chain(target.shell.iter().flatten()).chain(env);
+        for text in asked.chain(&target.policy.fresh_if) {
             self.text(text, true);
         }
     }

@@ -47,6 +47,37 @@ pub enum Action {
     Exec(Vec<Text>),
 }
 
+/// Whether a success is kept for restoring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// Where restoring is cheaper than running.
+    #[default]
+    WhereItPays,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What becomes of the results and the inputs of a target's tasks. Nothing of it is in the key.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Whether a success is kept.
+    pub cache: Cache,
+    /// Outputs may be restored at another path although they contain this one.
+    pub relocatable: bool,
+    /// An older result counts as out of date.
+    pub max_age_ms: Option<u64>,
+    /// Asked before "up to date" is believed: anything but 0 means it is not.
+    pub fresh_if: Option<Action>,
+    /// Its command changes its inputs, and writes nothing else.
+    pub fixes_inputs: bool,
+    /// In a hook, what it fixed is staged again.
+    pub restage: bool,
+    /// What earlier runs left at the outputs stays for the command.
+    pub keep_outputs: bool,
+}
+
 /// What all tasks of one target share.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -62,6 +93,8 @@ pub struct Target {
     pub kind: Kind,
     /// Runs each time it is wanted although it is recorded.
     pub always: bool,
+    /// What becomes of its results and its inputs.
+    pub policy: Policy,
     /// None for a group.
     pub action: Option<Action>,
     /// Whether an expression asks for `target('NAME')`.

@@ -17,6 +17,8 @@ pub enum Kind {
     Path,
     /// Lines for a shell.
     Script,
+    /// One string for a shell.
+    Command,
     /// A program and its arguments.
     Argv,
     /// Names of environment variables.
@@ -31,6 +33,10 @@ pub enum Kind {
     Axes,
     /// `true` or `false`.
     Flag,
+    /// `true`, `false` or `"local"`.
+    Cache,
+    /// A number and a unit of time.
+    Duration,
     /// `"auto"`, a number or a percentage.
     Jobs,
     /// A table of its own rules.
@@ -47,10 +53,13 @@ impl Kind {
             Kind::Paths | Kind::Argv => "a list of strings",
             Kind::Path => "a path",
             Kind::Script => "a string or a list of strings",
+            Kind::Command => "a string",
             Kind::Names | Kind::Prefixes => "a list of names",
             Kind::Vars | Kind::Env => "a table",
             Kind::Axes => "a table of lists",
             Kind::Flag => "true or false",
+            Kind::Cache => "true, false or \"local\"",
+            Kind::Duration => "a duration",
             Kind::Jobs => "a number, a percentage or \"auto\"",
             Kind::Table => "a table",
             Kind::Planned => "something of a later version",
@@ -59,7 +68,7 @@ impl Kind {
 
     /// Whether it refuses empty strings, because they name nothing.
     pub fn filled(self) -> bool {
-        matches!(self, Kind::Path | Kind::Paths | Kind::Names | Kind::Prefixes)
+        matches!(self, Kind::Path | Kind::Paths | Kind::Command | Kind::Names | Kind::Prefixes)
     }
 }
 
@@ -123,13 +132,13 @@ pub const FIELDS: &[Field] = &[
     field("when", Kind::Planned, "no", "Skipped where this is false", r#"when = "os == 'linux'""#),
     field("args", Kind::Planned, "yes", "Takes what stands after `--` on the command line", "args = true"),
     field("always", Kind::Flag, "no", "Runs each time it is wanted", "always = true"),
-    field("fresh_if", Kind::Planned, "no", "A command asked before it counts as up to date", r#"fresh_if = "docker image inspect app""#),
-    field("fixes_inputs", Kind::Planned, "no", "A formatter: changes its own inputs", "fixes_inputs = true"),
-    field("restage", Kind::Planned, "no", "In a hook, adds again what it fixed", "restage = true"),
-    field("keep_outputs", Kind::Planned, "no", "Leaves earlier outputs for the command", "keep_outputs = true"),
-    field("cache", Kind::Planned, "no", "Whether outputs are kept for restoring", "cache = false"),
-    field("relocatable", Kind::Planned, "no", "Outputs may be restored at another path", "relocatable = true"),
-    field("max_age", Kind::Planned, "no", "An older result counts as out of date", r#"max_age = "7d""#),
+    field("fresh_if", Kind::Command, "no", "A command asked before it counts as up to date", r#"fresh_if = "docker image inspect app""#),
+    field("fixes_inputs", Kind::Flag, "no", "A formatter: changes its own inputs", "fixes_inputs = true"),
+    field("restage", Kind::Flag, "no", "In a hook, adds again what it fixed", "restage = true"),
+    field("keep_outputs", Kind::Flag, "no", "Leaves earlier outputs for the command", "keep_outputs = true"),
+    field("cache", Kind::Cache, "no", "Whether outputs are kept for restoring", "cache = false"),
+    field("relocatable", Kind::Flag, "no", "Outputs may be restored at another path", "relocatable = true"),
+    field("max_age", Kind::Duration, "no", "An older result counts as out of date", r#"max_age = "7d""#),
     field("timeout", Kind::Planned, "no", "How long one attempt may take", r#"timeout = "5m""#),
     field("grace", Kind::Planned, "no", "Time between TERM and KILL", r#"grace = "10s""#),
     field("retry", Kind::Planned, "no", "Further attempts after the first", "retry = 2"),

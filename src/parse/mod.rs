@@ -6,11 +6,13 @@
 
 mod document;
 mod duplicate;
+mod duration;
 mod fields;
 mod file;
 mod foreign;
 mod lex;
 mod names;
+mod policy;
 mod read;
 mod syntax;
 mod target;
@@ -28,7 +30,9 @@ use crate::error::{Error, Place, Source};
 use crate::expr::Template;
 
 pub use document::LARGEST_BYTES;
+pub use duration::Duration;
 pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
+pub use policy::{POLICY_FIELDS, Policy};
 pub use text::place_within;
 
 /// One Taskfile as it was written.
@@ -145,6 +149,8 @@ pub struct Target {
     pub always: bool,
     /// Cannot be asked for on the command line.
     pub private: bool,
+    /// What becomes of its results and its inputs.
+    pub policy: Policy,
     /// The keys that were written, by the name of the field.
     keys: Vec<(&'static str, Place)>,
 }
@@ -174,6 +180,7 @@ impl Target {
             .chain(self.vars.values().flat_map(Var::texts))
             .chain(&self.dir)
             .chain(&self.depfile)
+            .chain(&self.policy.fresh_if)
     }
 }
 

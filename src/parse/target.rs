@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Target, Text};
+use super::{Command, Policy, Target, Text};
 use crate::error::{Diagnostic, quoted};
 
 /// Fields that a target without a command has no use for, and why.
@@ -15,6 +15,13 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("installs", "nothing makes them"),
     ("depfile", "nothing writes it"),
     ("inputs", "nothing reads them"),
+    ("fresh_if", "nothing is up to date"),
+    ("fixes_inputs", "nothing fixes them"),
+    ("restage", "nothing is fixed"),
+    ("keep_outputs", "nothing makes them"),
+    ("cache", "nothing makes a result"),
+    ("relocatable", "nothing makes a result"),
+    ("max_age", "nothing makes a result"),
 ];
 
 /// Arguments that were meant for a shell.
@@ -53,7 +60,10 @@ impl Reader {
 
     /// Other shells have other words.
     fn check_habits(&mut self, target: &Target) {
-        if let (Some(Command::Shell(lines)), None) = (&target.command, &target.shell) {
+        if target.shell.is_some() {
+            return;
+        }
+        for lines in target.scripts() {
             let named = |word: &super::Word, name: &str| match word.text.strip_suffix('*') {
                 Some(start) => name.starts_with(start),
                 None => word.text == name,
@@ -92,6 +102,7 @@ impl Reader {
             matrix: IndexMap::new(),
             always: false,
             private: false,
+            policy: Policy::default(),
             keys: Vec::new(),
         }
     }
@@ -120,9 +131,18 @@ impl Reader {
             Kind::Prefixes => target.env_pass = self.words(value, field.into(), true),
             Kind::Flag => {
                 let flag = self.flag(value, field.into()).unwrap_or(false);
-                *(if field.name == "always" { &mut target.always } else { &mut target.private }) =
-                    flag;
+                *(match field.name {
+                    "always" => &mut target.always,
+                    "private" => &mut target.private,
+                    "relocatable" => &mut target.policy.relocatable,
+                    "fixes_inputs" => &mut target.policy.fixes_inputs,
+                    "restage" => &mut target.policy.restage,
+                    _ => &mut target.policy.keep_outputs,
+                }) = flag;
             }
+            Kind::Cache => target.policy.cache = self.cache(value, field.into()),
+            Kind::Duration => target.policy.max_age = self.duration(value, field.into()),
+            Kind::Command => target.policy.fresh_if = self.one_command(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
             Kind::Table | Kind::Jobs | Kind::Planned => {}
         }
@@ -251,7 +271,7 @@ impl Reader {
     }
 
     fn check_fields(&mut self, target: &Target) {
-        let has = |name: &str| target.keys.iter().any(|(key, _)| *key == name);
+        let has = |name: &str| target.has(name);
         if has("run") && has("exec") {
             let message = format!("target {} has two commands", quoted(&target.name));
             let problem = Diagnostic::error(message)
@@ -262,7 +282,7 @@ impl Reader {
             ));
         }
         if has("run") || has("exec") {
-            return;
+            return self.check_policy(target);
         }
         if let Some((name, why)) = OF_COMMANDS.iter().find(|(name, _)| has(name)) {
             let message = format!("target {} has `{name}` and no command", quoted(&target.name));

@@ -163,6 +163,29 @@ fn every_field_of_a_target_is_read() {
 }
 
 #[test]
+fn what_becomes_of_results_is_read() {
+    let file = good(
+        "[target.a]\ninputs = []\nmax_age = '1.5h'\nrelocatable = true\ncache = 'local'\nrun = 'a'\n\
+         [target.b]\ninputs = []\nfresh_if = 'test {{ name }}'\ncache = false\nrun = 'b'\n\
+         [target.c]\ninputs = 'x'\nfixes_inputs = true\nrestage = true\nrun = 'c'\n\
+         [target.d]\ninputs = 'x'\noutputs = 'y'\nkeep_outputs = true\nrun = 'd'\n",
+    );
+    let policy = |name: &str| &file.targets[name].policy;
+    let age = policy("a").max_age.as_ref().expect("an age");
+    assert_eq!((age.ms, age.written.text.as_str()), (5_400_000, "1.5h"));
+    assert_eq!(age.written.place.text(), "'1.5h'");
+    assert_eq!((policy("a").relocatable, policy("a").cache), (true, Some(true)));
+    let fresh_if = policy("b").fresh_if.as_ref().expect("a command");
+    assert_eq!((fresh_if.template.source(), policy("b").cache), ("test {{ name }}", Some(false)));
+    assert!(file.targets["b"].texts().any(|text| text.template.source() == "test {{ name }}"));
+    assert_eq!(
+        (policy("c").fixes_inputs, policy("c").restage, policy("c").cache),
+        (true, true, None)
+    );
+    assert!(policy("d").keep_outputs && !policy("d").fixes_inputs && !policy("d").relocatable);
+}
+
+#[test]
 fn targets_come_in_the_order_of_the_file() {
     let file = good(
         "[target.b]\nrun='b'\n[vars]\nx='y'\n[target.a]\nrun='a'\n[target.c.env]\nA='1'\n[target.c]\nrun='c'\n[target]\nd='d'",

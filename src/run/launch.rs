@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::expr::{ExprError, Problem, Value, failure, map_value, plain_words, words_value};
+use crate::expr::{self, ExprError, Problem, Value, failure, map_value, plain_words, words_value};
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
@@ -38,6 +38,8 @@ pub(super) struct Rendered {
     pub(super) plain: Option<Vec<String>>,
     /// Values of the variables that the task sets.
     pub(super) env: Vec<(String, String)>,
+    /// What is asked before it counts as up to date: program and arguments.
+    pub(super) fresh_if: Option<Vec<String>>,
 }
 
 /// What a ready task knows beyond its scope.
@@ -54,42 +56,26 @@ impl Ready<'_> {
     pub(super) fn render(&self) -> Result<Rendered, (ExprError, Text)> {
         let ready = |name: &str| self.value(name);
         let resolve = |name: &str| self.rule.scope.value(name, &ready);
-        let words = |texts: &[Text]| -> Result<Vec<String>, (ExprError, Text)> {
-            let mut all = Vec::new();
-            for text in texts {
-                let words = text.template.words(&resolve);
-                all.extend(words.map_err(|error| (error, text.clone()))?);
+        let target = &self.rule.target;
+        let argv =
+            target.action.as_ref().map_or(Ok(Vec::new()), |action| argv_of(action, &resolve))?;
+        let (shown, plain) = match (&target.action, argv.split_last()) {
+            (Some(Action::Shell { .. }), Some((script, shell))) => {
+                let usual = shell == ["sh", "-eu", "-c"];
+                (script.trim().to_owned(), if usual { plain_words(script) } else { None })
             }
-            Ok(all)
-        };
-        let (argv, shown, plain) = match &self.rule.target.action {
-            None => (Vec::new(), String::new(), None),
-            Some(Action::Exec(texts)) => {
-                let argv = words(texts)?;
+            _ => {
                 let shown = shlex::try_join(argv.iter().map(String::as_str));
-                let shown = shown.unwrap_or_else(|_| argv.join(" "));
-                (argv, shown, None)
-            }
-            Some(Action::Shell { shell, lines }) => {
-                let mut script = Vec::new();
-                for line in lines {
-                    let line = line.template.shell(&resolve).map_err(|error| (error, line.clone()));
-                    script.push(line?);
-                }
-                let script = script.join("\n");
-                let mut argv = words(shell)?;
-                let usual = argv == ["sh", "-eu", "-c"];
-                let plain = if usual { plain_words(&script) } else { None };
-                argv.push(script.clone());
-                (argv, script.trim().to_owned(), plain)
+                (shown.unwrap_or_else(|_| argv.join(" ")), None)
             }
         };
+        let fresh_if = target.policy.fresh_if.as_ref().map(|asked| argv_of(asked, &resolve));
         let mut env = Vec::new();
-        for (name, text) in &self.rule.target.env {
+        for (name, text) in &target.env {
             let value = text.template.text(&resolve).map_err(|error| (error, text.clone()))?;
             env.push((name.clone(), value));
         }
-        Ok(Rendered { argv, shown, plain, env })
+        Ok(Rendered { argv, shown, plain, env, fresh_if: fresh_if.transpose()? })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
@@ -130,6 +116,31 @@ impl Ready<'_> {
                 "`{name}` is not a dependency of this target: add it to `deps` or `inputs`"
             ))),
         })
+    }
+}
+
+/// Program and arguments of an action.
+fn argv_of(action: &Action, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, Text)> {
+    let words = |texts: &[Text]| -> Result<Vec<String>, (ExprError, Text)> {
+        let mut all = Vec::new();
+        for text in texts {
+            let words = text.template.words(resolve);
+            all.extend(words.map_err(|error| (error, text.clone()))?);
+        }
+        Ok(all)
+    };
+    match action {
+        Action::Exec(texts) => words(texts),
+        Action::Shell { shell, lines } => {
+            let mut script = Vec::new();
+            for line in lines {
+                let line = line.template.shell(resolve).map_err(|error| (error, line.clone()));
+                script.push(line?);
+            }
+            let mut argv = words(shell)?;
+            argv.push(script.join("\n"));
+            Ok(argv)
+        }
     }
 }
 

@@ -52,7 +52,7 @@ use tally::Tally;
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
 pub use open::find;
-pub use preview::{Preview, preview, readers_by_depfile};
+pub use preview::{Preview, Texts, preview, readers_by_depfile};
 
 /// Which tasks run although they are fresh.
 #[derive(Clone, Debug, Default)]

@@ -30,8 +30,19 @@ pub struct Preview {
     pub unknown: Vec<usize>,
     /// Elements of `inputs` that are a path at which nothing stands, or a pattern without a match.
     pub absent: Vec<usize>,
-    /// The command for people, and the variables that the task sets.
-    pub command: Result<(String, Vec<(String, String)>), Diagnostic>,
+    /// What it would execute.
+    pub command: Result<Texts, Diagnostic>,
+}
+
+/// What one task executes, for people.
+#[derive(Debug)]
+pub struct Texts {
+    /// Its command.
+    pub command: String,
+    /// The variables that the task sets.
+    pub env: Vec<(String, String)>,
+    /// What is asked before it counts as up to date.
+    pub fresh_if: Option<String>,
 }
 
 /// Finds out what a task would read and execute. `taskfile` is the Taskfile's name in the root.
@@ -57,7 +68,11 @@ pub fn preview(
         inputs: found.files.iter().map(|(path, _)| &path[..]).collect(),
         targets: &known.targets_of(id),
     };
-    let command = ready.render().map(|rendered| (rendered.shown, rendered.env));
+    let command = ready.render().map(|rendered| Texts {
+        command: rendered.shown,
+        env: rendered.env,
+        fresh_if: rendered.fresh_if.and_then(|mut argv| argv.pop()),
+    });
     let command = command.map_err(|(error, text)| diagnostic(&error, text.place));
     Ok(Preview { inputs: found.files, unknown: found.unknown, absent: found.absent, command })
 }

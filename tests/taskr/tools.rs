@@ -299,6 +299,38 @@ app: runs when what it reads, makes or executes changed  (Taskfile.toml:14:9)
 }
 
 #[test]
+fn show_tells_what_becomes_of_results() {
+    let p = Project::new(
+        "[target.image]\ninputs = []\nvars = { tag = \"a b\" }\nrun = \"true\"\nmax_age = \"1.5h\"\n\
+         fresh_if = \"test -e {{ tag }}\"\ncache = false\n\
+         [target.fmt]\nforeach = [\"a\", \"b\"]\ninputs = [\"x\"]\nfixes_inputs = true\n\
+         restage = true\nrun = \"fmt {{ item }}\"\n",
+    );
+    let image = p.taskr(["show", "image"]).ok().stdout;
+    let settings = "\
+  fresh_if
+    test -e 'a b'  (Taskfile.toml:6:1)
+  cache
+    false  (Taskfile.toml:7:1)
+  max_age
+    1.5h  (Taskfile.toml:5:1)
+";
+    assert!(image.contains(settings), "{image}");
+    let fmt = p.taskr(["show", "fmt"]).ok().stdout;
+    let settings = "\
+  fixes_inputs
+    true  (Taskfile.toml:11:1)
+  restage
+    true  (Taskfile.toml:12:1)
+";
+    assert!(fmt.contains(settings), "{fmt}");
+    p.taskr(["check"])
+        .any_warning()
+        .stdout("Taskfile.toml is fine, with 2 warnings: 2 targets, 3 tasks\n")
+        .ok();
+}
+
+#[test]
 fn show_tells_what_the_tasks_of_a_target_share() {
     let p = many();
     for number in 0..11 {

@@ -9,6 +9,7 @@ const BAD: &[(&str, &str)] = &[
     ("expressions", include_str!("../bad/expressions.txt")),
     ("paths", include_str!("../bad/paths.txt")),
     ("outputs", include_str!("../bad/outputs.txt")),
+    ("policy", include_str!("../bad/policy.txt")),
     ("edges", include_str!("../bad/edges.txt")),
 ];
 

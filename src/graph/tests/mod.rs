@@ -4,6 +4,7 @@ mod edges;
 mod foreach;
 mod mistakes;
 mod names;
+mod policy;
 mod variables;
 
 use std::collections::BTreeMap;
