@@ -5,6 +5,7 @@
 //! of the process, not of the machine; for that, rows carry the boot they were written in.
 
 use crate::digest::checksum;
+use crate::said::absent_is_fine;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -148,13 +149,6 @@ impl Intents {
         // Without it a power loss can leave the new name with none of the content.
         file.sync_data()?;
         fs::rename(&fresh, &path)
-    }
-}
-
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 

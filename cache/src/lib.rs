@@ -5,6 +5,7 @@
 //! cannot be read is empty, with one sentence that says why.
 
 mod content;
+mod database;
 mod digest;
 mod filesystem;
 mod hash;

@@ -1,4 +1,4 @@
-//! What the system said, in words for people.
+//! What the system said: in words for people, and where it does not matter.
 
 use std::io;
 
@@ -8,5 +8,13 @@ pub fn said(cause: &io::Error) -> String {
     match text.find(" (os error ") {
         Some(end) => text[..end].to_owned(),
         None => text,
+    }
+}
+
+/// Removing or moving what is not there is no failure.
+pub(crate) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }

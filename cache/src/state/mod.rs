@@ -5,17 +5,16 @@
 //! damaged, newer, locked or unreadable is an empty state and one sentence, never an error.
 
 mod database;
-mod files;
 mod snapshot;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use database::Trouble;
-use files::Files;
+use crate::database::{Files, Trouble, copy, require_version, set_aside};
+use database::LAYOUT;
 pub use snapshot::State;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 pub use writer::Writer;
 
 /// What opening the state may do to the workspace.
@@ -48,7 +47,7 @@ fn open_with(dir: &Path, access: Access, temp: &Path) -> (State, Option<String>)
         Ok(state) => return (state, None),
         Err(trouble) => trouble,
     };
-    let place = dir.join(files::DATABASE);
+    let place = dir.join(LAYOUT.file);
     let place = place.display();
     let sentence = match (trouble, access) {
         (Trouble::Unreadable(why), _) => {
@@ -57,7 +56,7 @@ fn open_with(dir: &Path, access: Access, temp: &Path) -> (State, Option<String>)
         (Trouble::Damaged(why), Access::Read) => {
             format!("the build state {place} cannot be used ({why}) and counts as empty")
         }
-        (Trouble::Damaged(why), Access::Write) => match files::set_aside(dir) {
+        (Trouble::Damaged(why), Access::Write) => match set_aside(&LAYOUT, dir) {
             Ok(aside) => format!(
                 "the build state {place} cannot be used ({why}); it was moved to {}, and a new one begins",
                 aside.display()
@@ -72,10 +71,10 @@ fn open_with(dir: &Path, access: Access, temp: &Path) -> (State, Option<String>)
 }
 
 fn load(dir: &Path, access: Access, temp: &Path) -> Result<State, Trouble> {
-    database::require_version()?;
-    let database = dir.join(files::DATABASE);
+    require_version()?;
+    let database = dir.join(LAYOUT.file);
     for _ in 0..ATTEMPTS {
-        let files = Files::look(dir)?;
+        let files = Files::look(&LAYOUT, dir)?;
         if !files.has_rows()? {
             return Ok(State::empty());
         }
@@ -83,34 +82,16 @@ fn load(dir: &Path, access: Access, temp: &Path) -> Result<State, Trouble> {
             (Some(size), _) => database::read_immutable(&database, size),
             (None, Access::Write) => return database::recover(&database),
             (None, Access::Read) => {
-                let copy = files::copy(dir, temp)?;
-                if Files::look(dir)? != files {
+                let copy = copy(&LAYOUT, dir, temp)?;
+                if Files::look(&LAYOUT, dir)? != files {
                     continue;
                 }
-                return database::recover(&copy.path().join(files::DATABASE));
+                return database::recover(&copy.path().join(LAYOUT.file));
             }
         };
-        if Files::look(dir)? == files {
+        if Files::look(&LAYOUT, dir)? == files {
             return result;
         }
     }
     Err(Trouble::Unreadable("it is being written".to_owned()))
-}
-
-/// Bytes of `path` as an SQLite URI: everything but letters, digits and `/._-~` is escaped, so that
-/// any name the system allows is taken literally.
-fn uri(path: &Path, parameters: &str) -> PathBuf {
-    use std::fmt::Write;
-    use std::os::unix::ffi::OsStrExt;
-    let mut uri = String::from("file:");
-    for &byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(uri, "%{byte:02X}");
-        }
-    }
-    uri.push_str(parameters);
-    PathBuf::from(uri)
 }

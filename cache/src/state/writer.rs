@@ -4,9 +4,9 @@
 //! order in which they were given, so a crash loses the newest and never one in between. Thread and
 //! database are opened by the first change: a run that changes nothing writes nothing.
 
-use super::database::{self, Trouble};
-use super::files::{self, Files};
+use super::database::LAYOUT;
 use super::snapshot;
+use crate::database::{self, Files, Trouble};
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -184,10 +184,10 @@ impl Recorder {
     fn try_commit(&mut self, batch: &[Change]) -> Result<(), Trouble> {
         if matches!(self.stage, Stage::Unopened) {
             database::require_version()?;
-            Files::look(&self.dir)?;
+            Files::look(&LAYOUT, &self.dir)?;
             let remote = database::is_remote(&self.dir);
-            let path = self.dir.join(files::DATABASE);
-            self.stage = Stage::Open(database::open_to_write(&path, remote)?);
+            let connection = database::open_to_write(&LAYOUT, &self.dir, remote)?;
+            self.stage = Stage::Open(connection);
         }
         match &mut self.stage {
             Stage::Open(connection) => apply(connection, batch),
@@ -197,11 +197,11 @@ impl Recorder {
 
     /// A database found damaged only now is moved aside, or every later run would fail here again.
     fn explain(&self, trouble: Trouble) -> String {
-        let place = self.dir.join(files::DATABASE);
+        let place = self.dir.join(LAYOUT.file);
         let place = place.display();
         let (why, moved) = match trouble {
             Trouble::Unreadable(why) => (why, String::new()),
-            Trouble::Damaged(why) => match files::set_aside(&self.dir) {
+            Trouble::Damaged(why) => match database::set_aside(&LAYOUT, &self.dir) {
                 Ok(aside) => (why, format!("; it was moved to {}", aside.display())),
                 Err(error) => (why, format!("; it cannot be moved away ({})", crate::said(&error))),
             },

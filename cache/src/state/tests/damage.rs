@@ -10,13 +10,13 @@ const ROWS: u32 = 60;
 fn base() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path(), ROWS);
-    fs::read(dir.path().join(files::DATABASE)).unwrap()
+    fs::read(dir.path().join(LAYOUT.file)).unwrap()
 }
 
 /// A directory whose database consists of `bytes`.
 fn with(bytes: &[u8]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(files::DATABASE), bytes).unwrap();
+    fs::write(dir.path().join(LAYOUT.file), bytes).unwrap();
     dir
 }
 
@@ -44,7 +44,7 @@ fn every_truncation_of_the_first_pages_and_many_behind() {
     let bytes = base();
     assert!(bytes.len() > 10 * 4096, "{}", bytes.len());
     let dir = with(&[]);
-    let path = dir.path().join(files::DATABASE);
+    let path = dir.path().join(LAYOUT.file);
     let (mut damaged, lengths) = (0, (0..8192).chain((8192..bytes.len()).step_by(97)));
     for length in lengths {
         fs::write(&path, &bytes[..length]).unwrap();
@@ -62,7 +62,7 @@ fn every_truncation_of_the_first_pages_and_many_behind() {
 fn two_thousand_flipped_bits() {
     let bytes = base();
     let dir = with(&bytes);
-    let path = dir.path().join(files::DATABASE);
+    let path = dir.path().join(LAYOUT.file);
     let all = count_known(&open_well(dir.path(), Access::Read), ROWS);
     assert_eq!(all, 2 * ROWS as usize);
     let mut random = Random(0x5eed_0001);
@@ -96,7 +96,7 @@ fn a_flipped_value_costs_its_row_and_no_other() {
     let place = bytes.windows(value.len()).position(|window| window == value).unwrap();
     bytes[place + 5] ^= 1;
     let dir = with(&bytes);
-    let connection = Connection::open(dir.path().join(files::DATABASE)).unwrap();
+    let connection = Connection::open(dir.path().join(LAYOUT.file)).unwrap();
     let check = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     assert_eq!(connection.query_row("PRAGMA integrity_check", [], check).unwrap(), "ok");
     drop(connection);
@@ -109,7 +109,7 @@ fn a_flipped_value_costs_its_row_and_no_other() {
 #[test]
 fn a_row_is_bound_to_its_place() {
     let dir = with(&base());
-    let connection = Connection::open(dir.path().join(files::DATABASE)).unwrap();
+    let connection = Connection::open(dir.path().join(LAYOUT.file)).unwrap();
     let sql = "UPDATE rows SET tab = 3 WHERE tab = 1; UPDATE rows SET id = CAST('x' AS BLOB)
                WHERE rows.id = (SELECT min(id) FROM rows WHERE tab = 2) AND tab = 2;
                INSERT INTO rows VALUES(300, x'00', x'00', x'00'), (9, x'00', 2.5, NULL);";
@@ -124,7 +124,7 @@ fn a_row_is_bound_to_its_place() {
 #[test]
 fn keys_that_do_not_ascend_are_damage() {
     let dir = with(&base());
-    let connection = Connection::open(dir.path().join(files::DATABASE)).unwrap();
+    let connection = Connection::open(dir.path().join(LAYOUT.file)).unwrap();
     connection.execute_batch("INSERT INTO rows VALUES('text', 1, x'00', x'00')").unwrap();
     drop(connection);
     let (state, sentence) = open(dir.path(), Access::Write);
@@ -143,7 +143,7 @@ fn keys_that_do_not_ascend_are_damage() {
 /// Makes something in the place of the database that is none of ours.
 fn foreign(what: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(files::DATABASE);
+    let path = dir.path().join(LAYOUT.file);
     let alter = |sql: &str| {
         fill(dir.path(), 2);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
@@ -246,8 +246,8 @@ fn places_for_what_is_damaged_do_not_clash() {
     let dir = tempfile::tempdir().unwrap();
     let mut places = std::collections::HashSet::new();
     for _ in 0..20 {
-        fs::write(dir.path().join(files::DATABASE), "junk").unwrap();
-        places.insert(files::set_aside(dir.path()).unwrap());
+        fs::write(dir.path().join(LAYOUT.file), "junk").unwrap();
+        places.insert(set_aside(&LAYOUT, dir.path()).unwrap());
     }
     assert_eq!(names(&dir.path().join("damaged")).len(), places.len());
     assert_eq!(places.len(), 20);
@@ -272,7 +272,7 @@ fn pages_that_go_round_in_circles_end() {
     const INNER: u8 = 2;
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path(), 2000);
-    let bytes = fs::read(dir.path().join(files::DATABASE)).unwrap();
+    let bytes = fs::read(dir.path().join(LAYOUT.file)).unwrap();
     let cells_of =
         |page: usize| u16::from_be_bytes([bytes[page * PAGE + 3], bytes[page * PAGE + 4]]);
     let inner = (1..bytes.len() / PAGE).filter(|page| bytes[page * PAGE] == INNER);

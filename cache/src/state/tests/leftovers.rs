@@ -23,14 +23,14 @@ fn crashed() -> TempDir {
 fn crashed_with_journal() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path(), ROWS);
-    let path = dir.path().join(files::DATABASE);
-    let connection = database::open_to_write(&path, true).unwrap();
+    let path = dir.path().join(LAYOUT.file);
+    let connection = crate::database::open_to_write(&LAYOUT, dir.path(), true).unwrap();
     connection
         .execute_batch("PRAGMA cache_size = 1; BEGIN; UPDATE rows SET value = x'00'")
         .unwrap();
     let copy = crash(dir.path());
     assert_eq!(names(copy.path()), ["state.db", "state.db-journal"]);
-    let database = fs::read(copy.path().join(files::DATABASE)).unwrap();
+    let database = fs::read(copy.path().join(LAYOUT.file)).unwrap();
     drop(connection);
     assert_ne!(fs::read(&path).unwrap(), database, "the transaction had reached the database");
     copy
@@ -67,11 +67,11 @@ fn reading_changes_no_byte() {
 fn the_copy_is_for_this_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (dir, temp) = (crashed(), tempfile::tempdir().unwrap());
-    let copy = files::copy(dir.path(), temp.path()).unwrap();
-    let other = files::copy(dir.path(), temp.path()).unwrap();
-    assert_ne!(copy.path(), other.path());
-    assert_eq!(fs::metadata(copy.path()).unwrap().permissions().mode() & 0o777, 0o700);
-    drop((copy, other));
+    let one = copy(&LAYOUT, dir.path(), temp.path()).unwrap();
+    let other = copy(&LAYOUT, dir.path(), temp.path()).unwrap();
+    assert_ne!(one.path(), other.path());
+    assert_eq!(fs::metadata(one.path()).unwrap().permissions().mode() & 0o777, 0o700);
+    drop((one, other));
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
 }
 
@@ -88,7 +88,7 @@ fn without_room_for_a_copy_the_state_counts_as_empty() {
 #[test]
 fn a_wal_without_its_database_is_moved_aside() {
     let dir = crashed();
-    fs::remove_file(dir.path().join(files::DATABASE)).unwrap();
+    fs::remove_file(dir.path().join(LAYOUT.file)).unwrap();
     let (state, sentence) = open(dir.path(), Access::Read);
     assert_eq!((count_known(&state, 0), sentence.is_some()), (0, true));
     let (state, sentence) = open(dir.path(), Access::Write);
@@ -104,7 +104,7 @@ fn a_database_that_was_never_begun_is_none() {
     for database in [Some(""), None] {
         let dir = tempfile::tempdir().unwrap();
         if let Some(bytes) = database {
-            fs::write(dir.path().join(files::DATABASE), bytes).unwrap();
+            fs::write(dir.path().join(LAYOUT.file), bytes).unwrap();
         }
         fs::write(dir.path().join("state.db-journal"), [0xd9; 600]).unwrap();
         assert_eq!(count_known(&open_well(dir.path(), Access::Write), 0), 0);
@@ -117,14 +117,14 @@ fn a_database_that_was_never_begun_is_none() {
 #[test]
 fn a_first_transaction_cut_short_leaves_no_database() {
     let dir = tempfile::tempdir().unwrap();
-    let connection = Connection::open(dir.path().join(files::DATABASE)).unwrap();
+    let connection = Connection::open(dir.path().join(LAYOUT.file)).unwrap();
     let sql = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE t(x);
                INSERT INTO t SELECT randomblob(999) FROM (VALUES(1), (2), (3), (4), (5), (6), (7)),
                (VALUES(1), (2), (3), (4), (5), (6), (7))";
     connection.execute_batch(sql).unwrap();
     let copy = crash(dir.path());
     assert_eq!(names(copy.path()), ["state.db", "state.db-journal"]);
-    assert!(fs::metadata(copy.path().join(files::DATABASE)).unwrap().len() > 0);
+    assert!(fs::metadata(copy.path().join(LAYOUT.file)).unwrap().len() > 0);
     for access in [Access::Read, Access::Write] {
         assert_eq!(count_known(&open_well(copy.path(), access), 0), 0);
     }
@@ -210,11 +210,11 @@ fn trouble_on_the_way_is_not_damage() {
     fill(dir.path(), 2);
     let deep = dir.path().join("d".repeat(250)).join("d".repeat(250));
     fs::create_dir_all(&deep).unwrap();
-    fs::copy(dir.path().join(files::DATABASE), deep.join(files::DATABASE)).unwrap();
+    fs::copy(dir.path().join(LAYOUT.file), deep.join(LAYOUT.file)).unwrap();
     let before = listing(&deep);
     let (state, sentence) = open(&deep, Access::Write);
     assert_eq!(count_known(&state, 2), 0);
     assert!(sentence.unwrap().contains("cannot be read"), "longer than SQLite's 512 bytes");
     assert_eq!(listing(&deep), before);
-    assert!(Connection::open(deep.join(files::DATABASE)).is_err());
+    assert!(Connection::open(deep.join(LAYOUT.file)).is_err());
 }

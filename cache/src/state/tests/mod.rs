@@ -4,7 +4,9 @@ mod damage;
 mod leftovers;
 
 use super::*;
+use crate::database::uri;
 use std::fs;
+use std::path::PathBuf;
 use std::time::SystemTime;
 use tempfile::TempDir;
 
@@ -109,7 +111,7 @@ impl Random {
 #[test]
 fn the_linked_sqlite_is_new_enough() {
     assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
-    assert!(database::require_version().is_ok());
+    assert!(require_version().is_ok());
 }
 
 #[test]
@@ -270,13 +272,12 @@ fn any_path_is_taken_literally() {
 #[test]
 fn a_remote_file_system_gets_a_rollback_journal() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(files::DATABASE);
     for (remote, expected) in [(true, "delete"), (false, "wal"), (true, "delete")] {
-        let connection = database::open_to_write(&path, remote).unwrap();
+        let connection = crate::database::open_to_write(&LAYOUT, dir.path(), remote).unwrap();
         let mode: String =
             connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!(mode, expected);
-        database::close(connection);
+        crate::database::close(connection);
         assert_eq!(names(dir.path()), ["state.db"]);
     }
 }

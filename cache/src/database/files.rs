@@ -4,7 +4,8 @@
 //! destroys it. So they are looked at, moved and copied as one. Nothing is opened before `lstat`
 //! has said that it is a regular file: a FIFO would hang.
 
-use super::database::Trouble;
+use super::{Layout, Trouble};
+use crate::said::absent_is_fine;
 use crate::stamp::{FileKind, Stamp};
 use std::fs::{self, DirBuilder};
 use std::hash::{BuildHasher, RandomState};
@@ -14,13 +15,13 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The database itself.
-pub(super) const DATABASE: &str = "state.db";
+const DATABASE: &str = "";
 /// Transactions not yet in the database.
-const WAL: &str = "state.db-wal";
+const WAL: &str = "-wal";
 /// What a transaction cut short overwrote, where there is no WAL.
-const JOURNAL: &str = "state.db-journal";
+const JOURNAL: &str = "-journal";
 /// Shared memory of the WAL's users; holds nothing that lasts.
-const SHARED: &str = "state.db-shm";
+const SHARED: &str = "-shm";
 
 /// In the order in which they are moved: a crash in between leaves a `-wal` without a database,
 /// which is recognized, and never a database that lacks its `-wal`.
@@ -28,7 +29,7 @@ const ALL: [&str; 4] = [DATABASE, WAL, JOURNAL, SHARED];
 
 /// The stamps of what stands there.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) struct Files {
+pub(crate) struct Files {
     database: Option<Stamp>,
     wal: Option<Stamp>,
     journal: Option<Stamp>,
@@ -36,13 +37,16 @@ pub(super) struct Files {
 
 impl Files {
     /// Asks for the stamps; anything but a regular file under one of the names is damage.
-    pub(super) fn look(dir: &Path) -> Result<Files, Trouble> {
-        let stamp = |name: &str| match Stamp::of_link(&dir.join(name)) {
-            Ok(Some(stamp)) if stamp.kind() != FileKind::File => {
-                Err(Trouble::Damaged(format!("{name} is not a regular file")))
+    pub(crate) fn look(layout: &Layout, dir: &Path) -> Result<Files, Trouble> {
+        let stamp = |suffix: &str| {
+            let name = format!("{}{suffix}", layout.file);
+            match Stamp::of_link(&dir.join(&name)) {
+                Ok(Some(stamp)) if stamp.kind() != FileKind::File => {
+                    Err(Trouble::Damaged(format!("{name} is not a regular file")))
+                }
+                Ok(stamp) => Ok(stamp),
+                Err(error) => Err(error.into()),
             }
-            Ok(stamp) => Ok(stamp),
-            Err(error) => Err(error.into()),
         };
         stamp(SHARED)?;
         Ok(Files { database: stamp(DATABASE)?, wal: stamp(WAL)?, journal: stamp(JOURNAL)? })
@@ -50,7 +54,7 @@ impl Files {
 
     /// Whether there is a database to be read. An empty file is none: that is what a crash leaves
     /// of the very first transaction. Only a `-wal` that has lost its database is damage.
-    pub(super) fn has_rows(&self) -> Result<bool, Trouble> {
+    pub(crate) fn has_rows(&self) -> Result<bool, Trouble> {
         match (has_content(self.database), has_content(self.wal)) {
             (false, true) => Err(Trouble::Damaged("its main file is missing".to_owned())),
             (database, _) => Ok(database),
@@ -58,7 +62,7 @@ impl Files {
     }
 
     /// The size of the database in bytes, if all that was committed is in it, and nothing else is.
-    pub(super) fn whole_size(&self) -> Option<u64> {
+    pub(crate) fn whole_size(&self) -> Option<u64> {
         let whole = !has_content(self.wal) && !has_content(self.journal);
         self.database.filter(|_| whole).map(|stamp| stamp.size)
     }
@@ -69,13 +73,11 @@ fn has_content(stamp: Option<Stamp>) -> bool {
 }
 
 /// Moves all files of the database to `<dir>/damaged/<unix_ms>/` and returns that directory.
-pub(super) fn set_aside(dir: &Path) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(layout: &Layout, dir: &Path) -> io::Result<PathBuf> {
     let aside = new_directory(&dir.join("damaged"))?;
-    for name in ALL {
-        match fs::rename(dir.join(name), aside.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    for suffix in ALL {
+        let name = format!("{}{suffix}", layout.file);
+        absent_is_fine(fs::rename(dir.join(&name), aside.join(&name)))?;
     }
     Ok(aside)
 }
@@ -96,27 +98,25 @@ fn new_directory(parent: &Path) -> io::Result<PathBuf> {
 
 /// Copies the database with what is needed to recover it to a new directory in `temp` that only
 /// this user may enter.
-pub(super) fn copy(dir: &Path, temp: &Path) -> io::Result<Copy> {
+pub(crate) fn copy(layout: &Layout, dir: &Path, temp: &Path) -> io::Result<Copy> {
     let name = format!("taskr-{:016x}", RandomState::new().hash_one(std::process::id()));
     let copy = Copy { path: temp.join(name) };
     DirBuilder::new().mode(0o700).create(&copy.path)?;
-    for name in [DATABASE, WAL, JOURNAL] {
-        match fs::copy(dir.join(name), copy.path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    for suffix in [DATABASE, WAL, JOURNAL] {
+        let name = format!("{}{suffix}", layout.file);
+        absent_is_fine(fs::copy(dir.join(&name), copy.path.join(&name)).map(drop))?;
     }
     Ok(copy)
 }
 
 /// A directory of copies; dropping it removes it.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(crate) struct Copy {
     path: PathBuf,
 }
 
 impl Copy {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
