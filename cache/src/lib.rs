@@ -1,8 +1,9 @@
-//! What taskr remembers between runs: stamps, digests, the state database and the intents file.
+//! What taskr remembers between runs: stamps, digests, the state database, the intents file and the
+//! store.
 //!
-//! This crate knows no targets and no Taskfile. Rows are opaque ids and opaque bytes; what they
-//! mean is said where they are encoded. It never prints, and its state never fails a build: what
-//! cannot be read is empty, with one sentence that says why.
+//! This crate knows no targets and no Taskfile. Rows of the state are opaque ids and opaque bytes;
+//! what they mean is said where they are encoded. It never prints, and neither state nor store
+//! fails a build: what cannot be read is empty, with one sentence that says why.
 
 mod content;
 mod database;
@@ -13,6 +14,7 @@ mod intents;
 mod said;
 mod stamp;
 mod state;
+mod store;
 
 pub use content::{Content, Seen, measure};
 pub use digest::{Digest, KeyHasher};
@@ -21,3 +23,6 @@ pub use intents::{Intent, Intents};
 pub use said::said;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
 pub use state::{Access, State, Writer};
+pub use store::{
+    Blob, BlobError, Blobs, Differing, Entry, Place, Save, Saved, Saver, Store, Stored, What,
+};

@@ -1,0 +1,109 @@
+//! The store's folder: what lies where, and the lock that keeps removal away from saving.
+//!
+//! Whoever adds blobs and names them in the index holds the lock shared from the first blob until
+//! the index is committed; whoever removes what no entry names holds it alone. Reading needs no
+//! lock: what is gone by then is a miss. Where the file system cannot lock, work goes on without,
+//! and a lost race is a miss too.
+
+use crate::digest::Digest;
+use crate::said::absent_is_fine;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Tells backup programs that everything here can be made again.
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+                            # This folder is taskr's store. It may be removed at any time.\n";
+/// How often a lock that another holds is tried.
+const TRY_EVERY: Duration = Duration::from_millis(10);
+
+/// How a lock is held.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Hold {
+    /// With others that add.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// The lock; it is given up when this is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: OwnedFd,
+}
+
+impl Lock {
+    /// Takes the lock of the store at `dir`; `None` if others held it for as long as `patience`.
+    pub(super) fn take(dir: &Path, hold: Hold, patience: Duration) -> io::Result<Option<Lock>> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+        let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = rustix::fs::open(dir.join("lock"), flags | careful, Mode::from(0o600))?;
+        let operation = match hold {
+            Hold::Shared => FlockOperation::NonBlockingLockShared,
+            Hold::Exclusive => FlockOperation::NonBlockingLockExclusive,
+        };
+        let deadline = Instant::now() + patience;
+        loop {
+            match rustix::fs::flock(&file, operation) {
+                Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+                Ok(()) | Err(Errno::NOSYS | Errno::NOLCK | Errno::OPNOTSUPP | Errno::INVAL) => {
+                    return Ok(Some(Lock { _file: file }));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            thread::sleep(TRY_EVERY);
+        }
+    }
+}
+
+/// Makes the folder and what belongs into it, where it is not there.
+pub(super) fn make(dir: &Path) -> io::Result<()> {
+    if !dir.is_dir() {
+        if let Some(parent) = dir.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    for below in [blobs_dir(dir), temporary_dir(dir)] {
+        DirBuilder::new().recursive(true).mode(0o700).create(below)?;
+    }
+    let tag = dir.join("CACHEDIR.TAG");
+    if !tag.exists() {
+        fs::write(tag, CACHEDIR_TAG)?;
+    }
+    Ok(())
+}
+
+/// Where the blobs are.
+pub(super) fn blobs_dir(dir: &Path) -> PathBuf {
+    dir.join("blobs")
+}
+
+/// Where a blob is.
+pub(super) fn blob_path(dir: &Path, digest: &Digest) -> PathBuf {
+    let name = digest.to_string();
+    let (first, rest) = name.split_at(2);
+    blobs_dir(dir).join(first).join(rest)
+}
+
+/// Where blobs are written until they have their name.
+pub(super) fn temporary_dir(dir: &Path) -> PathBuf {
+    dir.join("tmp")
+}
+
+/// Removes what others that died left among the temporary files. The lock is held alone.
+pub(super) fn sweep(dir: &Path) -> io::Result<()> {
+    for left in fs::read_dir(temporary_dir(dir))? {
+        absent_is_fine(fs::remove_file(left?.path()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,378 @@
+//! What runs on the saver's thread: blobs first, then their rows, in batches.
+//!
+//! The lock is held shared from the first blob of a batch until its commit, and not between
+//! batches, so that a long build keeps nobody from removing what is old.
+
+use super::codec;
+use super::entry::Entry;
+use super::folder::{self, Hold, Lock};
+use super::incoming::{self, Refused};
+use super::index::{Index, LAYOUT};
+use super::rows::{Kept, Rows, Totals};
+use super::saver::{Differing, Message, Save, Saved};
+use super::trim;
+use crate::database::{self, Trouble};
+use crate::digest::Digest;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The longest time that a change waits for others before it is committed.
+const BATCH_TIME: Duration = Duration::from_millis(100);
+/// The most changes in one transaction.
+const BATCH_CHANGES: usize = 1000;
+/// How long another process that removes what is old is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The state of the thread.
+pub(super) struct Keeper {
+    dir: PathBuf,
+    limit_bytes: Option<u64>,
+    stopped: Arc<AtomicBool>,
+    index: Option<Index>,
+    batch: Option<Batch>,
+    /// Nothing more is written.
+    failed: bool,
+    saved: Saved,
+    spent: Duration,
+    buffer: Vec<u8>,
+}
+
+/// What is to be committed together.
+struct Batch {
+    _lock: Lock,
+    deadline: Instant,
+    changes: Vec<Change>,
+    /// Bytes of blobs that were added, be they named by an entry or not.
+    added: u64,
+    spent: Duration,
+}
+
+enum Change {
+    Put(Box<Kept>),
+    Used { key: Digest, root: Option<Digest>, saved_ms: u64, spent_ms: u64 },
+    Broken(Digest),
+}
+
+impl Keeper {
+    /// For the store at `dir`.
+    pub(super) fn new(dir: &Path, limit_bytes: Option<u64>, stopped: Arc<AtomicBool>) -> Keeper {
+        Keeper {
+            dir: dir.to_owned(),
+            limit_bytes,
+            stopped,
+            index: None,
+            batch: None,
+            failed: false,
+            saved: Saved::default(),
+            spent: Duration::ZERO,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Until the saver hangs up.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) -> Saved {
+        loop {
+            let message = match &self.batch {
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(batch) => messages.recv_deadline(batch.deadline),
+            };
+            match message {
+                Ok(Message::Flush(reply)) => {
+                    self.commit();
+                    // A saver that no longer waits for the answer is being dropped.
+                    let _ = reply.send(());
+                }
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => self.commit(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.commit();
+        self.finish()
+    }
+
+    fn take(&mut self, message: Message) {
+        if self.failed || (self.stopped.load(Ordering::Relaxed) && message.is_save()) {
+            self.saved.dropped += usize::from(message.is_save());
+            return;
+        }
+        let taken = self.begin().and_then(|()| match message {
+            Message::Save(save) => self.save(*save),
+            Message::Used { key, root, saved_ms, spent_ms } => {
+                Ok(Some(Change::Used { key, root, saved_ms, spent_ms }))
+            }
+            Message::Broken(key) => Ok(Some(Change::Broken(key))),
+            Message::Flush(_) => Ok(None),
+        });
+        match (taken, &mut self.batch) {
+            (Ok(Some(change)), Some(batch)) => batch.changes.push(change),
+            (Ok(_), _) => {}
+            (Err(trouble), _) => self.fail(trouble),
+        }
+        let due = |batch: &Batch| {
+            batch.changes.len() >= BATCH_CHANGES || Instant::now() >= batch.deadline
+        };
+        if self.batch.as_ref().is_some_and(due) {
+            self.commit();
+        }
+    }
+
+    /// Makes sure of a batch: the lock is held and the index is that of the store.
+    fn begin(&mut self) -> Result<(), Trouble> {
+        while self.batch.is_none() {
+            if !self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
+                self.index = None;
+                self.index = Some(self.open()?);
+            }
+            let Some(lock) = Lock::take(&self.dir, Hold::Shared, PATIENCE)? else {
+                return Err(Trouble::Unreadable("another process is cleaning it up".to_owned()));
+            };
+            // Whoever moves the index aside holds the lock alone.
+            if self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
+                self.batch = Some(Batch {
+                    _lock: lock,
+                    deadline: Instant::now() + BATCH_TIME,
+                    changes: Vec::new(),
+                    added: 0,
+                    spent: Duration::ZERO,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<Index, Trouble> {
+        folder::make(&self.dir)?;
+        let alone = Lock::take(&self.dir, Hold::Exclusive, Duration::ZERO)?;
+        if alone.is_some() {
+            folder::sweep(&self.dir)?;
+        }
+        let why = match Index::open_to_write(&self.dir) {
+            Err(Trouble::Damaged(why)) => why,
+            other => return other,
+        };
+        drop(alone);
+        self.set_aside(&why, |dir| matches!(Index::open_to_write(dir), Err(Trouble::Damaged(_))))?;
+        Index::open_to_write(&self.dir)
+    }
+
+    /// Moves a damaged index away, unless another process did so meanwhile.
+    fn set_aside(
+        &mut self,
+        why: &str,
+        is_damaged: impl FnOnce(&Path) -> bool,
+    ) -> Result<(), Trouble> {
+        let Some(_alone) = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)? else {
+            return Err(Trouble::Unreadable(format!("{why}; others are using it")));
+        };
+        if is_damaged(&self.dir) {
+            let aside = database::set_aside(&LAYOUT, &self.dir)?;
+            let (place, aside) = (self.dir.join(LAYOUT.file), aside.display().to_string());
+            let place = place.display();
+            self.warn(format!(
+                "the store {place} cannot be used ({why}); it was moved to {aside}, \
+                 and a new one begins"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Adds what a success left; `None` if it is not to be stored.
+    fn save(&mut self, save: Save) -> Result<Option<Change>, Trouble> {
+        let begun = Instant::now();
+        let Some(index) = &self.index else { return Ok(None) };
+        let first = first(&index.rows(), &save.key, save.root.as_ref())?;
+        let differing = first.and_then(|first| Differing::between(&first, &save.key, &save.entry));
+        let result = match differing {
+            Some(differing) => {
+                self.saved.differing.push(differing);
+                Ok(None)
+            }
+            None => self.add(save).map(Some),
+        };
+        if let Some(batch) = &mut self.batch {
+            batch.spent += begun.elapsed();
+        }
+        self.saved.dropped += usize::from(result.is_err());
+        match result {
+            Err(Refused::Store(error)) => Err(error.into()),
+            Err(Refused::Source) => Ok(None),
+            Ok(change) => Ok(change),
+        }
+    }
+
+    fn add(&mut self, mut save: Save) -> Result<Change, Refused> {
+        let blobs: Vec<_> =
+            save.entry.files.iter().filter_map(|file| file.blob()).copied().collect();
+        let bytes = blobs.iter().fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
+        let limit = self.limit_bytes.unwrap_or_else(|| trim::default_limit(&self.dir));
+        if codec::encode(&save.entry).is_err() || blobs.len() != save.sources.len() || bytes > limit
+        {
+            return Err(Refused::Source);
+        }
+        for (blob, source) in blobs.iter().zip(&save.sources) {
+            if self.stopped.load(Ordering::Relaxed) {
+                return Err(Refused::Source);
+            }
+            let added = incoming::add(&self.dir, source, blob, &mut self.buffer)?;
+            self.count(added);
+        }
+        save.entry.log = None;
+        if let Some(log) = &save.log
+            && let Some((blob, added)) = incoming::add_any(&self.dir, log, &mut self.buffer)?
+        {
+            self.count(added);
+            save.entry.log = Some(blob);
+        }
+        let static_key = save.entry.found.is_some().then_some(save.static_key);
+        Ok(Change::Put(Box::new(Kept {
+            key: save.key,
+            root: save.root,
+            static_key,
+            used_ms: now_ms(),
+            row_bytes: 0,
+            entry: save.entry,
+        })))
+    }
+
+    fn count(&mut self, added: u64) {
+        self.saved.bytes += added;
+        if let Some(batch) = &mut self.batch {
+            batch.added += added;
+        }
+    }
+
+    /// Commits the batch, or remembers why not.
+    fn commit(&mut self) {
+        let Some(batch) = self.batch.take() else { return };
+        let Some(index) = &mut self.index else { return };
+        let begun = Instant::now();
+        let applied = index.change(|rows| apply(rows, &batch));
+        self.spent += batch.spent + begun.elapsed();
+        match applied {
+            Ok(applied) => {
+                self.saved.entries += applied.entries;
+                self.saved.differing.extend(applied.differing);
+            }
+            Err(trouble) => {
+                let puts = batch.changes.iter().filter(|it| matches!(it, Change::Put(_))).count();
+                self.saved.dropped += puts;
+                drop(batch);
+                self.fail(trouble);
+            }
+        }
+    }
+
+    /// What was damaged is moved away, and the next batch begins anew; anything else ends the
+    /// saving.
+    fn fail(&mut self, trouble: Trouble) {
+        let why = match trouble {
+            Trouble::Damaged(why) => {
+                self.batch = None;
+                let index = self.index.take();
+                let same = |dir: &Path| index.is_none_or(|index| index.is_at(dir));
+                match self.set_aside(&why, same) {
+                    Ok(()) => return,
+                    Err(Trouble::Damaged(why) | Trouble::Unreadable(why)) => why,
+                }
+            }
+            Trouble::Unreadable(why) => why,
+        };
+        self.failed = true;
+        let place = self.dir.display();
+        self.warn(format!(
+            "the store {place} cannot be written ({why}); the rest of this run is not stored"
+        ));
+        self.commit();
+    }
+
+    /// The first sentence is the one that counts.
+    fn warn(&mut self, sentence: String) {
+        self.saved.warning.get_or_insert(sentence);
+    }
+
+    /// Keeps the store within its limit and closes the index.
+    fn finish(mut self) -> Saved {
+        if let Some(mut index) = self.index.take() {
+            let limit = self.limit_bytes.unwrap_or_else(|| trim::default_limit(&self.dir));
+            let over = |totals: Option<Totals>| totals.is_none_or(|totals| totals.bytes > limit);
+            if self.saved.entries > 0 && index.rows().totals().is_ok_and(over) {
+                // Whoever holds the lock now adds something, and will look at the limit too.
+                let _ = trim::trim(&self.dir, &mut index, limit, Duration::from_secs(1));
+            }
+            index.close();
+        }
+        self.saved.spent_ms = whole_ms(self.spent);
+        self.saved
+    }
+}
+
+struct Applied {
+    entries: usize,
+    differing: Vec<Differing>,
+}
+
+fn apply(rows: &Rows<'_>, batch: &Batch) -> Result<Applied, Trouble> {
+    let mut applied = Applied { entries: 0, differing: Vec::new() };
+    let mut totals = rows.totals()?.unwrap_or(Totals::UNCOUNTED);
+    totals.add_bytes(batch.added);
+    totals.spent_ms += whole_ms(batch.spent);
+    for change in &batch.changes {
+        match change {
+            Change::Put(kept) => match first(rows, &kept.key, kept.root.as_ref())? {
+                Some(first) => {
+                    rows.touch(&kept.key, kept.root.as_ref(), kept.used_ms)?;
+                    applied.differing.extend(Differing::between(&first, &kept.key, &kept.entry));
+                }
+                None => {
+                    if let Some(bytes) = rows.put(kept)? {
+                        totals.add_bytes(bytes);
+                        totals.stored += 1;
+                        applied.entries += 1;
+                    }
+                }
+            },
+            Change::Used { key, root, saved_ms, spent_ms } => {
+                rows.touch(key, root.as_ref(), now_ms())?;
+                totals.hits += 1;
+                totals.saved_ms += saved_ms;
+                totals.spent_ms += spent_ms;
+            }
+            Change::Broken(key) => rows.remove_all(key)?,
+        }
+    }
+    rows.set_totals(&totals)?;
+    Ok(applied)
+}
+
+/// The entry that is stored under a key with exactly this binding.
+fn first(rows: &Rows<'_>, key: &Digest, root: Option<&Digest>) -> Result<Option<Entry>, Trouble> {
+    let serving = rows.serving(key, root)?.into_iter();
+    Ok(serving.filter(|kept| kept.root.as_ref() == root).map(|kept| kept.entry).next())
+}
+
+impl Differing {
+    fn between(first: &Entry, key: &Digest, second: &Entry) -> Option<Differing> {
+        let paths = first.differing(second);
+        let differs = !paths.is_empty();
+        differs.then(|| Differing { key: *key, task: second.task.clone(), paths })
+    }
+}
+
+impl Message {
+    fn is_save(&self) -> bool {
+        matches!(self, Message::Save(_))
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    whole_ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,115 @@
+//! The content-addressed store: results under their keys, shared by all checkouts of a user.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `index.db` | key to [`Entry`]: which files a success left, by digest |
+//! | `blobs/ab/cdef…` | contents of files, by digest, mode 0444 |
+//! | `tmp/` | blobs that are being written |
+//! | `lock` | see [`folder`] |
+//! | `CACHEDIR.TAG` | for backup programs |
+//!
+//! A cache in every sense: what is lost, damaged or removed meanwhile is a miss, told by one
+//! sentence at most. Nothing is synced: what a power loss tore fails its digest or its sum. Knows
+//! no targets and no workspace; where a file is restored to is the caller's, by descriptor.
+
+mod blobs;
+mod codec;
+mod entry;
+mod folder;
+mod grammar;
+mod incoming;
+mod index;
+mod inventory;
+mod keeper;
+mod rows;
+mod saver;
+mod trim;
+
+#[cfg(test)]
+mod tests;
+
+use crate::database::Trouble;
+use crate::digest::Digest;
+pub use blobs::{BlobError, Blobs};
+pub use entry::{Blob, Entry, Place, Stored, What};
+use index::Index;
+pub use saver::{Differing, Save, Saved, Saver};
+use std::path::{Path, PathBuf};
+
+/// Looks results up. Making one touches nothing; the index is opened, to be read only, by the
+/// first question. A store that is not there is empty.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    stage: Stage,
+    warning: Option<String>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Unopened,
+    Open(Index),
+    /// There is none, or it cannot be read.
+    Empty,
+}
+
+impl Store {
+    /// The store at `dir`.
+    pub fn new(dir: &Path) -> Store {
+        Store { dir: dir.to_owned(), stage: Stage::Unopened, warning: None }
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The entry under `key` that serves a workspace: one that is bound to no place, else one
+    /// that is bound to this. `root` is the digest of the workspace's absolute path.
+    pub fn lookup(&mut self, key: &Digest, root: &Digest) -> Option<Entry> {
+        let kept = self.ask(|index| index.rows().serving(key, Some(root)))?;
+        kept.into_iter().next().map(|kept| kept.entry)
+    }
+
+    /// The lists of paths that depfiles named in runs with this static key, newest first, at most
+    /// sixteen.
+    pub fn lists(&mut self, static_key: &Digest) -> Vec<Vec<Vec<u8>>> {
+        self.ask(|index| index.rows().lists(static_key)).unwrap_or_default()
+    }
+
+    /// One sentence, once, if the index could not be read.
+    pub fn warning(&mut self) -> Option<String> {
+        self.warning.take()
+    }
+
+    /// The contents that entries name.
+    pub fn blobs(&self) -> Blobs {
+        Blobs::new(&self.dir)
+    }
+
+    fn ask<T>(&mut self, question: impl FnOnce(&Index) -> Result<T, Trouble>) -> Option<T> {
+        if matches!(self.stage, Stage::Unopened) {
+            self.stage = match Index::open_to_read(&self.dir) {
+                Ok(Some(index)) => Stage::Open(index),
+                Ok(None) => Stage::Empty,
+                Err(trouble) => return self.give_up(&trouble),
+            };
+        }
+        let Stage::Open(index) = &self.stage else { return None };
+        match question(index) {
+            Ok(answer) => Some(answer),
+            Err(trouble) => self.give_up(&trouble),
+        }
+    }
+
+    /// Nothing more is asked of an index that failed once.
+    fn give_up<T>(&mut self, trouble: &Trouble) -> Option<T> {
+        let (Trouble::Damaged(why) | Trouble::Unreadable(why)) = trouble;
+        let place = self.dir.join(index::LAYOUT.file);
+        let place = place.display();
+        self.warning =
+            Some(format!("the store {place} cannot be read ({why}) and counts as empty"));
+        self.stage = Stage::Empty;
+        None
+    }
+}

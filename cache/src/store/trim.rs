@@ -1,0 +1,112 @@
+//! Keeping the store within its limit: what goes first, and what nobody names.
+//!
+//! Entries go by the seconds they save, how lately they were used, and how much room they take,
+//! all of it from the index: times of files are not looked at. What is referred to is counted
+//! anew each time, so that whatever crashes left is found here.
+
+use super::folder::{self, Hold, Lock};
+use super::index::Index;
+use super::inventory::Inventory;
+use super::keeper::now_ms;
+use super::rows::{Kept, RowId, Totals};
+use crate::database::Trouble;
+use crate::digest::Digest;
+use std::path::Path;
+use std::time::Duration;
+
+/// The default limit is at most this.
+const MOST_BYTES: u64 = 10_000_000_000;
+const DAY_MS: f64 = 86_400_000.0;
+
+/// What a trim removed, and what is left.
+#[derive(Copy, Clone, Default, Debug, PartialEq, Eq)]
+pub(super) struct Trimmed {
+    /// Entries removed.
+    pub(super) entries: usize,
+    /// Blobs removed.
+    pub(super) blobs: usize,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// Bytes left.
+    pub(super) left_bytes: u64,
+}
+
+/// The lesser of 10 GB and a tenth of the disk that `dir` is on.
+pub(super) fn default_limit(dir: &Path) -> u64 {
+    let disk = rustix::fs::statvfs(dir);
+    disk.map_or(MOST_BYTES, |disk| {
+        (disk.f_blocks.saturating_mul(disk.f_frsize) / 10).min(MOST_BYTES)
+    })
+}
+
+/// Removes entries, from the least worth on, until nine tenths of the limit are left, if it is
+/// exceeded; then blobs that no entry names, and what lies in `tmp/`. `None`: others held the lock
+/// for as long as `patience`.
+pub(super) fn trim(
+    dir: &Path,
+    index: &mut Index,
+    limit: u64,
+    patience: Duration,
+) -> Result<Option<Trimmed>, Trouble> {
+    let Some(_alone) = Lock::take(dir, Hold::Exclusive, patience)? else { return Ok(None) };
+    folder::sweep(dir)?;
+    let mut blobs = Inventory::of(dir)?;
+    let mut entries = Vec::new();
+    let mut gone = Vec::new();
+    let now = now_ms();
+    index.rows().each(|id, kept| match kept {
+        Some(kept) if blobs.has_all(&kept) => {
+            blobs.refer(&kept);
+            entries.push(Candidate::new(id, &kept, now));
+        }
+        _ => gone.push(id),
+    })?;
+    let rows: u64 = entries.iter().map(|entry| entry.row_bytes).sum();
+    let mut left = rows + blobs.count(true).1;
+    if left > limit {
+        entries.sort_by(|one, other| one.worth.total_cmp(&other.worth));
+        for entry in entries {
+            if left <= limit / 10 * 9 {
+                break;
+            }
+            left -= entry.row_bytes + blobs.release(&entry.blobs);
+            gone.push(entry.id);
+        }
+    }
+    index.change(|rows| {
+        gone.iter().try_for_each(|id| rows.remove(id))?;
+        let totals = rows.totals()?.unwrap_or(Totals::UNCOUNTED);
+        rows.set_totals(&Totals { bytes: left, ..totals })
+    })?;
+    // Only now: an entry never lacks its blobs, whenever this ends.
+    let (removed, bytes) = blobs.count(false);
+    blobs.remove_unreferred(dir);
+    Ok(Some(Trimmed { entries: gone.len(), blobs: removed, bytes, left_bytes: left }))
+}
+
+/// An entry that may have to go.
+struct Candidate {
+    id: RowId,
+    row_bytes: u64,
+    blobs: Vec<Digest>,
+    /// Saved milliseconds × recency ÷ bytes.
+    worth: f64,
+}
+
+impl Candidate {
+    fn new(id: RowId, kept: &Kept, now_ms: u64) -> Candidate {
+        let bytes = kept.entry.blobs().fold(kept.row_bytes, |sum, blob| sum + blob.size);
+        Candidate {
+            id,
+            row_bytes: kept.row_bytes,
+            blobs: kept.entry.blobs().map(|blob| blob.digest).collect(),
+            worth: worth(kept.entry.duration_ms, now_ms.saturating_sub(kept.used_ms), bytes),
+        }
+    }
+}
+
+/// What a day unused costs: half of the worth, two days two thirds, and so on.
+fn worth(duration_ms: u64, unused_ms: u64, bytes: u64) -> f64 {
+    let recency = 1.0 / (1.0 + unused_ms as f64 / DAY_MS);
+    duration_ms.max(1) as f64 * recency / bytes.max(1) as f64
+}
