@@ -1,7 +1,7 @@
-//! Fresh, or to be run because of this: the decision, pure.
+//! Fresh, to be restored, or to be run because of this: the decision, pure.
 //!
-//! Knows no disk, no clock and no state database. Facts that are dear to get (what stands at the
-//! outputs) are asked for only when they count.
+//! Knows no disk, no clock, no state database and no store. Facts that are dear to get (what
+//! stands at the outputs, what the store has) are asked for only when they count.
 
 use taskr_cache::Digest;
 
@@ -14,14 +14,20 @@ pub struct Facts<'a> {
     pub forced: bool,
     /// `always = true`.
     pub always: bool,
+    /// Its last attempt ended in a failure under this very key.
+    pub failed: bool,
     /// Its last attempt failed or was broken off: its record is not believed.
     pub unfinished: bool,
+    /// Its record is older than its `max_age`.
+    pub too_old: bool,
     /// What its last success left.
     pub record: Option<&'a Record>,
     /// All that counts now, with what the recorded depfile named.
     pub manifest: &'a Manifest,
     /// Whether what stands on the disk is what the record says; `None` if not looked at yet.
     pub outputs: Option<Result<(), Reason>>,
+    /// Whether the store has a result for a key that holds now; `None` if not asked yet.
+    pub stored: Option<bool>,
 }
 
 /// The decision.
@@ -31,8 +37,12 @@ pub enum Verdict {
     Fresh,
     /// Run it; the reasons are never empty.
     Run(Vec<Reason>),
+    /// Restore it from the store; why it is not fresh.
+    Restore(Vec<Reason>),
     /// Look at the outputs and ask again.
     NeedOutputs,
+    /// Look into the store and ask again.
+    NeedStore,
 }
 
 /// Judges a recorded task whose key is `key`.
@@ -43,9 +53,24 @@ pub fn judge(facts: &Facts<'_>, key: &Digest) -> Verdict {
     if facts.always {
         return Verdict::Run(vec![Reason::Always]);
     }
+    if facts.failed {
+        return Verdict::Run(vec![Reason::Unfinished]);
+    }
+    let reasons = match not_fresh(facts, key) {
+        Ok(reasons) => reasons,
+        Err(verdict) => return verdict,
+    };
+    match facts.stored {
+        None => Verdict::NeedStore,
+        Some(true) => Verdict::Restore(reasons),
+        Some(false) => Verdict::Run(reasons),
+    }
+}
+
+/// Why it cannot stay as it is; never empty. Or it is fresh, or more must be known.
+fn not_fresh(facts: &Facts<'_>, key: &Digest) -> Result<Vec<Reason>, Verdict> {
     let Some(record) = facts.record else {
-        let reason = if facts.unfinished { Reason::Unfinished } else { Reason::NoRecord };
-        return Verdict::Run(vec![reason]);
+        return Ok(vec![if facts.unfinished { Reason::Unfinished } else { Reason::NoRecord }]);
     };
     if record.key != *key {
         let mut reasons = facts.manifest.diff(&record.manifest);
@@ -56,15 +81,18 @@ pub fn judge(facts: &Facts<'_>, key: &Digest) -> Verdict {
         if reasons.is_empty() {
             reasons.push(Reason::Format);
         }
-        return Verdict::Run(reasons);
+        return Ok(reasons);
     }
     if facts.unfinished {
-        return Verdict::Run(vec![Reason::Unfinished]);
+        return Ok(vec![Reason::Unfinished]);
+    }
+    if facts.too_old {
+        return Ok(vec![Reason::TooOld]);
     }
     match &facts.outputs {
-        None => Verdict::NeedOutputs,
-        Some(Ok(())) => Verdict::Fresh,
-        Some(Err(reason)) => Verdict::Run(vec![reason.clone()]),
+        None => Err(Verdict::NeedOutputs),
+        Some(Ok(())) => Err(Verdict::Fresh),
+        Some(Err(reason)) => Ok(vec![reason.clone()]),
     }
 }
 
@@ -107,49 +135,70 @@ mod tests {
         let records = [None, Some(manifest("cc", Some("f1"))), Some(manifest("gcc", Some("f1")))];
         let records = records.map(|manifest| manifest.as_ref().map(record_of));
         let mut seen = Vec::new();
-        for bits in 0..8 {
-            let [forced, always, unfinished] = [1, 2, 4].map(|bit| bits & bit != 0);
+        for bits in 0..32 {
+            let flags = [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
             for record in &records {
                 for outputs in &looked {
-                    let facts = Facts {
-                        forced,
-                        always,
-                        unfinished,
-                        record: record.as_ref(),
-                        manifest: &now,
-                        outputs: outputs.clone(),
-                    };
-                    let same = record.as_ref().map(|record| record.key == now.key());
-                    let run = |reason: Reason| Verdict::Run(vec![reason]);
-                    let expected = match (forced, always, same, unfinished, outputs) {
-                        (true, ..) => run(Reason::Forced),
-                        (_, true, ..) => run(Reason::Always),
-                        (_, _, None, true, _) => run(Reason::Unfinished),
-                        (_, _, None, false, _) => run(Reason::NoRecord),
-                        (_, _, Some(false), ..) => run(Reason::Command("command")),
-                        (_, _, Some(true), true, _) => run(Reason::Unfinished),
-                        (.., None) => Verdict::NeedOutputs,
-                        (.., Some(Ok(()))) => Verdict::Fresh,
-                        (.., Some(Err(reason))) => run(reason.clone()),
-                    };
-                    let verdict = judge(&facts, &now.key());
-                    assert_eq!(verdict, expected, "{facts:?}");
-                    seen.push(verdict);
+                    for stored in [None, Some(false), Some(true)] {
+                        let [forced, always, failed, unfinished, too_old] = flags;
+                        let facts = Facts {
+                            forced,
+                            always,
+                            failed,
+                            unfinished,
+                            too_old,
+                            record: record.as_ref(),
+                            manifest: &now,
+                            outputs: outputs.clone(),
+                            stored,
+                        };
+                        let verdict = judge(&facts, &now.key());
+                        assert_eq!(verdict, expected(&facts, &now.key()), "{facts:?}");
+                        seen.push(verdict);
+                    }
                 }
             }
         }
-        assert_eq!(seen.len(), 72);
-        assert_eq!(seen.iter().filter(|verdict| **verdict == Verdict::Fresh).count(), 1);
+        assert_eq!(seen.len(), 864);
+        // Whatever the store has, and with nothing that speaks against it.
+        assert_eq!(seen.iter().filter(|verdict| **verdict == Verdict::Fresh).count(), 3);
+    }
+
+    /// The rules of the guide, once more and in other words.
+    fn expected(facts: &Facts<'_>, key: &Digest) -> Verdict {
+        let same = facts.record.map(|record| record.key == *key);
+        let run = |reason: Reason| Verdict::Run(vec![reason]);
+        let reason = match (same, facts.unfinished, facts.too_old, &facts.outputs) {
+            _ if facts.forced => return run(Reason::Forced),
+            _ if facts.always => return run(Reason::Always),
+            _ if facts.failed => return run(Reason::Unfinished),
+            (None, true, ..) => Reason::Unfinished,
+            (None, false, ..) => Reason::NoRecord,
+            (Some(false), ..) => Reason::Command("command"),
+            (Some(true), true, ..) => Reason::Unfinished,
+            (Some(true), false, true, _) => Reason::TooOld,
+            (.., None) => return Verdict::NeedOutputs,
+            (.., Some(Ok(()))) => return Verdict::Fresh,
+            (.., Some(Err(reason))) => reason.clone(),
+        };
+        match facts.stored {
+            None => Verdict::NeedStore,
+            Some(true) => Verdict::Restore(vec![reason]),
+            Some(false) => Verdict::Run(vec![reason]),
+        }
     }
 
     fn reasons(now: &Manifest, record: &Record) -> Vec<Reason> {
         let facts = Facts {
             forced: false,
             always: false,
+            failed: false,
             unfinished: false,
+            too_old: false,
             record: Some(record),
             manifest: now,
             outputs: None,
+            stored: Some(false),
         };
         match judge(&facts, &now.key()) {
             Verdict::Run(reasons) => reasons,

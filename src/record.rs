@@ -1,12 +1,14 @@
 //! What a success leaves, encoded; the only user of the state database.
 //!
-//! Three tables of the state, all values checksummed below this module:
+//! Five tables of the state, all values checksummed below this module:
 //!
 //! | table | id | value |
 //! | --- | --- | --- |
 //! | 1 stamps | path | boot, [`Seen`], [`Content`]: what the path held when its stamps were settled |
 //! | 2 records | Taskfile, profile, task | a [`Record`] |
 //! | 3 durations | Taskfile, profile, task | milliseconds of the last run, success or not, u64 LE |
+//! | 4 failures | Taskfile, profile, task | the key under which its last run failed, 32 bytes |
+//! | 5 ledger | Taskfile, profile, task | a JSON array of [`Flaw`]s, oldest first, the last twenty |
 //!
 //! Numbers are little-endian, lists carry their count, bytes their length. Any row may be lost
 //! at any time and costs a rerun. A row that does not decode is absent. The version of all this
@@ -14,11 +16,16 @@
 
 use taskr_cache::{Content, Digest, Seen, State, Writer};
 
-use crate::outcome::{Made, Manifest, OutFile, Record};
+use crate::outcome::{Flaw, Made, Manifest, OutFile, Record};
 
 const STAMPS: u8 = 1;
 const RECORDS: u8 = 2;
 const DURATIONS: u8 = 3;
+const FAILURES: u8 = 4;
+const LEDGER: u8 = 5;
+
+/// So many flaws of a task are kept.
+const MOST_FLAWS: usize = 20;
 
 /// Names a task across runs: Taskfile, profile, task. No two give the same bytes, because
 /// neither a file's name nor a profile's holds a NUL.
@@ -77,6 +84,22 @@ pub fn write(writer: &mut Writer, id: Vec<u8>, record: &Record) {
 pub fn forget(writer: &mut Writer, id: &[u8]) {
     writer.delete(RECORDS, id.to_vec());
     writer.delete(DURATIONS, id.to_vec());
+    writer.delete(FAILURES, id.to_vec());
+}
+
+/// The key under which the task failed, if its last run did.
+pub fn failed_key(state: &State, id: &[u8]) -> Option<Digest> {
+    Some(Digest::from_bytes(state.get(FAILURES, id)?.try_into().ok()?))
+}
+
+/// Keeps under which key a task failed.
+pub fn write_failure(writer: &mut Writer, id: Vec<u8>, key: &Digest) {
+    writer.put(FAILURES, id, key.as_bytes().to_vec());
+}
+
+/// The task's last run did not fail.
+pub fn forget_failure(writer: &mut Writer, id: Vec<u8>) {
+    writer.delete(FAILURES, id);
 }
 
 /// How long the task took when it last ran, in milliseconds.
@@ -87,6 +110,30 @@ pub fn duration_ms(state: &State, id: &[u8]) -> Option<u64> {
 /// Keeps how long a task took.
 pub fn write_duration(writer: &mut Writer, id: Vec<u8>, duration_ms: u64) {
     writer.put(DURATIONS, id, duration_ms.to_le_bytes().to_vec());
+}
+
+/// What was seen of a task that did not do the same under the same key, oldest first.
+pub fn flaws(state: &State, id: &[u8]) -> Vec<Flaw> {
+    state.get(LEDGER, id).map(decode_flaws).unwrap_or_default()
+}
+
+/// The same of all tasks, by their ids.
+pub fn all_flaws(state: &State) -> impl Iterator<Item = (&[u8], Vec<Flaw>)> {
+    state.rows(LEDGER).map(|(id, value)| (id, decode_flaws(value)))
+}
+
+/// Adds to what was seen of a task.
+pub fn write_flaw(writer: &mut Writer, state: &State, id: Vec<u8>, flaw: &Flaw) {
+    let mut all = flaws(state, &id);
+    all.push(flaw.clone());
+    let kept = &all[all.len().saturating_sub(MOST_FLAWS)..];
+    let rows = kept.iter().map(Flaw::to_json).collect::<Vec<_>>();
+    writer.put(LEDGER, id, serde_json::Value::from(rows).to_string().into_bytes());
+}
+
+fn decode_flaws(value: &[u8]) -> Vec<Flaw> {
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(value).unwrap_or_default();
+    rows.iter().filter_map(Flaw::from_json).collect()
 }
 
 /// What `path` held when it had exactly these stamps, if that was in this boot.

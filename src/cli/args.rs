@@ -103,6 +103,12 @@ pub(super) struct Build {
     /// Write what ran when, taskr's own stages too, for a trace viewer (Chrome's format)
     #[arg(long, value_name = "FILE", hide_short_help = true, value_hint = ValueHint::FilePath)]
     pub(super) trace: Option<PathBuf>,
+    /// Restore from, and keep in, the store: local or off
+    ///
+    /// local is the default: results of earlier runs, of any checkout of yours, are restored instead
+    /// of run. The variable TASKR_CACHE says the same for all runs.
+    #[arg(long, value_name = "STORES", hide_short_help = true, hide_possible_values = true)]
+    pub(super) cache: Option<super::user::Stores>,
     /// Trust no time stamp: read everything
     #[arg(long, hide_short_help = true)]
     pub(super) rehash: bool,

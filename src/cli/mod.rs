@@ -27,6 +27,7 @@ mod status;
 mod taskfile;
 mod terminal;
 mod usage;
+mod user;
 mod why;
 mod workspace;
 

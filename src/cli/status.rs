@@ -30,15 +30,19 @@ fn described(run: &Value, now_ms: u64) -> String {
         duration(now_ms.saturating_sub(value["started_ms"].as_u64().unwrap_or(now_ms)))
     };
     let count = |name: &str| run["counts"][name].as_u64().unwrap_or(0);
-    let ended: u64 =
-        ["fresh", "ran", "failed", "skipped_or_cancelled"].iter().map(|name| count(name)).sum();
+    let ended: u64 = ["fresh", "restored", "ran", "failed", "skipped_or_cancelled"]
+        .iter()
+        .map(|name| count(name))
+        .sum();
     let mut lines = format!(
-        "{} (process {}) has been running for {}\n [{ended}/{}] {} fresh · {} ran · {} failed\n",
+        "{} (process {}) has been running for {}\n \
+         [{ended}/{}] {} fresh · {} restored · {} ran · {} failed\n",
         text(&run["command"]),
         run["pid"],
         since(run),
         count("tasks"),
         count("fresh"),
+        count("restored"),
         count("ran"),
         count("failed"),
     );
@@ -67,7 +71,7 @@ mod tests {
         assert_eq!(
             described(&run, 4_200),
             "taskr -j3 (process 7) has been running for 3.2s\n \
-             [5/9] 2 fresh · 1 ran · 1 failed\n  obj@a.c  1.2s\n"
+             [5/9] 2 fresh · 0 restored · 1 ran · 1 failed\n  obj@a.c  1.2s\n"
         );
     }
 }

@@ -24,10 +24,14 @@ pub enum Finish {
     Group,
     /// Up to date.
     Fresh,
+    /// Its outputs came from the store.
+    Restored,
     /// Ran and succeeded.
     Ran,
     /// Would run (`-n`).
     WouldRun,
+    /// Would be restored (`-n`).
+    WouldRestore,
     /// Ran and failed, or could not be run.
     Failed,
     /// Ran while its inputs kept changing: published, not recorded.
@@ -44,8 +48,10 @@ impl Finish {
         match self {
             Finish::Group => "group",
             Finish::Fresh => "fresh",
+            Finish::Restored => "restored",
             Finish::Ran => "ran",
             Finish::WouldRun => "would_run",
+            Finish::WouldRestore => "would_restore",
             Finish::Failed => "failed",
             Finish::Unstable => "unstable",
             Finish::Skipped => "skipped",
@@ -117,6 +123,8 @@ pub struct Counts {
     pub tasks: usize,
     /// Up to date.
     pub fresh: usize,
+    /// Restored from the store; with `-n`, would be.
+    pub restored: usize,
     /// Ran and succeeded; with `-n`, would run.
     pub ran: usize,
     /// Failed, those with unstable inputs included.
@@ -145,6 +153,8 @@ pub struct Summary {
     pub wall_ms: u64,
     /// Sum of the durations of what ran, in milliseconds.
     pub work_ms: u64,
+    /// How long what was restored had run when it was made, in milliseconds.
+    pub saved_ms: u64,
     /// The longest chain of tasks that ran, first to last.
     pub critical_path: Vec<Step>,
     /// How many tasks could run at once.
@@ -213,14 +223,26 @@ pub enum Event<'a> {
         /// Milliseconds since the run began.
         at_ms: u64,
     },
-    /// A piece of its output, as it came.
+    /// Its outputs are being brought from the store (with `-n`: would be). A task that cannot be
+    /// restored after all is started.
+    TaskRestoring {
+        /// The task.
+        task: TaskRef<'a>,
+        /// Why it is not fresh; never empty.
+        reasons: &'a [Reason],
+        /// What it is stored under.
+        key: Digest,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
+    /// A piece of its output, as it came; of a restored task, as it once came.
     TaskOutput {
         /// The task.
         task: TaskRef<'a>,
         /// Up to 64 KiB.
         bytes: &'a [u8],
     },
-    /// It ended, in whatever way. Fresh and skipped tasks have no `TaskStarted`.
+    /// It ended, in whatever way. Fresh, restored and skipped tasks have no `TaskStarted`.
     TaskFinished {
         /// The task.
         task: TaskRef<'a>,
@@ -228,6 +250,8 @@ pub enum Event<'a> {
         finish: &'a Finish,
         /// Of the command, in milliseconds; 0 if none ran.
         duration_ms: u64,
+        /// How long the command of a restored task had run, in milliseconds.
+        saved_ms: Option<u64>,
         /// Of the command, if it ended by itself.
         exit_code: Option<i32>,
         /// Output files: path, size in bytes, digest.

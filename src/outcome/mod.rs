@@ -6,6 +6,7 @@
 
 mod cause;
 mod event;
+mod flaw;
 mod manifest;
 mod reason;
 mod record;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use cause::Cause;
 pub use event::{Because, Counts, Event, Failure, Finish, Step, Summary, TaskRef};
+pub use flaw::{Difference, Flaw};
 pub use manifest::{Field, Manifest, Tag, encode_words};
 pub use reason::{Change, Reason, shown};
 pub use record::{Made, OutFile, Record};

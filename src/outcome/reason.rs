@@ -58,6 +58,12 @@ pub enum Reason {
     InstallChanged(Vec<u8>),
     /// An input changed while the task ran.
     Moved(Vec<u8>),
+    /// A file that it reads is made by a task that it is not said to wait for: file, task.
+    Untied(Vec<u8>, String),
+    /// Its result is older than `max_age` allows.
+    TooOld,
+    /// Its `fresh_if` says that it is not fresh.
+    FreshIf,
     /// Only without running: a dependency would run, and may change what this one reads.
     MayChange(String),
 }
@@ -84,6 +90,9 @@ impl Reason {
             Reason::OutputChanged(_) => "output_changed",
             Reason::InstallChanged(_) => "install_changed",
             Reason::Moved(_) => "moved",
+            Reason::Untied(..) => "untied",
+            Reason::TooOld => "too_old",
+            Reason::FreshIf => "fresh_if",
             Reason::MayChange(_) => "may_change",
         }
     }
@@ -98,6 +107,7 @@ impl Reason {
             | Reason::OutputChanged(path)
             | Reason::InstallChanged(path)
             | Reason::Tool(path)
+            | Reason::Untied(path, _)
             | Reason::Moved(path) => Some(path),
             _ => None,
         }
@@ -119,6 +129,8 @@ impl Reason {
             Reason::OutputMissing(path) => format!("{} was missing", shown(path)),
             Reason::OutputChanged(path) => format!("{} had been edited", shown(path)),
             Reason::InstallChanged(path) => format!("{} was missing or replaced", shown(path)),
+            Reason::TooOld => "its result was older than `max_age`".to_owned(),
+            Reason::FreshIf => "its `fresh_if` said no".to_owned(),
             other => other.to_string(),
         }
     }
@@ -197,6 +209,11 @@ impl fmt::Display for Reason {
             Reason::OutputChanged(path) => write!(f, "{} was edited", shown(path)),
             Reason::InstallChanged(path) => write!(f, "{} is missing or replaced", shown(path)),
             Reason::Moved(path) => write!(f, "{} changed while it ran", shown(path)),
+            Reason::Untied(path, task) => {
+                write!(f, "{task} makes {}, and is not waited for", shown(path))
+            }
+            Reason::TooOld => f.write_str("its result is older than `max_age`"),
+            Reason::FreshIf => f.write_str("its `fresh_if` says no"),
             Reason::MayChange(task) => write!(f, "{task} would run first"),
         }
     }

@@ -186,7 +186,7 @@ impl Listener for Ear {
             return self.shared.lock().progress.hear(event);
         };
         progress.hear(event);
-        if matches!(event, Event::TaskStarted { .. })
+        if matches!(event, Event::TaskStarted { .. } | Event::TaskRestoring { .. })
             && let Some((progress, share)) = self.later.take()
         {
             self.shared.lock().progress = progress;

@@ -54,10 +54,14 @@ const VERSION: u64 = 1;
 /// | | `key` | string, null | what it would be recorded under: hex digest; null in a dry run and for unrecorded tasks |
 /// | | `command` | string | the command for people |
 /// | | `at_ms` | number | |
-/// | `task_output` | `text` | string | a piece of output as it came, up to 64 KiB, if it is UTF-8 |
+/// | `task_restoring` | `reasons` | objects | why it is not up to date, as in `task_started`; its outputs are being brought from the store. If that fails, `task_started` follows |
+/// | | `key` | string | what it is stored under: hex digest |
+/// | | `at_ms` | number | |
+/// | `task_output` | `text` | string | a piece of output as it came, up to 64 KiB, if it is UTF-8; of a restored task, as it once came |
 /// | | `base64` | string | the same, if it is not; each line has one of both |
-/// | `task_finished` | `outcome` | string | `group`, `fresh`, `ran`, `would_run`, `failed`, `unstable`, `skipped` or `cancelled` |
+/// | `task_finished` | `outcome` | string | `group`, `fresh`, `restored`, `ran`, `would_run`, `would_restore`, `failed`, `unstable`, `skipped` or `cancelled` |
 /// | | `duration_ms` | number | of the command; 0 if none ran |
+/// | | `saved_ms` | number, null | of a restored task: how long its command once ran |
 /// | | `exit_code` | number, null | of the command, if it ended by itself |
 /// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
 /// | | `log` | bytes, null | absolute path of its whole output |
@@ -65,7 +69,7 @@ const VERSION: u64 = 1;
 /// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`), `task` (string, null: what failed of what it needs), `text` (string, for people) |
 /// | | `at_ms` | number | |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
-/// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `ran` (in a dry run: would run), `failed`, `skipped`, `cancelled` |
+/// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
 /// | | `wall_ms` | number | from start to end |
 /// | | `work_ms` | number | sum of the durations of what ran |
 /// | | `critical_path` | objects | longest chain of tasks that ran, first to last: `task` (string), `duration_ms` (number) |
@@ -73,7 +77,7 @@ const VERSION: u64 = 1;
 /// | | `jobs` | number | how many could run at once |
 /// | | `dry_run` | bool | nothing was changed |
 /// | | `signal` | number, null | the signal that ended the run |
-/// | | `saved_ms` | null | milliseconds that a store saved: there is none yet |
+/// | | `saved_ms` | number | sum of `saved_ms` of what was restored |
 /// | | `unstable` | number | how many failed because their inputs kept changing |
 /// | | `exit_code` | number | of the program, unless a signal ended it |
 pub struct Json<W: Write> {
@@ -109,6 +113,11 @@ impl<W: Write> Json<W> {
                 .with("key", key.map(|key| key.to_string()))
                 .with("command", *command)
                 .with("at_ms", *at_ms),
+            Event::TaskRestoring { task, reasons, key, at_ms } => begin("task_restoring")
+                .task(task)
+                .with("reasons", reasons.iter().map(reason).collect::<Vec<_>>())
+                .with("key", key.to_string())
+                .with("at_ms", *at_ms),
             Event::TaskOutput { task, bytes } => {
                 let line = begin("task_output").task(task);
                 match std::str::from_utf8(bytes) {
@@ -120,6 +129,7 @@ impl<W: Write> Json<W> {
                 task,
                 finish,
                 duration_ms,
+                saved_ms,
                 exit_code,
                 outputs,
                 log,
@@ -130,6 +140,7 @@ impl<W: Write> Json<W> {
                 .task(task)
                 .with("outcome", finish.code())
                 .with("duration_ms", *duration_ms)
+                .with("saved_ms", *saved_ms)
                 .with("exit_code", *exit_code)
                 .with("outputs", outputs.iter().map(output).collect::<Vec<_>>())
                 .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
@@ -214,13 +225,13 @@ fn skipped(because: Because<'_>) -> Value {
 }
 
 fn run_finished(line: Line, summary: &Summary) -> Line {
-    let Counts { tasks, fresh, ran, failed, skipped, cancelled } = summary.counts;
+    let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
     let step = |step: &Step| json!({ "task": step.task, "duration_ms": step.duration_ms });
     let speedup = (summary.work_ms as f64 / summary.wall_ms as f64 * 100.0).round() / 100.0;
     line.with(
         "counts",
         json!({
-            "tasks": tasks, "fresh": fresh, "ran": ran,
+            "tasks": tasks, "fresh": fresh, "restored": restored, "ran": ran,
             "failed": failed, "skipped": skipped, "cancelled": cancelled,
         }),
     )
@@ -232,7 +243,7 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("dry_run", summary.dry_run)
     .with("signal", summary.signal)
     .with("unstable", summary.unstable)
-    .with("saved_ms", Value::Null)
+    .with("saved_ms", summary.saved_ms)
     .with("exit_code", summary.exit_code())
 }
 
@@ -355,6 +366,7 @@ mod tests {
             task: task(),
             finish,
             duration_ms: 300,
+            saved_ms: (*finish == Finish::Restored).then_some(70),
             exit_code,
             outputs: &outputs,
             log,
@@ -369,12 +381,13 @@ mod tests {
             ended(&Finish::WouldRun, None, Some(Path::new("/w/log")), None),
             ended(&Finish::Fresh, None, None, None),
             ended(&Finish::Skipped, None, None, None),
+            ended(&Finish::Restored, None, None, None),
         ]);
         let hex = "ab".repeat(32);
         assert_eq!(
             lines[1],
             json!({"v": 1, "event": "task_finished", "run": "r1", "task": "app", "task_id": 7,
-                "outcome": "failed", "duration_ms": 300, "exit_code": 1,
+                "outcome": "failed", "duration_ms": 300, "saved_ms": null, "exit_code": 1,
                 "outputs": [
                     {"path": "bin/app", "size_bytes": 12, "digest": hex},
                     {"path": {"base64": "/w=="}, "size_bytes": 0, "digest": hex},
@@ -392,6 +405,7 @@ mod tests {
         }
         let because = json!({"code": "needs", "task": "lib", "text": "lib failed"});
         assert_eq!(lines[4]["because"], because);
+        assert_eq!((&lines[5]["outcome"], &lines[5]["saved_ms"]), (&json!("restored"), &json!(70)));
     }
 
     fn told_of(summary: &Summary) -> Value {
@@ -401,9 +415,18 @@ mod tests {
     #[test]
     fn the_last_line_is_the_summary() {
         let mut summary = Summary {
-            counts: Counts { tasks: 21, fresh: 1, ran: 2, failed: 3, skipped: 4, cancelled: 11 },
+            counts: Counts {
+                tasks: 26,
+                fresh: 1,
+                restored: 5,
+                ran: 2,
+                failed: 3,
+                skipped: 4,
+                cancelled: 11,
+            },
             wall_ms: 300,
             work_ms: 1_000,
+            saved_ms: 17,
             critical_path: vec![Step { task: "app".to_owned(), duration_ms: 250 }],
             jobs: 4,
             signal: Some(15),
@@ -412,11 +435,11 @@ mod tests {
         assert_eq!(
             told_of(&summary),
             json!({"v": 1, "event": "run_finished", "run": "r1",
-                "counts": {"tasks": 21, "fresh": 1, "ran": 2, "failed": 3, "skipped": 4,
-                "cancelled": 11},
+                "counts": {"tasks": 26, "fresh": 1, "restored": 5, "ran": 2, "failed": 3,
+                "skipped": 4, "cancelled": 11},
                 "wall_ms": 300, "work_ms": 1000,
                 "critical_path": [{"task": "app", "duration_ms": 250}],
-                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0, "saved_ms": null,
+                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0, "saved_ms": 17,
                 "exit_code": 1})
         );
         (summary.wall_ms, summary.signal) = (0, None);

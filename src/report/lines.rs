@@ -26,6 +26,9 @@ use crate::outcome::{Because, Event, Failure, Finish, Reason, TaskRef};
 /// stream mode waits for.
 const HELD_BYTES: usize = 64 * 1024;
 
+/// A restored task that saved less is not said to have saved anything.
+const LEAST_SAVED_MS: u64 = 100;
+
 /// Writes a run for people: what happens and the summary to `out`, warnings to `err`.
 ///
 /// Both get colours if the options say so; a caller whose `err` is a file and whose `out` is a
@@ -73,12 +76,15 @@ struct Start<'a> {
     reasons: &'a [Reason],
     key: Option<Digest>,
     command: &'a str,
+    /// It is not its command that starts.
+    restores: bool,
 }
 
 /// How a task ended.
 struct End<'a> {
     finish: &'a Finish,
     duration_ms: u64,
+    saved_ms: Option<u64>,
     log: Option<&'a Path>,
     failure: Option<&'a Failure>,
     because: Option<Because<'a>>,
@@ -106,7 +112,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         self.earlier_attempt(task, &mut running);
         if self.run.dry {
             self.would_run(&name, start);
-        } else if self.options.mode == Mode::Stream && !self.quiet() {
+        } else if self.options.mode == Mode::Stream && !self.quiet() && !start.restores {
             self.out.line(&format!("started {name}"));
             self.out.put(std::mem::take(&mut running.details).as_bytes());
         }
@@ -129,7 +135,8 @@ impl<W: Write, E: Write> Lines<W, E> {
         if self.quiet() {
             return;
         }
-        self.out.line(&format!("would run {name}: {}", first_reason(start.reasons)));
+        let would = if start.restores { "would restore" } else { "would run" };
+        self.out.line(&format!("{would} {name}: {}", first_reason(start.reasons)));
         if self.options.verbosity > 0 {
             self.out.put(indented(start.command).as_bytes());
         }
@@ -192,7 +199,8 @@ impl<W: Write, E: Write> Lines<W, E> {
             Finish::Skipped => self.run.ends.skipped(|| end.line(task)),
             _ => {}
         }
-        let told = end.failed() || matches!(end.finish, Finish::Ran | Finish::Cancelled);
+        let told = end.failed()
+            || matches!(end.finish, Finish::Ran | Finish::Restored | Finish::Cancelled);
         let mut shown_at = None;
         if told && !self.quiet() {
             shown_at = self.told(task, end, was_live, running).filter(|_| end.failed());
@@ -333,11 +341,24 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
             }
             Event::TaskReady { .. } | Event::Stage { .. } | Event::Sums { .. } => {}
             Event::TaskStarted { task, reasons, key, command, .. } => {
-                self.started(task, &Start { reasons, key, command });
+                self.started(task, &Start { reasons, key, command, restores: false });
+            }
+            Event::TaskRestoring { task, reasons, key, .. } => {
+                self.started(task, &Start { reasons, key: Some(key), command: "", restores: true });
             }
             Event::TaskOutput { task, bytes } => self.output(task, bytes),
-            Event::TaskFinished { task, finish, duration_ms, log, failure, because, .. } => {
-                self.finished(task, &End { finish, duration_ms, log, failure, because });
+            Event::TaskFinished {
+                task,
+                finish,
+                duration_ms,
+                saved_ms,
+                log,
+                failure,
+                because,
+                ..
+            } => {
+                let end = End { finish, duration_ms, saved_ms, log, failure, because };
+                self.finished(task, &end);
             }
             Event::Warning { task, message } => self.warning(task, message),
             Event::RunFinished { summary, .. } => {
@@ -373,7 +394,10 @@ impl End<'_> {
     fn words(&self) -> (&'static str, String) {
         let what = self.failure.map(|failure| failure.what.as_str());
         let because = self.because.map(|because| because.to_string());
-        ending(self.finish, what.or(because.as_deref()), self.duration_ms)
+        let saved = self.saved_ms.filter(|&ms| ms >= LEAST_SAVED_MS);
+        let saved = saved.map(|ms| format!("saved {}", duration(ms)));
+        let what = what.or(because.as_deref()).or(saved.as_deref());
+        ending(self.finish, what, self.duration_ms)
     }
 
     /// `app  failed after 0.3s: exit 1`

@@ -31,6 +31,7 @@ pub(super) struct Progress {
     over: bool,
     tasks: usize,
     fresh: usize,
+    restored: usize,
     ran: usize,
     failed: usize,
     unstable: usize,
@@ -61,6 +62,7 @@ impl Progress {
             over: false,
             tasks: 0,
             fresh: 0,
+            restored: 0,
             ran: 0,
             failed: 0,
             unstable: 0,
@@ -77,7 +79,7 @@ impl Progress {
                 let run_id = run_id.to_owned();
                 *self = Progress { tasks, run_id, dry: dry_run, ..Progress::new() };
             }
-            Event::TaskStarted { task, .. } => {
+            Event::TaskStarted { task, .. } | Event::TaskRestoring { task, .. } => {
                 let now = Instant::now();
                 self.first_start.get_or_insert(now);
                 if self.running.iter().all(|running| running.id != task.id) {
@@ -90,6 +92,7 @@ impl Progress {
                 match finish {
                     Finish::Group => {}
                     Finish::Fresh => self.fresh += 1,
+                    Finish::Restored | Finish::WouldRestore => self.restored += 1,
                     Finish::Ran | Finish::WouldRun => self.ran += 1,
                     Finish::Failed => self.failed += 1,
                     Finish::Unstable => self.unstable += 1,
@@ -164,17 +167,19 @@ impl Progress {
 
     /// The last row: the longest form that fits.
     fn counts(&self, width: usize, now: Instant) -> String {
-        let Progress { tasks, fresh, ran, failed, unstable, others, .. } = self;
-        let ended = fresh + ran + failed + unstable + others;
+        let Progress { tasks, fresh, restored, ran, failed, unstable, others, .. } = self;
+        let ended = fresh + restored + ran + failed + unstable + others;
         let elapsed = duration(millis(now.duration_since(self.begun)));
         let place = format!(" [{ended}/{tasks}]");
-        let unstable = match unstable {
+        let if_any = |count: usize, word: &str| match count {
             0 => String::new(),
-            count => format!(" · {count} unstable"),
+            count => format!(" · {count} {word}"),
         };
+        let (restored, unstable) = (if_any(*restored, "restored"), if_any(*unstable, "unstable"));
         let forms = [
             format!(
-                "{place} {fresh} fresh · {ran} ran · {failed} failed{unstable}  elapsed {elapsed}"
+                "{place} {fresh} fresh{restored} · {ran} ran · {failed} failed{unstable}  \
+                 elapsed {elapsed}"
             ),
             format!("{place} {ran} ran · {failed} failed  {elapsed}"),
             format!("{place} {failed} failed  {elapsed}"),
@@ -199,6 +204,7 @@ impl Progress {
             "counts": {
                 "tasks": self.tasks,
                 "fresh": self.fresh,
+                "restored": self.restored,
                 "ran": self.ran,
                 "failed": self.failed + self.unstable,
                 "skipped_or_cancelled": self.others,
@@ -234,6 +240,7 @@ mod tests {
             task: task(id, "x"),
             finish,
             duration_ms: 0,
+            saved_ms: None,
             exit_code: None,
             outputs: &[],
             log: None,

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use super::Options;
 use super::sink::Sink;
-use super::words::{BAD, indented, interrupted, paint, speed_up, totals};
+use super::words::{BAD, indented, interrupted, paint, saved, speed_up, totals};
 use crate::error::render_diagnostics;
 use crate::outcome::{Failure, Summary, shown};
 
@@ -88,7 +88,8 @@ impl Ends {
                 out.put(b"\n");
             }
             out.line(&totals(summary));
-            if let Some(line) = speed_up(summary, options.verbosity > 0) {
+            let asked = options.verbosity > 0;
+            for line in speed_up(summary, asked).into_iter().chain(saved(summary, asked)) {
                 out.line(&line);
             }
         }

@@ -79,6 +79,7 @@ impl Stage<'_> {
             task: task(name),
             finish,
             duration_ms: if ran { 300 } else { 0 },
+            saved_ms: (*finish == Finish::Restored).then_some(1_500),
             exit_code: None,
             outputs: &[],
             log,
@@ -135,7 +136,7 @@ fn mixed(stage: &mut Stage<'_>) {
         ran: 1,
         failed: 1,
         skipped: 1,
-        cancelled: 0,
+        ..Counts::default()
     }));
 }
 

@@ -192,8 +192,13 @@ impl<W: Write> Listener for Trace<W> {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::TaskStarted { task, reasons, key, .. } => self.task_started(task, reasons, *key),
+            Event::TaskRestoring { task, reasons, key, .. } => {
+                self.task_started(task, reasons, Some(*key));
+            }
             // It was only said that it would start.
-            Event::TaskFinished { task, finish: Finish::WouldRun, .. } => {
+            Event::TaskFinished {
+                task, finish: Finish::WouldRun | Finish::WouldRestore, ..
+            } => {
                 if let Some(task) = self.running.remove(&task.id) {
                     self.lanes.give_back(task.lane);
                 }
@@ -230,8 +235,8 @@ impl<W: Write> Listener for Trace<W> {
 fn came_to(summary: &Summary) -> Value {
     let counts = &summary.counts;
     json!({
-        "tasks": counts.tasks, "fresh": counts.fresh, "ran": counts.ran, "failed": counts.failed,
-        "skipped": counts.skipped, "cancelled": counts.cancelled,
+        "tasks": counts.tasks, "fresh": counts.fresh, "restored": counts.restored,
+        "ran": counts.ran, "failed": counts.failed, "skipped": counts.skipped, "cancelled": counts.cancelled,
         "jobs": summary.jobs, "dry_run": summary.dry_run, "signal": summary.signal,
     })
 }

@@ -119,6 +119,9 @@ pub(super) fn ending(
 ) -> (&'static str, String) {
     let (word, usual) = match finish {
         Finish::Ran => return ("completed", format!(" in {}", duration(duration_ms))),
+        Finish::Restored => {
+            return ("restored", what.map_or_else(String::new, |what| format!(" ({what})")));
+        }
         Finish::Unstable => ("unstable", "its inputs kept changing"),
         Finish::Cancelled => ("cancelled", ""),
         Finish::Skipped => ("skipped", ""),
@@ -137,15 +140,19 @@ pub(super) fn ending(
 
 /// How many tasks ended how, and when: `12 tasks up to date in 0.02s` if nothing was to be done.
 pub(super) fn totals(summary: &Summary) -> String {
-    let Counts { tasks, fresh, ran, failed, skipped, cancelled } = summary.counts;
+    let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
     let wall = duration(summary.wall_ms);
     let plural = if tasks == 1 { "task" } else { "tasks" };
     if fresh == tasks && summary.signal.is_none() {
         return format!("{tasks} {plural} up to date in {wall}");
     }
-    let ran_word = if summary.dry_run { "would run" } else { "ran" };
+    let (ran_word, restored_word) = match summary.dry_run {
+        true => ("would run", "would be restored"),
+        false => ("ran", "restored"),
+    };
     let parts: Vec<String> = [
         (fresh, "fresh"),
+        (restored, restored_word),
         (ran, ran_word),
         (failed.saturating_sub(summary.unstable), "failed"),
         (summary.unstable, "unstable"),
@@ -162,6 +169,13 @@ pub(super) fn totals(summary: &Summary) -> String {
         let _ = write!(text, "   in {wall} with -j{}", summary.jobs);
     }
     text
+}
+
+/// What the store saved, if that is worth a line.
+pub(super) fn saved(summary: &Summary, asked: bool) -> Option<String> {
+    let least = if asked { 1 } else { UNASKED_WALL_MS };
+    let told = summary.saved_ms >= least && !summary.dry_run;
+    told.then(|| format!("saved {} by what was restored", duration(summary.saved_ms)))
 }
 
 /// What running at once was worth; none where it was worth nothing or the run was too short or
@@ -275,7 +289,15 @@ mod tests {
 
     #[test]
     fn counts_leave_out_what_is_nought() {
-        let all = Counts { tasks: 21, fresh: 1, ran: 2, failed: 3, skipped: 4, cancelled: 11 };
+        let all = Counts {
+            tasks: 26,
+            fresh: 1,
+            restored: 5,
+            ran: 2,
+            failed: 3,
+            skipped: 4,
+            cancelled: 11,
+        };
         let mut moved = summary(Counts { tasks: 3, failed: 3, ..Counts::default() });
         moved.unstable = 2;
         let mut dry = summary(Counts { tasks: 3, fresh: 1, ran: 2, ..Counts::default() });
@@ -285,7 +307,8 @@ mod tests {
         let table = [
             (
                 summary(all),
-                "21 tasks: 1 fresh, 2 ran, 3 failed, 4 skipped, 11 cancelled   in 9.8s with -j4",
+                "26 tasks: 1 fresh, 5 restored, 2 ran, 3 failed, 4 skipped, 11 cancelled   in 9.8s \
+                 with -j4",
             ),
             (
                 summary(Counts { tasks: 1, ran: 1, ..Counts::default() }),

@@ -26,7 +26,7 @@ impl Build<'_> {
     pub(super) fn advice(&self, id: TaskId, running: &Running, ended: &Ended) -> Option<String> {
         let code = ended.exit_code.filter(|&code| code != 0)?;
         let rule = &self.graph.task(id).rule;
-        let rendered = &running.gathered.rendered;
+        let rendered = &running.due.gathered.rendered;
         let text = beginning(&rendered.shown);
         if matches!(rule.target.action, Some(Action::Shell { .. })) {
             let found = not_run(code)

@@ -10,7 +10,7 @@ use super::gather::{Gap, Gathered};
 use super::moved::unstable_text;
 use super::open::described;
 use super::spent::Part;
-use super::{Active, Again, Build, Done, Running};
+use super::{Active, Again, Build, Done, Due, Running};
 use crate::error::{Error, said};
 use crate::files::Look;
 use crate::graph::{Kind, Output};
@@ -26,7 +26,7 @@ use crate::workers::{
 };
 
 /// Lists of what depfiles found that a record keeps.
-const MOST_LISTS: usize = 16;
+pub(super) const MOST_LISTS: usize = 16;
 
 /// So many files that had to give way are named one by one.
 pub(super) const MOST_NAMED: usize = 3;
@@ -35,18 +35,30 @@ pub(super) const MOST_NAMED: usize = 3;
 const MOST_ATTEMPTS: usize = 2;
 
 impl Build<'_> {
-    /// Hands a task to a worker.
-    pub(super) fn start(
-        &mut self,
-        id: TaskId,
-        gathered: Gathered,
-        reasons: Vec<Reason>,
-        attempt: usize,
-    ) {
+    /// Hands a task to a worker, to be run or restored.
+    pub(super) fn start(&mut self, id: TaskId, mut due: Due) {
         self.start_guard();
+        let launch = match &due.hit {
+            Some(hit) => self.restore_of(hit),
+            None => None,
+        };
+        let launch = match (launch, &due.hit) {
+            (Some(launch), Some(hit)) => {
+                due.gathered.key = Some(hit.key());
+                self.tell_restoring(id, &due, hit);
+                launch
+            }
+            _ => {
+                self.tell_started(id, &due);
+                let (rule, dir) = (&self.graph.task(id).rule, self.task_dir(id));
+                let rendered = &due.gathered.rendered;
+                match self.around().command(rule, &dir, rendered, due.attempt) {
+                    Ok(command) => Launch::Command(command),
+                    Err(what) => Launch::Impossible(what),
+                }
+            }
+        };
         let recorded = self.graph.task(id).kind() == Kind::Recorded;
-        let intent = self.held.next_intent;
-        self.held.next_intent += 1;
         if recorded
             && self.held.intents.is_none()
             && let Err(what) = self.open_intents()
@@ -54,55 +66,60 @@ impl Build<'_> {
             self.cannot_start(id, what, None);
             return;
         }
-        let state_id = self.names.id(self.graph.name(id));
+        let run = self.job_of(id, &due, launch);
+        let intent = self.held.next_intent;
+        self.held.next_intent += 1;
         if recorded {
-            self.held.live_intents.insert(state_id.clone(), intent);
+            self.held.live_intents.insert(run.id.clone(), intent);
         }
-        let dir = self.task_dir(id);
-        let others = self.recorded_by_others(id, &gathered);
-        let rule = &self.graph.task(id).rule;
-        let launch = match self.around().command(rule, &dir, &gathered.rendered, attempt) {
-            Ok(command) => Launch::Command(command),
-            Err(what) => Launch::Impossible(what),
-        };
-        let declared = |output: &Output| Declared { output: output.clone(), dir: rule.dir.clone() };
-        let run = Run {
-            task: id,
-            id: state_id,
-            launch,
-            intent: self.held.intents.clone().filter(|_| recorded).map(|intents| (intent, intents)),
-            outputs: rule.outputs.iter().map(|output| declared(&output.value)).collect(),
-            installs: rule.installs.iter().map(|path| path.value.clone()).collect(),
-            depfile: rule.depfile.clone(),
-            dir,
-            before: self.still_own(id, &gathered),
-            others,
-            inputs: if recorded { self.expected(&gathered) } else { Vec::new() },
-            globs: if recorded { gathered.globs.clone() } else { Vec::new() },
-            new_command: has_new_command(&gathered),
-            strict: self.request.strict,
-            last_attempt: attempt == MOST_ATTEMPTS,
-            stream: self.request.stream,
-            timed: self.request.timed,
-            guard: self.guard.clone(),
-        };
-        let started_ms = self.now_ms();
-        let name = self.graph.name(id);
-        (self.listener)(&Event::TaskStarted {
-            task: TaskRef { id, name },
-            reasons: &reasons,
-            key: gathered.key,
-            command: &gathered.rendered.shown,
-            at_ms: started_ms,
-        });
-        let running = Running { gathered, reasons, attempt, intent };
-        self.active.insert(id, Active::Running(Box::new(running)));
+        self.active.insert(id, Active::Running(Box::new(Running { due, intent })));
         self.running += 1;
         self.workers.start(Job::Run(Box::new(run)));
     }
 
+    fn tell_started(&mut self, id: TaskId, due: &Due) {
+        let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
+        let (reasons, key) = (&due.reasons[..], due.gathered.key);
+        let command = &due.gathered.rendered.shown;
+        (self.listener)(&Event::TaskStarted { task, reasons, key, command, at_ms });
+    }
+
+    /// All that a worker needs to know of a task. The number of the intent is the next one.
+    fn job_of(&mut self, id: TaskId, due: &Due, launch: Launch) -> Run {
+        let gathered = &due.gathered;
+        let recorded = self.graph.task(id).kind() == Kind::Recorded;
+        let restores = matches!(launch, Launch::Restore(_));
+        let others = self.recorded_by_others(id, gathered);
+        let asks_again = recorded && !restores;
+        let inputs = if asks_again { self.expected(gathered) } else { Vec::new() };
+        let (rule, number) = (&self.graph.task(id).rule, self.held.next_intent);
+        let declared = |output: &Output| Declared { output: output.clone(), dir: rule.dir.clone() };
+        let intents = self.held.intents.clone().filter(|_| recorded);
+        Run {
+            task: id,
+            id: self.names.id(self.graph.name(id)),
+            launch,
+            intent: intents.map(|intents| (number, intents)),
+            outputs: rule.outputs.iter().map(|output| declared(&output.value)).collect(),
+            installs: rule.installs.iter().map(|path| path.value.clone()).collect(),
+            depfile: rule.depfile.clone().filter(|_| !restores),
+            dir: self.task_dir(id),
+            before: self.still_own(id, gathered),
+            others,
+            inputs,
+            globs: if asks_again { gathered.globs.clone() } else { Vec::new() },
+            new_command: restores || has_new_command(gathered),
+            keep_outputs: rule.target.policy.keep_outputs,
+            strict: self.request.strict,
+            last_attempt: due.attempt == MOST_ATTEMPTS,
+            stream: self.request.stream,
+            timed: self.request.timed,
+            guard: self.guard.clone(),
+        }
+    }
+
     /// The first start of a process also starts the guard.
-    fn start_guard(&mut self) {
+    pub(super) fn start_guard(&mut self) {
         let (None, Some(lock), false) = (&self.guard, &self.held.lock, self.unguarded) else {
             return;
         };
@@ -168,6 +185,7 @@ impl Build<'_> {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
+                self.note_failure(id, &running);
                 self.fail(id, &running, &ended, what);
             }
             // Its folder is another's: nothing is written there.
@@ -176,9 +194,16 @@ impl Build<'_> {
                 let holder = described(holder.as_ref());
                 self.cannot_start(id, format!("another taskr runs it{holder}"), None);
             }
+            Outcome::Success(_) if running.due.hit.is_some() => {
+                self.record_restored(id, &running, &ended);
+            }
             Outcome::Success(_) => {
                 self.active.insert(id, Active::Recording(running, Box::new(ended)));
                 self.record_success(id);
+            }
+            Outcome::NotRestored(ref what) => {
+                let what = what.clone();
+                self.not_restored(id, *running, &what);
             }
             Outcome::Moved(ref paths) => self.run_again(id, &running, paths.clone(), Vec::new())?,
             Outcome::Unstable(..) => self.unstable(id, &running, &ended),
@@ -197,7 +222,7 @@ impl Build<'_> {
 
     /// What was known of a task's outputs is stale; what was found after publishing is known.
     fn forget_outputs_of(&mut self, id: TaskId, running: &Running, ended: &Ended) {
-        let before = running.gathered.before.iter().map(|before| before.file.path.clone());
+        let before = running.due.gathered.before.iter().map(|before| before.file.path.clone());
         let mut stale: Vec<Vec<u8>> = before.collect();
         if let Outcome::Success(success) | Outcome::Unstable(success, _) = &ended.result {
             stale.extend(success.touched.iter().cloned());
@@ -243,7 +268,7 @@ impl Build<'_> {
             true => paths.into_iter().map(Reason::Moved).collect(),
             false => moved.into_iter().map(|moved| Reason::Moved(moved.path)).collect(),
         };
-        let again = Again { attempts: running.attempt, because, left };
+        let again = Again { attempts: running.due.attempt, because, left };
         self.active.insert(id, Active::Judging(again));
         self.judge_again(id)
     }
@@ -267,7 +292,7 @@ impl Build<'_> {
             self.end(id, &End::ran(&ended, &running));
             return;
         }
-        let mut fields = running.gathered.fields.clone();
+        let mut fields = running.due.gathered.fields.clone();
         match self.found_fields(&running, success) {
             Ok(found) => fields.extend(found),
             Err(Found::Unread(files)) => {
@@ -275,7 +300,7 @@ impl Build<'_> {
                 self.wait_for(id, files);
                 return;
             }
-            Err(Found::Moved(path)) if running.attempt < MOST_ATTEMPTS => {
+            Err(Found::Moved(path)) if running.due.attempt < MOST_ATTEMPTS => {
                 self.keep_unproven(id, &running, &ended);
                 let left = success.outputs.iter().map(|(file, _)| file.clone()).collect();
                 if let Err(error) = self.run_again(id, &running, vec![path], left) {
@@ -297,21 +322,25 @@ impl Build<'_> {
             }
         }
         let was = self.spent.enter(Part::Record);
-        let record = self.new_record(id, &running, (&ended, success), Manifest::new(fields));
+        let found = self.found_list(&running, success);
+        let manifest = Manifest::new(fields);
+        let record = self.new_record(id, &running, (&ended, success, found), manifest);
         self.done[id] = Done {
             outputs: record.outputs.clone().into(),
             key: Some(record.key),
             would_run: false,
         };
+        self.compare_with_before(id, &running, &record);
         self.write_record(id, &record);
         self.note_used(&running, success);
+        self.save(id, &record, success);
         self.spent.enter(was);
         self.end(id, &End::ran(&ended, &running));
     }
 
     /// Keeps in mind what a task read, to see at the end whether it is still that.
     fn note_used(&mut self, running: &Running, success: &Success) {
-        for &(file, seen, content) in &running.gathered.inputs {
+        for &(file, seen, content) in &running.due.gathered.inputs {
             self.deeds.used.note(file, seen, content);
         }
         for (path, seen) in success.found.iter().flatten() {
@@ -332,27 +361,29 @@ impl Build<'_> {
             return;
         };
         if self.graph.task(id).kind() == Kind::Recorded {
-            let manifest = Manifest::new(running.gathered.fields.clone());
-            let record = self.new_record(id, running, (ended, success), manifest);
+            let manifest = Manifest::new(running.due.gathered.fields.clone());
+            let found = self.found_list(running, success);
+            let record = self.new_record(id, running, (ended, success, found), manifest);
             self.write_record(id, &Record { unstable: true, ..record });
         }
     }
 
-    fn new_record(
+    /// What the depfile named beside declared inputs.
+    fn found_list(&self, running: &Running, success: &Success) -> Option<Vec<Vec<u8>>> {
+        let paths = success.found.as_ref()?.iter().map(|(path, _)| path);
+        let others = paths
+            .filter(|path| !self.paths.get(path).is_some_and(|file| is_declared(running, file)));
+        Some(others.cloned().collect())
+    }
+
+    pub(super) fn new_record(
         &self,
         id: TaskId,
         running: &Running,
-        (ended, success): (&Ended, &Success),
+        (ended, success, found): (&Ended, &Success, Option<Vec<Vec<u8>>>),
         manifest: Manifest,
     ) -> Record {
-        let found = success.found.as_ref().map(|found| {
-            let paths = found.iter().map(|(path, _)| path);
-            let others = paths.filter(|path| {
-                !self.paths.get(path).is_some_and(|file| is_declared(running, file))
-            });
-            others.cloned().collect::<Vec<_>>()
-        });
-        let old = running.gathered.record.as_ref().map_or(&[][..], |record| &record.found);
+        let old = running.due.gathered.record.as_ref().map_or(&[][..], |record| &record.found);
         let lists = found.into_iter().flat_map(|found| {
             let others = old.iter().filter(|list| **list != found).cloned().collect::<Vec<_>>();
             std::iter::once(found).chain(others)
@@ -368,15 +399,29 @@ impl Build<'_> {
             declared: self.graph.task(id).rule.declared(),
             ended_ms: unix_ms(),
             duration_ms: ended.duration_ms,
-            reason: reasons_text(&running.reasons),
+            reason: reasons_text(&running.due.reasons),
         }
     }
 
-    fn write_record(&mut self, id: TaskId, record: &Record) {
+    pub(super) fn write_record(&mut self, id: TaskId, record: &Record) {
         let state_id = self.names.id(self.graph.name(id));
+        let failed = record::failed_key(&self.held.state, &state_id).is_some();
         if let Some(writer) = &mut self.held.writer {
             self.held.live_intents.remove(&state_id);
+            if failed {
+                record::forget_failure(writer, state_id.clone());
+            }
             record::write(writer, state_id, record);
+        }
+    }
+
+    /// While nothing changes that counts, what failed is not restored but tried again.
+    fn note_failure(&mut self, id: TaskId, running: &Running) {
+        let state_id = self.names.id(self.graph.name(id));
+        let key = running.due.gathered.key.filter(|_| self.graph.task(id).kind() == Kind::Recorded);
+        if let (Some(writer), Some(key)) = (&mut self.held.writer, key) {
+            record::write_failure(writer, state_id, &key);
+            self.compare_failure(id, running, key);
         }
     }
 
@@ -399,6 +444,8 @@ impl Build<'_> {
                 }
                 Err(Gap::Wrong(what)) => return Err(Found::Wrong(what.message)),
                 Err(Gap::Unread(files)) => unread.extend(files),
+                // Nobody is asked about a file.
+                Err(Gap::Unasked(_)) => {}
             }
         }
         if unread.is_empty() { Ok(fields) } else { Err(Found::Unread(unread)) }
@@ -502,7 +549,7 @@ fn has_new_command(gathered: &Gathered) -> bool {
 
 /// Whether a file is a declared input: then it counts as that, and was looked at as that.
 fn is_declared(running: &Running, file: FileId) -> bool {
-    running.gathered.declared.contains(&file)
+    running.due.gathered.declared.contains(&file)
 }
 
 /// Why what a depfile found cannot be taken.

@@ -27,12 +27,13 @@ pub(super) struct End<'e> {
     failure: Option<&'e Failure>,
     because: Option<Because<'e>>,
     running: Option<&'e Running>,
+    saved_ms: Option<u64>,
 }
 
 impl<'e> End<'e> {
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
-        End { finish, ended: None, failure: None, because: None, running: None }
+        End { finish, ended: None, failure: None, because: None, running: None, saved_ms: None }
     }
 
     /// It will not start.
@@ -44,6 +45,12 @@ impl<'e> End<'e> {
     pub(super) fn stopped(ended: &'e Ended, running: &'e Running) -> End<'e> {
         let running = Some(running);
         End { ended: Some(ended), running, ..End::without_run(Finish::Cancelled) }
+    }
+
+    /// It was restored, which saved so much.
+    pub(super) fn restored(ended: &'e Ended, running: &'e Running, saved_ms: u64) -> End<'e> {
+        let (ended, running) = (Some(ended), Some(running));
+        End { ended, running, saved_ms: Some(saved_ms), ..End::without_run(Finish::Restored) }
     }
 
     /// It ran and succeeded.
@@ -116,7 +123,7 @@ impl Build<'_> {
     ) -> Failure {
         Failure {
             what,
-            command: running.gathered.rendered.shown.clone(),
+            command: running.due.gathered.rendered.shown.clone(),
             tail: ended.tail.clone(),
             log: self.task_dir(id).join("log"),
             wrong: None,
@@ -129,7 +136,7 @@ impl Build<'_> {
         self.tally.ended(&self.graph, id, &end.finish, duration_ms);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
-            record::write_duration(writer, state_id, duration_ms);
+            record::write_duration(writer, state_id, end.saved_ms.unwrap_or(duration_ms));
         }
         let outputs = files_of(end.ended);
         let log = self.root.absolute(&self.task_dir(id).join("log"));
@@ -140,6 +147,7 @@ impl Build<'_> {
             task: TaskRef { id, name },
             finish: &end.finish,
             duration_ms,
+            saved_ms: end.saved_ms,
             exit_code: end.ended.and_then(|ended| ended.exit_code),
             outputs: &outputs,
             log: end.ended.map(|_| &*log),
@@ -158,7 +166,12 @@ impl Build<'_> {
 
     fn leave_plan(&mut self, id: TaskId, finish: &Finish, because: Option<Because<'_>>) {
         match finish {
-            Finish::Fresh | Finish::Ran | Finish::WouldRun | Finish::Group => {
+            Finish::Fresh
+            | Finish::Restored
+            | Finish::Ran
+            | Finish::WouldRun
+            | Finish::WouldRestore
+            | Finish::Group => {
                 self.plan.succeed(&self.graph, id);
             }
             Finish::Failed | Finish::Unstable | Finish::Skipped | Finish::Cancelled => {
@@ -196,6 +209,7 @@ impl Build<'_> {
                 task: TaskRef { id, name: self.graph.name(id) },
                 finish: &Finish::Skipped,
                 duration_ms: 0,
+                saved_ms: None,
                 exit_code: None,
                 outputs: &[],
                 log: None,
@@ -208,10 +222,10 @@ impl Build<'_> {
 
     /// The first reasons of a run, with what `taskr why` needs to go on from them.
     fn because(&mut self, running: &Running) -> Vec<serde_json::Value> {
-        let gathered = &running.gathered;
+        let gathered = &running.due.gathered;
         let old = gathered.record.as_ref().map(|record| &record.manifest);
         let mut because = Vec::new();
-        for reason in running.reasons.iter().take(MOST_KEPT) {
+        for reason in running.due.reasons.iter().take(MOST_KEPT) {
             let mut cause = Cause::past(reason, old, &gathered.rendered.shown);
             if let Reason::Input(path, _) | Reason::Found(path, _) = reason {
                 cause.task = self.maker_of(path).map(|maker| self.graph.name(maker).to_owned());
@@ -249,20 +263,22 @@ impl Build<'_> {
             "run": self.run_id,
             "outcome": end.finish.code(),
             "key": self.done[id].key.map(|key| key.to_string()),
-            "why": end.running.map_or_else(String::new, |running| reasons_text(&running.reasons)),
+            "why": end.running.map_or_else(String::new, |running| reasons_text(&running.due.reasons)),
             "because": &because,
-            "reasons": end.running.map_or(0, |running| running.reasons.len()),
+            "reasons": end.running.map_or(0, |running| running.due.reasons.len()),
             "failure": end.failure.map(|failure| failure.what.clone()),
             "started": utc(unix_ms().saturating_sub(ended.duration_ms)),
             "duration_ms": ended.duration_ms,
+            "saved_ms": end.saved_ms,
             "exit_code": ended.exit_code,
-            "attempts": end.running.map_or(0, |running| running.attempt),
+            "attempts": end.running.map_or(0, |running| running.due.attempt),
             "outputs": outputs,
         });
         self.deeds.ran.push(serde_json::json!({
             "task": rule.name,
             "outcome": end.finish.code(),
             "duration_ms": ended.duration_ms,
+            "saved_ms": end.saved_ms,
             "because": because.get(..MOST_TOLD).unwrap_or(&because),
         }));
         let path = self.task_dir(id).join("result.json");
@@ -287,10 +303,12 @@ impl Build<'_> {
             "jobs": summary.jobs,
             "wall_ms": summary.wall_ms,
             "work_ms": summary.work_ms,
+            "saved_ms": summary.saved_ms,
             "critical_path": path,
             "counts": {
                 "tasks": counts.tasks,
                 "fresh": counts.fresh,
+                "restored": counts.restored,
                 "ran": counts.ran,
                 "failed": counts.failed,
                 "skipped": counts.skipped,

@@ -10,9 +10,11 @@ use std::path::PathBuf;
 use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
 
+use super::finish::unix_ms;
 use super::launch::{Around, Ready, Rendered, Targets};
 use super::spent::Part;
-use super::{Again, Build};
+use super::stored::Hit;
+use super::{Again, Build, Due};
 use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern};
 use crate::graph::{Input, Kind, Output};
@@ -27,6 +29,8 @@ use crate::workers::{Before, Expected, Listed, listing_digest, standing_at};
 pub(super) enum Gap {
     /// These files must be read first.
     Unread(Vec<FileId>),
+    /// This must be asked first.
+    Unasked(Box<process::Command>),
     /// What it declares is not there.
     Wrong(Box<Diagnostic>),
 }
@@ -77,19 +81,17 @@ impl Collector {
 
 impl Build<'_> {
     /// Gathers and judges. No reasons: it is fresh.
-    pub(super) fn decide(
-        &mut self,
-        id: TaskId,
-        again: &Again,
-    ) -> Result<(Gathered, Vec<Reason>), Gap> {
+    pub(super) fn decide(&mut self, id: TaskId, again: &Again) -> Result<Due, Gap> {
         let mut gathered = self.gather(id)?;
+        let attempt = again.attempts + 1;
         if self.graph.task(id).kind() != Kind::Recorded {
-            return Ok((gathered, vec![Reason::Unrecorded]));
+            return Ok(Due { gathered, reasons: vec![Reason::Unrecorded], attempt, hit: None });
         }
         let state_id = self.names.id(self.graph.name(id));
         let was = self.spent.enter(Part::Recall);
         let record = record::read(&self.held.state, &state_id);
         self.spent.enter(was);
+        let mut untied = None;
         let mut fields = gathered.fields.clone();
         if let Some(record) = &record {
             let plain = Manifest::new(fields);
@@ -97,6 +99,7 @@ impl Build<'_> {
             fields = gathered.fields.clone();
             if let (true, Some(list)) = (same, record.found.first()) {
                 fields.extend(self.discovered(list)?);
+                untied = self.untied(id, list);
             }
         }
         let was = self.spent.enter(Part::Key);
@@ -104,35 +107,79 @@ impl Build<'_> {
         let key = manifest.key();
         self.spent.enter(was);
         gathered.key = Some(key);
-        let mut facts = Facts {
-            forced: self.forced.contains(&id),
-            always: self.graph.task(id).rule.target.always,
-            unfinished: self.held.live_intents.contains_key(&state_id)
-                || record.as_ref().is_some_and(|record| record.unstable),
-            record: record.as_ref(),
-            manifest: &manifest,
-            outputs: None,
-        };
-        if !again.because.is_empty() {
-            gathered.before = before_of(record.as_ref(), &again.left);
-            gathered.record = record;
-            return Ok((gathered, again.because.clone()));
-        }
-        let mut verdict = judge(&facts, &key);
-        if verdict == Verdict::NeedOutputs {
-            facts.outputs = Some(self.outputs_as_recorded(id, facts.record)?);
-            verdict = judge(&facts, &key);
-        }
-        let reasons = match verdict {
-            Verdict::Run(reasons) => reasons,
-            Verdict::Fresh | Verdict::NeedOutputs => Vec::new(),
-        };
         gathered.before = before_of(record.as_ref(), &again.left);
+        let because = match untied {
+            Some(untied) if again.because.is_empty() => vec![untied],
+            _ => again.because.clone(),
+        };
+        if !because.is_empty() {
+            gathered.record = record;
+            return Ok(Due { gathered, reasons: because, attempt, hit: None });
+        }
+        let facts = self.facts(id, &state_id, record.as_ref(), &manifest);
+        let (reasons, hit) = self.judged(id, facts, &gathered)?;
         for before in &mut gathered.before {
             before.seen = self.seen_as_recorded(&before.file);
         }
         gathered.record = record;
-        Ok((gathered, reasons))
+        Ok(Due { gathered, reasons, attempt, hit })
+    }
+
+    /// What is known without asking for outputs or the store.
+    fn facts<'f>(
+        &self,
+        id: TaskId,
+        state_id: &[u8],
+        record: Option<&'f Record>,
+        manifest: &'f Manifest,
+    ) -> Facts<'f> {
+        let policy = &self.graph.task(id).rule.target.policy;
+        let age_ms = record.map_or(0, |record| unix_ms().saturating_sub(record.ended_ms));
+        let failed = record::failed_key(&self.held.state, state_id);
+        Facts {
+            forced: self.forced.contains(&id),
+            always: self.graph.task(id).rule.target.always,
+            failed: failed == Some(manifest.key()),
+            unfinished: self.held.live_intents.contains_key(state_id)
+                || record.is_some_and(|record| record.unstable),
+            too_old: policy.max_age_ms.is_some_and(|most| age_ms > most),
+            record,
+            manifest,
+            outputs: None,
+            stored: (!self.has_store(id)).then_some(false),
+        }
+    }
+
+    /// Judges, and finds out what that needs to know.
+    fn judged(
+        &mut self,
+        id: TaskId,
+        mut facts: Facts<'_>,
+        gathered: &Gathered,
+    ) -> Result<(Vec<Reason>, Option<Box<Hit>>), Gap> {
+        let key = facts.manifest.key();
+        let mut hit = None;
+        loop {
+            match judge(&facts, &key) {
+                Verdict::Fresh => {
+                    let is_fresh = self.answer(id, &gathered.rendered)?;
+                    let reasons = if is_fresh { Vec::new() } else { vec![Reason::FreshIf] };
+                    return Ok((reasons, None));
+                }
+                Verdict::Run(reasons) => return Ok((reasons, None)),
+                Verdict::Restore(reasons) => return Ok((reasons, hit.map(Box::new))),
+                Verdict::NeedOutputs => {
+                    facts.outputs = Some(self.outputs_as_recorded(id, facts.record)?);
+                }
+                Verdict::NeedStore => {
+                    let was = self.spent.enter(Part::Store);
+                    let found = self.find_hit(id, gathered, facts.record);
+                    self.spent.enter(was);
+                    hit = found?;
+                    facts.stored = Some(hit.is_some());
+                }
+            }
+        }
     }
 
     fn gather(&mut self, id: TaskId) -> Result<Gathered, Gap> {
@@ -520,7 +567,7 @@ impl Build<'_> {
     }
 
     /// Manifest fields of the files that the last run's depfile named.
-    fn discovered(&mut self, list: &[Vec<u8>]) -> Result<Vec<Field>, Gap> {
+    pub(super) fn discovered(&mut self, list: &[Vec<u8>]) -> Result<Vec<Field>, Gap> {
         let mut fields = Vec::with_capacity(list.len());
         let mut unread = Vec::new();
         for path in list {

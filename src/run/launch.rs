@@ -14,7 +14,7 @@ use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
 
 /// From TERM to KILL.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// What a recorded task sees of the caller's environment without asking.
 const BASE: [&str; 6] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "XDG_*"];

@@ -6,17 +6,20 @@
 
 mod absent;
 mod advice;
+mod ask;
 mod clean;
 mod commit;
 mod finish;
 mod gather;
 mod judged;
 mod launch;
+mod ledger;
 mod mend;
 mod moved;
 mod open;
 mod preview;
 mod spent;
+mod stored;
 mod tally;
 
 use std::cmp::Reverse;
@@ -28,7 +31,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, select};
 use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::{Clock, Content, Digest, Seen};
+use taskr_cache::{Clock, Content, Differing, Digest, Seen};
 
 use crate::error::Error;
 use crate::files::Files;
@@ -47,12 +50,14 @@ use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
 use spent::{Part, Spent};
+use stored::{Hit, Kept};
 use tally::Tally;
 
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
 pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
+pub use stored::StoreAt;
 
 /// Which tasks run although they are fresh.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +91,8 @@ pub struct Request<'a> {
     pub force: Force,
     /// Trust no stamp.
     pub rehash: bool,
+    /// Where results are kept that may be restored; none: nowhere.
+    pub store: Option<StoreAt>,
     /// Warnings of tasks are failures.
     pub strict: bool,
     /// Wait for another taskr in this workspace.
@@ -138,8 +145,8 @@ struct Done {
 enum Active {
     /// To be judged.
     Judging(Again),
-    /// Must run, as soon as there is a place.
-    Runnable(Box<(Gathered, Vec<Reason>, usize)>),
+    /// Must run or be restored, as soon as there is a place.
+    Runnable(Box<Due>),
     /// At work.
     Running(Box<Running>),
     /// Succeeded; what its depfile found is being read.
@@ -157,11 +164,18 @@ struct Again {
     left: Vec<OutFile>,
 }
 
-/// A task at work.
-struct Running {
+/// A task that is not up to date.
+struct Due {
     gathered: Gathered,
     reasons: Vec<Reason>,
     attempt: usize,
+    /// What the store has for it.
+    hit: Option<Box<Hit>>,
+}
+
+/// A task at work.
+struct Running {
+    due: Due,
     intent: u64,
 }
 
@@ -192,6 +206,10 @@ struct Lookups {
     recorded: Option<Arc<FxHashMap<Vec<u8>, Made>>>,
     /// Whose folder is which; made on first use.
     folders: Option<FxHashMap<Vec<u8>, TaskId>>,
+    /// Who makes a file that a depfile named.
+    makers: FxHashMap<FileId, Option<TaskId>>,
+    /// What the `fresh_if` of tasks said.
+    fresh_if: FxHashMap<TaskId, bool>,
 }
 
 /// What this run did to the workspace, for its end.
@@ -207,6 +225,10 @@ struct Deeds {
     used: moved::Used,
     /// What ran, for the run's own file.
     ran: Vec<serde_json::Value>,
+    /// What the store has otherwise under the same key.
+    differing: Vec<Differing>,
+    /// Tasks of which the ledger was told something.
+    flawed: FxHashSet<TaskId>,
 }
 
 struct Build<'a> {
@@ -225,6 +247,7 @@ struct Build<'a> {
     boot: Digest,
     clock: Option<Clock>,
     held: Held,
+    kept: Option<Kept>,
     task_locks: Vec<TaskLock>,
     stopper: Stopper,
     workers: Workers,
@@ -275,6 +298,7 @@ impl Build<'_> {
             match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
+                Message::Asked(id, said) => self.was_asked(id, said)?,
                 Message::Waits(id, holder) => {
                     let holder = open::described(holder.as_ref());
                     self.warn(Some(id), &format!("waiting for another taskr{holder}"));
@@ -313,10 +337,9 @@ impl Build<'_> {
         while self.running < self.request.jobs
             && let Some((_, Reverse(id))) = self.runnable.pop()
         {
-            if let Some(Active::Runnable(task)) = self.active.remove(&id) {
-                let (gathered, reasons, attempt) = *task;
+            if let Some(Active::Runnable(due)) = self.active.remove(&id) {
                 let was = self.spent.enter(Part::Start);
-                self.start(id, gathered, reasons, attempt);
+                self.start(id, *due);
                 self.spent.enter(was);
             }
         }
@@ -442,20 +465,23 @@ impl Build<'_> {
         let decided = self.decide(id, &again);
         self.spent.enter(was);
         match decided {
-            Ok((gathered, reasons)) if reasons.is_empty() => self.is_fresh(id, gathered),
-            Ok((gathered, reasons)) if self.request.dry_run => {
-                let command = gathered.rendered.shown.clone();
-                self.would_run(id, &reasons, &command);
-            }
-            Ok((gathered, reasons)) => {
-                let task = Box::new((gathered, reasons, again.attempts + 1));
-                self.active.insert(id, Active::Runnable(task));
+            Ok(due) if due.reasons.is_empty() => self.is_fresh(id, due.gathered),
+            Ok(due) if self.request.dry_run => match &due.hit {
+                Some(hit) => self.would_restore(id, &due, hit),
+                None => self.would_run(id, &due.reasons, &due.gathered.rendered.shown),
+            },
+            Ok(due) => {
+                self.active.insert(id, Active::Runnable(Box::new(due)));
                 self.runnable.push(self.plan.rank(id));
                 self.start_runnable();
             }
             Err(Gap::Unread(files)) => {
                 self.active.insert(id, Active::Judging(again));
                 self.wait_for(id, files);
+            }
+            Err(Gap::Unasked(command)) => {
+                self.active.insert(id, Active::Judging(again));
+                self.ask(id, *command);
             }
             Err(Gap::Wrong(wrong)) => self.cannot_be_judged(id, wrong),
         }

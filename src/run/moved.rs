@@ -38,7 +38,7 @@ impl Build<'_> {
         paths: &[Vec<u8>],
     ) -> Vec<Moved> {
         let rule = &self.graph.task(id).rule;
-        let gathered = &running.gathered;
+        let gathered = &running.due.gathered;
         let is_declared = |path: &[u8]| {
             self.paths.get(path).is_some_and(|file| gathered.declared.contains(&file))
         };

@@ -14,6 +14,7 @@ use taskr_cache::{Access, Intents, State, Writer, boot_id};
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::spent::{Laps, Spent};
+use super::stored::Kept;
 use super::tally::Tally;
 use super::{
     Active, Build, Deeds, Force, Listener, Lookups, Messages, Request, Waiting, default_done,
@@ -111,6 +112,7 @@ impl<'a> Build<'a> {
             done: default_done(graph.tasks().len()),
             boot: boot_id(),
             clock: None,
+            kept: request.store.as_ref().map(|at| Kept::new(at, &request.root, request.dry_run)),
             held,
             paths: Paths::default(),
             task_locks: Vec::new(),
@@ -151,6 +153,9 @@ impl<'a> Build<'a> {
             guard.finish();
         }
         laps.end("finish workers", self.listener);
+        let unstored = self.close_store();
+        self.note_differing();
+        laps.end("finish writing the store", self.listener);
         // Not while another taskr has the workspace.
         if self.held.writer.is_some() {
             for dir in self.deeds.emptied.drain() {
@@ -159,6 +164,7 @@ impl<'a> Build<'a> {
         }
         let mut warnings = self.held.close(&self.root, &self.names);
         laps.end("finish writing the state", self.listener);
+        warnings.extend(unstored);
         if self.deeds.replaced > MOST_NAMED {
             let files = match self.deeds.replaced - MOST_NAMED {
                 1 => "1 more file was not as taskr left it: it is".to_owned(),

@@ -44,6 +44,8 @@ pub(super) enum Part {
     Recall,
     /// Making keys and comparing them with records.
     Key,
+    /// Asking the store.
+    Store,
     /// Handing tasks to workers.
     Start,
     /// Taking what workers bring, and recording it.
@@ -56,7 +58,7 @@ pub(super) enum Part {
     Wait,
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "other",
     "plan",
     "judge",
@@ -65,6 +67,7 @@ const NAMES: [&str; 13] = [
     "render commands",
     "recall records",
     "make keys",
+    "ask the store",
     "start tasks",
     "record",
     "write result.json",

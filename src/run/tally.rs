@@ -38,6 +38,7 @@ impl Tally {
         match finish {
             Finish::Group => {}
             Finish::Fresh => counts.fresh += 1,
+            Finish::Restored | Finish::WouldRestore => counts.restored += 1,
             Finish::Ran | Finish::WouldRun => counts.ran += 1,
             Finish::Failed | Finish::Unstable => counts.failed += 1,
             Finish::Skipped => counts.skipped += 1,

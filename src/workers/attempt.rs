@@ -65,6 +65,7 @@ pub(super) fn run(
             task: run.task,
             result: Result::Stopped,
             duration_ms: 0,
+            restore_ms: 0,
             exit_code: None,
             warnings: Vec::new(),
             replaced: Vec::new(),
@@ -98,18 +99,18 @@ struct Ran {
 /// Path, device, inode.
 type Install = (Vec<u8>, u64, u64);
 
-struct Attempt<'a> {
-    context: &'a Context,
-    run: &'a Run,
-    buffer: &'a mut Vec<u8>,
-    ended: Ended,
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a Context,
+    pub(super) run: &'a Run,
+    pub(super) buffer: &'a mut Vec<u8>,
+    pub(super) ended: Ended,
     /// When the present step began, if that is wanted.
     step: Option<Instant>,
 }
 
 impl Attempt<'_> {
     /// A step is over, the next begins.
-    fn step_over(&mut self, name: &'static str) {
+    pub(super) fn step_over(&mut self, name: &'static str) {
         let Some(begun) = self.step else { return };
         let ended = Instant::now();
         self.ended.steps.push((name, begun, ended));
@@ -117,6 +118,9 @@ impl Attempt<'_> {
     }
 
     fn steps(&mut self, pieces: &Sender<Piece>) -> std::result::Result<Result, Stop> {
+        if let Launch::Restore(restore) = &self.run.launch {
+            return self.restore(restore, pieces);
+        }
         if self.run.intent.is_none() {
             self.ended.lock = self.lock_folder()?;
         }
@@ -161,7 +165,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn write_intent(&self, standing: &Standing) -> std::result::Result<(), Stop> {
+    pub(super) fn write_intent(&self, standing: &Standing) -> std::result::Result<(), Stop> {
         let Some((number, intents)) = &self.run.intent else { return Ok(()) };
         let body = standing.intent(self.run, &self.context.run_id).encode();
         let intent = Intent { number: *number, task: self.run.id.clone(), body };
@@ -226,6 +230,7 @@ impl Attempt<'_> {
                 let _ = log.write_all(&self.ended.tail);
                 return Err(Stop::Failed(what.clone()));
             }
+            Launch::Restore(_) => return Ok(()),
         };
         let mut tail = Tail::default();
         let ended = self.run_command(command, &mut log, &mut |bytes: &[u8]| {
@@ -292,8 +297,8 @@ impl Attempt<'_> {
             return Err(Stop::Failed(format!("{warning} (--strict)")));
         }
         let Ran { collected, found, installs, moved } = ran;
-        let (outputs, touched) = collected.publish(self.context, self.run, standing)?;
-        let success = Success { outputs, installs, found, touched };
+        let published = collected.publish(self.context, self.run, standing)?;
+        let success = Success { installs, found, ..published };
         Ok(if moved.is_empty() {
             Result::Success(success)
         } else {
@@ -349,7 +354,7 @@ impl Attempt<'_> {
         let root = self.context.root.path().as_os_str().as_bytes();
         let dir = match &self.run.launch {
             Launch::Command(command) => command.dir.as_os_str().as_bytes().to_vec(),
-            Launch::Impossible(_) => root.to_vec(),
+            Launch::Impossible(_) | Launch::Restore(_) => root.to_vec(),
         };
         let absolute = normalise(&dir, name).unwrap_or_else(|_| name.to_vec());
         let below = absolute.strip_prefix(root).and_then(|rest| rest.strip_prefix(b"/"));

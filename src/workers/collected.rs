@@ -2,36 +2,41 @@
 //!
 //! It knows what stood there before only as [`Standing`] tells it.
 
+use std::os::unix::ffi::OsStrExt;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{FileKind, Seen};
 
 use super::Context;
 use super::attempt::Stop;
-use super::job::{Before, Declared, Run};
-use super::outputs::{Step, digest, is_dir, is_made, join, look, look_at, make_way, move_to};
+use super::job::{Before, Declared, Run, Success};
+use super::outputs::{
+    Digested, Step, digest, is_dir, is_made, join, look, look_at, make_way, move_to,
+};
 use super::standing::{Standing, aside};
 use crate::files::list_tree;
 use crate::graph::Output;
 use crate::outcome::{Made, OutFile, shown};
 use crate::outdir::{Root, is_within};
 
-/// Outputs with their stamps.
-type Outputs = Vec<(OutFile, Seen)>;
-
-/// One output as it was found after the run.
-struct Found {
-    /// Where it lies now.
-    from: Vec<u8>,
+/// One output as it was found after the run, or brought from the store.
+pub(super) struct Found {
+    /// Where it lies now; where it belongs if it is in its place.
+    pub(super) from: Vec<u8>,
     /// Where it belongs.
-    to: Vec<u8>,
-    made: Made,
-    seen: Seen,
+    pub(super) to: Vec<u8>,
+    pub(super) made: Made,
+    pub(super) seen: Seen,
+    /// What its record says of that.
+    pub(super) published: bool,
 }
 
-/// All outputs of a run, digested, not yet published.
+/// All outputs of a task, digested, not yet published.
+#[derive(Default)]
 pub(super) struct Collected {
-    files: Vec<Found>,
+    pub(super) files: Vec<Found>,
     pub(super) warnings: Vec<String>,
+    pub(super) names_root: bool,
 }
 
 impl Collected {
@@ -59,12 +64,17 @@ impl Collected {
                 }
             }
             if pairs.len() == start {
-                let found = in_place(root, declared, standing)?;
+                let mut found = in_place(root, declared, standing)?;
+                if run.keep_outputs {
+                    found.written.append(&mut found.old);
+                    found.written.sort_unstable();
+                }
                 let adopted =
                     found.written.iter().filter(|path| standing.stays.contains_key(*path));
+                let adopted = adopted.filter(|_| !run.keep_outputs);
                 warnings.extend(adopted.map(|path| overwritten(path)));
                 pairs.extend(found.written.into_iter().map(|path| (path.clone(), path)));
-                warnings.extend(found.old.map(|path| not_touched(&path)));
+                warnings.extend(found.old.first().map(|path| not_touched(path)));
             }
             if pairs.len() == start {
                 return Err(Stop::Failed(
@@ -81,11 +91,16 @@ impl Collected {
         }
         let mut seen = FxHashSet::default();
         pairs.retain(|(_, to)| seen.insert(to.clone()) && Some(&to[..]) != depfile);
-        let files = pairs.into_iter().map(|(from, to)| {
-            let (made, seen) = digest(root, &from, &to, buffer)?;
-            Ok(Found { from, to, made, seen })
-        });
-        Ok(Collected { files: files.collect::<Step<_>>()?, warnings })
+        let own_path = root.path().as_os_str().as_bytes();
+        let mut collected = Collected { warnings, ..Collected::default() };
+        for (from, to) in pairs {
+            let digested = digest(root, &from, &to, buffer, Some(own_path))?;
+            let Digested { made, seen, found } = digested;
+            let published = from != to;
+            collected.names_root |= found;
+            collected.files.push(Found { from, to, made, seen, published });
+        }
+        Ok(collected)
     }
 
     /// Puts everything where it belongs. A file that is what it was before keeps its old self,
@@ -96,23 +111,26 @@ impl Collected {
         context: &Context,
         run: &Run,
         standing: &mut Standing,
-    ) -> Step<(Outputs, Vec<Vec<u8>>)> {
+    ) -> Step<Success> {
         let root = &context.root;
         let before: FxHashMap<&[u8], &Before> =
             run.before.iter().map(|before| (&before.file.path[..], before)).collect();
         let touched = remove_stale(context, run, standing, &self.files)?;
         let mut outputs = Vec::with_capacity(self.files.len());
         for file in self.files {
-            let published = file.from != file.to;
+            let moves = file.from != file.to;
             let untouched = standing.is_untouched(root, &file.to)?;
             let stays = standing.stays.get(&file.to);
             let equal = stays.is_some_and(|(_, made)| made.as_ref() == Some(&file.made));
-            let adopted = !published && stays.is_some_and(|(_, made)| made.is_none());
-            let stayed = published && equal && untouched;
+            let foreign = stays.is_some_and(|(_, made)| made.is_none());
+            let was_adopted = before.get(&file.to[..]).is_some_and(|own| own.file.adopted);
+            let adopted = (!file.published && !moves && foreign)
+                || (run.keep_outputs && !moves && was_adopted);
+            let stayed = moves && equal && untouched;
             if stayed {
                 root.remove_file(&file.from).map_err(|e| Stop::io("remove", &file.from, &e))?;
-            } else if published {
-                if !untouched {
+            } else if moves {
+                if foreign || !untouched {
                     standing.keep_foreign(context, run, &file.to)?;
                 }
                 make_way(root, &file.to);
@@ -120,19 +138,26 @@ impl Collected {
                 check_published(root, &file)?;
             }
             let old = before.get(&file.to[..]).filter(|before| before.file.made == file.made);
-            if let (Some(old), true) = (old, !published || (run.new_command && !stayed)) {
+            if let (Some(old), true) = (old, !moves || (run.new_command && !stayed)) {
                 let known = standing.aside.get(&file.to).copied().or(old.seen);
                 keep_old_self(root, run, old, known)?;
             }
             let seen = look(root, &file.to)?;
             let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&file.to))))?;
-            outputs.push((OutFile { path: file.to, made: file.made, published, adopted }, seen));
+            let Found { to, made, published, .. } = file;
+            outputs.push((OutFile { path: to, made, published, adopted }, seen));
         }
         for name in ["aside", "tmp"] {
             // What cannot be removed now is removed before the next attempt.
             let _ = root.remove_tree(&run.dir.join(name));
         }
-        Ok((outputs, touched))
+        Ok(Success {
+            outputs,
+            touched,
+            names_root: self.names_root,
+            among_foreign: standing.stays.values().any(|(_, made)| made.is_none()),
+            ..Success::default()
+        })
     }
 }
 
@@ -140,8 +165,8 @@ impl Collected {
 #[derive(Default)]
 struct InPlace {
     written: Vec<Vec<u8>>,
-    /// One that was there before and was not touched.
-    old: Option<Vec<u8>>,
+    /// What was there before and was not touched.
+    old: Vec<Vec<u8>>,
 }
 
 /// What the command wrote in place at a declared output, and what else stood there untouched.
@@ -152,7 +177,7 @@ fn in_place(root: &Root, declared: &Declared, standing: &Standing) -> Step<InPla
     for path in paths {
         let before = standing.stays.get(&path).map(|(seen, _)| *seen);
         if before.is_some() && look(root, &path)? == before {
-            found.old = Some(path);
+            found.old.push(path);
         } else {
             found.written.push(path);
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
-use taskr_cache::{Content, Digest, Intents, KeyHasher, Seen, measure};
+use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
 use crate::files::Pattern;
 use crate::graph::Output;
@@ -15,15 +15,28 @@ use crate::ids::{FileId, TaskId};
 use crate::lock::{Note, TaskLock};
 use crate::outcome::{Made, OutFile};
 use crate::outdir::TaskDir;
-use crate::process::{Command, Guard};
+use crate::process::{self, Command, Guard, Stop, why_not_started};
 
 /// Work for one thread.
 #[derive(Debug)]
 pub enum Job {
     /// Read files whose content is not known.
     Read(Vec<Read>),
-    /// Run one task.
+    /// Run one task, or restore it.
     Run(Box<Run>),
+    /// Ask a command whether its task is up to date.
+    Ask(Box<Ask>),
+}
+
+/// A command that is asked.
+#[derive(Debug)]
+pub struct Ask {
+    /// On behalf of which task.
+    pub task: TaskId,
+    /// What is started; 0 means yes. What it writes nobody reads.
+    pub command: Command,
+    /// Told of process groups.
+    pub guard: Option<Arc<Guard>>,
 }
 
 /// What a worker, or the world, has to say.
@@ -38,6 +51,8 @@ pub enum Message {
     Waits(TaskId, Option<Note>),
     /// Answer to [`Job::Run`].
     Ended(Box<Ended>),
+    /// Answer to [`Job::Ask`]: yes or no, or why it could not be asked.
+    Asked(TaskId, std::result::Result<bool, String>),
     /// A signal came to taskr.
     Signal(i32),
 }
@@ -68,6 +83,19 @@ impl Read {
     pub(super) fn measure(self, buffer: &mut Vec<u8>) -> ReadResult {
         let result = measure(&self.path, buffer).map_err(|error| error.to_string());
         ReadResult { file: self.file, version: self.version, result }
+    }
+}
+
+impl Ask {
+    pub(super) fn answer(&self, stop: &Stop) -> std::result::Result<bool, String> {
+        let null = std::fs::File::options().write(true).open("/dev/null");
+        let ended = null.and_then(|mut log| {
+            process::run(&self.command, &mut log, stop, self.guard.as_deref(), &mut |_| {})
+        });
+        match ended {
+            Ok(ended) => Ok(ended.status.success()),
+            Err(error) => Err(why_not_started(&self.command, &error)),
+        }
     }
 }
 
@@ -102,6 +130,8 @@ pub struct Run {
     /// The command is not the one of the last success: what that one left to taskr to publish
     /// this one may write in place.
     pub new_command: bool,
+    /// What stands at the outputs stays for the command, and counts as its outputs afterwards.
+    pub keep_outputs: bool,
     /// Warnings are failures, and no file of the user gives way.
     pub strict: bool,
     /// Publish even if inputs moved.
@@ -121,6 +151,17 @@ pub enum Launch {
     Command(Command),
     /// Nothing can be started, because of this.
     Impossible(String),
+    /// Nothing is: the outputs come from the store.
+    Restore(Box<Restore>),
+}
+
+/// What the store has, and where its contents are.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// The result of an earlier run of this task, wherever that was.
+    pub entry: Entry,
+    /// Contents by digest.
+    pub blobs: Blobs,
 }
 
 /// A declared output.
@@ -208,6 +249,8 @@ pub struct Ended {
     pub result: Result,
     /// Of the command, in milliseconds.
     pub duration_ms: u64,
+    /// Of bringing the outputs from the store, in milliseconds.
+    pub restore_ms: u64,
     /// If the command ended by itself.
     pub exit_code: Option<i32>,
     /// Sentences for the user.
@@ -237,6 +280,8 @@ pub enum Result {
     Stopped,
     /// Another taskr, this one if it says so, runs it and was not waited for.
     Busy(Option<Note>),
+    /// It cannot be restored, because of this; what stood before stands again.
+    NotRestored(String),
 }
 
 /// Paths that a depfile named, with stamps taken after the run (none if absent).
@@ -253,6 +298,11 @@ pub struct Success {
     pub found: Option<Found>,
     /// Paths that were there before or are there no more: the caller's memory of them is stale.
     pub touched: Vec<Vec<u8>>,
+    /// Whether an output holds the workspace's own path.
+    pub names_root: bool,
+    /// Whether files that are not the task's stand among its outputs: then nobody can say what a
+    /// clean build would have left there.
+    pub among_foreign: bool,
 }
 
 impl Success {
@@ -270,6 +320,7 @@ impl Success {
 pub(super) enum Subject {
     Read(Vec<(FileId, (u32, u32))>),
     Run(TaskId),
+    Ask(TaskId),
 }
 
 impl Job {
@@ -279,6 +330,7 @@ impl Job {
                 Subject::Read(paths.iter().map(|read| (read.file, read.version)).collect())
             }
             Job::Run(run) => Subject::Run(run.task),
+            Job::Ask(ask) => Subject::Ask(ask.task),
         }
     }
 }
@@ -298,10 +350,12 @@ impl Subject {
                     |(file, version)| ReadResult { file, version, result: Err(what.to_owned()) };
                 Message::Read(files.into_iter().map(broken).collect())
             }
+            Subject::Ask(task) => Message::Asked(task, Err(what.to_owned())),
             Subject::Run(task) => Message::Ended(Box::new(Ended {
                 task,
                 result: Result::Failed(what.to_owned()),
                 duration_ms: 0,
+                restore_ms: 0,
                 exit_code: None,
                 warnings: Vec::new(),
                 replaced: Vec::new(),

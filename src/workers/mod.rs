@@ -10,6 +10,7 @@ mod collected;
 mod intent;
 mod job;
 mod outputs;
+mod restore;
 mod standing;
 
 use std::io;
@@ -21,8 +22,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 pub use intent::IntentBody;
 pub use job::{
-    Before, Checked, Declared, DepfileRead, Ended, Expected, Found, Job, Launch, Listed, Message,
-    Read, ReadResult, Result, Run, Success, listing_digest,
+    Ask, Before, Checked, Declared, DepfileRead, Ended, Expected, Found, Job, Launch, Listed,
+    Message, Read, ReadResult, Restore, Result, Run, Success, listing_digest,
 };
 
 pub use outputs::{is_made, standing_at};
@@ -144,5 +145,6 @@ fn answer(context: &Context, job: Job, pieces: &Sender<Piece>, buffer: &mut Vec<
             Message::Read(paths.into_iter().map(|read| read.measure(buffer)).collect())
         }
         Job::Run(run) => Message::Ended(Box::new(attempt::run(context, &run, pieces, buffer))),
+        Job::Ask(ask) => Message::Asked(ask.task, ask.answer(&context.stop)),
     }
 }

@@ -53,7 +53,15 @@ pub(super) fn is_dir(root: &Root, path: &[u8]) -> bool {
     look(root, path).is_ok_and(|seen| seen.is_some_and(|seen| seen.link.kind() == FileKind::Dir))
 }
 
-/// What lies at `from`, and its stamps. `to` is what it is called if it cannot be an output.
+/// What lies at a path.
+pub(super) struct Digested {
+    pub(super) made: Made,
+    pub(super) seen: Seen,
+    /// Whether `needle` occurs in it.
+    pub(super) found: bool,
+}
+
+/// What lies at `from`. `to` is what it is called if it cannot be an output.
 ///
 /// # Errors
 /// It vanished, keeps changing, cannot be read, or is neither file, link nor folder.
@@ -62,21 +70,28 @@ pub(super) fn digest(
     from: &[u8],
     to: &[u8],
     buffer: &mut Vec<u8>,
-) -> Step<(Made, Seen)> {
+    needle: Option<&[u8]>,
+) -> Step<Digested> {
+    let mut found = false;
     let seen =
         look(root, from)?.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(from))))?;
     let (made, stamp) = match seen.link.kind() {
         FileKind::Dir => (Made::Folder, seen.link),
-        FileKind::Symlink => (Made::Link(link_text(root, from)?), seen.link),
+        FileKind::Symlink => {
+            let text = link_text(root, from)?;
+            found = needle.is_some_and(|needle| text.windows(needle.len()).any(|at| at == needle));
+            (Made::Link(text), seen.link)
+        }
         FileKind::File => {
             let (dir, name) = root.parent(from).map_err(|e| Stop::io("open", from, &e))?;
-            let hashed = hash_at(dir.as_fd(), name.as_ref(), buffer, None);
-            let (hashed, _) = hashed.map_err(|error| match error {
+            let hashed = hash_at(dir.as_fd(), name.as_ref(), buffer, needle);
+            let (hashed, occurs) = hashed.map_err(|error| match error {
                 HashError::Unstable => {
                     Stop::Failed(format!("{} keeps changing after the command ended", shown(from)))
                 }
                 HashError::Io(error) => Stop::io("read", from, &error),
             })?;
+            found = occurs;
             let (size, executable) = (hashed.stamp.size, hashed.stamp.executable());
             (Made::File { executable, size, digest: hashed.digest }, hashed.stamp)
         }
@@ -87,7 +102,7 @@ pub(super) fn digest(
             )));
         }
     };
-    Ok((made, Seen { link: stamp, file: seen.file }))
+    Ok(Digested { made, seen: Seen { link: stamp, file: seen.file }, found })
 }
 
 fn link_text(root: &Root, path: &[u8]) -> Step<Vec<u8>> {
@@ -113,7 +128,7 @@ pub fn is_made(root: &Root, path: &[u8], made: Option<&Made>) -> bool {
 
 pub(super) fn holds(root: &Root, path: &[u8], made: Option<&Made>, buffer: &mut Vec<u8>) -> bool {
     let Some(made) = made else { return false };
-    digest(root, path, path, buffer).is_ok_and(|(now, _)| now == *made)
+    digest(root, path, path, buffer, None).is_ok_and(|now| now.made == *made)
 }
 
 pub(super) fn move_to(root: &Root, from: &[u8], to: &[u8]) -> Step<()> {

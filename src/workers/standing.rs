@@ -27,6 +27,8 @@ pub(super) struct Standing {
     pub(super) stays: FxHashMap<Vec<u8>, (Seen, Option<Made>)>,
     /// Moved to `aside/`, as the record says it is.
     pub(super) aside: FxHashMap<Vec<u8>, Seen>,
+    /// What is to stay because it is already what is to be there.
+    pub(super) keeps: FxHashMap<Vec<u8>, (Seen, Made)>,
     replaced: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether all that stood there was seen to: only then is what stands there now the command's.
     is_set_aside: bool,
@@ -70,10 +72,21 @@ impl Standing {
         let root = &context.root;
         let before: FxHashMap<&[u8], &Before> =
             run.before.iter().map(|before| (&before.file.path[..], before)).collect();
+        if run.keep_outputs {
+            let made = |path: &[u8]| before.get(path).map(|before| before.file.made.clone());
+            let found = self.found.iter();
+            self.stays = found.map(|(path, seen)| (path.clone(), (*seen, made(path)))).collect();
+            return Ok(());
+        }
         let own = run.dir.join("aside");
         root.remove_tree(&own).map_err(|e| Stop::io("remove", &own, &e))?;
         for at in 0..self.found.len() {
             let (path, seen) = self.found[at].clone();
+            let kept = self.keeps.get(&path).filter(|(kept, _)| *kept == seen);
+            if let Some((_, made)) = kept {
+                self.stays.insert(path, (seen, Some(made.clone())));
+                continue;
+            }
             let ours = before.get(&path[..]).copied();
             let made = ours.filter(|before| is_as_recorded(root, before, &seen, buffer));
             let staged = made.filter(|before| before.file.published && !run.new_command);

@@ -5,6 +5,8 @@
 //! outside `.taskr`. What ran is told by the commands themselves: `ran NAME`, a script on the
 //! PATH, writes a line outside the workspace.
 //!
+//! The store is off unless a test asks for it: what a test of rebuilding sees is a build.
+//!
 //! `TASKR_TEST_KEEP=1` keeps the folders and prints where they are.
 
 use std::cell::RefCell;
@@ -25,6 +27,7 @@ use crate::tree::{compare, entry};
 pub(crate) struct Project {
     base: PathBuf,
     tree: RefCell<Tree>,
+    has_store: bool,
 }
 
 impl Project {
@@ -44,11 +47,22 @@ impl Project {
         }
         // Others may enter, for the tests that run as nobody.
         fs::set_permissions(&base, Permissions::from_mode(0o755)).expect("a mode");
-        let project = Project { base, tree: RefCell::default() };
+        let project = Project { base, tree: RefCell::default(), has_store: false };
         project.program("ran", "printf '%s\\n' \"$*\" >>\"${0%/*}/../ran.log\"");
         symlink(env!("CARGO_BIN_EXE_taskr"), project.base.join("bin/taskr")).expect("a link");
         symlink(toytask(), project.base.join("bin/toytask")).expect("a link");
         project
+    }
+
+    /// The same with a store, in its home as usual.
+    pub(crate) fn with_store(mut self) -> Project {
+        self.has_store = true;
+        self
+    }
+
+    /// Where the store is.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.outside("home/.cache/taskr")
     }
 
     /// A second workspace that shares home, programs and log with this one.
@@ -171,11 +185,14 @@ impl Project {
         command
     }
 
-    /// Leaves only PATH and HOME.
+    /// Leaves only PATH and HOME, and turns the store off where it is not wanted.
     pub(crate) fn clear_environment(&self, command: &mut Command) {
         let mut path = self.outside("bin").into_os_string();
         path.push(":/usr/bin:/bin");
         command.env_clear().env("PATH", path).env("HOME", self.outside("home"));
+        if !self.has_store {
+            command.env("TASKR_CACHE", "off");
+        }
     }
 
     /// What ran since the last question, in order.

@@ -227,6 +227,7 @@ impl Workspace {
             dry_run: false,
             force: Force::No,
             rehash: false,
+            store: None,
             strict: true,
             wait: false,
             env: [("PATH".into(), var_os("PATH").expect("a PATH"))].into(),

@@ -151,14 +151,14 @@ impl Rows<'_> {
         Ok(Some(row_bytes(&value)))
     }
 
-    /// Remembers when an entry was used.
+    /// Remembers when an entry was used: all under the key that serve the workspace.
     pub(super) fn touch(
         &self,
         key: &Digest,
         root: Option<&Digest>,
         used_ms: u64,
     ) -> Result<(), Trouble> {
-        let sql = "UPDATE entries SET used = ?3 WHERE key = ?1 AND root = ?2";
+        let sql = "UPDATE entries SET used = ?3 WHERE key = ?1 AND root IN (x'', ?2)";
         self.connection
             .execute(sql, params![key.as_bytes(), bytes_of(root), used_ms.cast_signed()])?;
         Ok(())

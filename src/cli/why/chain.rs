@@ -29,6 +29,8 @@ pub(super) enum State {
     Fresh(Option<Kept>),
     /// It would run.
     WouldRun,
+    /// It would be restored from the store.
+    WouldRestore,
     /// It is at work now.
     Running(Note),
     /// It ran, in the run that is explained or before it.
@@ -127,6 +129,10 @@ impl Search<'_> {
                     return node(State::Running(note), Vec::new(), 0, Vec::new());
                 }
                 self.would_run(task, above, reasons)
+            }
+            Said::WouldRestore(reasons) => {
+                let node = self.would_run(task, above, reasons)?;
+                Some(Node { state: State::WouldRestore, ..node })
             }
             Said::Failed(what) => node(State::Failed(what.clone()), Vec::new(), 0, Vec::new()),
             Said::Skipped => {
@@ -237,7 +243,7 @@ impl Search<'_> {
             State::Failed(what) => vec![what.clone()],
             State::Running(_) => vec![format!("{:?}", node.task)],
             State::Group(_) | State::Skipped => Vec::new(),
-            State::Fresh(_) | State::WouldRun | State::Ran(_) => {
+            State::Fresh(_) | State::WouldRun | State::WouldRestore | State::Ran(_) => {
                 let own = node.causes.iter();
                 let graph = &self.facts.judged.graph;
                 let behind = |cause: &&Cause| graph.find(cause.task.as_deref()?);

@@ -21,6 +21,8 @@ pub(super) enum Said {
     Fresh,
     /// It would run: why, and with which command.
     WouldRun(Vec<Reason>, String),
+    /// It would be restored from the store: why it is not up to date.
+    WouldRestore(Vec<Reason>),
     /// It cannot be judged, because of this.
     Failed(String),
     /// What it needs cannot be judged.
@@ -38,6 +40,9 @@ impl Heard {
         match event {
             Event::TaskStarted { task, reasons, command, .. } => {
                 self.put(task.id, Said::WouldRun(reasons.to_vec(), (*command).to_owned()));
+            }
+            Event::TaskRestoring { task, reasons, .. } => {
+                self.put(task.id, Said::WouldRestore(reasons.to_vec()));
             }
             Event::TaskFinished { task, finish: Finish::Fresh, .. } => {
                 self.put(task.id, Said::Fresh);
@@ -77,6 +82,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Whether outputs came of it.
+    pub(super) fn succeeded(&self) -> bool {
+        matches!(&*self.outcome, "ran" | "restored")
+    }
+
     fn from_json(value: &Value, run: &str) -> Option<Kept> {
         let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
         let because = value.get("because")?.as_array()?;
@@ -186,7 +196,7 @@ impl Facts {
 
     /// How the last run of a task failed, if it did.
     pub(super) fn last_failure(&self, id: TaskId) -> Option<String> {
-        self.last(id).filter(|kept| kept.outcome != "ran")?.failure
+        self.last(id).filter(|kept| !kept.succeeded())?.failure
     }
 
     /// Whether the task is at work now, or was broken off.

@@ -53,6 +53,7 @@ fn state(state: &State) -> &'static str {
     match state {
         State::Fresh(_) => "up_to_date",
         State::WouldRun => "would_run",
+        State::WouldRestore => "would_restore",
         State::Running(_) => "running",
         State::Ran(_) => "ran",
         State::Failed(_) => "failed",

@@ -42,6 +42,7 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     let jobs = workspace.jobs(None)?;
     let load = workspace.loader(&args.common, jobs)?;
     let mut request = plain_request(workspace, &load, jobs, "taskr why")?;
+    request.store = super::user::store(None)?;
     request.wanted.clone_from(&wanted);
     request.dry_run = true;
     let messages = messages_with_signals()?;

@@ -99,15 +99,20 @@ fn line(facts: &Facts, hop: &Hop) -> String {
     let name = facts.name(hop.task);
     let causes = || causes(facts, hop);
     match &hop.state {
-        State::Fresh(Some(_)) if !hop.causes.is_empty() => {
-            format!("{name} is up to date; it last ran because {}", causes())
+        State::Fresh(Some(kept)) if !hop.causes.is_empty() => {
+            let did = if kept.outcome == "restored" { "was last restored" } else { "last ran" };
+            format!("{name} is up to date; it {did} because {}", causes())
         }
         State::Fresh(_) => format!("{name} is up to date"),
         State::WouldRun => format!("{name} would run: {}", causes()),
+        State::WouldRestore => format!("{name} would be restored from the store: {}", causes()),
         State::Running(note) => {
             format!("{name} is running now (process {}: {})", note.pid, note.command)
         }
-        State::Ran(kept) if kept.outcome == "ran" => format!("{name} ran because {}", causes()),
+        State::Ran(kept) if kept.outcome == "restored" => {
+            format!("{name} was restored because {}", causes())
+        }
+        State::Ran(kept) if kept.succeeded() => format!("{name} ran because {}", causes()),
         State::Ran(kept) => {
             let failure = kept.failure.as_deref().unwrap_or(&kept.outcome);
             format!("{name} ran because {}, and failed: {failure}", causes())
@@ -151,7 +156,7 @@ fn group(facts: &Facts, id: TaskId) -> String {
     let tasks = facts.judged.graph.without_groups(&[id]);
     let count = |is: fn(&Said) -> bool| tasks.iter().filter(|&&task| is(facts.said(task))).count();
     let (name, all) = (facts.name(id), tasks.len());
-    let would_run = count(|said| matches!(said, Said::WouldRun(..)));
+    let would_run = count(|said| matches!(said, Said::WouldRun(..) | Said::WouldRestore(_)));
     let failed = count(|said| matches!(said, Said::Failed(_) | Said::Skipped));
     match (would_run, failed) {
         (0, 0) if all == 1 => format!("{name}: its task is up to date"),

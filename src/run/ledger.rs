@@ -1,0 +1,67 @@
+//! The ledger of tasks that did not do the same under the same key: noticed in passing, by
+//! whatever runs anyway.
+
+use std::collections::BTreeMap;
+
+use super::finish::unix_ms;
+use super::{Build, Running};
+use crate::ids::TaskId;
+use crate::outcome::{Difference, Flaw, Made, OutFile, Record};
+use crate::record;
+use taskr_cache::Digest;
+
+impl Build<'_> {
+    /// A success: was there another outcome under its key?
+    pub(super) fn compare_with_before(&mut self, id: TaskId, running: &Running, record: &Record) {
+        let state_id = self.names.id(self.graph.name(id));
+        if record::failed_key(&self.held.state, &state_id) == Some(record.key) {
+            self.note_flaw(id, record.key, Difference::Recovered, &[]);
+        }
+        let old = running.due.gathered.record.as_ref();
+        if let Some(old) = old.filter(|old| old.key == record.key && !old.unstable) {
+            let paths = differing(&old.outputs, &record.outputs);
+            if !paths.is_empty() {
+                self.note_flaw(id, record.key, Difference::Outputs, &paths);
+            }
+        }
+    }
+
+    /// A failure under `key`: did it succeed before?
+    pub(super) fn compare_failure(&mut self, id: TaskId, running: &Running, key: Digest) {
+        let old = running.due.gathered.record.as_ref();
+        if old.is_some_and(|old| old.key == key && !old.unstable) {
+            self.note_flaw(id, key, Difference::Broke, &[]);
+        }
+    }
+
+    /// What the store has otherwise, unless the last record told that already.
+    pub(super) fn note_differing(&mut self) {
+        for differing in std::mem::take(&mut self.deeds.differing) {
+            let Some(id) = self.graph.find(&differing.task) else { continue };
+            let is_of_now = self.done[id].key == Some(differing.key);
+            if is_of_now && !self.deeds.flawed.contains(&id) {
+                self.note_flaw(id, differing.key, Difference::Outputs, &differing.paths);
+            }
+        }
+    }
+
+    fn note_flaw(&mut self, id: TaskId, key: Digest, difference: Difference, paths: &[Vec<u8>]) {
+        self.deeds.flawed.insert(id);
+        let state_id = self.names.id(self.graph.name(id));
+        let flaw = Flaw::new(unix_ms(), key, difference, paths);
+        if let Some(writer) = &mut self.held.writer {
+            record::write_flaw(writer, &self.held.state, state_id, &flaw);
+        }
+    }
+}
+
+/// Paths that are not the same in both.
+fn differing(old: &[OutFile], new: &[OutFile]) -> Vec<Vec<u8>> {
+    let of = |files: &'_ [OutFile]| -> BTreeMap<Vec<u8>, Made> {
+        files.iter().map(|file| (file.path.clone(), file.made.clone())).collect()
+    };
+    let (old, new) = (of(old), of(new));
+    let changed = new.iter().filter(|(path, made)| old.get(*path) != Some(made));
+    let gone = old.keys().filter(|path| !new.contains_key(*path));
+    changed.map(|(path, _)| path).chain(gone).cloned().collect()
+}

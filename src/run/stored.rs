@@ -1,0 +1,327 @@
+//! Results from the store and into it: what is looked for under which keys, how a task is
+//! restored instead of run, what of a success is worth keeping.
+//!
+//! A store never fails a build: what cannot be read is not there, what cannot be written is told
+//! once. Restoring that fails leads to a run.
+
+use std::path::PathBuf;
+
+use taskr_cache::{Blob, Digest, Entry, Place, Save, Saver, Store, Stored, What};
+
+use super::commit::MOST_LISTS;
+use super::finish::{End, unix_ms};
+use super::gather::{Gap, Gathered};
+use super::{Build, Done, Due, Running};
+use crate::graph::{Cache, Kind};
+use crate::ids::TaskId;
+use crate::outcome::{Event, Finish, Made, Manifest, OutFile, Reason, Record, TaskRef};
+use crate::workers::{Ended, Launch, Restore, Result as Outcome, Success};
+
+/// Where the store is, and how large it may get.
+#[derive(Clone, Debug)]
+pub struct StoreAt {
+    /// Its folder, absolute; made when something is stored.
+    pub dir: PathBuf,
+    /// In bytes; none: what the store itself thinks right for the disk.
+    pub limit_bytes: Option<u64>,
+}
+
+/// The store as a run uses it.
+pub(super) struct Kept {
+    store: Store,
+    /// None in a dry run, which writes nothing.
+    saver: Option<Saver>,
+    /// Of the workspace's absolute path.
+    root: Digest,
+}
+
+/// A result that holds for what a task is now.
+pub(super) struct Hit {
+    manifest: Manifest,
+    entry: Entry,
+}
+
+impl Hit {
+    /// What it is stored under.
+    pub(super) fn key(&self) -> Digest {
+        self.manifest.key()
+    }
+}
+
+/// What a restore costs (measured, `taskr-bench restore`): so much for each task, for each file,
+/// and for each byte. In microseconds.
+const RESTORE_US: u64 = 300;
+const RESTORE_FILE_US: u64 = 80;
+const RESTORE_BYTES_PER_US: u64 = 700;
+
+/// What costs so many times its run to restore is not stored unless it is asked for.
+const CLEARLY_DEARER: u64 = 2;
+
+/// A longer log is not kept a second time, in bytes; its task is not stored.
+const LONGEST_LOG: u64 = 64 * 1024 * 1024;
+
+impl Kept {
+    pub(super) fn new(at: &StoreAt, root: &std::path::Path, dry_run: bool) -> Kept {
+        use std::os::unix::ffi::OsStrExt;
+        Kept {
+            store: Store::new(&at.dir),
+            saver: (!dry_run).then(|| Saver::new(&at.dir, at.limit_bytes)),
+            root: Digest::of(root.as_os_str().as_bytes()),
+        }
+    }
+}
+
+impl Build<'_> {
+    /// Whether results of the task are kept and looked for.
+    pub(super) fn has_store(&self, id: TaskId) -> bool {
+        let rule = &self.graph.task(id).rule;
+        let target = &rule.target;
+        self.kept.is_some()
+            && target.kind == Kind::Recorded
+            && !target.always
+            && rule.installs.is_empty()
+            && target.policy.cache != Cache::Never
+    }
+
+    /// The newest result in the store for what the task is now. A task with a depfile has a key
+    /// for each list of files that some run of it named.
+    pub(super) fn find_hit(
+        &mut self,
+        id: TaskId,
+        gathered: &Gathered,
+        record: Option<&Record>,
+    ) -> Result<Option<Hit>, Gap> {
+        let plain = Manifest::new(gathered.fields.clone());
+        if self.graph.task(id).rule.depfile.is_none() {
+            return Ok(self.hit_of(id, plain));
+        }
+        let static_key = plain.static_key();
+        let mut lists: Vec<Vec<Vec<u8>>> = Vec::new();
+        if let Some(record) = record.filter(|record| record.manifest.static_key() == static_key) {
+            lists.clone_from(&record.found);
+        }
+        if let Some(kept) = &mut self.kept {
+            lists.extend(kept.store.lists(&static_key));
+        }
+        let mut tried = rustc_hash::FxHashSet::default();
+        for list in lists.into_iter().take(2 * MOST_LISTS) {
+            if self.untied(id, &list).is_some() {
+                continue;
+            }
+            let mut fields = gathered.fields.clone();
+            fields.extend(self.discovered(&list)?);
+            let manifest = Manifest::new(fields);
+            if !tried.insert(manifest.key()) {
+                continue;
+            }
+            if let Some(hit) = self.hit_of(id, manifest) {
+                return Ok(Some(hit));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A file of a list that another task makes, and the task does not wait for: it may be of
+    /// another time.
+    pub(super) fn untied(&mut self, id: TaskId, list: &[Vec<u8>]) -> Option<Reason> {
+        for path in list {
+            let file = self.paths.intern(path);
+            let maker = match self.lookups.makers.get(&file) {
+                Some(known) => *known,
+                None => {
+                    let maker = self.maker_of(path);
+                    self.lookups.makers.insert(file, maker);
+                    maker
+                }
+            };
+            let Some(maker) = maker.filter(|&maker| maker != id) else { continue };
+            if !self.graph.reaches(id, maker) {
+                return Some(Reason::Untied(path.clone(), self.graph.name(maker).to_owned()));
+            }
+        }
+        None
+    }
+
+    fn hit_of(&mut self, id: TaskId, manifest: Manifest) -> Option<Hit> {
+        let max_age_ms = self.graph.task(id).rule.target.policy.max_age_ms;
+        let kept = self.kept.as_mut()?;
+        let entry = kept.store.lookup(&manifest.key(), &kept.root)?;
+        let age_ms = unix_ms().saturating_sub(entry.ended_ms);
+        let young = max_age_ms.is_none_or(|most| age_ms <= most);
+        young.then_some(Hit { manifest, entry })
+    }
+
+    /// In a dry run: says that the task would be restored.
+    pub(super) fn would_restore(&mut self, id: TaskId, due: &Due, hit: &Hit) {
+        self.done[id].would_run = true;
+        self.tell_restoring(id, due, hit);
+        self.end(id, &End::without_run(Finish::WouldRestore));
+    }
+
+    pub(super) fn tell_restoring(&mut self, id: TaskId, due: &Due, hit: &Hit) {
+        let task = TaskRef { id, name: self.graph.name(id) };
+        let (key, at_ms) = (hit.key(), self.now_ms());
+        (self.listener)(&Event::TaskRestoring { task, reasons: &due.reasons, key, at_ms });
+    }
+
+    /// What a worker needs to restore a task.
+    pub(super) fn restore_of(&self, hit: &Hit) -> Option<Launch> {
+        let blobs = self.kept.as_ref()?.store.blobs();
+        Some(Launch::Restore(Box::new(Restore { entry: hit.entry.clone(), blobs })))
+    }
+
+    /// It could not be restored: it runs, for the same reasons.
+    pub(super) fn not_restored(&mut self, id: TaskId, running: Running, what: &str) {
+        let mut due = running.due;
+        let key = due.hit.take().map(|hit| hit.key());
+        let saver = self.kept.as_mut().and_then(|kept| kept.saver.as_mut());
+        if let (Some(saver), Some(key)) = (saver, key) {
+            saver.broken(key);
+        }
+        self.warn(Some(id), &format!("it cannot be restored, so it runs: {what}"));
+        match self.plan.is_stopped() {
+            true => self.end(id, &End::without_run(Finish::Cancelled)),
+            false => self.start(id, due),
+        }
+    }
+
+    /// The commit of a restored task.
+    pub(super) fn record_restored(&mut self, id: TaskId, running: &Running, ended: &Ended) {
+        let (Some(hit), Outcome::Success(success)) = (&running.due.hit, &ended.result) else {
+            return;
+        };
+        let found = hit.entry.found.clone();
+        let record = Record {
+            ended_ms: hit.entry.ended_ms,
+            duration_ms: hit.entry.duration_ms,
+            ..self.new_record(id, running, (ended, success, found), hit.manifest.clone())
+        };
+        self.done[id] = Done {
+            outputs: record.outputs.clone().into(),
+            key: Some(record.key),
+            would_run: false,
+        };
+        self.write_record(id, &record);
+        for &(file, seen, content) in &running.due.gathered.inputs {
+            self.deeds.used.note(file, seen, content);
+        }
+        let saved_ms = hit.entry.duration_ms;
+        self.tally.summary.saved_ms += saved_ms;
+        if let Some(kept) = &mut self.kept
+            && let Some(saver) = &mut kept.saver
+        {
+            saver.used(record.key, Some(kept.root), saved_ms, ended.restore_ms);
+        }
+        self.end(id, &End::restored(ended, running, saved_ms));
+    }
+
+    /// Keeps a success in the store, behind everybody's back, if it is worth that.
+    pub(super) fn save(&mut self, id: TaskId, record: &Record, own: &Success) {
+        if !self.has_store(id) || own.among_foreign {
+            return;
+        }
+        let policy = &self.graph.task(id).rule.target.policy;
+        let (always, relocatable) = (policy.cache == Cache::Always, policy.relocatable);
+        let out = self.task_dir(id).join("out/");
+        let adopted = record.outputs.iter().any(|file| file.adopted);
+        if adopted || (!always && !is_worth_storing(&record.outputs, record.duration_ms)) {
+            return;
+        }
+        let log = self.root.absolute(&self.task_dir(id).join("log"));
+        if log.metadata().is_ok_and(|log| log.len() > LONGEST_LOG) {
+            return;
+        }
+        let is_file = |file: &&OutFile| matches!(file.made, Made::File { .. });
+        let files = record.outputs.iter().filter(is_file);
+        let sources = files.map(|file| self.root.absolute(&file.path)).collect();
+        let entry = Entry {
+            task: self.graph.name(id).to_owned(),
+            files: record.outputs.iter().map(|file| stored(file, &out)).collect(),
+            log: None,
+            found: own.found.as_ref().and_then(|_| record.found.first().cloned()),
+            duration_ms: record.duration_ms,
+            ended_ms: record.ended_ms,
+        };
+        let static_key = record.manifest.static_key();
+        let Some(kept) = &mut self.kept else { return };
+        let root = (own.names_root && !relocatable).then_some(kept.root);
+        if let Some(saver) = &mut kept.saver {
+            saver.save(Save { key: record.key, static_key, root, entry, sources, log: Some(log) });
+        }
+    }
+
+    /// Waits until the store has what it is to have. Sentences for the user.
+    pub(super) fn close_store(&mut self) -> Vec<String> {
+        let Some(Kept { mut store, saver, .. }) = self.kept.take() else { return Vec::new() };
+        let mut warnings: Vec<String> = store.warning().into_iter().collect();
+        if let Some(mut saver) = saver {
+            if self.tally.summary.signal.is_some() {
+                saver.stop_early();
+            }
+            let saved = saver.close();
+            warnings.extend(saved.warning.filter(|_| warnings.is_empty()));
+            self.deeds.differing = saved.differing;
+        }
+        warnings
+    }
+}
+
+/// An output as the store names it: what lies in `out/` lies elsewhere in other places.
+fn stored(file: &OutFile, out: &[u8]) -> Stored {
+    let (place, path) = match file.path.strip_prefix(out) {
+        Some(below) => (Place::Out, below.to_vec()),
+        None => (Place::Workspace, file.path.clone()),
+    };
+    let what = match &file.made {
+        Made::File { executable, size, digest } => {
+            let blob = Blob { digest: *digest, size: *size };
+            What::File { executable: *executable, blob }
+        }
+        Made::Link(text) => What::Link(text.clone()),
+        Made::Folder => What::Folder,
+    };
+    Stored { place, path, published: file.published, what }
+}
+
+/// Whether bringing these files from the store is not clearly dearer than making them again.
+fn is_worth_storing(files: &[OutFile], duration_ms: u64) -> bool {
+    let bytes = files.iter().map(|file| match file.made {
+        Made::File { size, .. } => size,
+        _ => 0,
+    });
+    let restore_us = RESTORE_US
+        + RESTORE_FILE_US * files.len() as u64
+        + bytes.sum::<u64>() / RESTORE_BYTES_PER_US;
+    // A started millisecond counts.
+    restore_us <= CLEARLY_DEARER * 1_000 * (duration_ms + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(count: usize, size: u64) -> Vec<OutFile> {
+        let made = Made::File { executable: false, size, digest: Digest::of(b"") };
+        let file = OutFile { path: b"a".to_vec(), made, published: true, adopted: false };
+        vec![file; count]
+    }
+
+    #[test]
+    fn what_is_made_again_in_no_time_is_not_stored() {
+        for (count, size, duration_ms, worth) in [
+            (0, 0, 0, true),
+            (1, 100, 0, true),
+            (1, 100_000_000, 10, false),
+            (1, 100_000_000, 200, true),
+            (1_000, 100, 10, false),
+            (1_000, 100, 100, true),
+        ] {
+            let files = files(count, size);
+            assert_eq!(
+                is_worth_storing(&files, duration_ms),
+                worth,
+                "{count} {size} {duration_ms}"
+            );
+        }
+    }
+}

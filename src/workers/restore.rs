@@ -1,0 +1,213 @@
+//! Brings a task's outputs from the store: all of them, or none.
+//!
+//! Everything is copied and verified beside the outputs, before anything of theirs is touched;
+//! what is already as it should be stays. Then it is published as what a command left is. The
+//! intent is written in between, so that a crash at any point leaves a dirty task.
+//!
+//! Knows no key: that the entry is the right one was decided before.
+
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::{Entry, Place, Seen, What};
+
+use super::Piece;
+use super::attempt::{Attempt, Stop};
+use super::collected::{Collected, Found};
+use super::job::{Before, Restore, Result, Run, Success};
+use super::outputs::{Digested, Step, digest, join, look};
+use super::standing::Standing;
+use crate::files::list_tree;
+use crate::outcome::{Made, shown};
+
+/// So much of a log is told at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+impl Attempt<'_> {
+    /// Restores the task, or says why that cannot be.
+    pub(super) fn restore(&mut self, restore: &Restore, pieces: &Sender<Piece>) -> Step<Result> {
+        let begun = Instant::now();
+        let done = self.bring(restore);
+        self.ended.restore_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // What cannot be removed now is removed before the next attempt.
+        let _ = self.context.root.remove_tree(&self.folder());
+        match done {
+            Err(Stop::Failed(what)) => Ok(Result::NotRestored(what)),
+            Err(stop) => Err(stop),
+            Ok(success) => {
+                if self.run.stream {
+                    self.replay(pieces);
+                }
+                Ok(Result::Success(success))
+            }
+        }
+    }
+
+    fn bring(&mut self, restore: &Restore) -> Step<Success> {
+        let root = &self.context.root;
+        fits(self.run, &restore.entry)?;
+        let files = self.stage(restore)?;
+        let mut standing = Standing::look(root, self.run)?;
+        let stays = files.iter().filter(|file| file.from == file.to);
+        standing.keeps =
+            stays.map(|file| (file.to.clone(), (file.seen, file.made.clone()))).collect();
+        self.step_over("copy");
+        self.write_intent(&standing)?;
+        let done = standing
+            .set_aside(self.context, self.run, self.buffer)
+            .and_then(|()| self.clear_out(&files))
+            .and_then(|()| {
+                let collected = Collected { files, ..Collected::default() };
+                collected.publish(self.context, self.run, &mut standing)
+            })
+            .and_then(|success| self.publish_log().map(|()| success));
+        match done {
+            Ok(success) => {
+                self.ended.replaced = standing.into_replaced();
+                self.step_over("publish");
+                Ok(success)
+            }
+            Err(stop) => {
+                let warnings = standing.put_back(&self.context.root, self.run, false);
+                self.ended.warnings.extend(warnings);
+                Err(stop)
+            }
+        }
+    }
+
+    /// Where the contents wait until all are there.
+    fn folder(&self) -> Vec<u8> {
+        self.run.dir.join("restore")
+    }
+
+    /// Copies what is not there yet; says of each output where it is now.
+    fn stage(&mut self, restore: &Restore) -> Step<Vec<Found>> {
+        let root = self.context.root.clone();
+        let (folder, out) = (self.folder(), self.run.dir.join("out"));
+        let failed = |error| Stop::io("prepare", &folder, &error);
+        root.remove_tree(&folder).map_err(failed)?;
+        root.create_dirs(&folder).map_err(failed)?;
+        let before: FxHashMap<&[u8], &Before> =
+            self.run.before.iter().map(|before| (&before.file.path[..], before)).collect();
+        let mut files = Vec::with_capacity(restore.entry.files.len());
+        for (number, stored) in restore.entry.files.iter().enumerate() {
+            if self.context.stop.requested().is_some() {
+                return Err(Stop::Stopped);
+            }
+            let to = match stored.place {
+                Place::Workspace => stored.path.clone(),
+                Place::Out => join(&out, &stored.path),
+            };
+            let (made, published) = (made_of(&stored.what), stored.published);
+            if let Some(seen) = self.already(before.get(&to[..]).copied(), &to, &made)? {
+                files.push(Found { from: to.clone(), to, made, seen, published });
+                continue;
+            }
+            let from = join(&folder, number.to_string().as_bytes());
+            self.copy(restore, &stored.what, &from)?;
+            let seen = look(&root, &from)?;
+            let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&from))))?;
+            files.push(Found { from, to, made, seen, published });
+        }
+        let path = join(&folder, b"log");
+        let mut file = root.create(&path).map_err(|e| Stop::io("write", &path, &e))?;
+        if let Some(log) = &restore.entry.log {
+            let copied = restore.blobs.copy_to(log, &mut file, self.buffer);
+            copied.map_err(|error| Stop::Failed(format!("its log: {error}")))?;
+        }
+        Ok(files)
+    }
+
+    /// The stamps of what stands at `to`, if that is what is to be there.
+    fn already(&mut self, before: Option<&Before>, to: &[u8], made: &Made) -> Step<Option<Seen>> {
+        let root = &self.context.root;
+        let Some(seen) = look(root, to)? else { return Ok(None) };
+        if before.is_some_and(|own| own.seen == Some(seen) && own.file.made == *made) {
+            return Ok(Some(seen));
+        }
+        let now = digest(root, to, to, self.buffer, None).ok();
+        let equal = |now: &Digested| now.made == *made && *made != Made::Folder;
+        Ok(now.filter(equal).map(|now| now.seen))
+    }
+
+    fn copy(&mut self, restore: &Restore, what: &What, to: &[u8]) -> Step<()> {
+        let root = &self.context.root;
+        let (dir, name) = root.parent(to).map_err(|e| Stop::io("open", to, &e))?;
+        match what {
+            What::File { executable, blob } => restore
+                .blobs
+                .restore(blob, *executable, dir.as_fd(), name, self.buffer)
+                .map_err(|error| Stop::Failed(error.to_string())),
+            What::Link(text) => rustix::fs::symlinkat(&text[..], &dir, name)
+                .map_err(|error| Stop::io("write", to, &error.into())),
+            What::Folder => root.create_dirs(to).map_err(|e| Stop::io("write", to, &e)),
+        }
+    }
+
+    /// What is in `out/` and does not stay goes: it is all taskr's own.
+    fn clear_out(&self, files: &[Found]) -> Step<()> {
+        let (root, out) = (&self.context.root, self.run.dir.join("out"));
+        let stays: FxHashSet<&[u8]> =
+            files.iter().filter(|file| file.from == file.to).map(|file| &file.to[..]).collect();
+        root.create_dirs(&out).map_err(|e| Stop::io("prepare", &out, &e))?;
+        let standing = list_tree(root.path(), &out).map_err(|e| Stop::io("list", &out, &e))?;
+        let (folders, others): (Vec<_>, Vec<_>) =
+            standing.into_iter().partition(|(_, folder)| *folder);
+        for (path, _) in others.iter().filter(|(path, _)| !stays.contains(&path[..])) {
+            root.remove_file(path).map_err(|e| Stop::io("remove", path, &e))?;
+        }
+        for (folder, _) in folders {
+            root.remove_empty_dirs(&folder, &out);
+        }
+        Ok(())
+    }
+
+    fn publish_log(&self) -> Step<()> {
+        let (from, to) = (join(&self.folder(), b"log"), self.run.dir.join("log"));
+        self.context.root.rename(&from, &to).map_err(|e| Stop::io("write", &to, &e))
+    }
+
+    /// Tells what the command once wrote. What cannot be read back is not told.
+    fn replay(&mut self, pieces: &Sender<Piece>) {
+        let log = self.context.root.absolute(&self.run.dir.join("log"));
+        let Ok(mut log) = crate::files::open_regular(&log) else { return };
+        self.buffer.resize(PIECE_BYTES, 0);
+        while let Ok(len @ 1..) = log.read(self.buffer) {
+            // A listener that is gone needs no output.
+            let _ = pieces.send((self.run.task, self.buffer[..len].to_vec()));
+        }
+    }
+}
+
+fn made_of(what: &What) -> Made {
+    match what {
+        What::File { executable, blob } => {
+            Made::File { executable: *executable, size: blob.size, digest: blob.digest }
+        }
+        What::Link(text) => Made::Link(text.clone()),
+        What::Folder => Made::Folder,
+    }
+}
+
+/// Whether the entry is of these very outputs: nothing lies outside of them, and none is missing.
+fn fits(run: &Run, entry: &Entry) -> Step<()> {
+    let placed = || entry.files.iter().filter(|file| file.place == Place::Workspace);
+    let strange =
+        placed().find(|file| !run.outputs.iter().any(|own| own.output.covers(&file.path)));
+    if let Some(file) = strange {
+        let path = shown(&file.path);
+        return Err(Stop::Failed(format!("the store's result has {path}, which is no output")));
+    }
+    let missing =
+        run.outputs.iter().find(|own| !placed().any(|file| own.output.covers(&file.path)));
+    match missing {
+        Some(own) => {
+            let output = shown(own.output.text());
+            Err(Stop::Failed(format!("the store's result lacks {output}")))
+        }
+        None => Ok(()),
+    }
+}
