@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use filetime::{FileTime, set_file_mtime};
 
-use super::disk::{decode, see};
+use super::disk::{decode, see, write_node};
 use super::model::{Place, Task};
 use super::random::Random;
 use super::session::{Build, Check, Owner, Session, no_panic};
-use super::steps::edit;
+use super::steps::{Time, edit};
 use crate::project::{Live, tree};
 use crate::toy::Seen;
 
@@ -85,6 +85,72 @@ impl Session {
         self.clean.clear();
         self.owners.clear();
         self.sweep();
+    }
+
+    /// Loses or breaks some of the store.
+    pub(crate) fn damage_store(&mut self, random: &mut Random) {
+        let Some(stored) = &mut self.stored else { return };
+        let store = self.project.store();
+        let mut blobs: Vec<PathBuf> = tree(&store.join("blobs")).into_keys().collect();
+        blobs.sort();
+        let what = match random.below(5) {
+            0 => {
+                let _ = fs::remove_dir_all(&store);
+                "delete the store"
+            }
+            1 => {
+                let _ = fs::remove_file(store.join("index.db"));
+                "delete the store's index"
+            }
+            2 => {
+                let path = store.join("index.db");
+                let mut bytes = fs::read(&path).unwrap_or_default();
+                for _ in 0..=random.below(4) {
+                    let (at, bit) = (random.below(bytes.len()), random.below(8));
+                    bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << bit);
+                }
+                let _ = fs::write(path, bytes);
+                "flip bits of the store's index"
+            }
+            _ if blobs.is_empty() => return,
+            3 => {
+                let path = store.join("blobs").join(random.pick(&blobs));
+                fs::remove_file(path).expect("it was there");
+                "delete a blob"
+            }
+            _ => {
+                for blob in &blobs {
+                    let path = store.join("blobs").join(blob);
+                    let mut bytes = fs::read(&path).expect("it is there");
+                    if let Some(first) = bytes.first_mut() {
+                        *first ^= 1;
+                    }
+                    fs::remove_file(&path).expect("it was there");
+                    fs::write(&path, bytes).expect("a file");
+                }
+                "flip a bit of every blob"
+            }
+        };
+        self.trace.push(what.to_owned());
+        self.tally.store_faults += 1;
+        stored.clear();
+    }
+
+    /// What a fresh checkout has: sources with new times, and nothing else.
+    pub(crate) fn clone_afresh(&mut self) {
+        let root = self.project.root();
+        for entry in fs::read_dir(&root).expect("a folder").flatten() {
+            let path = entry.path();
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+        }
+        for (path, node) in &self.world.files {
+            write_node(&root.join(path), node, Time::Now);
+        }
+        fs::write(root.join("Taskfile.toml"), self.world.taskfile()).expect("a file");
+        self.trace.push("a fresh clone".to_owned());
+        self.clean.clear();
+        self.owners.clear();
+        self.damaged.clear();
     }
 
     /// Outputs that nobody knows any more are not taskr's to remove: the user does it.
@@ -192,6 +258,10 @@ impl Session {
         self.unsettle(false);
         if failed {
             self.clean.remove(&task.name);
+            if let Some(stored) = &mut self.stored {
+                // What failed is tried again.
+                stored.remove(&(task.name.clone(), task.key.clone()));
+            }
         } else {
             self.settle(&self.model.tasks.keys().cloned().collect());
         }

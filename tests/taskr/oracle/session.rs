@@ -1,5 +1,5 @@
-//! One random workspace on disk, and what is known of it: which tasks are recorded at which key,
-//! whose outputs are damaged. Changes it, breaks it, builds it, and compares with the model.
+//! One random workspace on disk, and what is known of it: which tasks are recorded at which key, which
+//! results the store has, whose outputs are damaged. Changes it, breaks it, builds it, and compares with the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use super::disk::{decode, see, write_node};
 use super::model::{Model, Place, Task};
 use super::random::Random;
 use super::steps::{Time, change};
-use super::world::{Node, World};
+use super::world::{Node, World, Writes};
 use crate::project::{Entry, Live, Output, Project, tree};
 
 /// What went wrong, in words.
@@ -28,6 +28,10 @@ pub(crate) struct Tally {
     pub(crate) kills_in_a_task: usize,
     pub(crate) failures: usize,
     pub(crate) clean_builds: usize,
+    /// Tasks that had to be made right and did not run: they were restored.
+    pub(crate) restored: usize,
+    /// The store was damaged.
+    pub(crate) store_faults: usize,
 }
 
 pub(crate) struct Session {
@@ -40,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) damaged: BTreeMap<String, BTreeSet<PathBuf>>,
     /// Who recorded which path last.
     pub(crate) owners: BTreeMap<String, Owner>,
+    /// Tasks with keys that the store must have; none where the store is off.
+    pub(crate) stored: Option<BTreeSet<(String, String)>>,
     pub(crate) trace: Vec<String>,
     pub(crate) tally: Tally,
 }
@@ -70,7 +76,15 @@ pub(crate) struct Built {
 impl Session {
     /// A workspace with this world, not built yet.
     pub(crate) fn new(world: World) -> Session {
-        let project = Project::empty();
+        Session::on(Project::empty(), world, None)
+    }
+
+    /// The same with a store of its own: nothing is built twice.
+    pub(crate) fn with_store(world: World) -> Session {
+        Session::on(Project::empty().with_store(), world, Some(BTreeSet::new()))
+    }
+
+    fn on(project: Project, world: World, stored: Option<BTreeSet<(String, String)>>) -> Session {
         fs::create_dir(project.outside("fail")).expect("a folder");
         let model = Model::of(&world);
         let mut session = Session {
@@ -80,6 +94,7 @@ impl Session {
             clean: BTreeMap::new(),
             damaged: BTreeMap::new(),
             owners: BTreeMap::new(),
+            stored,
             trace: Vec::new(),
             tally: Tally::default(),
         };
@@ -100,12 +115,14 @@ impl Session {
             self.trace.push(text);
             self.apply(world, &times);
         }
-        match random.below(12) {
+        match random.below(14) {
             0 | 1 => self.damage(random),
             2 => self.lose_state(random),
             3 | 4 => self.kill(random)?,
             5 => self.fail(random)?,
             6 => self.edit_meanwhile(random)?,
+            7 => self.damage_store(random),
+            8 => self.clone_afresh(),
             _ => {}
         }
         let build = self.random_build(random);
@@ -254,6 +271,7 @@ impl Session {
         }
         self.check_ran(build, &wanted, &built).map_err(|wrong| format!("{wrong}\n{shown}"))?;
         self.check_outputs(&wanted).map_err(|wrong| format!("{wrong}\n{shown}"))?;
+        self.note_stored(&wanted, &built);
         self.settle(&wanted);
         if build.targets.is_empty() {
             self.check_tree().map_err(|wrong| format!("{wrong}\n{shown}"))?;
@@ -277,6 +295,17 @@ impl Session {
         if let Some(name) = ran.iter().find(|name| !toys.contains(*name)) {
             return Err(format!("{name} ran without a reason"));
         }
+        if !build.force {
+            self.tally.restored += toys.len() - ran.len();
+            let stored = |name: &&String| {
+                let id = ((*name).clone(), self.model.tasks[*name].key.clone());
+                ran.contains(&self.model.tasks[*name].toy)
+                    && self.stored.as_ref().is_some_and(|stored| stored.contains(&id))
+            };
+            if let Some(name) = due.iter().find(stored) {
+                return Err(format!("{name} was built although the store has it"));
+            }
+        }
         if ran.len() < built.began.len() || built.ended.len() < built.began.len() {
             return Err(format!("ran twice or not to the end: {:?}", built.began));
         }
@@ -284,6 +313,21 @@ impl Session {
             return Err(format!("-B ran only {ran:?}"));
         }
         Ok(())
+    }
+
+    /// What ran in a build that ended well is in the store now. Outputs under a glob may have files
+    /// of others among them, which keeps them out.
+    fn note_stored(&mut self, wanted: &BTreeSet<String>, built: &Built) {
+        let (model, world) = (&self.model, &self.world);
+        let Some(stored) = &mut self.stored else { return };
+        for name in wanted {
+            let task = &model.tasks[name];
+            let target = world.target(task.target).expect("it has a task");
+            let spread = matches!(target.writes, Writes::Spread { .. });
+            if !spread && built.began.contains(&task.toy) {
+                stored.insert((name.clone(), task.key.clone()));
+            }
+        }
     }
 
     /// Every output of these tasks is what the model says, to the bit.
