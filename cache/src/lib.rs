@@ -24,5 +24,6 @@ pub use said::said;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
 pub use state::{Access, State, Writer};
 pub use store::{
-    Blob, BlobError, Blobs, Differing, Entry, Place, Save, Saved, Saver, Store, Stored, What,
+    Admin, Blob, BlobError, Blobs, Differing, Entry, Exported, Imported, Info, Place, Problem,
+    Save, Saved, Saver, Store, StoreError, Stored, Trimmed, Verified, What,
 };

@@ -24,7 +24,8 @@ pub(crate) struct Layout {
     pub(crate) application_id: i32,
     /// `PRAGMA user_version`.
     pub(crate) format: i32,
-    /// The statements that make its tables and indices, as SQLite keeps them.
+    /// The statements that make its tables, then its indices, as SQLite keeps them. In another
+    /// order `VACUUM` would make another database of it.
     pub(crate) schema: &'static [&'static str],
 }
 
@@ -41,6 +42,14 @@ pub(crate) enum Trouble {
     Damaged(String),
     /// The file may be all right: no permission, no space, locked, an error of the disk.
     Unreadable(String),
+}
+
+impl Trouble {
+    /// In words.
+    pub(crate) fn into_why(self) -> String {
+        let (Trouble::Damaged(why) | Trouble::Unreadable(why)) = self;
+        why
+    }
 }
 
 impl From<rusqlite::Error> for Trouble {

@@ -107,8 +107,23 @@ impl Blobs {
         to: &mut File,
         buffer: &mut Vec<u8>,
     ) -> Result<(), BlobError> {
+        self.hand_over(blob, buffer, |bytes| to.write_all(bytes))
+    }
+
+    /// Reads a blob to its end and verifies it.
+    pub(super) fn read(&self, blob: &Blob, buffer: &mut Vec<u8>) -> Result<(), BlobError> {
+        self.hand_over(blob, buffer, |_| Ok(()))
+    }
+
+    /// Hands the bytes of a blob to `sink`; only at the end it is known whether they were right.
+    pub(super) fn hand_over(
+        &self,
+        blob: &Blob,
+        buffer: &mut Vec<u8>,
+        sink: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), BlobError> {
         let from = self.open(blob)?;
-        self.verify(blob, &from, buffer, |bytes| to.write_all(bytes))
+        self.verify(blob, &from, buffer, sink)
     }
 
     /// Whether the blob is there, as far as can be told without reading it.

@@ -25,6 +25,12 @@ pub(super) const LONGEST_ENTRY: usize = 64 << 20;
 /// The entry as bytes, or what forbids to store it.
 pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, Refusal> {
     grammar::check(entry)?;
+    let out = write(entry);
+    if out.len() > LONGEST_ENTRY { Err("it is too long") } else { Ok(out) }
+}
+
+/// As [`encode`], whatever the entry holds.
+pub(super) fn write(entry: &Entry) -> Vec<u8> {
     let mut out = Vec::new();
     put_list(&mut out, entry.task.as_bytes());
     out.extend_from_slice(&entry.duration_ms.to_le_bytes());
@@ -53,7 +59,7 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, Refusal> {
             What::Folder => out.push(3),
         }
     }
-    if out.len() > LONGEST_ENTRY { Err("it is too long") } else { Ok(out) }
+    out
 }
 
 /// Reads what [`encode`] wrote, and nothing else.
@@ -135,8 +141,13 @@ impl Reader<'_> {
         Ok(all)
     }
 
+    /// A byte that says whether there is a digest, and that.
+    pub(super) fn optional_digest(&mut self) -> Result<Option<Digest>, Refusal> {
+        Ok(if self.flag()? { Some(Digest::from_bytes(self.take()?)) } else { None })
+    }
+
     /// A blob's name.
-    pub(super) fn blob(&mut self) -> Result<Blob, Refusal> {
+    fn blob(&mut self) -> Result<Blob, Refusal> {
         Ok(Blob { digest: Digest::from_bytes(self.take()?), size: self.number()? })
     }
 

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, DirBuilder, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,32 @@ pub(super) fn add_any(
     }
     incoming.settle(dir)?;
     Ok(Some((blob, size)))
+}
+
+/// Adds the next `blob.size` bytes of a stream, which must be those of `blob`. If it is there they
+/// are only read.
+pub(super) fn add_stream(
+    dir: &Path,
+    from: &mut impl Read,
+    blob: &Blob,
+    buffer: &mut Vec<u8>,
+) -> Result<u64, Refused> {
+    let from = from.take(blob.size);
+    let known = Blobs::new(dir).has(blob);
+    let (found, incoming) = if known {
+        (pump(from, blob.size, buffer, |_| Ok(()))?, None)
+    } else {
+        let (mut file, mut incoming) = Incoming::begin(dir)?;
+        incoming.blob = pump(from, blob.size, buffer, |bytes| file.write_all(bytes))?;
+        (incoming.blob, Some(incoming))
+    };
+    if found != *blob {
+        return Err(Refused::Source);
+    }
+    match incoming {
+        None => Ok(0),
+        Some(incoming) => incoming.settle(dir).map(|()| blob.size),
+    }
 }
 
 fn open_source(source: &Path) -> Result<(File, u64), Refused> {

@@ -27,8 +27,8 @@ pub(super) const LAYOUT: Layout = Layout {
     schema: &[
         "CREATE TABLE entries(key BLOB, root BLOB, static BLOB, used INTEGER, ended INTEGER, \
          value BLOB, sum BLOB, PRIMARY KEY(key, root)) WITHOUT ROWID",
-        "CREATE INDEX lists ON entries(static, ended) WHERE static IS NOT NULL",
         "CREATE TABLE totals(value BLOB, sum BLOB)",
+        "CREATE INDEX lists ON entries(static, ended) WHERE static IS NOT NULL",
     ],
 };
 
@@ -80,9 +80,27 @@ impl Index {
         Ok(Index { connection, file: require_owner(dir)? })
     }
 
+    /// As [`Index::open_to_write`]; one that is damaged is moved aside, and the sentence says so. The
+    /// lock is held alone.
+    pub(super) fn open_or_replace(dir: &Path) -> Result<(Index, Option<String>), Trouble> {
+        match Index::open_to_write(dir) {
+            Err(Trouble::Damaged(why)) => {
+                let sentence = set_aside(dir, &why)?;
+                Ok((Index::open_to_write(dir)?, Some(sentence)))
+            }
+            other => Ok((other?, None)),
+        }
+    }
+
     /// Whether the index at `dir` is still this one: another may have moved it aside.
     pub(super) fn is_at(&self, dir: &Path) -> bool {
         require_owner(dir).is_ok_and(|file| file == self.file)
+    }
+
+    /// Removes all rows and gives their room back.
+    pub(super) fn clear(&self) -> Result<(), Trouble> {
+        let all = "BEGIN IMMEDIATE; DELETE FROM entries; DELETE FROM totals; COMMIT; VACUUM";
+        Ok(self.connection.execute_batch(all)?)
     }
 
     /// Closes it, all rows in its one file.
@@ -106,6 +124,17 @@ impl Index {
         transaction.commit()?;
         Ok(done)
     }
+}
+
+/// Moves the index at `dir` aside and says so. The lock is held alone.
+pub(super) fn set_aside(dir: &Path, why: &str) -> io::Result<String> {
+    let aside = database::set_aside(&LAYOUT, dir)?;
+    let (place, aside) = (dir.join(LAYOUT.file), aside.display().to_string());
+    let place = place.display();
+    Ok(format!(
+        "the store's index {place} cannot be used ({why}); it was moved to {aside}, \
+         and a new one begins"
+    ))
 }
 
 /// The device and the number of the index's file, which must be this user's.

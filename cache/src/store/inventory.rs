@@ -44,6 +44,11 @@ impl Inventory {
         Ok(Inventory(items))
     }
 
+    /// All digests, each with its size if it is a regular file.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = (Digest, Option<u64>)> {
+        self.0.iter().map(|(digest, item)| (*digest, item.size))
+    }
+
     /// Whether all blobs of an entry are there, of the right size.
     pub(super) fn has_all(&self, kept: &Kept) -> bool {
         kept.entry

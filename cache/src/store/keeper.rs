@@ -7,11 +7,11 @@ use super::codec;
 use super::entry::Entry;
 use super::folder::{self, Hold, Lock};
 use super::incoming::{self, Refused};
-use super::index::{Index, LAYOUT};
+use super::index::{self, Index};
 use super::rows::{Kept, Rows, Totals};
 use super::saver::{Differing, Message, Save, Saved};
 use super::trim;
-use crate::database::{self, Trouble};
+use crate::database::Trouble;
 use crate::digest::Digest;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::path::{Path, PathBuf};
@@ -25,10 +25,15 @@ const BATCH_TIME: Duration = Duration::from_millis(100);
 const BATCH_CHANGES: usize = 1000;
 /// How long another process that removes what is old is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long others that add are waited for when there is too much.
+const TRIM_PATIENCE: Duration = Duration::from_secs(1);
+/// How often an index that others replace meanwhile is opened.
+const ATTEMPTS: usize = 4;
 
 /// The state of the thread.
 pub(super) struct Keeper {
     dir: PathBuf,
+    /// How much may be kept; known once the folder is there.
     limit_bytes: Option<u64>,
     stopped: Arc<AtomicBool>,
     index: Option<Index>,
@@ -95,8 +100,9 @@ impl Keeper {
     }
 
     fn take(&mut self, message: Message) {
-        if self.failed || (self.stopped.load(Ordering::Relaxed) && message.is_save()) {
-            self.saved.dropped += usize::from(message.is_save());
+        let saves = usize::from(matches!(message, Message::Save(_)));
+        if self.failed || (saves > 0 && self.stopped.load(Ordering::Relaxed)) {
+            self.saved.dropped += saves;
             return;
         }
         let taken = self.begin().and_then(|()| match message {
@@ -110,7 +116,10 @@ impl Keeper {
         match (taken, &mut self.batch) {
             (Ok(Some(change)), Some(batch)) => batch.changes.push(change),
             (Ok(_), _) => {}
-            (Err(trouble), _) => self.fail(trouble),
+            (Err(trouble), _) => {
+                self.saved.dropped += saves;
+                self.fail(trouble);
+            }
         }
         let due = |batch: &Batch| {
             batch.changes.len() >= BATCH_CHANGES || Instant::now() >= batch.deadline
@@ -122,14 +131,15 @@ impl Keeper {
 
     /// Makes sure of a batch: the lock is held and the index is that of the store.
     fn begin(&mut self) -> Result<(), Trouble> {
-        while self.batch.is_none() {
+        for _ in 0..ATTEMPTS {
+            if self.batch.is_some() {
+                return Ok(());
+            }
             if !self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
                 self.index = None;
                 self.index = Some(self.open()?);
             }
-            let Some(lock) = Lock::take(&self.dir, Hold::Shared, PATIENCE)? else {
-                return Err(Trouble::Unreadable("another process is cleaning it up".to_owned()));
-            };
+            let lock = Lock::take(&self.dir, Hold::Shared, PATIENCE)?.ok_or_else(in_use)?;
             // Whoever moves the index aside holds the lock alone.
             if self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
                 self.batch = Some(Batch {
@@ -141,43 +151,28 @@ impl Keeper {
                 });
             }
         }
-        Ok(())
+        Err(Trouble::Unreadable("others keep replacing it".to_owned()))
     }
 
     fn open(&mut self) -> Result<Index, Trouble> {
         folder::make(&self.dir)?;
+        self.limit_bytes.get_or_insert_with(|| trim::default_limit(&self.dir));
         let alone = Lock::take(&self.dir, Hold::Exclusive, Duration::ZERO)?;
         if alone.is_some() {
             folder::sweep(&self.dir)?;
+        } else {
+            match Index::open_to_write(&self.dir) {
+                Err(Trouble::Damaged(_)) => {}
+                other => return other,
+            }
         }
-        let why = match Index::open_to_write(&self.dir) {
-            Err(Trouble::Damaged(why)) => why,
-            other => return other,
+        let _alone = match alone {
+            Some(alone) => alone,
+            None => Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?.ok_or_else(in_use)?,
         };
-        drop(alone);
-        self.set_aside(&why, |dir| matches!(Index::open_to_write(dir), Err(Trouble::Damaged(_))))?;
-        Index::open_to_write(&self.dir)
-    }
-
-    /// Moves a damaged index away, unless another process did so meanwhile.
-    fn set_aside(
-        &mut self,
-        why: &str,
-        is_damaged: impl FnOnce(&Path) -> bool,
-    ) -> Result<(), Trouble> {
-        let Some(_alone) = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)? else {
-            return Err(Trouble::Unreadable(format!("{why}; others are using it")));
-        };
-        if is_damaged(&self.dir) {
-            let aside = database::set_aside(&LAYOUT, &self.dir)?;
-            let (place, aside) = (self.dir.join(LAYOUT.file), aside.display().to_string());
-            let place = place.display();
-            self.warn(format!(
-                "the store {place} cannot be used ({why}); it was moved to {aside}, \
-                 and a new one begins"
-            ));
-        }
-        Ok(())
+        let (index, sentence) = Index::open_or_replace(&self.dir)?;
+        sentence.into_iter().for_each(|sentence| self.warn(sentence));
+        Ok(index)
     }
 
     /// Adds what a success left; `None` if it is not to be stored.
@@ -196,11 +191,13 @@ impl Keeper {
         if let Some(batch) = &mut self.batch {
             batch.spent += begun.elapsed();
         }
-        self.saved.dropped += usize::from(result.is_err());
         match result {
-            Err(Refused::Store(error)) => Err(error.into()),
-            Err(Refused::Source) => Ok(None),
             Ok(change) => Ok(change),
+            Err(Refused::Store(error)) => Err(error.into()),
+            Err(Refused::Source) => {
+                self.saved.dropped += 1;
+                Ok(None)
+            }
         }
     }
 
@@ -208,9 +205,8 @@ impl Keeper {
         let blobs: Vec<_> =
             save.entry.files.iter().filter_map(|file| file.blob()).copied().collect();
         let bytes = blobs.iter().fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
-        let limit = self.limit_bytes.unwrap_or_else(|| trim::default_limit(&self.dir));
-        if codec::encode(&save.entry).is_err() || blobs.len() != save.sources.len() || bytes > limit
-        {
+        let fits = self.limit_bytes.is_none_or(|limit| bytes <= limit);
+        if codec::encode(&save.entry).is_err() || blobs.len() != save.sources.len() || !fits {
             return Err(Refused::Source);
         }
         for (blob, source) in blobs.iter().zip(&save.sources) {
@@ -258,28 +254,32 @@ impl Keeper {
                 self.saved.differing.extend(applied.differing);
             }
             Err(trouble) => {
-                let puts = batch.changes.iter().filter(|it| matches!(it, Change::Put(_))).count();
-                self.saved.dropped += puts;
+                self.lose(&batch);
                 drop(batch);
                 self.fail(trouble);
             }
         }
     }
 
-    /// What was damaged is moved away, and the next batch begins anew; anything else ends the
-    /// saving.
+    fn lose(&mut self, batch: &Batch) {
+        let puts = batch.changes.iter().filter(|change| matches!(change, Change::Put(_)));
+        self.saved.dropped += puts.count();
+    }
+
+    /// An index found damaged is moved away, and the next batch begins anew; anything else ends
+    /// the saving.
     fn fail(&mut self, trouble: Trouble) {
         let why = match trouble {
+            Trouble::Unreadable(why) => why,
             Trouble::Damaged(why) => {
-                self.batch = None;
-                let index = self.index.take();
-                let same = |dir: &Path| index.is_none_or(|index| index.is_at(dir));
-                match self.set_aside(&why, same) {
+                if let Some(batch) = self.batch.take() {
+                    self.lose(&batch);
+                }
+                match self.set_aside(&why) {
                     Ok(()) => return,
-                    Err(Trouble::Damaged(why) | Trouble::Unreadable(why)) => why,
+                    Err(trouble) => trouble.into_why(),
                 }
             }
-            Trouble::Unreadable(why) => why,
         };
         self.failed = true;
         let place = self.dir.display();
@@ -289,6 +289,17 @@ impl Keeper {
         self.commit();
     }
 
+    fn set_aside(&mut self, why: &str) -> Result<(), Trouble> {
+        let index = self.index.take();
+        let _alone = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?.ok_or_else(in_use)?;
+        // Another process may have done so meanwhile.
+        if index.is_none_or(|index| index.is_at(&self.dir)) {
+            let sentence = index::set_aside(&self.dir, why)?;
+            self.warn(sentence);
+        }
+        Ok(())
+    }
+
     /// The first sentence is the one that counts.
     fn warn(&mut self, sentence: String) {
         self.saved.warning.get_or_insert(sentence);
@@ -296,18 +307,37 @@ impl Keeper {
 
     /// Keeps the store within its limit and closes the index.
     fn finish(mut self) -> Saved {
-        if let Some(mut index) = self.index.take() {
-            let limit = self.limit_bytes.unwrap_or_else(|| trim::default_limit(&self.dir));
-            let over = |totals: Option<Totals>| totals.is_none_or(|totals| totals.bytes > limit);
-            if self.saved.entries > 0 && index.rows().totals().is_ok_and(over) {
-                // Whoever holds the lock now adds something, and will look at the limit too.
-                let _ = trim::trim(&self.dir, &mut index, limit, Duration::from_secs(1));
+        if let (Some(mut index), Some(limit)) = (self.index.take(), self.limit_bytes) {
+            if self.saved.entries > 0 {
+                // A store that stays too large is looked at again by the next run.
+                let _ = keep_within(&self.dir, &mut index, limit);
             }
             index.close();
         }
         self.saved.spent_ms = whole_ms(self.spent);
         self.saved
     }
+}
+
+/// Looks at the running total, and trims if that is over the limit. Nothing is counted unless it
+/// has to be.
+pub(super) fn keep_within(dir: &Path, index: &mut Index, limit: u64) -> Result<(), Trouble> {
+    let mut totals = index.rows().totals()?.unwrap_or(Totals::UNCOUNTED);
+    if totals.bytes == Totals::UNCOUNTED.bytes {
+        totals.bytes = trim::count(dir, index)?;
+        index.change(|rows| rows.set_totals(&totals))?;
+    }
+    // Whoever holds the lock meanwhile adds something, and will look at the limit too.
+    if totals.bytes > limit
+        && let Some(_alone) = Lock::take(dir, Hold::Exclusive, TRIM_PATIENCE)?
+    {
+        trim::trim(dir, index, limit)?;
+    }
+    Ok(())
+}
+
+fn in_use() -> Trouble {
+    Trouble::Unreadable("others are using it".to_owned())
 }
 
 struct Applied {
@@ -359,12 +389,6 @@ impl Differing {
         let paths = first.differing(second);
         let differs = !paths.is_empty();
         differs.then(|| Differing { key: *key, task: second.task.clone(), paths })
-    }
-}
-
-impl Message {
-    fn is_save(&self) -> bool {
-        matches!(self, Message::Save(_))
     }
 }
 

@@ -12,11 +12,14 @@
 //! sentence at most. Nothing is synced: what a power loss tore fails its digest or its sum. Knows
 //! no targets and no workspace; where a file is restored to is the caller's, by descriptor.
 
+mod admin;
 mod blobs;
 mod codec;
 mod entry;
+mod export;
 mod folder;
 mod grammar;
+mod import;
 mod incoming;
 mod index;
 mod inventory;
@@ -30,11 +33,15 @@ mod tests;
 
 use crate::database::Trouble;
 use crate::digest::Digest;
+pub use admin::{Admin, Info, Problem, StoreError, Verified};
 pub use blobs::{BlobError, Blobs};
 pub use entry::{Blob, Entry, Place, Stored, What};
+pub use export::Exported;
+pub use import::Imported;
 use index::Index;
 pub use saver::{Differing, Save, Saved, Saver};
 use std::path::{Path, PathBuf};
+pub use trim::Trimmed;
 
 /// Looks results up. Making one touches nothing; the index is opened, to be read only, by the
 /// first question. A store that is not there is empty.
@@ -92,23 +99,22 @@ impl Store {
             self.stage = match Index::open_to_read(&self.dir) {
                 Ok(Some(index)) => Stage::Open(index),
                 Ok(None) => Stage::Empty,
-                Err(trouble) => return self.give_up(&trouble),
+                Err(trouble) => return self.give_up(trouble),
             };
         }
         let Stage::Open(index) = &self.stage else { return None };
         match question(index) {
             Ok(answer) => Some(answer),
-            Err(trouble) => self.give_up(&trouble),
+            Err(trouble) => self.give_up(trouble),
         }
     }
 
     /// Nothing more is asked of an index that failed once.
-    fn give_up<T>(&mut self, trouble: &Trouble) -> Option<T> {
-        let (Trouble::Damaged(why) | Trouble::Unreadable(why)) = trouble;
-        let place = self.dir.join(index::LAYOUT.file);
+    fn give_up<T>(&mut self, trouble: Trouble) -> Option<T> {
+        let (place, why) = (self.dir.join(index::LAYOUT.file), trouble.into_why());
         let place = place.display();
         self.warning =
-            Some(format!("the store {place} cannot be read ({why}) and counts as empty"));
+            Some(format!("the store's index {place} cannot be read ({why}) and counts as empty"));
         self.stage = Stage::Empty;
         None
     }

@@ -86,6 +86,17 @@ impl Rows<'_> {
         Ok(found)
     }
 
+    /// All entries under `key`, whatever they are bound to.
+    pub(super) fn under(&self, key: &Digest) -> Result<Vec<Kept>, Trouble> {
+        let mut statement = self.connection.prepare(&format!("{COLUMNS} WHERE key = ?1"))?;
+        let mut rows = statement.query([key.as_bytes()])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.extend(kept(row)?.filter(|kept| kept.key == *key));
+        }
+        Ok(found)
+    }
+
     /// See [`super::Store::lists`].
     pub(super) fn lists(&self, static_key: &Digest) -> Result<Vec<Vec<Vec<u8>>>, Trouble> {
         let sql = format!("{COLUMNS} WHERE static = ?1 ORDER BY ended DESC LIMIT {LISTS_FROM}");

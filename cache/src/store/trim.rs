@@ -4,7 +4,7 @@
 //! all of it from the index: times of files are not looked at. What is referred to is counted
 //! anew each time, so that whatever crashes left is found here.
 
-use super::folder::{self, Hold, Lock};
+use super::folder;
 use super::index::Index;
 use super::inventory::Inventory;
 use super::keeper::now_ms;
@@ -12,43 +12,42 @@ use super::rows::{Kept, RowId, Totals};
 use crate::database::Trouble;
 use crate::digest::Digest;
 use std::path::Path;
-use std::time::Duration;
 
 /// The default limit is at most this.
 const MOST_BYTES: u64 = 10_000_000_000;
 const DAY_MS: f64 = 86_400_000.0;
 
-/// What a trim removed, and what is left.
-#[derive(Copy, Clone, Default, Debug, PartialEq, Eq)]
-pub(super) struct Trimmed {
+/// What trimming removed, and what is left.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub struct Trimmed {
     /// Entries removed.
-    pub(super) entries: usize,
+    pub entries: usize,
     /// Blobs removed.
-    pub(super) blobs: usize,
+    pub blobs: usize,
     /// Their bytes.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     /// Bytes left.
-    pub(super) left_bytes: u64,
+    pub left_bytes: u64,
+    /// One sentence, if the index could not be used, and a new one was begun.
+    pub warning: Option<String>,
 }
 
-/// The lesser of 10 GB and a tenth of the disk that `dir` is on.
+/// The lesser of 10 GB and a tenth of the disk that `dir` is on, or will be.
 pub(super) fn default_limit(dir: &Path) -> u64 {
-    let disk = rustix::fs::statvfs(dir);
-    disk.map_or(MOST_BYTES, |disk| {
-        (disk.f_blocks.saturating_mul(disk.f_frsize) / 10).min(MOST_BYTES)
-    })
+    let disk = dir.ancestors().find_map(|dir| rustix::fs::statvfs(dir).ok());
+    disk.map_or(MOST_BYTES, |disk| MOST_BYTES.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 10))
+}
+
+/// How many bytes there are, whether they are referred to or not.
+pub(super) fn count(dir: &Path, index: &Index) -> Result<u64, Trouble> {
+    let (_, mut bytes) = Inventory::of(dir)?.count(false);
+    index.rows().each(|_, kept| bytes += kept.map_or(0, |kept| kept.row_bytes))?;
+    Ok(bytes)
 }
 
 /// Removes entries, from the least worth on, until nine tenths of the limit are left, if it is
-/// exceeded; then blobs that no entry names, and what lies in `tmp/`. `None`: others held the lock
-/// for as long as `patience`.
-pub(super) fn trim(
-    dir: &Path,
-    index: &mut Index,
-    limit: u64,
-    patience: Duration,
-) -> Result<Option<Trimmed>, Trouble> {
-    let Some(_alone) = Lock::take(dir, Hold::Exclusive, patience)? else { return Ok(None) };
+/// exceeded; then blobs that no entry names, and what lies in `tmp/`. The lock is held alone.
+pub(super) fn trim(dir: &Path, index: &mut Index, limit: u64) -> Result<Trimmed, Trouble> {
     folder::sweep(dir)?;
     let mut blobs = Inventory::of(dir)?;
     let mut entries = Vec::new();
@@ -81,7 +80,7 @@ pub(super) fn trim(
     // Only now: an entry never lacks its blobs, whenever this ends.
     let (removed, bytes) = blobs.count(false);
     blobs.remove_unreferred(dir);
-    Ok(Some(Trimmed { entries: gone.len(), blobs: removed, bytes, left_bytes: left }))
+    Ok(Trimmed { entries: gone.len(), blobs: removed, bytes, left_bytes: left, warning: None })
 }
 
 /// An entry that may have to go.

@@ -1,8 +1,11 @@
 //! The store against true files: what is saved is what is restored, whatever happens between.
 
+mod carried;
 mod damage;
 mod entries;
+mod limits;
 mod saving;
+mod upkeep;
 
 use super::*;
 use std::ffi::OsStr;
