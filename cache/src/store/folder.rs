@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
                             # This folder is taskr's store. It may be removed at any time.\n";
 /// How often a lock that another holds is tried.
-const TRY_EVERY: Duration = Duration::from_millis(10);
+const TRY_EVERY: Duration = Duration::from_millis(2);
 
 /// How a lock is held.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]

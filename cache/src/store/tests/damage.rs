@@ -151,7 +151,7 @@ fn assert_recovers(world: &World) {
         assert!(saved.warning.is_some());
         assert_eq!(saving().warning, None);
     }
-    assert_eq!(count_right(world).1, false);
+    assert!(!count_right(world).1, "nothing is to be told");
     assert!(world.lookup(2000).is_some());
 }
 

@@ -5,6 +5,7 @@ mod damage;
 mod entries;
 mod limits;
 mod saving;
+mod together;
 mod upkeep;
 
 use super::*;

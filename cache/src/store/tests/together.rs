@@ -1,0 +1,148 @@
+//! Several at once: threads, processes, one that removes beside those that add, and one that is
+//! killed.
+
+use super::*;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Where a child process finds its store, and nothing else does.
+const CHILD: &str = "TASKR_TEST_STORE_CHILD";
+
+/// The content of a file of a number; each number shares one with the next.
+fn content(number: usize) -> Vec<u8> {
+    Random(number as u64 + 1).bytes(20_000 + number % 7 * 10_000)
+}
+
+/// The success of a number, from sources that are made once.
+fn success(world: &World, number: usize) -> Save {
+    let save = world.success(number, &[("own", &content(number)), ("next", &content(number + 1))]);
+    Save { root: number.is_multiple_of(5).then(here), ..save }
+}
+
+/// Looks a number up and restores what is found. The bytes are right or it is a miss.
+fn restore(world: &World, number: usize) -> bool {
+    let mut store = world.store();
+    let found = store.lookup(&key(number), &here());
+    assert_eq!(store.warning(), None);
+    let Some(entry) = found else { return false };
+    entry.files.iter().enumerate().all(|(at, file)| {
+        match world.restore(file.blob().unwrap(), false) {
+            Ok((bytes, _)) => {
+                assert_eq!(bytes, content(number + at));
+                true
+            }
+            Err(BlobError::Absent) => false,
+            Err(error) => panic!("{error}"),
+        }
+    })
+}
+
+/// All entries are whole and all contents right.
+fn assert_well(world: &World) -> Verified {
+    Admin::new(&world.dir(), None).verify(|problem| panic!("{problem}")).unwrap()
+}
+
+#[test]
+fn removing_beside_saving_and_restoring_is_a_miss_at_worst() {
+    const NUMBERS: usize = 40;
+    let world = World::new();
+    let successes: Vec<Save> = (0..NUMBERS).map(|number| success(&world, number)).collect();
+    let stop = AtomicBool::new(false);
+    let (saves, hits, misses) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let mut removed = 0;
+    thread::scope(|scope| {
+        for first in [0, 1] {
+            let (world, successes, stop, saves) = (&world, &successes, &stop, &saves);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let own = successes.iter().skip(first).step_by(2).cloned();
+                    saves.fetch_add(world.save(own).entries, Ordering::Relaxed);
+                }
+            });
+        }
+        scope.spawn(|| {
+            let mut random = Random(0x5eed_0009);
+            while !stop.load(Ordering::Relaxed) {
+                let restored = restore(&world, random.below(NUMBERS));
+                [&misses, &hits][usize::from(restored)].fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let admin = Admin::new(&world.dir(), Some(300_000));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let many = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 50;
+        while !(removed > 100 && many(&saves) && many(&hits) && many(&misses))
+            && Instant::now() < deadline
+        {
+            removed += admin.trim().map_or(0, |trimmed| trimmed.entries);
+            thread::sleep(Duration::from_millis(5));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(removed > 100, "{removed}");
+    assert!(saves.into_inner() > 50 && hits.into_inner() > 50 && misses.into_inner() > 50);
+    let verified = assert_well(&world);
+    assert!(verified.entries > 0);
+}
+
+/// What a child process does: save the same as all others, again and again.
+#[test]
+fn as_a_child() {
+    let Some(folder) = std::env::var_os(CHILD) else { return };
+    let world = World { folder: tempfile::tempdir().unwrap() };
+    fs::create_dir(world.folder.path().join("workspace")).unwrap();
+    let dir = Path::new(&folder);
+    loop {
+        let mut saver = Saver::new(dir, Some(400_000));
+        for number in 0..30 {
+            saver.save(success(&world, number));
+            saver.used(key(number), None, 5, 1);
+        }
+        let saved = saver.close();
+        assert_eq!((saved.warning, saved.differing), (None, Vec::new()));
+        println!("round");
+    }
+}
+
+fn child(world: &World) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store::tests::together::as_a_child", "--nocapture"])
+        .env(CHILD, world.dir())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Killed at any moment, a process leaves entries that are whole and contents that are right.
+#[test]
+fn processes_that_are_killed_leave_a_store_that_is_well() {
+    let world = World::new();
+    let mut random = Random(0x5eed_000a);
+    let mut children: Vec<Child> = (0..2).map(|_| child(&world)).collect();
+    let (mut killed, mut found) = (0, 0);
+    for round in 0..24 {
+        thread::sleep(Duration::from_millis(20 + random.below(150) as u64));
+        let mut victim = children.remove(0);
+        assert_eq!(victim.try_wait().unwrap(), None, "it is alive when it is killed");
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        killed += 1;
+        found += (0..30).filter(|&number| restore(&world, number)).count();
+        if round % 4 == 3 {
+            assert_well(&world);
+        }
+        children.push(child(&world));
+    }
+    for mut last in children {
+        last.kill().unwrap();
+        last.wait().unwrap();
+    }
+    assert_eq!(killed, 24);
+    assert!(found > 30, "{found}");
+    let verified = assert_well(&world);
+    assert!(verified.entries > 0);
+    let trimmed = Admin::new(&world.dir(), None).trim().unwrap();
+    assert_eq!((trimmed.entries, world.names("tmp")), (0, Vec::new()));
+    assert_eq!(assert_well(&world).orphans, 0);
+}
