@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -15,6 +15,7 @@ use similar::{ChangeTag, TextDiff};
 use taskr_cache::Digest;
 
 use crate::files::open_regular;
+use crate::git::question;
 use crate::outcome::Cause;
 use crate::report::one_line;
 
@@ -111,12 +112,8 @@ impl Changed {
 
     /// What git answers; none if it fails, is not there or takes too long.
     fn git(&self, args: &[&str], input: &str) -> Option<Vec<u8>> {
-        let mut command = Command::new("git");
-        command
-            .args(["--no-pager", "--literal-pathspecs", "-c", "core.fsmonitor=false"])
-            .args(args);
-        command.current_dir(&self.root).stdin(Stdio::piped()).stdout(Stdio::piped());
-        command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
+        let mut command = question(&self.root);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_NO_REPLACE_OBJECTS", "1");
         // A group of its own: what a wrapper of git started ends with it.
         let mut child = command.stderr(Stdio::null()).process_group(0).spawn().ok()?;
