@@ -109,6 +109,25 @@ pub(super) struct Build {
     /// of run. The variable TASKR_CACHE says the same for all runs.
     #[arg(long, value_name = "STORES", hide_short_help = true, hide_possible_values = true)]
     pub(super) cache: Option<super::user::Stores>,
+    /// Only what changes since a commit can reach
+    ///
+    /// REV is compared with the files as they are now, committed or not; new files that git does
+    /// not ignore are among them. Tasks that read or made one of these, and all that need those,
+    /// are then judged as usual; others are left as they are.
+    #[arg(long, value_name = "REV", hide_short_help = true)]
+    pub(super) since: Option<String>,
+    /// Only what the changes in git's index can reach
+    ///
+    /// That is what `git commit` would commit. Commands still see the files as they are now.
+    #[arg(long, hide_short_help = true)]
+    pub(super) staged: bool,
+    /// Only what a change of these files can reach
+    ///
+    /// All words up to the next option are files, relative to the current folder; they need not
+    /// exist any more, and those outside of the workspace are left out. Name targets before it.
+    #[arg(long, value_name = "FILE...", num_args = 0.., hide_short_help = true,
+          value_hint = ValueHint::AnyPath)]
+    pub(super) changed: Option<Vec<OsString>>,
     /// Trust no time stamp: read everything
     #[arg(long, hide_short_help = true)]
     pub(super) rehash: bool,

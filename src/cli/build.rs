@@ -1,5 +1,6 @@
 //! `taskr TARGET...`: the request of a build, its listeners, its signals, its end.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -11,13 +12,14 @@ use signal_hook::iterator::Signals;
 
 use super::End;
 use super::args::Build;
+use super::changes::changes;
 use super::create::{EVENTS, TRACE, create};
 use super::limits::jobs_within_limits;
 use super::out::FirstError;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
-use crate::outcome::Event;
+use crate::outcome::{Changes, Event};
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
@@ -25,6 +27,24 @@ use crate::run::{Force, Messages, Request, run};
 use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
+    let more = More { changes: changes(args, workspace)?, env: Vec::new() };
+    build_with(args, workspace, typed, more)
+}
+
+/// What decides about a build beside its options.
+pub(super) struct More {
+    /// Only what these can reach is built.
+    pub(super) changes: Option<Changes>,
+    /// What tasks are told in their environment.
+    pub(super) env: Vec<(OsString, OsString)>,
+}
+
+pub(super) fn build_with(
+    args: &Build,
+    workspace: &Workspace,
+    typed: &str,
+    more: More,
+) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
     let (jobs, warning) = jobs_within_limits(workspace.jobs(args.jobs.as_deref())?)?;
     if let Some(warning) = warning {
@@ -32,8 +52,9 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
     }
     let load = workspace.loader(&args.common, jobs)?;
     let mode = Mode::from(args.output);
-    let request = Request {
+    let mut request = Request {
         wanted,
+        changes: more.changes,
         most_failures: most_failures(args),
         dry_run: args.dry_run,
         force,
@@ -45,6 +66,7 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
         timed: args.trace.is_some(),
         ..plain_request(workspace, &load, jobs, typed)?
     };
+    request.env.extend(more.env);
     let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
     let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
     let messages = unbounded();
@@ -128,6 +150,7 @@ pub(super) fn plain_request<'a>(
         taskfile: workspace.name.clone(),
         load,
         wanted: Vec::new(),
+        changes: None,
         jobs,
         most_failures: None,
         dry_run: false,

@@ -5,6 +5,7 @@
 
 mod args;
 mod build;
+mod changes;
 mod check;
 mod clean;
 mod completions;

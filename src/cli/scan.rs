@@ -24,7 +24,7 @@ pub(super) struct Scan {
 }
 
 /// Options whose value is the next argument, if it is not attached.
-const WITH_VALUE: [&str; 11] = [
+const WITH_VALUE: [&str; 12] = [
     "-C",
     "-f",
     "-D",
@@ -36,7 +36,11 @@ const WITH_VALUE: [&str; 11] = [
     "--events",
     "--trace",
     "--jobs",
+    "--since",
 ];
+
+/// The option whose values are all words up to the next option.
+const WITH_ALL: &str = "--changed";
 
 /// Options whose value is a path, and so any bytes.
 const PATHS: [&str; 6] = ["-C", "-f", "--directory", "--file", "--events", "--trace"];
@@ -53,13 +57,13 @@ impl Scan {
             color: None,
             about: false,
         };
-        let mut rest = args.iter().enumerate().skip(1);
+        let mut rest = args.iter().enumerate().skip(1).peekable();
         while let Some((at, arg)) = rest.next() {
             let bytes = arg.as_bytes();
             if bytes == b"--" {
                 break;
             }
-            if !bytes.starts_with(b"-") || bytes == b"-" {
+            if is_bare(arg) {
                 if scan.word.is_none() {
                     (scan.word, scan.at) = (Some(arg.clone()), at);
                 }
@@ -67,6 +71,9 @@ impl Scan {
             }
             scan.about |= matches!(bytes, b"-h" | b"--help" | b"-V" | b"--version");
             let (name, value) = split(arg);
+            if name == WITH_ALL && value.is_none() {
+                while rest.next_if(|(_, word)| is_bare(word)).is_some() {}
+            }
             let value = match value {
                 None if WITH_VALUE.iter().any(|option| OsStr::new(option) == name) => {
                     rest.next().map(|(_, value)| value.clone())
@@ -111,10 +118,12 @@ impl Scan {
     /// The first argument that is no text although it should be one: not the value of an option
     /// that takes a path.
     pub(super) fn not_text(&self) -> Option<&OsStr> {
-        let mut rest = self.args.iter().skip(1);
+        let mut rest = self.args.iter().skip(1).peekable();
         while let Some(arg) = rest.next() {
             let (name, value) = split(arg);
-            if name.to_str().is_some_and(|name| PATHS.contains(&name)) {
+            if name == WITH_ALL {
+                while rest.next_if(|word| is_bare(word)).is_some() {}
+            } else if name.to_str().is_some_and(|name| PATHS.contains(&name)) {
                 if value.is_none() {
                     rest.next();
                 }
@@ -135,6 +144,11 @@ impl Scan {
         let rest = self.args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned());
         std::iter::once("taskr".to_owned()).chain(rest).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// No option.
+fn is_bare(word: &OsStr) -> bool {
+    !word.as_bytes().starts_with(b"-") || word == "-"
 }
 
 /// `-j` takes the next argument only if that is a number of jobs: `taskr -j build` builds
@@ -205,6 +219,10 @@ mod tests {
             ("-Cdir why app", Some("why")),
             ("-D a=b -k", None),
             ("-- build", None),
+            ("--since main build", Some("build")),
+            ("--changed a b -j2 build", Some("build")),
+            ("--changed=a build", Some("build")),
+            ("--changed a b", None),
             ("", None),
         ] {
             assert_eq!(scan(words).word, word.map(OsString::from), "{words}");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::item::{Declared, Items};
+use super::item::{self, Declared, Items};
 use super::names::Names;
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
@@ -190,6 +190,7 @@ impl<'a> Prepared<'a> {
             env: source.env.iter().map(|(name, (_, text))| (name.clone(), text.into())).collect(),
             env_inputs: self.env_inputs.iter().cloned().collect(),
             env_pass: source.env_pass.iter().map(|word| word.text.clone()).collect(),
+            items: item::patterns(self),
         }
     }
 

@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::ancestors;
 use super::expand::Prepared;
 use super::globs::Globs;
-use super::rule::{Output, Rule};
+use super::rule::{Input, Output, Rule};
 use super::scope::Item;
 use super::text::{Element, PathOrGlob};
 use crate::error::Diagnostic;
@@ -138,6 +138,13 @@ impl Items {
         use std::os::unix::ffi::OsStrExt;
         self.root.join(std::ffi::OsStr::from_bytes(path))
     }
+}
+
+/// Which files are items of a target's `foreach`. What cannot be read as a path was refused before.
+pub(super) fn patterns(target: &Prepared<'_>) -> Vec<Input> {
+    let texts = target.source.foreach.iter().flatten();
+    let elements = texts.filter_map(|text| Element::expand(text, &target.scope).ok()).flatten();
+    elements.filter_map(|element| Some(element.input(&target.dir).ok()?.value)).collect()
 }
 
 /// An element without wildcards is a file if one is there or a target makes one, or if it is

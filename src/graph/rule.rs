@@ -107,6 +107,8 @@ pub struct Target {
     pub env_inputs: Vec<String>,
     /// Variables passed on without counting. A name may end in `*`.
     pub env_pass: Vec<String>,
+    /// Which files are items of its `foreach`: paths and patterns in order, and what is taken away.
+    pub items: Vec<Input>,
 }
 
 /// One task.

@@ -189,6 +189,16 @@ impl Summary {
     }
 }
 
+/// Changed files, where they decide which part of what is wanted is built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The options that asked for it, as they are written: `--since main`, `--changed`.
+    pub by: Vec<String>,
+    /// What changed, relative to the workspace, whether it is there or not; a folder stands for
+    /// all that is in it.
+    pub paths: Vec<Vec<u8>>,
+}
+
 /// Something that happened. Times are milliseconds since the run began.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
@@ -204,6 +214,8 @@ pub enum Event<'a> {
         run_id: &'a str,
         /// `-n`: nothing will be changed.
         dry_run: bool,
+        /// Set if only what these can reach is built.
+        changes: Option<&'a Changes>,
     },
     /// Everything that the task needs is done.
     TaskReady {

@@ -339,7 +339,14 @@ mod tests {
         let mut listener = board.listener().expect("others are told");
         let has_thread = || board.shared.lock().thread.is_some();
         let (wanted, run_id) = (&[][..], "r");
-        listener.event(&Event::RunStarted { wanted, tasks: 9, jobs: 3, run_id, dry_run: false });
+        listener.event(&Event::RunStarted {
+            wanted,
+            tasks: 9,
+            jobs: 3,
+            run_id,
+            dry_run: false,
+            changes: None,
+        });
         assert!(!has_thread());
         let task = TaskRef { id: TaskId::from_index(1), name: "t" };
         let (reasons, key) = (&[][..], None);

@@ -14,7 +14,7 @@ use super::Listener;
 use super::sink::Sink;
 use crate::error::Place;
 use crate::ids::Id;
-use crate::outcome::{Because, Counts, Event, Failure, Reason, Step, Summary, TaskRef};
+use crate::outcome::{Because, Changes, Counts, Event, Failure, Reason, Step, Summary, TaskRef};
 
 /// What every stream of events begins with, in each version.
 pub const EVENTS_HEAD: &str = "{\"v\":";
@@ -49,6 +49,7 @@ const VERSION: u64 = 1;
 /// | | `tasks` | number | tasks in the plan, groups left out |
 /// | | `jobs` | number | how many may run at once |
 /// | | `dry_run` | bool | nothing will be changed |
+/// | | `changes` | object, null | only what these can reach is built: `by` (strings: the options that chose them), `files` (number) |
 /// | `task_ready` | | | all that the task needs is done |
 /// | `task_started` | `reasons` | objects | why it runs, never empty: `code` (string, stable), `path` (bytes or null), `text` (string, for people) |
 /// | | `key` | string, null | what it would be recorded under: hex digest; null in a dry run and for unrecorded tasks |
@@ -101,11 +102,12 @@ impl<W: Write> Json<W> {
         let begin = |name| Line::new(name, &self.run_id);
         Some(match event {
             Event::Stage { .. } | Event::Sums { .. } => return None,
-            Event::RunStarted { wanted, tasks, jobs, dry_run, .. } => begin("run_started")
+            Event::RunStarted { wanted, tasks, jobs, dry_run, changes, .. } => begin("run_started")
                 .with("wanted", *wanted)
                 .with("tasks", *tasks)
                 .with("jobs", *jobs)
-                .with("dry_run", *dry_run),
+                .with("dry_run", *dry_run)
+                .with("changes", changes.map(selected)),
             Event::TaskReady { task } => begin("task_ready").task(task),
             Event::TaskStarted { task, reasons, key, command, at_ms } => begin("task_started")
                 .task(task)
@@ -190,6 +192,10 @@ impl Line {
     fn end(self) -> String {
         self.0 + "}"
     }
+}
+
+fn selected(changes: &Changes) -> Value {
+    json!({ "by": changes.by, "files": changes.paths.len() })
 }
 
 fn reason(reason: &Reason) -> Value {
@@ -304,17 +310,31 @@ mod tests {
         Digest::from_bytes([0xab; 32])
     }
 
-    const STARTED: Event<'_> =
-        Event::RunStarted { wanted: &[], tasks: 3, jobs: 4, run_id: "r1", dry_run: false };
+    const STARTED: Event<'_> = Event::RunStarted {
+        wanted: &[],
+        tasks: 3,
+        jobs: 4,
+        run_id: "r1",
+        dry_run: false,
+        changes: None,
+    };
 
     #[test]
     fn every_event_has_its_fields() {
         let hex = "ab".repeat(32);
         let wanted = ["all".to_owned()];
+        let changes = Changes { by: vec!["--staged".to_owned()], paths: vec![Vec::new(); 2] };
         let reasons =
             [Reason::Input(b"a\xff.c".to_vec(), Change::Content), Reason::Command("command")];
         let lines = told(&[
-            Event::RunStarted { wanted: &wanted, tasks: 3, jobs: 4, run_id: "r1", dry_run: true },
+            Event::RunStarted {
+                wanted: &wanted,
+                tasks: 3,
+                jobs: 4,
+                run_id: "r1",
+                dry_run: true,
+                changes: Some(&changes),
+            },
             Event::TaskReady { task: task() },
             Event::TaskStarted {
                 task: task(),
@@ -330,7 +350,8 @@ mod tests {
         ]);
         let expected = [
             json!({"v": 1, "event": "run_started", "run": "r1", "wanted": ["all"], "tasks": 3,
-                "jobs": 4, "dry_run": true}),
+                "jobs": 4, "dry_run": true,
+                "changes": {"by": ["--staged"], "files": 2}}),
             json!({"v": 1, "event": "task_ready", "run": "r1", "task": "app", "task_id": 7}),
             json!({"v": 1, "event": "task_started", "run": "r1", "task": "app", "task_id": 7,
                 "reasons": [

@@ -15,7 +15,8 @@ use super::clean::{Clean, RESET};
 use super::sink::Sink;
 use super::summary::{Ends, Failed, put_command, put_place};
 use super::words::{
-    BAD, CARE, FAINT, because, duration, ending, first_reason, indented, one_line, paint,
+    BAD, CARE, FAINT, because, duration, ending, first_reason, indented, nothing_reached, one_line,
+    paint,
 };
 use super::{Listener, Mode, Options};
 use crate::files::open_regular;
@@ -44,6 +45,8 @@ pub struct Lines<W: Write, E: Write> {
 #[derive(Default)]
 struct Run {
     dry: bool,
+    /// What there is to say of a run that was to build what changes reach, which is nothing.
+    untouched: Option<String>,
     /// Tasks that ran or may still have to.
     tasks: usize,
     /// Tasks whose end was told.
@@ -336,8 +339,10 @@ impl<W: Write, E: Write> Lines<W, E> {
 impl<W: Write, E: Write> Listener for Lines<W, E> {
     fn event(&mut self, event: &Event<'_>) {
         match *event {
-            Event::RunStarted { tasks, dry_run, .. } => {
-                self.run = Run { tasks, dry: dry_run, ..Run::default() };
+            Event::RunStarted { tasks, dry_run, wanted, changes, .. } => {
+                let untouched = changes.filter(|_| tasks == 0);
+                let untouched = untouched.map(|changes| nothing_reached(wanted, changes));
+                self.run = Run { tasks, dry: dry_run, untouched, ..Run::default() };
             }
             Event::TaskReady { .. } | Event::Stage { .. } | Event::Sums { .. } => {}
             Event::TaskStarted { task, reasons, key, command, .. } => {
@@ -363,7 +368,14 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
             Event::Warning { task, message } => self.warning(task, message),
             Event::RunFinished { summary, .. } => {
                 self.interrupt();
-                self.run.ends.write(&mut self.out, self.options, summary);
+                match &self.run.untouched {
+                    Some(line) if summary.signal.is_none() => {
+                        if !self.quiet() {
+                            self.out.line(line);
+                        }
+                    }
+                    _ => self.run.ends.write(&mut self.out, self.options, summary),
+                }
             }
         }
         self.out.flush();

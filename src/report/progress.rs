@@ -255,7 +255,14 @@ mod tests {
     fn some(dry_run: bool) -> (Progress, Instant) {
         let mut progress = Progress::new();
         let (wanted, run_id) = (&[][..], "r");
-        progress.hear(&Event::RunStarted { wanted, tasks: 9, jobs: 3, run_id, dry_run });
+        progress.hear(&Event::RunStarted {
+            wanted,
+            tasks: 9,
+            jobs: 3,
+            run_id,
+            dry_run,
+            changes: None,
+        });
         for finish in [Finish::Fresh, Finish::Fresh, Finish::Ran, Finish::Failed, Finish::Group] {
             end(&mut progress, 100, &finish);
         }

@@ -37,7 +37,14 @@ fn failure(what: &str, tail: &[u8]) -> Failure {
 impl Stage<'_> {
     fn begin(&mut self, tasks: usize, dry_run: bool) {
         let wanted = &["all".to_owned()];
-        self.listener.event(&Event::RunStarted { wanted, tasks, jobs: 4, run_id: "r1", dry_run });
+        self.listener.event(&Event::RunStarted {
+            wanted,
+            tasks,
+            jobs: 4,
+            run_id: "r1",
+            dry_run,
+            changes: None,
+        });
     }
 
     fn start(&mut self, name: &str) {

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use signal_hook::low_level::signal_name;
 use unicode_width::UnicodeWidthStr;
 
-use crate::outcome::{Counts, Finish, Reason, Step, Summary};
+use crate::outcome::{Changes, Counts, Finish, Reason, Step, Summary};
 
 /// Failures.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -176,6 +176,19 @@ pub(super) fn saved(summary: &Summary, asked: bool) -> Option<String> {
     let least = if asked { 1 } else { UNASKED_WALL_MS };
     let told = summary.saved_ms >= least && !summary.dry_run;
     told.then(|| format!("saved {} by what was restored", duration(summary.saved_ms)))
+}
+
+/// A run that was to build what changes reach had nothing to build.
+pub(super) fn nothing_reached(wanted: &[String], changes: &Changes) -> String {
+    let files = match changes.paths.len() {
+        0 => "no file".to_owned(),
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
+    let (wanted, by) = (wanted.join(" "), changes.by.join(" "));
+    one_line(&format!(
+        "nothing to do: {files} changed ({by}), and no task of {wanted} can be reached"
+    ))
 }
 
 /// What running at once was worth; none where it was worth nothing or the run was too short or

@@ -18,6 +18,7 @@ mod mend;
 mod moved;
 mod open;
 mod preview;
+mod reach;
 mod spent;
 mod stored;
 mod tally;
@@ -38,7 +39,7 @@ use crate::files::Files;
 use crate::graph::{Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::lock::TaskLock;
-use crate::outcome::{Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
+use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
 use crate::plan::{Next, Plan, Rank};
 use crate::process::{Guard, Stopper};
@@ -81,6 +82,8 @@ pub struct Request<'a> {
     pub load: &'a dyn Fn() -> Result<Graph, Error>,
     /// Names of targets and tasks.
     pub wanted: Vec<String>,
+    /// Only what these can reach is built; none means all that is wanted.
+    pub changes: Option<Changes>,
     /// How many may run at once; at least 1.
     pub jobs: usize,
     /// After so many failures nothing new starts; none means never.
@@ -280,6 +283,7 @@ impl Build<'_> {
             jobs: self.request.jobs,
             run_id: &self.run_id,
             dry_run: self.request.dry_run,
+            changes: self.request.changes.as_ref(),
         });
     }
 

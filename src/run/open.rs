@@ -13,6 +13,7 @@ use taskr_cache::{Access, Intents, State, Writer, boot_id};
 
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
+use super::reach::{Before, reached};
 use super::spent::{Laps, Spent};
 use super::stored::Kept;
 use super::tally::Tally;
@@ -92,8 +93,8 @@ impl<'a> Build<'a> {
         for warning in &held.warnings {
             listener(&Event::Warning { task: None, message: warning });
         }
-        let plan =
-            plan(&graph, &find_wanted(&graph, request)?, (&held.state, &names), request, listener);
+        let wanted = wanted_now(&graph, request, (&held.state, &names))?;
+        let plan = plan(&graph, &wanted, (&held.state, &names), request, listener);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = Context {
             root: root.clone(),
@@ -462,6 +463,18 @@ fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> 
             _ => record::duration_ms(state, &names.id(&task.rule.name)).unwrap_or(0),
         })
         .collect()
+}
+
+/// What is wanted, as far as changes reach it if they are to decide.
+fn wanted_now(
+    graph: &Graph,
+    request: &Request<'_>,
+    (state, names): (&State, &Names),
+) -> Result<Vec<TaskId>, Error> {
+    let wanted = find_wanted(graph, request)?;
+    let Some(changes) = &request.changes else { return Ok(wanted) };
+    let known = Before { root: &request.root, taskfile: &request.taskfile, state, names };
+    Ok(reached(graph, &wanted, changes, &known))
 }
 
 fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {

@@ -2,6 +2,7 @@
 //! that holds random graphs against computed answers.
 
 mod badinput;
+mod changes;
 mod cli;
 mod completions;
 mod crash;
@@ -25,6 +26,7 @@ mod project;
 mod readonly;
 mod real_c;
 mod rebuild;
+mod repository;
 mod scale;
 mod signals;
 mod state;

@@ -1,0 +1,323 @@
+//! Which tasks changed files can reach: those that read one, or made one, by what the Taskfile and
+//! their records say, and all that need these. It is never a verdict: what is reached is judged as
+//! ever.
+//!
+//! Where it cannot be known what a task reads, it counts as reached. Changed paths are looked up,
+//! not tried one by one: the work grows with the tasks, and with the changes, not with both.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::State;
+
+use crate::expr::plain_words;
+use crate::files::{Pattern, normalise};
+use crate::graph::{Action, Graph, Input, Kind, Output, Rule};
+use crate::ids::{Id, TaskId};
+use crate::outcome::{Changes, Record, Tag};
+use crate::outdir::dir_of;
+use crate::record::{self, Names};
+
+/// What is known of a workspace before anything is judged.
+pub(super) struct Before<'b> {
+    pub(super) root: &'b Path,
+    /// The Taskfile's name in the root.
+    pub(super) taskfile: &'b [u8],
+    pub(super) state: &'b State,
+    pub(super) names: &'b Names,
+}
+
+/// Of what is wanted, the tasks that `changes` can reach. Groups are not among them: what a group
+/// stands for need not be built because one of it is.
+pub(super) fn reached(
+    graph: &Graph,
+    wanted: &[TaskId],
+    changes: &Changes,
+    before: &Before<'_>,
+) -> Vec<TaskId> {
+    let mut reach = Reach::new(graph, changes, before);
+    if reach.changed.touch(before.taskfile) {
+        return wanted.to_vec();
+    }
+    let Some(mut stack) = reach.behind_lost_items() else { return wanted.to_vec() };
+    let mut within = vec![false; graph.tasks().len()];
+    let mut waiting = wanted.to_vec();
+    while let Some(id) = waiting.pop() {
+        if !std::mem::replace(&mut within[id.index()], true) {
+            waiting.extend(graph.needs(id));
+            if reach.directly(id) {
+                stack.push(id);
+            }
+        }
+    }
+    let mut found = vec![false; within.len()];
+    while let Some(id) = stack.pop() {
+        if within[id.index()] && !std::mem::replace(&mut found[id.index()], true) {
+            stack.extend(graph.needed_by(id));
+        }
+    }
+    let is_task = |id: &TaskId| found[id.index()] && graph.task(*id).kind() != Kind::Group;
+    graph.tasks().ids().filter(is_task).collect()
+}
+
+/// Changed paths, ready to be asked for.
+struct Changed<'c> {
+    exact: FxHashSet<&'c [u8]>,
+    sorted: Vec<&'c [u8]>,
+    /// Those that are folders, and so stand for what is in them.
+    folders: Vec<&'c [u8]>,
+}
+
+impl<'c> Changed<'c> {
+    fn new(paths: &'c [Vec<u8>], root: &Path) -> Changed<'c> {
+        let exact: FxHashSet<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+        let mut sorted: Vec<&[u8]> = exact.iter().copied().collect();
+        sorted.sort_unstable();
+        let is_folder = |path: &&&[u8]| {
+            let entry = root.join(OsStr::from_bytes(path)).symlink_metadata();
+            entry.is_ok_and(|entry| entry.is_dir())
+        };
+        let folders = sorted.iter().filter(is_folder).copied().collect();
+        Changed { exact, sorted, folders }
+    }
+
+    /// Those below a folder, at any depth.
+    fn below(&self, folder: &[u8]) -> impl Iterator<Item = &'c [u8]> {
+        let mut prefix = folder.to_vec();
+        if !prefix.is_empty() {
+            prefix.push(b'/');
+        }
+        let start = self.sorted.partition_point(|path| *path < &prefix[..]);
+        self.sorted[start..].iter().copied().take_while(move |path| path.starts_with(&prefix))
+    }
+
+    /// This path, a folder that it is in, and what is in it.
+    fn about(&self, path: &[u8]) -> Vec<&'c [u8]> {
+        let ends = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| at);
+        let above = ends.chain([path.len()]).filter_map(|end| self.exact.get(&path[..end]));
+        let root = self.exact.get(&b""[..]).filter(|_| !path.is_empty());
+        above.chain(root).copied().chain(self.below(path)).collect()
+    }
+
+    fn touch(&self, path: &[u8]) -> bool {
+        !self.about(path).is_empty()
+    }
+}
+
+struct Reach<'r> {
+    graph: &'r Graph,
+    before: &'r Before<'r>,
+    changed: Changed<'r>,
+    /// The tasks whose declared outputs changed.
+    makers: FxHashSet<TaskId>,
+    /// What each pattern matches.
+    matching: FxHashMap<Pattern, Rc<[&'r [u8]]>>,
+    /// Where folders really are, if links lead there.
+    real: FxHashMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl<'r> Reach<'r> {
+    fn new(graph: &'r Graph, changes: &'r Changes, before: &'r Before<'r>) -> Reach<'r> {
+        let makers = changes.paths.iter().filter_map(|path| graph.makers().of(path));
+        Reach {
+            makers: makers.collect(),
+            changed: Changed::new(&changes.paths, before.root),
+            matching: FxHashMap::default(),
+            real: FxHashMap::default(),
+            graph,
+            before,
+        }
+    }
+
+    /// Whoever needs a target of which an item has gone: the task went with it, and what it made.
+    /// None if that cannot be known, because there is no task left that one would need.
+    fn behind_lost_items(&mut self) -> Option<Vec<TaskId>> {
+        let mut behind = Vec::new();
+        for &node in self.graph.targets() {
+            let target = &self.graph.task(node).rule.target;
+            if target.items.is_empty() {
+                continue;
+            }
+            let tasks = self.graph.without_groups(&[node]);
+            let items = tasks.iter().filter_map(|&id| self.graph.task(id).rule.scope.item());
+            let items: FxHashSet<&[u8]> = items.filter_map(|item| item.file.as_deref()).collect();
+            let named = self.named(target.items.iter(), None);
+            if named.iter().all(|path| items.contains(path)) {
+                continue;
+            }
+            if tasks.is_empty() {
+                return None;
+            }
+            let all = tasks.iter().chain([&node]);
+            behind.extend(all.flat_map(|&id| self.graph.needed_by(id)));
+        }
+        Some(behind)
+    }
+
+    /// Whether a change reaches the task itself, not by what it needs.
+    fn directly(&mut self, id: TaskId) -> bool {
+        let rule = &self.graph.task(id).rule;
+        match rule.target.kind {
+            Kind::Group => return false,
+            Kind::Unrecorded => return true,
+            Kind::Recorded if rule.target.always || rule.inputs.is_empty() => return true,
+            Kind::Recorded => {}
+        }
+        let record = record::read(self.before.state, &self.before.names.id(&rule.name));
+        self.makers.contains(&id)
+            || self.writes(rule)
+            || self.reads(rule)
+            || program(rule).is_some_and(|path| self.touched(&path))
+            || match &record {
+                Some(record) => self.by_record(rule, record),
+                None => rule.depfile.is_some() || self.by_links(rule),
+            }
+    }
+
+    fn reads(&mut self, rule: &Rule) -> bool {
+        let item = rule.scope.item().and_then(|item| item.file.as_deref());
+        !self.named(rule.inputs.iter().map(|input| &input.value), item).is_empty()
+    }
+
+    /// The changed paths that these elements name. `item` is never taken away.
+    fn named<'i>(
+        &mut self,
+        inputs: impl Iterator<Item = &'i Input>,
+        item: Option<&[u8]>,
+    ) -> Vec<&'r [u8]> {
+        let mut named: Vec<&[u8]> = Vec::new();
+        for input in inputs {
+            match input {
+                Input::Path { path, .. } => {
+                    named.extend(self.changed.about(path));
+                    named.extend(self.really_about(path));
+                }
+                Input::Glob { pattern, .. } => named.extend(&*self.matching(pattern)),
+                Input::Not(pattern) => {
+                    named.retain(|path| Some(*path) == item || !self.takes(pattern, path));
+                }
+                Input::Outputs { .. } => {}
+            }
+        }
+        named
+    }
+
+    /// Whether a pattern takes a changed path away; of a folder, all that is in it.
+    fn takes(&self, pattern: &Pattern, path: &[u8]) -> bool {
+        match self.changed.folders.contains(&path) {
+            true => pattern.covers(path),
+            false => pattern.matches_all(path),
+        }
+    }
+
+    fn matching(&mut self, pattern: &Pattern) -> Rc<[&'r [u8]]> {
+        if let Some(known) = self.matching.get(pattern) {
+            return known.clone();
+        }
+        let base = pattern.base();
+        let below = self.changed.below(base).filter(|path| pattern.matches(path));
+        let folders = self.changed.folders.iter().copied().filter(|path| pattern.may_contain(path));
+        let mut found: Vec<&[u8]> = below.chain(folders).collect();
+        if let Some(real) = self.real(base) {
+            found.extend(self.changed.about(&real));
+        }
+        let found: Rc<[&[u8]]> = found.into();
+        self.matching.insert(pattern.clone(), found.clone());
+        found
+    }
+
+    /// Of declared outputs only those that a folder stands for are left to be found.
+    fn writes(&self, rule: &Rule) -> bool {
+        let in_folder = |output: &Output| match output {
+            Output::Path(path) => self.changed.touch(path),
+            Output::Glob(glob) => {
+                self.changed.folders.iter().any(|folder| glob.overlaps(&Pattern::tree(folder)))
+            }
+        };
+        rule.outputs.iter().any(|output| in_folder(&output.value))
+            || rule.installs.iter().any(|path| self.changed.touch(&path.value))
+    }
+
+    /// By what the task read, started and made when it last succeeded.
+    fn by_record(&mut self, rule: &Rule, record: &Record) -> bool {
+        let mut paths =
+            record.found.iter().flatten().chain(record.outputs.iter().map(|out| &out.path));
+        if paths.any(|path| self.touched(path)) {
+            return true;
+        }
+        let fields = record.manifest.fields().iter();
+        let mut fields = fields.filter(|field| !field.name.starts_with(b"/"));
+        fields.any(|field| match field.tag {
+            Tag::Input | Tag::Discovered => {
+                field.value.first() == Some(&b'l') && self.by_link(&field.name)
+            }
+            Tag::Tool if field.name.contains(&b'/') => {
+                normalise(&rule.dir, &field.name).is_ok_and(|path| self.touched(&path))
+            }
+            _ => false,
+        })
+    }
+
+    fn by_links(&mut self, rule: &Rule) -> bool {
+        rule.inputs.iter().any(|input| match &input.value {
+            Input::Path { path, .. } => self.by_link(path),
+            _ => false,
+        })
+    }
+
+    /// A link counts by what it leads to, too.
+    fn by_link(&mut self, path: &[u8]) -> bool {
+        let link = self.before.root.join(OsStr::from_bytes(path));
+        let Ok(text) = link.read_link() else { return false };
+        let next = normalise(dir_of(path), text.as_os_str().as_bytes());
+        let last = link.canonicalize().ok();
+        let last = last.as_deref().and_then(|last| last.strip_prefix(self.before.root).ok());
+        next.is_ok_and(|next| self.touched(&next))
+            || last.is_some_and(|last| self.changed.touch(last.as_os_str().as_bytes()))
+    }
+
+    fn touched(&mut self, path: &[u8]) -> bool {
+        self.changed.touch(path) || !self.really_about(path).is_empty()
+    }
+
+    /// As [`Changed::about`], of where links on the way to `path` lead.
+    fn really_about(&mut self, path: &[u8]) -> Vec<&'r [u8]> {
+        let folder = dir_of(path);
+        let Some(real) = self.real(folder) else { return Vec::new() };
+        let name = path[folder.len()..].strip_prefix(b"/").unwrap_or(path);
+        let path = if real.is_empty() { name.to_vec() } else { [&real[..], b"/", name].concat() };
+        self.changed.about(&path)
+    }
+
+    /// Where in the workspace a folder is, if it is not where its name says.
+    fn real(&mut self, folder: &[u8]) -> Option<Vec<u8>> {
+        if folder.is_empty() || folder.starts_with(b"/") {
+            return None;
+        }
+        if let Some(known) = self.real.get(folder) {
+            return known.clone();
+        }
+        let real = self.before.root.join(OsStr::from_bytes(folder)).canonicalize().ok();
+        let real = real.as_deref().and_then(|real| real.strip_prefix(self.before.root).ok());
+        let real = real.map(|real| real.as_os_str().as_bytes().to_vec());
+        let real = real.filter(|real| real != folder);
+        self.real.insert(folder.to_vec(), real.clone());
+        real
+    }
+}
+
+/// The program of the workspace that the task starts, if it stands there in plain words.
+fn program(rule: &Rule) -> Option<Vec<u8>> {
+    let word = match rule.target.action.as_ref()? {
+        Action::Exec(words) => words.first()?.template.as_literal()?.to_owned(),
+        Action::Shell { lines, .. } => match &lines[..] {
+            [line] => plain_words(line.template.as_literal()?)?.into_iter().next()?,
+            _ => return None,
+        },
+    };
+    let path = normalise(&rule.dir, word.as_bytes()).ok()?;
+    word.contains('/').then_some(path)
+}
