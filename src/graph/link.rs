@@ -433,7 +433,7 @@ fn meeting_globs<'a>(
 }
 
 /// Whether whatever `pattern` matches is taken away by `not`.
-fn is_covered(not: &Pattern, pattern: &Pattern) -> bool {
+pub(super) fn is_covered(not: &Pattern, pattern: &Pattern) -> bool {
     not == pattern || not.covers(pattern.base())
 }
 

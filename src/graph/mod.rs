@@ -8,6 +8,7 @@
 mod clash;
 mod cycle;
 mod expand;
+mod fixes;
 mod globs;
 mod item;
 mod link;
@@ -28,6 +29,7 @@ use globs::Globs;
 use rustc_hash::FxHashMap;
 
 pub use expand::{Settings, expand, jobs};
+pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use link::link;
 pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text};
 pub use scope::{Scope, Surroundings, Variable, not_text, printable};

@@ -1,7 +1,7 @@
 //! From what a target says about its results and inputs to what holds for its tasks; refuses what
 //! has no sense for them.
 
-use super::rule::{Action, Cache, Input, Kind, Policy, Rule};
+use super::rule::{Action, Cache, Input, Kind, Placed, Policy, Rule};
 use crate::error::{Diagnostic, quoted};
 use crate::parse::{self, POLICY_FIELDS};
 
@@ -44,8 +44,9 @@ pub(super) fn of_unrecorded(source: &parse::Target, kind: Kind) -> Option<Diagno
 
 /// What `@target` means belongs to that target: nobody else may change it.
 pub(super) fn fixes_nothing(source: &parse::Target, rule: &Rule) -> Option<Diagnostic> {
-    let may_fix = |input: &Input| matches!(input, Input::Path { .. } | Input::Glob { .. });
-    if !rule.target.policy.fixes_inputs || rule.inputs.iter().any(|input| may_fix(&input.value)) {
+    let of_its_own =
+        |input: &Placed<Input>| matches!(input.value, Input::Path { .. } | Input::Glob { .. });
+    if !rule.target.policy.fixes_inputs || rule.fixable().iter().any(of_its_own) {
         return None;
     }
     let message =

@@ -2,23 +2,29 @@
 //!
 //! Knows no clock, no disk and no process: the caller says what finished and how many places
 //! are free. Every task is in exactly one state, and one function changes it; the ready queue
-//! and all counts are derived there.
+//! and all counts are derived there. Who reads what a formatter may change comes later than that.
 
+mod later;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use rustc_hash::FxHashMap;
+
+use crate::error::Diagnostic;
 use crate::graph::Graph;
 use crate::ids::{Id, IdVec, TaskId};
+
+use later::Later;
 
 /// Where a task stands in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Nothing that is wanted needs it.
     Unwanted,
-    /// So many of its needs are not done.
+    /// So many of its needs are not done, gates of formatters included.
     Waiting(u32),
     /// All its needs are done.
     Ready,
@@ -53,6 +59,7 @@ pub struct Plan {
     ready: BinaryHeap<Rank>,
     /// For each task the longest recorded path from its start to the end of the build.
     remaining_ms: IdVec<TaskId, u64>,
+    later: Later,
     started: usize,
     stopped: bool,
 }
@@ -60,25 +67,51 @@ pub struct Plan {
 impl Plan {
     /// A plan for `wanted` and all they need. Among ready tasks the one with the longest
     /// remaining path by `durations_ms` goes first, then the one declared first.
-    pub fn new(graph: &Graph, wanted: &[TaskId], durations_ms: &IdVec<TaskId, u64>) -> Plan {
+    ///
+    /// # Errors
+    /// Two formatters that may change the same file, without an order.
+    pub fn new(
+        graph: &Graph,
+        wanted: &[TaskId],
+        durations_ms: &IdVec<TaskId, u64>,
+    ) -> Result<Plan, Vec<Diagnostic>> {
         let count = graph.tasks().len();
+        let order = needs_first(graph, wanted);
         let mut plan = Plan {
             states: IdVec::filled(count, State::Unwanted),
             ready: BinaryHeap::new(),
             remaining_ms: IdVec::filled(count, 0),
+            later: Later::new(graph, &order)?,
             started: 0,
             stopped: false,
         };
-        let order = needs_first(graph, wanted);
-        for &id in order.iter().rev() {
-            let behind = graph.needed_by(id).iter().map(|&next| plan.remaining_ms[next]).max();
-            plan.remaining_ms[id] = durations_ms[id] + behind.unwrap_or(0);
-        }
+        plan.find_remaining(graph, &order, durations_ms);
         for &id in &order {
-            let needs = u32::try_from(graph.needs(id).len()).expect("fewer than 2^32 needs");
+            let needs = graph.needs(id).len() + plan.later.count(id);
+            let needs = u32::try_from(needs).expect("fewer than 2^32 needs");
             plan.set(id, if needs == 0 { State::Ready } else { State::Waiting(needs) });
         }
-        plan
+        Ok(plan)
+    }
+
+    /// From the end to the start; what a formatter needs last, as all others may wait for it.
+    fn find_remaining(
+        &mut self,
+        graph: &Graph,
+        order: &[TaskId],
+        durations_ms: &IdVec<TaskId, u64>,
+    ) {
+        let (early, others): (Vec<TaskId>, Vec<TaskId>) =
+            order.iter().rev().partition(|&&id| self.later.is_early(id));
+        let mut longest = FxHashMap::default();
+        for ids in [others, early] {
+            for id in ids {
+                let behind = graph.needed_by(id).iter().map(|&next| self.remaining_ms[next]);
+                let behind = behind.chain(longest.get(&id).copied()).max();
+                self.remaining_ms[id] = durations_ms[id] + behind.unwrap_or(0);
+            }
+            longest = self.later.longest_behind(&self.remaining_ms);
+        }
     }
 
     /// The state of one task.
@@ -110,19 +143,38 @@ impl Plan {
         self.set(id, State::Done);
         let mut ready = Vec::new();
         for &next in graph.needed_by(id) {
-            match self.states[next] {
-                State::Waiting(1) => {
-                    self.set(next, State::Ready);
-                    ready.push(next);
-                }
-                State::Waiting(needs) => self.set(next, State::Waiting(needs - 1)),
-                _ => {}
-            }
+            self.one_need_less(next, &mut ready);
         }
+        self.open_gates(id, &mut ready);
         ready
     }
 
-    /// A started task ended badly. All that need it will not start, and are told.
+    fn one_need_less(&mut self, id: TaskId, ready: &mut Vec<TaskId>) {
+        match self.states[id] {
+            State::Waiting(1) => {
+                self.set(id, State::Ready);
+                ready.push(id);
+            }
+            State::Waiting(needs) => self.set(id, State::Waiting(needs - 1)),
+            _ => {}
+        }
+    }
+
+    /// Those that only come later than `id` need not wait for it any more.
+    fn open_gates(&mut self, id: TaskId, ready: &mut Vec<TaskId>) {
+        for freed in self.later.ended(id) {
+            self.one_need_less(freed, ready);
+        }
+    }
+
+    /// The wanted formatters that may change what a task reads, and whether they may change what
+    /// it declares: not if only its depfile could name that.
+    pub fn fixers_before(&self, id: TaskId) -> impl Iterator<Item = (TaskId, bool)> {
+        self.later.before(id)
+    }
+
+    /// A started task ended badly. All that need it will not start, and are told. Those that only
+    /// come later than it may start.
     pub fn fail(&mut self, graph: &Graph, id: TaskId) -> Vec<TaskId> {
         self.set(id, State::Failed);
         let mut skipped = Vec::new();
@@ -135,6 +187,10 @@ impl Plan {
                     stack.push(next);
                 }
             }
+        }
+        let mut ready = Vec::new();
+        for &id in std::iter::once(&id).chain(&skipped) {
+            self.open_gates(id, &mut ready);
         }
         skipped
     }

@@ -1,5 +1,7 @@
 //! The plan driven by hand, then by chance against what must hold of every order.
 
+mod later;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +20,11 @@ fn graph(lines: &str) -> Graph {
         let run = if line[at..].starts_with(':') { "run = \"x\"\n" } else { "" };
         text.push_str(&format!("[target.{}]\ndeps = [{}]\n{run}", &line[..at], deps.join(", ")));
     }
+    of_text(&text)
+}
+
+/// The graph of a Taskfile.
+fn of_text(text: &str) -> Graph {
     let surroundings =
         Surroundings { env: BTreeMap::new(), jobs: 1, profile: "default".to_owned() };
     let settings = Settings {
@@ -49,7 +56,7 @@ impl Drive {
             durations[id(name)] = *ms;
         }
         let wanted: Vec<TaskId> = wanted.iter().map(|name| id(name)).collect();
-        let plan = Plan::new(&graph, &wanted, &durations);
+        let plan = Plan::new(&graph, &wanted, &durations).expect("an order");
         Drive { graph, plan }
     }
 
@@ -261,7 +268,7 @@ fn random_runs_keep_every_promise() {
         let wanted = closure(&needs, &asked);
         let durations: IdVec<TaskId, u64> = (0..count).map(|_| chance(3) as u64 * 10).collect();
         let ids: Vec<TaskId> = asked.iter().map(|&at| id(at)).collect();
-        let mut plan = Plan::new(&graph, &ids, &durations);
+        let mut plan = Plan::new(&graph, &ids, &durations).expect("an order");
         let (jobs, fails) = (1 + chance(4), [0, 10, 30][chance(3)]);
 
         let (mut running, mut ended) = (Vec::new(), BTreeSet::new());
@@ -319,7 +326,7 @@ fn random_orders_are_by_remaining_path_then_declaration() {
         let id = |at: usize| graph.find(&format!("t{at}")).expect("declared");
         let durations: IdVec<TaskId, u64> = (0..count).map(|_| chance(5) as u64).collect();
         let all: Vec<TaskId> = graph.tasks().ids().collect();
-        let mut plan = Plan::new(&graph, &all, &durations);
+        let mut plan = Plan::new(&graph, &all, &durations).expect("an order");
         let mut remaining = vec![0; count];
         for at in (0..count).rev() {
             let behind = (at + 1..count).filter(|&other| needs[other].contains(&at));

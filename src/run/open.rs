@@ -94,7 +94,7 @@ impl<'a> Build<'a> {
             listener(&Event::Warning { task: None, message: warning });
         }
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
-        let plan = plan(&graph, &wanted, (&held.state, &names), request, listener);
+        let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = Context {
             root: root.clone(),
@@ -447,11 +447,11 @@ fn plan(
     (state, names): (&State, &Names),
     request: &Request<'_>,
     listener: &mut Listener<'_>,
-) -> Plan {
+) -> Result<Plan, Error> {
     let mut laps = Laps::begin(request.timed);
     let plan = Plan::new(graph, wanted, &durations(graph, state, names));
     laps.end("plan", listener);
-    plan
+    plan.map_err(Error::Taskfile)
 }
 
 fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> {

@@ -305,7 +305,8 @@ fn told(error: &Error) -> String {
 /// All that is wanted, handed out and ended one by one; how many there were.
 fn order(graph: &Graph, wanted: &str) -> usize {
     let wanted = graph.find(wanted).expect("declared");
-    let mut plan = Plan::new(graph, &[wanted], &IdVec::filled(graph.tasks().len(), 1));
+    let mut plan =
+        Plan::new(graph, &[wanted], &IdVec::filled(graph.tasks().len(), 1)).expect("an order");
     let mut count = 0;
     while let Next::Start(id) = plan.next(1) {
         plan.succeed(graph, id);
