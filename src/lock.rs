@@ -112,6 +112,12 @@ impl Lock {
         &self.file
     }
 
+    /// Whether somebody removed the lock's file, and with it, for all that is known, the rest of the
+    /// state directory.
+    pub fn is_lost(&self) -> bool {
+        !is_at(&self.file, &self.path)
+    }
+
     /// What to tell the user if the file system cannot lock, so that nothing keeps a second taskr
     /// away.
     pub fn caution(&self) -> Option<String> {

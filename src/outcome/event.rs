@@ -166,6 +166,7 @@ pub struct Summary {
     /// How many of those that failed did so because their inputs kept changing.
     pub unstable: usize,
     /// Whether a file changed after a task of this run had used it: outputs may be of old sources.
+    /// Or `.taskr` was removed, with outputs that were still in it.
     pub outdated: bool,
     /// Whether a task could not be judged because what it declares is not there.
     pub wrong_taskfile: bool,

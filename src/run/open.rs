@@ -56,12 +56,28 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Somebody removed `.taskr` meanwhile.
+    fn is_lost(&self) -> bool {
+        self.lock.as_ref().is_some_and(Lock::is_lost)
+    }
+
     /// Writes what is left to write. While another taskr has the workspace nothing is.
     fn close(&mut self, root: &Root, names: &Names) -> Vec<String> {
         let Some(writer) = self.writer.take() else { return Vec::new() };
         let dir = root.path().join(STATE_DIR);
         if let Some(failed) = writer.close() {
             return vec![failed];
+        }
+        if self.is_lost() {
+            // Outputs were lost with it, so that even what was recorded before may be wrong.
+            let failed = State::discard(&dir).err();
+            let failed =
+                failed.map(|error| format!("cannot remove {STATE_DIR}/state.db: {}", said(&error)));
+            let told = format!(
+                "{STATE_DIR} was removed while taskr ran: nothing of this run is recorded; \
+                 run taskr again"
+            );
+            return [told].into_iter().chain(failed).collect();
         }
         sweep(root, "replaced");
         sweep(root, "runs");
@@ -163,6 +179,7 @@ impl<'a> Build<'a> {
                 self.root.remove_empty_dirs(&dir, b"");
             }
         }
+        let lost = self.held.is_lost();
         let mut warnings = self.held.close(&self.root, &self.names);
         laps.end("finish writing the state", self.listener);
         warnings.extend(unstored);
@@ -176,7 +193,7 @@ impl<'a> Build<'a> {
         }
         if self.tally.summary.signal.is_none() {
             let outdated = self.deeds.used.outdated(&self.paths, &self.root);
-            self.tally.summary.outdated = !outdated.is_empty();
+            self.tally.summary.outdated = lost || !outdated.is_empty();
             warnings.extend(outdated);
         }
         let mut summary = self.tally.summary.clone();

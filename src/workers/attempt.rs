@@ -298,12 +298,27 @@ impl Attempt<'_> {
         }
         let Ran { collected, found, installs, moved } = ran;
         let published = collected.publish(self.context, self.run, standing)?;
+        self.check_folder()?;
         let success = Success { installs, found, ..published };
         Ok(if moved.is_empty() {
             Result::Success(success)
         } else {
             Result::Unstable(success, moved)
         })
+    }
+
+    /// Who removes the task's folder while it runs takes outputs away before they are collected; of
+    /// those that only a glob declares nothing else would tell.
+    fn check_folder(&self) -> std::result::Result<(), Stop> {
+        let log = self.run.dir.join("log");
+        match Seen::of(&self.context.root.absolute(&log)) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                let dir = shown(self.run.dir.path());
+                Err(Stop::Failed(format!("its folder {dir} was removed while it ran")))
+            }
+            Err(error) => Err(Stop::io("look at", &log, &error)),
+        }
     }
 
     fn installs(&self) -> std::result::Result<Vec<Install>, Stop> {

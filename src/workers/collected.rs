@@ -11,7 +11,7 @@ use super::Context;
 use super::attempt::Stop;
 use super::job::{Before, Declared, Run, Success};
 use super::outputs::{
-    Digested, Step, digest, is_dir, is_made, join, look, look_at, make_way, move_to,
+    Digested, Step, digest, is_dir, is_made, is_still_made, join, look, look_at, make_way, move_to,
 };
 use super::standing::{Standing, aside};
 use crate::files::list_tree;
@@ -63,7 +63,9 @@ impl Collected {
                     pairs.push((join(&out, path), to));
                 }
             }
-            if pairs.len() == start {
+            if pairs.len() > start {
+                warnings.extend(not_replaced(declared, standing, &pairs[start..]));
+            } else {
                 let mut found = in_place(root, declared, standing)?;
                 if run.keep_outputs {
                     found.written.append(&mut found.old);
@@ -185,6 +187,20 @@ fn in_place(root: &Root, declared: &Declared, standing: &Standing) -> Step<InPla
     Ok(found)
 }
 
+/// A match of a glob that was there before as none of the task's, where it staged others: after a
+/// loss of the state this is all that tells of a file that a clean build would not make.
+fn not_replaced(
+    declared: &Declared,
+    standing: &Standing,
+    pairs: &[(Vec<u8>, Vec<u8>)],
+) -> Option<String> {
+    let staged: FxHashSet<&[u8]> = pairs.iter().map(|(_, to)| &to[..]).collect();
+    let old = standing.stays.iter().filter(|(path, (_, made))| {
+        made.is_none() && declared.output.covers(path) && !staged.contains(&path[..])
+    });
+    old.map(|(path, _)| path).min().map(|path| not_touched(path))
+}
+
 /// Empty folders at a plain output, itself included.
 fn empty_folders(root: &Root, output: &Output) -> Step<Vec<Vec<u8>>> {
     let Output::Path(path) = output else { return Ok(Vec::new()) };
@@ -292,7 +308,7 @@ fn remove_stale(
             continue;
         }
         touched.push(path.clone());
-        if before.file.made == Made::Folder || !is_made(root, path, Some(&before.file.made)) {
+        if before.file.made == Made::Folder || !is_still_made(root, path, &before.file.made)? {
             continue;
         }
         match before.file.adopted {

@@ -126,6 +126,15 @@ pub fn is_made(root: &Root, path: &[u8], made: Option<&Made>) -> bool {
     holds(root, path, made, &mut Vec::new())
 }
 
+/// The same for one who removes the file if so: that it cannot be read is no "no".
+pub(super) fn is_still_made(root: &Root, path: &[u8], made: &Made) -> Step<bool> {
+    match look(root, path)? {
+        None => Ok(false),
+        Some(seen) if seen.link.kind() == FileKind::Other => Ok(false),
+        Some(_) => Ok(digest(root, path, path, &mut Vec::new(), None)?.made == *made),
+    }
+}
+
 pub(super) fn holds(root: &Root, path: &[u8], made: Option<&Made>, buffer: &mut Vec<u8>) -> bool {
     let Some(made) = made else { return false };
     digest(root, path, path, buffer, None).is_ok_and(|now| now.made == *made)

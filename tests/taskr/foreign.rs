@@ -57,6 +57,22 @@ fn an_edited_file_below_an_output_glob_is_adopted_but_never_removed() {
     assert_eq!(kept(&p, "docs/hand.md").as_deref(), Some("mine, edited"));
 }
 
+/// After a loss of the state nobody knows whose it is, so it is left; that it is no output is said.
+#[test]
+fn a_match_of_a_glob_that_no_record_knows_is_named() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"d/*\"]\n\
+         run = \"for n in $(cat in); do echo $n > $OUT/d/$n; done\"\n",
+    );
+    p.write("in", "a b");
+    p.taskr(["t"]).makes("d/a", "a\n").makes("d/b", "b\n").ok();
+    p.write("in", "b");
+    fs::remove_dir_all(p.path(".taskr")).expect("it is there");
+    let told = "d/a was there before and was not written: it is not counted as an output";
+    p.taskr(["t"]).warns(told).ok();
+    p.fresh("t");
+}
+
 const STAGED: &str = r#"
 [target.t]
 inputs  = ["a"]

@@ -82,6 +82,14 @@ pub(crate) fn set_aside(layout: &Layout, dir: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
+/// Removes all files of the database, in the same order.
+pub(crate) fn remove(layout: &Layout, dir: &Path) -> io::Result<()> {
+    for suffix in ALL {
+        absent_is_fine(fs::remove_file(dir.join(format!("{}{suffix}", layout.file))))?;
+    }
+    Ok(())
+}
+
 /// A new directory in `parent`, made if absent, named by the time; a later one if that is taken.
 fn new_directory(parent: &Path) -> io::Result<PathBuf> {
     DirBuilder::new().recursive(true).create(parent)?;

@@ -7,7 +7,7 @@
 mod files;
 
 use crate::filesystem::{self, FileSystem};
-pub(crate) use files::{Files, copy, set_aside};
+pub(crate) use files::{Files, copy, remove, set_aside};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::io;
 use std::path::{Path, PathBuf};

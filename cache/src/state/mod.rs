@@ -11,9 +11,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use crate::database::{Files, Trouble, copy, require_version, set_aside};
+use crate::database::{Files, Trouble, copy, remove, require_version, set_aside};
 use database::LAYOUT;
 pub use snapshot::State;
+use std::io;
 use std::path::Path;
 pub use writer::Writer;
 
@@ -38,6 +39,15 @@ impl State {
     /// descriptor of a file gives up the process's POSIX locks on it, SQLite's among them.
     pub fn open(dir: &Path, access: Access) -> (State, Option<String>) {
         open_with(dir, access, &std::env::temp_dir())
+    }
+
+    /// Removes the database in `dir`, which no [`Writer`] of this process has open: what it says is
+    /// no longer so.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn discard(dir: &Path) -> io::Result<()> {
+        remove(&LAYOUT, dir)
     }
 }
 
