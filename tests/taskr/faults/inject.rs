@@ -1,0 +1,78 @@
+//! Every system call may fail once, with every error: the exit code tells the truth, nothing hangs,
+//! and when the fault is over the next build is right.
+//!
+//! A sample of about 200 in the test command (`TASKR_INJECT_SEED` chooses another), all with
+//! `TASKR_INJECT=all`.
+
+use std::time::{Duration, Instant};
+
+use super::strace::{MAY_FAIL, harmed, record};
+use super::{
+    COLD, Check, EDIT, Start, are_right, comes_through, lacks, none_of, number, remove_named,
+};
+use crate::oracle::random::Random;
+use crate::project::{Output, Project};
+
+const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EINTR"];
+const SAMPLE: usize = 100;
+const LIMIT: Duration = Duration::from_secs(20);
+const ARGS: [&str; 2] = ["-j1", "left"];
+
+fn inject(start: &Start) {
+    if lacks("strace", "-V") {
+        return;
+    }
+    let p = start.project();
+    start.again(&p);
+    let points = record(&p, MAY_FAIL, &ARGS).points;
+    let all = points.iter().flat_map(|point| ERRORS.map(|error| (point, error)));
+    let mut chosen: Vec<_> = all.collect();
+    if std::env::var_os("TASKR_INJECT").is_none() {
+        let seed = number("TASKR_INJECT_SEED").unwrap_or(1);
+        eprintln!("{}: TASKR_INJECT_SEED={seed} of {}", start.name, chosen.len());
+        let mut random = Random::new(seed as u64);
+        chosen = (0..SAMPLE).map(|_| *random.pick(&chosen)).collect();
+    }
+    let (mut met, mut failed, mut wrong) = (0, 0, Vec::new());
+    for (point, error) in &chosen {
+        start.again(&p);
+        let begun = Instant::now();
+        let (output, was_met) = harmed(&p, point, &format!("error={error}"), &ARGS);
+        met += usize::from(was_met);
+        failed += usize::from(was_met && !output.status.success());
+        remove_named(&p, &output);
+        let check = tells_the_truth(&p, start.text, &output, begun.elapsed());
+        let check = check.and_then(|()| comes_through(&p, start.text));
+        wrong.extend(check.err().map(|why| format!("{error} at {point:?}: {output}\n{why}")));
+    }
+    let all = chosen.len();
+    eprintln!("{}: {met} of {all} errors met, {failed} builds failed by them", start.name);
+    none_of(&wrong);
+    assert!(met > all * 9 / 10 && failed > all / 20, "{met} of {all} errors, {failed} failures");
+}
+
+/// The end of a build that met with an error.
+fn tells_the_truth(p: &Project, text: &str, output: &Output, took: Duration) -> Check {
+    if took > LIMIT {
+        return Err(format!("it took {took:?}"));
+    }
+    match output.status.code() {
+        _ if output.stderr.contains("panicked") => Err("a panic".to_owned()),
+        Some(0) => are_right(p, text).map_err(|wrong| format!("0, but {wrong}")),
+        Some(1..=3) if output.stderr.is_empty() && output.stdout.is_empty() => {
+            Err("it fails in silence".to_owned())
+        }
+        Some(1..=3) => Ok(()),
+        _ => Err("an exit code of no meaning".to_owned()),
+    }
+}
+
+#[test]
+fn any_call_of_a_cold_build_fails() {
+    inject(&COLD);
+}
+
+#[test]
+fn any_call_of_a_build_after_an_edit_fails() {
+    inject(&EDIT);
+}

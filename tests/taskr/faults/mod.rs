@@ -1,0 +1,150 @@
+//! "Never wrong" under attack. Each test does harm, proves that the harm was done, and then asks for
+//! two things: the next build makes every output what can be computed without a build, and the one
+//! after it has nothing to do.
+//!
+//! The test command plays a part of the cases; each file names the variable that plays them all. Who
+//! is not root, or lacks a program, is told `SKIPPED` with the reason.
+
+mod inject;
+mod strace;
+mod walk;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::project::{Entry, Live, Output, Project, Tree, tree};
+
+/// Outputs staged, in place, under a glob, and left; two of each. Only taskr's own calls are
+/// harmed, so these commands do what they say or fail.
+const TASKS: &str = r#"
+[target.staged]
+inputs  = ["in"]
+outputs = ["gen/s1", "gen/s2"]
+run     = "cat in > $OUT/gen/s1; cat in in > $OUT/gen/s2"
+[target.place]
+inputs  = ["@staged"]
+outputs = ["gen/p1", "gen/p2"]
+run     = "cat gen/s1 > gen/p1; cat gen/s2 > gen/p2"
+[target.glob]
+inputs  = ["@place"]
+outputs = ["dist/**"]
+run     = "for n in $(cat in); do mkdir -p $OUT/dist/$n; cat gen/p1 > $OUT/dist/$n/g; done"
+[target.left]
+inputs  = ["@glob"]
+outputs = ["all"]
+run     = "cat {{ inputs }} > $OUT/own; cat $OUT/own > $OUT/all"
+"#;
+
+/// The outputs when `in` has this text.
+fn expected(text: &str) -> Vec<(String, String)> {
+    let names = text.split_whitespace();
+    let glob: Vec<_> = names.map(|name| (format!("dist/{name}/g"), text.to_owned())).collect();
+    let all = text.repeat(glob.len());
+    let plain = [("gen/s1", 1), ("gen/s2", 2), ("gen/p1", 1), ("gen/p2", 2)];
+    let plain = plain.map(|(path, times)| (path.to_owned(), text.repeat(times)));
+    glob.into_iter().chain(plain).chain([("all".to_owned(), all)]).collect()
+}
+
+/// What went wrong, in words.
+type Check = Result<(), String>;
+
+/// Every output is what `in` asks for, and none is left of what was there before.
+fn are_right(p: &Project, text: &str) -> Check {
+    let made = ["gen", "dist", "all"];
+    let found = tree(&p.root());
+    let expected: Tree = expected(text)
+        .into_iter()
+        .map(|(path, text)| (path.into(), Entry::File { text, exec: false }))
+        .collect();
+    let outputs =
+        found.into_iter().filter(|(path, _)| made.iter().any(|name| path.starts_with(name)));
+    let outputs: Tree = outputs.collect();
+    if outputs == expected { Ok(()) } else { Err(format!("{outputs:?}, not {expected:?}")) }
+}
+
+/// Of a file under an output glob whose record was lost nobody knows who made it: taskr leaves it and
+/// names it, and who built removes it.
+fn remove_named(p: &Project, build: &Output) {
+    let old = "dist/a/g";
+    if build.stderr.contains(&format!("{old} was there before and was not written")) {
+        fs::remove_file(p.path(old)).expect("it is there");
+    }
+}
+
+/// One build must make everything right, the next has nothing to do.
+fn comes_through(p: &Project, text: &str) -> Check {
+    let build = p.spawn(["left"]).wait();
+    if !build.status.success() || build.stderr.contains("panicked") {
+        return Err(format!("the next build: {build}"));
+    }
+    remove_named(p, &build);
+    are_right(p, text).map_err(|wrong| format!("{wrong}\nafter the next build: {build}"))?;
+    let again = p.spawn(["left"]).wait();
+    let quiet = again.stderr.is_empty() && again.stdout.contains("4 tasks up to date");
+    if again.status.success() && quiet { Ok(()) } else { Err(format!("the third build: {again}")) }
+}
+
+/// Shows what went wrong, the first cases whole.
+#[track_caller]
+fn none_of(wrong: &[String]) {
+    assert!(
+        wrong.is_empty(),
+        "{} cases\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(5)].join("\n\n")
+    );
+}
+
+/// What a build under attack starts from, so that each attack meets the same build.
+struct Start {
+    name: &'static str,
+    /// What stands there was built of this text; none: nothing was built.
+    built: Option<&'static str>,
+    /// What is to be built.
+    text: &'static str,
+}
+
+const COLD: Start = Start { name: "cold", built: None, text: "a b\n" };
+/// One output of the glob goes, two come; all others change.
+const EDIT: Start = Start { name: "edit", built: Some("a b\n"), text: "b c d\n" };
+
+impl Start {
+    /// A workspace that stands there, and what is to be taken for it by [`Start::again`].
+    fn project(&self) -> Project {
+        let p = Project::new(TASKS);
+        if let Some(text) = self.built {
+            p.write("in", text);
+            comes_through(&p, text).expect("a build without harm");
+        }
+        copy(&p.root(), &p.outside("start"));
+        p
+    }
+
+    /// Everything as it was at the start, and then the edit.
+    fn again(&self, p: &Project) {
+        fs::remove_dir_all(p.root()).expect("it is there");
+        copy(&p.outside("start"), &p.root());
+        fs::write(p.path("in"), self.text).expect("a file");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let mut cp = Command::new("cp");
+    let status = cp.arg("-a").arg(from).arg(to).status().expect("cp");
+    assert!(status.success(), "{} is copied", from.display());
+}
+
+/// Whether this machine lacks a program; says what is not tested for it.
+fn lacks(program: &str, version: &str) -> bool {
+    let there = Command::new(program).arg(version).output().is_ok_and(|out| out.status.success());
+    if !there {
+        eprintln!("SKIPPED: there is no {program}");
+    }
+    !there
+}
+
+/// The number in a variable, if it is set.
+fn number(name: &str) -> Option<usize> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
