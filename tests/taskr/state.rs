@@ -1,4 +1,7 @@
 //! `.taskr` may be lost, damaged or half written at any time: it costs time, never a wrong answer.
+//!
+//! `TASKR_STATE=all` cuts the database at every length of its first two pages and at every 97th
+//! behind, and flips 2,000 times instead of 40; `cache/src/state/tests` does so always, in process.
 
 use std::fs;
 use std::process::Command;
@@ -45,6 +48,10 @@ fn comes_through(p: &Project, damage: &str) {
     p.take_ran();
 }
 
+fn plays_all() -> bool {
+    std::env::var_os("TASKR_STATE").is_some()
+}
+
 /// D13: anything may stand where the database should be, and nothing hangs.
 #[test]
 fn something_else_in_its_place() {
@@ -84,7 +91,11 @@ fn a_database_cut_short() {
     let path = p.path(".taskr/state.db");
     let bytes = fs::read(&path).expect("a database");
     assert!(!p.path(".taskr/state.db-wal").exists(), "a clean end leaves no log");
-    for length in (0..bytes.len()).step_by(bytes.len() / 25 + 1) {
+    let lengths: Vec<usize> = match plays_all() {
+        true => (0..8192).chain((8192..bytes.len()).step_by(97)).collect(),
+        false => (0..bytes.len()).step_by(bytes.len() / 25 + 1).collect(),
+    };
+    for length in lengths {
         fs::write(&path, &bytes[..length]).expect("a file");
         comes_through(&p, &format!("cut to {length} bytes"));
     }
@@ -96,7 +107,7 @@ fn flipped_bits() {
     let p = built();
     let path = p.path(".taskr/state.db");
     let mut random = Random::new(7);
-    for round in 0..40 {
+    for round in 0..if plays_all() { 2000 } else { 40 } {
         let mut bytes = fs::read(&path).expect("a database");
         for _ in 0..=random.below(3) {
             let at = random.below(bytes.len());

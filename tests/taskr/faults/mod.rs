@@ -5,8 +5,13 @@
 //! The test command plays a part of the cases; each file names the variable that plays them all. Who
 //! is not root, or lacks a program, is told `SKIPPED` with the reason.
 
+mod full;
+mod gone;
 mod inject;
+mod many;
+mod racy;
 mod strace;
+mod wal;
 mod walk;
 
 use std::fs;
@@ -147,4 +152,18 @@ fn lacks(program: &str, version: &str) -> bool {
 /// The number in a variable, if it is set.
 fn number(name: &str) -> Option<usize> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// Runs a script in the workspace that mounts what it likes, seen by nobody else. `None`, and a
+/// word about it, where that is not allowed: the script exits with 98 if a mount fails.
+fn with_mounts(p: &Project, script: &str) -> Option<Output> {
+    let mut command = Command::new("unshare");
+    let user = if rustix::process::getuid().is_root() { "-m" } else { "-rm" };
+    p.clear_environment(command.args([user, "bash", "-c", script]).current_dir(p.root()));
+    let output = Live::start(&mut command).wait();
+    if output.status.code() == Some(98) || output.stderr.contains("unshare failed") {
+        eprintln!("SKIPPED: no file system can be mounted here: {output}");
+        return None;
+    }
+    Some(output)
 }

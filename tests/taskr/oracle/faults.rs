@@ -167,6 +167,12 @@ impl Session {
 
     /// SIGKILL for taskr and its group in the middle of a build.
     pub(crate) fn kill(&mut self, random: &mut Random) -> Check {
+        let longest_us = if random.one_in(3) { 15_000 } else { 80_000 };
+        self.kill_within(random, longest_us)
+    }
+
+    /// The same at a moment not later than this.
+    pub(crate) fn kill_within(&mut self, random: &mut Random, longest_us: usize) -> Check {
         let mut build = Build { sleep_ms: 6, ..self.random_build(random) };
         if !build.force && random.one_in(3) {
             build.force = true;
@@ -174,8 +180,7 @@ impl Session {
         }
         let mut command = self.command(&build);
         let mut live = Live::start(&mut command);
-        let patience_us = if random.one_in(3) { 15_000 } else { 80_000 };
-        let patience_us = random.below(patience_us);
+        let patience_us = random.below(longest_us);
         std::thread::sleep(Duration::from_micros(patience_us as u64));
         let alive = live.kill();
         let built = self.built(live.wait());

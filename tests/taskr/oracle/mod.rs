@@ -6,6 +6,7 @@
 
 mod disk;
 mod faults;
+mod kills;
 mod model;
 pub(crate) mod random;
 mod session;
