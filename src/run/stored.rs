@@ -12,9 +12,10 @@ use super::commit::MOST_LISTS;
 use super::finish::{End, unix_ms};
 use super::gather::{Gap, Gathered};
 use super::{Build, Done, Due, Running};
+use crate::files::Look;
 use crate::graph::{Cache, Kind};
 use crate::ids::TaskId;
-use crate::outcome::{Event, Finish, Made, Manifest, OutFile, Reason, Record, TaskRef};
+use crate::outcome::{Event, Finish, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef};
 use crate::workers::{Ended, Launch, Restore, Result as Outcome, Success};
 
 /// Where the store is, and how large it may get.
@@ -124,7 +125,8 @@ impl Build<'_> {
     /// A file of a list that another task makes, and the task does not wait for: it may be of
     /// another time.
     pub(super) fn untied(&mut self, id: TaskId, list: &[Vec<u8>]) -> Option<Reason> {
-        for path in list {
+        // What lies outside of the workspace nobody makes.
+        for path in list.iter().filter(|path| !path.starts_with(b"/")) {
             let file = self.paths.intern(path);
             let maker = match self.lookups.makers.get(&file) {
                 Some(known) => *known,
@@ -202,9 +204,7 @@ impl Build<'_> {
             would_run: false,
         };
         self.write_record(id, &record);
-        for &(file, seen, content) in &running.due.gathered.inputs {
-            self.deeds.used.note(file, seen, content);
-        }
+        self.note_read(running, &hit.manifest);
         let saved_ms = hit.entry.duration_ms;
         self.tally.summary.saved_ms += saved_ms;
         if let Some(kept) = &mut self.kept
@@ -213,6 +213,20 @@ impl Build<'_> {
             saver.used(record.key, Some(kept.root), saved_ms, ended.restore_ms);
         }
         self.end(id, &End::restored(ended, running, saved_ms));
+    }
+
+    /// Keeps in mind what the result stands on, to see at the end whether it is still that.
+    fn note_read(&mut self, running: &Running, manifest: &Manifest) {
+        for &(file, seen, content) in &running.due.gathered.inputs {
+            self.deeds.used.note(file, seen, content);
+        }
+        let found = manifest.fields().iter().filter(|field| field.tag == Tag::Discovered);
+        for field in found {
+            let file = self.paths.intern(&field.name);
+            if let Ok(Look::Known(seen, content)) = self.look(file) {
+                self.deeds.used.note(file, seen, content);
+            }
+        }
     }
 
     /// Keeps a success in the store, behind everybody's back, if it is worth that.
