@@ -177,6 +177,7 @@ impl<'n> Finder<'n> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
     use rustix::fs::FileType;
     use std::cell::Cell;
     use std::collections::{BTreeMap, HashSet};
@@ -274,13 +275,8 @@ mod tests {
 
     #[test]
     fn the_finder_agrees_with_the_plain_search() {
-        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = |below: u64| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random % below
-        };
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut next = |limit| random.below(limit);
         let mut found = 0;
         for _ in 0..20_000 {
             let hay: Vec<u8> = (0..next(40)).map(|_| b'a' + next(2) as u8).collect();

@@ -11,6 +11,8 @@ mod digest;
 mod filesystem;
 mod hash;
 mod intents;
+#[cfg(test)]
+mod random;
 mod said;
 mod stamp;
 mod state;

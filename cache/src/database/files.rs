@@ -61,6 +61,11 @@ impl Files {
         }
     }
 
+    /// Whether there is a journal: a transaction is going on without a WAL, or was cut short.
+    pub(crate) fn has_journal(&self) -> bool {
+        has_content(self.journal)
+    }
+
     /// The size of the database in bytes, if all that was committed is in it, and nothing else is.
     pub(crate) fn whole_size(&self) -> Option<u64> {
         let whole = !has_content(self.wal) && !has_content(self.journal);

@@ -9,8 +9,8 @@ use crate::digest::Digest;
 use crate::said::absent_is_fine;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 /// Tells backup programs that everything here can be made again.
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
                             # This folder is taskr's store. It may be removed at any time.\n";
+/// The lock's file; it is never removed, or two processes could hold "the" lock, of two files.
+const LOCK: &str = "lock";
 /// How often a lock that another holds is tried.
 const TRY_EVERY: Duration = Duration::from_millis(2);
 
@@ -39,15 +41,16 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of the store at `dir`; `None` if others held it for as long as `patience`.
+    /// Takes the lock of the store at `dir`, which is there; `None` if others held it for as long as
+    /// `patience`.
     pub(super) fn take(dir: &Path, hold: Hold, patience: Duration) -> io::Result<Option<Lock>> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
-        let careful = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = rustix::fs::open(dir.join("lock"), flags | careful, Mode::from(0o600))?;
-        let operation = match hold {
-            Hold::Shared => FlockOperation::NonBlockingLockShared,
-            Hold::Exclusive => FlockOperation::NonBlockingLockExclusive,
+        // NFS locks alone only what may be written.
+        let (operation, mode) = match hold {
+            Hold::Shared => (FlockOperation::NonBlockingLockShared, OFlags::RDONLY),
+            Hold::Exclusive => (FlockOperation::NonBlockingLockExclusive, OFlags::RDWR),
         };
+        let flags = mode | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::open(dir.join(LOCK), flags, Mode::empty())?;
         let deadline = Instant::now() + patience;
         loop {
             match rustix::fs::flock(&file, operation) {
@@ -76,9 +79,11 @@ pub(super) fn make(dir: &Path) -> io::Result<()> {
     for below in [blobs_dir(dir), temporary_dir(dir)] {
         DirBuilder::new().recursive(true).mode(0o700).create(below)?;
     }
-    let tag = dir.join("CACHEDIR.TAG");
-    if !tag.exists() {
-        fs::write(tag, CACHEDIR_TAG)?;
+    for (name, content) in [(LOCK, ""), ("CACHEDIR.TAG", CACHEDIR_TAG)] {
+        match File::create_new(dir.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => created?.write_all(content.as_bytes())?,
+        }
     }
     Ok(())
 }

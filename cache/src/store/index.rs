@@ -40,15 +40,20 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Opens the index of the store at `dir` without changing it; `None`: there is none.
+    /// Opens the index of the store at `dir` to be read; `None`: there is none. What a transaction
+    /// that was cut short changed is taken back, and nothing else written.
     pub(super) fn open_to_read(dir: &Path) -> Result<Option<Index>, Trouble> {
         database::require_version()?;
-        if !Files::look(&LAYOUT, dir)?.has_rows()? {
+        let files = Files::look(&LAYOUT, dir)?;
+        if !files.has_rows()? {
             return Ok(None);
         }
         let file = require_owner(dir)?;
         let path = dir.join(LAYOUT.file);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let flags = match files.has_journal() {
+            true => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            false => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
         let open = |parameters| {
             let connection = database::open(&path, parameters, flags)?;
             let new = database::is_new(&connection)?;

@@ -55,6 +55,15 @@ struct Batch {
     spent: Duration,
 }
 
+impl Batch {
+    fn is_due(&self) -> bool {
+        // What is saved next under a key that is broken must not be held against what was there.
+        matches!(self.changes.last(), Some(Change::Broken(_)))
+            || self.changes.len() >= BATCH_CHANGES
+            || Instant::now() >= self.deadline
+    }
+}
+
 enum Change {
     Put(Box<Kept>),
     Used { key: Digest, root: Option<Digest>, saved_ms: u64, spent_ms: u64 },
@@ -121,20 +130,17 @@ impl Keeper {
                 self.fail(trouble);
             }
         }
-        let due = |batch: &Batch| {
-            batch.changes.len() >= BATCH_CHANGES || Instant::now() >= batch.deadline
-        };
-        if self.batch.as_ref().is_some_and(due) {
+        if self.batch.as_ref().is_some_and(Batch::is_due) {
             self.commit();
         }
     }
 
     /// Makes sure of a batch: the lock is held and the index is that of the store.
     fn begin(&mut self) -> Result<(), Trouble> {
+        if self.batch.is_some() {
+            return Ok(());
+        }
         for _ in 0..ATTEMPTS {
-            if self.batch.is_some() {
-                return Ok(());
-            }
             if !self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
                 self.index = None;
                 self.index = Some(self.open()?);
@@ -149,6 +155,7 @@ impl Keeper {
                     added: 0,
                     spent: Duration::ZERO,
                 });
+                return Ok(());
             }
         }
         Err(Trouble::Unreadable("others keep replacing it".to_owned()))
@@ -157,19 +164,19 @@ impl Keeper {
     fn open(&mut self) -> Result<Index, Trouble> {
         folder::make(&self.dir)?;
         self.limit_bytes.get_or_insert_with(|| trim::default_limit(&self.dir));
-        let alone = Lock::take(&self.dir, Hold::Exclusive, Duration::ZERO)?;
+        let mut alone = Lock::take(&self.dir, Hold::Exclusive, Duration::ZERO)?;
         if alone.is_some() {
             folder::sweep(&self.dir)?;
         } else {
+            // Nobody moves the files away while they are opened.
+            let shared = Lock::take(&self.dir, Hold::Shared, PATIENCE)?.ok_or_else(in_use)?;
             match Index::open_to_write(&self.dir) {
-                Err(Trouble::Damaged(_)) => {}
+                Err(Trouble::Damaged(_)) => drop(shared),
                 other => return other,
             }
+            alone = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?;
         }
-        let _alone = match alone {
-            Some(alone) => alone,
-            None => Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?.ok_or_else(in_use)?,
-        };
+        let _alone = alone.ok_or_else(in_use)?;
         let (index, sentence) = Index::open_or_replace(&self.dir)?;
         sentence.into_iter().for_each(|sentence| self.warn(sentence));
         Ok(index)
@@ -349,33 +356,47 @@ fn apply(rows: &Rows<'_>, batch: &Batch) -> Result<Applied, Trouble> {
     let mut applied = Applied { entries: 0, differing: Vec::new() };
     let mut totals = rows.totals()?.unwrap_or(Totals::UNCOUNTED);
     totals.add_bytes(batch.added);
-    totals.spent_ms += whole_ms(batch.spent);
+    totals.spend(whole_ms(batch.spent));
     for change in &batch.changes {
         match change {
-            Change::Put(kept) => match first(rows, &kept.key, kept.root.as_ref())? {
-                Some(first) => {
-                    rows.touch(&kept.key, kept.root.as_ref(), kept.used_ms)?;
-                    applied.differing.extend(Differing::between(&first, &kept.key, &kept.entry));
-                }
-                None => {
-                    if let Some(bytes) = rows.put(kept)? {
-                        totals.add_bytes(bytes);
-                        totals.stored += 1;
-                        applied.entries += 1;
-                    }
-                }
-            },
+            Change::Put(kept) => put(rows, kept, &mut totals, &mut applied)?,
             Change::Used { key, root, saved_ms, spent_ms } => {
                 rows.touch(key, root.as_ref(), now_ms())?;
-                totals.hits += 1;
-                totals.saved_ms += saved_ms;
-                totals.spent_ms += spent_ms;
+                totals.hit(*saved_ms);
+                totals.spend(*spent_ms);
             }
             Change::Broken(key) => rows.remove_all(key)?,
         }
     }
     rows.set_totals(&totals)?;
     Ok(applied)
+}
+
+/// The same files are kept as those of the later run, so that they do not grow old; of others the
+/// first stay.
+fn put(
+    rows: &Rows<'_>,
+    kept: &Kept,
+    totals: &mut Totals,
+    applied: &mut Applied,
+) -> Result<(), Trouble> {
+    let first = first(rows, &kept.key, kept.root.as_ref())?;
+    let known = first.is_some();
+    if let Some(first) = first {
+        let differing = Differing::between(&first, &kept.key, &kept.entry);
+        if differing.is_some() || first.ended_ms >= kept.entry.ended_ms {
+            applied.differing.extend(differing);
+            return rows.touch(&kept.key, kept.root.as_ref(), kept.used_ms);
+        }
+    }
+    if let Some(bytes) = rows.put(kept)?
+        && !known
+    {
+        totals.add_bytes(bytes);
+        totals.stored += 1;
+        applied.entries += 1;
+    }
+    Ok(())
 }
 
 /// The entry that is stored under a key with exactly this binding.

@@ -37,11 +37,16 @@ pub use admin::{Admin, Info, Problem, StoreError, Verified};
 pub use blobs::{BlobError, Blobs};
 pub use entry::{Blob, Entry, Place, Stored, What};
 pub use export::Exported;
+use folder::{Hold, Lock};
 pub use import::Imported;
 use index::Index;
 pub use saver::{Differing, Save, Saved, Saver};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 pub use trim::Trimmed;
+
+/// How long the lock is waited for when the index is opened to be read.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Looks results up. Making one touches nothing; the index is opened, to be read only, by the
 /// first question. A store that is not there is empty.
@@ -96,6 +101,8 @@ impl Store {
 
     fn ask<T>(&mut self, question: impl FnOnce(&Index) -> Result<T, Trouble>) -> Option<T> {
         if matches!(self.stage, Stage::Unopened) {
+            // So that nobody moves the files away meanwhile; a store may be without it.
+            let _shared = Lock::take(&self.dir, Hold::Shared, PATIENCE);
             self.stage = match Index::open_to_read(&self.dir) {
                 Ok(Some(index)) => Stage::Open(index),
                 Ok(None) => Stage::Empty,

@@ -219,6 +219,17 @@ impl Totals {
     pub(super) const UNCOUNTED: Totals =
         Totals { bytes: u64::MAX, saved_ms: 0, spent_ms: 0, hits: 0, stored: 0 };
 
+    /// An entry was restored.
+    pub(super) fn hit(&mut self, saved_ms: u64) {
+        self.hits = self.hits.saturating_add(1);
+        self.saved_ms = self.saved_ms.saturating_add(saved_ms);
+    }
+
+    /// Saving or restoring took this long.
+    pub(super) fn spend(&mut self, spent_ms: u64) {
+        self.spent_ms = self.spent_ms.saturating_add(spent_ms);
+    }
+
     /// Adds to what is kept.
     pub(super) fn add_bytes(&mut self, bytes: u64) {
         self.bytes = self.bytes.saturating_add(bytes);

@@ -5,6 +5,7 @@ mod leftovers;
 
 use super::*;
 use crate::database::uri;
+use crate::random::Random;
 use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -94,18 +95,6 @@ fn crash(from: &Path) -> TempDir {
         fs::copy(from.join(&name), copy.path().join(&name)).unwrap();
     }
     copy
-}
-
-/// xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
 }
 
 #[test]

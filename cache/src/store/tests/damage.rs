@@ -292,7 +292,7 @@ fn what_a_crash_left_in_tmp_is_swept() {
     fs::write(&left, "half a blob").unwrap();
     world.store().lookup(&key(1), &here());
     assert!(left.exists());
-    let held = folder::Lock::take(&world.dir(), folder::Hold::Shared, std::time::Duration::ZERO);
+    let held = Lock::take(&world.dir(), Hold::Shared, Duration::ZERO);
     world.save([world.success(2, &[])]);
     assert!(left.exists(), "it may be that of another process that is saving");
     drop(held);

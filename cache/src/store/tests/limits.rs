@@ -150,7 +150,7 @@ fn what_was_used_is_new_again() {
     add(&world, 1, 100, 1, 10);
     add(&world, 2, 100, 1, 5);
     let mut saver = world.saver();
-    saver.used(key(1), None, 1, 1);
+    saver.used(key(1), Some(here()), 1, 1);
     saver.close();
     admin(&world, 150 * 1024).trim().unwrap();
     assert_eq!(there(&world, [1, 2]), [1]);

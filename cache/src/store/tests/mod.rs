@@ -9,6 +9,7 @@ mod together;
 mod upkeep;
 
 use super::*;
+use crate::random::Random;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsFd;
@@ -129,19 +130,3 @@ impl World {
 
 /// What is done to a file, and what that is called.
 type Fault<'f> = (&'static str, &'f dyn Fn(&Path));
-
-/// xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.below(256) as u8).collect()
-    }
-}

@@ -267,6 +267,34 @@ fn what_is_flushed_is_found_and_what_is_broken_is_gone() {
     assert!(world.lookup(1).is_some());
 }
 
+/// What is restored in the place of what was broken is no second result.
+#[test]
+fn what_was_broken_is_not_held_against_what_comes_next() {
+    let world = World::new();
+    world.save([world.success(1, &[("a", b"content")])]);
+    let mut saver = world.saver();
+    saver.broken(key(1));
+    saver.save(world.success(1, &[("a", b"another")]));
+    let saved = saver.close();
+    assert_eq!((saved.entries, saved.differing), (1, Vec::new()));
+    assert_eq!(world.lookup(1).unwrap().files, [file("a", b"another")]);
+}
+
+#[test]
+fn the_same_from_a_later_run_is_as_young_as_that() {
+    let world = World::new();
+    let at = |ended_ms| {
+        let mut save = world.success(1, &[("a", b"content")]);
+        save.entry.ended_ms = ended_ms;
+        save
+    };
+    for (ended_ms, expected) in [(5, 5), (9, 9), (7, 9)] {
+        world.save([at(ended_ms)]);
+        assert_eq!(world.lookup(1).unwrap().ended_ms, expected);
+    }
+    assert_eq!(Admin::new(&world.dir(), None).info().unwrap().stored, 1);
+}
+
 #[test]
 fn after_a_signal_what_waits_is_dropped() {
     let world = World::new();

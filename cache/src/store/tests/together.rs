@@ -12,7 +12,7 @@ const CHILD: &str = "TASKR_TEST_STORE_CHILD";
 
 /// The content of a file of a number; each number shares one with the next.
 fn content(number: usize) -> Vec<u8> {
-    Random(number as u64 + 1).bytes(20_000 + number % 7 * 10_000)
+    Random(number as u64 + 1).bytes(5_000 + number % 7 * 2_000)
 }
 
 /// The success of a number, from sources that are made once.
@@ -69,10 +69,10 @@ fn removing_beside_saving_and_restoring_is_a_miss_at_worst() {
                 [&misses, &hits][usize::from(restored)].fetch_add(1, Ordering::Relaxed);
             }
         });
-        let admin = Admin::new(&world.dir(), Some(300_000));
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let many = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 50;
-        while !(removed > 100 && many(&saves) && many(&hits) && many(&misses))
+        let admin = Admin::new(&world.dir(), Some(100_000));
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let many = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 20;
+        while !(removed > 50 && many(&saves) && many(&hits) && many(&misses))
             && Instant::now() < deadline
         {
             removed += admin.trim().map_or(0, |trimmed| trimmed.entries);
@@ -80,8 +80,8 @@ fn removing_beside_saving_and_restoring_is_a_miss_at_worst() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert!(removed > 100, "{removed}");
-    assert!(saves.into_inner() > 50 && hits.into_inner() > 50 && misses.into_inner() > 50);
+    assert!(removed > 50, "{removed}");
+    assert!(saves.into_inner() > 20 && hits.into_inner() > 20 && misses.into_inner() > 20);
     let verified = assert_well(&world);
     assert!(verified.entries > 0);
 }
@@ -94,24 +94,34 @@ fn as_a_child() {
     fs::create_dir(world.folder.path().join("workspace")).unwrap();
     let dir = Path::new(&folder);
     loop {
-        let mut saver = Saver::new(dir, Some(400_000));
+        let mut saver = Saver::new(dir, Some(100_000));
         for number in 0..30 {
             saver.save(success(&world, number));
             saver.used(key(number), None, 5, 1);
         }
         let saved = saver.close();
         assert_eq!((saved.warning, saved.differing), (None, Vec::new()));
-        println!("round");
     }
 }
 
-fn child(world: &World) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store::tests::together::as_a_child", "--nocapture"])
-        .env(CHILD, world.dir())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+/// A child process; one that is dropped is killed.
+struct Saving(Child);
+
+impl Saving {
+    fn start(world: &World) -> Saving {
+        let program = std::env::current_exe().unwrap();
+        let name = "store::tests::together::as_a_child";
+        let mut command = Command::new(program);
+        command.args(["--exact", name]).env(CHILD, world.dir());
+        Saving(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Saving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Killed at any moment, a process leaves entries that are whole and contents that are right.
@@ -119,26 +129,21 @@ fn child(world: &World) -> Child {
 fn processes_that_are_killed_leave_a_store_that_is_well() {
     let world = World::new();
     let mut random = Random(0x5eed_000a);
-    let mut children: Vec<Child> = (0..2).map(|_| child(&world)).collect();
+    let mut children: Vec<Saving> = (0..2).map(|_| Saving::start(&world)).collect();
     let (mut killed, mut found) = (0, 0);
     for round in 0..24 {
         thread::sleep(Duration::from_millis(20 + random.below(150) as u64));
         let mut victim = children.remove(0);
-        assert_eq!(victim.try_wait().unwrap(), None, "it is alive when it is killed");
-        victim.kill().unwrap();
-        victim.wait().unwrap();
-        killed += 1;
+        killed += usize::from(victim.0.try_wait().unwrap().is_none());
+        drop(victim);
         found += (0..30).filter(|&number| restore(&world, number)).count();
         if round % 4 == 3 {
             assert_well(&world);
         }
-        children.push(child(&world));
+        children.push(Saving::start(&world));
     }
-    for mut last in children {
-        last.kill().unwrap();
-        last.wait().unwrap();
-    }
-    assert_eq!(killed, 24);
+    drop(children);
+    assert_eq!(killed, 24, "they were alive when they were killed");
     assert!(found > 30, "{found}");
     let verified = assert_well(&world);
     assert!(verified.entries > 0);

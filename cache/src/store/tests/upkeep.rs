@@ -116,12 +116,12 @@ fn without_a_store_nothing_is_made() {
 fn whoever_removes_waits_for_those_who_save() {
     let world = world();
     let index = Index::open_to_write(&world.dir()).unwrap();
-    let take = |hold| folder::Lock::take(&world.dir(), hold, std::time::Duration::ZERO).unwrap();
-    let shared = take(folder::Hold::Shared);
-    assert!(shared.is_some() && take(folder::Hold::Shared).is_some());
-    assert!(take(folder::Hold::Exclusive).is_none());
+    let take = |hold| Lock::take(&world.dir(), hold, Duration::ZERO).unwrap();
+    let shared = take(Hold::Shared);
+    assert!(shared.is_some() && take(Hold::Shared).is_some());
+    assert!(take(Hold::Exclusive).is_none());
     drop(shared);
-    let alone = take(folder::Hold::Exclusive);
-    assert!(alone.is_some() && take(folder::Hold::Shared).is_none());
+    let alone = take(Hold::Exclusive);
+    assert!(alone.is_some() && take(Hold::Shared).is_none());
     index.close();
 }
