@@ -1,8 +1,13 @@
 //! `taskr-bench`: projects to measure build tools with, and what tools make of them.
 
 mod compare;
+mod facts;
+mod measure;
+mod monorepo;
 mod project;
 mod render;
+mod restore;
+mod words;
 
 use std::fs;
 use std::io;
@@ -11,7 +16,8 @@ use std::process::ExitCode;
 
 use project::{KINDS, Kind, Project};
 
-const USAGE: &str = "taskr-bench generate KIND SIZE DIR, or taskr-bench compare [OPTIONS]";
+const USAGE: &str = "taskr-bench generate KIND SIZE DIR, or taskr-bench VERB [OPTIONS], where VERB \
+     is compare, restore or monorepo";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -25,8 +31,14 @@ fn main() -> ExitCode {
 }
 
 fn start(args: &[String]) -> Result<(), String> {
-    if let Some(("compare", args)) = args.split_first().map(|(verb, args)| (&**verb, args)) {
-        return compare::compare(args);
+    if let Some((verb, rest)) = args.split_first() {
+        match verb.as_str() {
+            "compare" => return compare::compare(rest),
+            "restore" => return restore::restore(rest),
+            "by-hand" => return restore::by_hand(rest),
+            "monorepo" => return monorepo::monorepo(rest),
+            _ => {}
+        }
     }
     let [verb, kind, size, dir] = args else { return Err(USAGE.to_owned()) };
     if verb != "generate" {

@@ -3,8 +3,6 @@
 //! Figures of one run are compared with each other only. Tools take turns, so that what disturbs
 //! the machine disturbs all; nothing is told of a project whose outputs differ between tools.
 
-mod facts;
-mod measure;
 mod options;
 mod table;
 mod tool;
@@ -14,10 +12,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use measure::{Sample, Summary, run};
 use options::Options;
 use tool::Tool;
 
+use crate::facts::facts;
+use crate::measure::{Sample, Summary, run};
 use crate::project::{Kind, Project};
 
 /// Longer than a file system's clock stands still: make and ninja do not see an edit that is as
@@ -81,7 +80,7 @@ pub(crate) fn compare(args: &[String]) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", base.display());
     fs::create_dir_all(&base).map_err(failed)?;
     let base = base.canonicalize().map_err(failed)?;
-    let facts = facts::facts(&base);
+    let facts = facts(&base);
     for (name, fact) in &facts {
         println!("{name}: {fact}");
     }

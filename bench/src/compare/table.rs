@@ -67,8 +67,8 @@ pub(crate) fn json(
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::Summary;
     use super::*;
+    use crate::measure::Summary;
 
     fn row(what: What, tool: &'static str, median_ms: f64, cpu_ms: f64) -> Row {
         let summary = Summary { runs: 1, median_ms, min_ms: median_ms, cpu_ms, peak_kib: 2048 };

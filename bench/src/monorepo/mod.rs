@@ -1,0 +1,276 @@
+//! `taskr-bench monorepo`: one repository of many packages, built by taskr, Turborepo and go-task
+//! from a fresh clone whose results are in the store, after all outputs were deleted, and with
+//! nothing to do.
+//!
+//! Each clone lies at another path and all its files are new. Tools take turns, and nothing is
+//! told if their outputs differ. go-task has no store and builds what the others restore; its
+//! figures say what a store is worth.
+
+mod project;
+mod tool;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::facts::facts;
+use crate::measure::{Sample, Summary, run};
+use crate::words::Words;
+use project::{OUTPUTS, Size};
+use tool::{Sort, Tool};
+
+const SIZE: Size = Size { packages: 50, files: 20_000 };
+
+/// What is measured, in the order of the table.
+const WAYS: [&str; 4] = ["cold", "fresh clone", "outputs deleted", "no-op"];
+
+/// Summaries of a tool, one for each of [`WAYS`].
+type Ways = Vec<Summary>;
+
+/// Measures, prints, writes.
+///
+/// # Errors
+/// A wrong word, a build that fails, outputs that differ.
+pub(crate) fn monorepo(args: &[String]) -> Result<(), String> {
+    let words = Words::parse(args)?;
+    let taskr = words.taskr()?;
+    let programs = [
+        (Sort::Taskr, Some(&*taskr)),
+        (Sort::Turbo, words.turbo.as_deref()),
+        (Sort::GoTask, words.task.as_deref()),
+    ];
+    let mut tools = Vec::new();
+    for (sort, program) in programs {
+        match Tool::find(sort, program) {
+            Ok(tool) => tools.push(tool),
+            Err(absent) => println!("{absent}"),
+        }
+    }
+    let (_folder, dir) = words.folder()?;
+    let facts = facts(&dir);
+    let origin = dir.join("origin");
+    write(&origin, SIZE)?;
+    let bench = Bench { size: SIZE, dir: &dir, origin: &origin, jobs: words.jobs };
+    let ways = bench.measure(&tools, words.runs)?;
+    print!("{}", table(&tools, &ways));
+    words.keep(&figures(&tools, &ways, &facts))
+}
+
+/// Writes the repository and commits it.
+fn write(origin: &Path, size: Size) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", origin.display());
+    for (path, text) in project::files(size) {
+        let path = origin.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        fs::write(path, text).map_err(failed)?;
+    }
+    git(origin, &["init", "-q"])?;
+    git(origin, &["add", "."])?;
+    let who = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"];
+    git(origin, &[&who[..], &["commit", "-q", "-m", "all"]].concat())
+}
+
+fn git(dir: &Path, words: &[&str]) -> Result<(), String> {
+    let mut command = Command::new("git");
+    command.current_dir(dir).args(words).env("GIT_CONFIG_GLOBAL", "/dev/null");
+    let status = command.status().map_err(|error| format!("git: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("git {words:?}: {status}")) }
+}
+
+struct Bench<'a> {
+    size: Size,
+    dir: &'a Path,
+    origin: &'a Path,
+    jobs: usize,
+}
+
+impl Bench<'_> {
+    fn measure(&self, tools: &[Tool], runs: usize) -> Result<Vec<Ways>, String> {
+        let mut samples = vec![vec![Vec::new(); WAYS.len()]; tools.len()];
+        // The first round fills the stores.
+        for round in 0..=runs {
+            let mut clones = Vec::new();
+            for (tool, samples) in tools.iter().zip(&mut samples) {
+                let clone = self.clone_for(tool, round)?;
+                let first = run(&mut self.build(tool, &clone))?;
+                if round == 0 {
+                    samples[0].push(first);
+                } else {
+                    samples[1].push(first);
+                    self.again(tool, &clone, samples)?;
+                }
+                clones.push((tool, clone));
+            }
+            self.same_outputs(&clones)?;
+            for (_, clone) in clones {
+                fs::remove_dir_all(&clone).map_err(|e| format!("{}: {e}", clone.display()))?;
+            }
+        }
+        let of_tool = |ways: Vec<Vec<Sample>>| ways.iter().map(|all| Summary::of(all)).collect();
+        let summaries: Option<Vec<Ways>> = samples.into_iter().map(of_tool).collect();
+        summaries.ok_or_else(|| "nothing was measured".to_owned())
+    }
+
+    /// In a clone that was built.
+    fn again(&self, tool: &Tool, clone: &Path, samples: &mut [Vec<Sample>]) -> Result<(), String> {
+        for package in 0..self.size.packages {
+            let dist = clone.join(format!("packages/p{package:02}/dist"));
+            fs::remove_dir_all(&dist).map_err(|error| format!("{}: {error}", dist.display()))?;
+        }
+        samples[2].push(run(&mut self.build(tool, clone))?);
+        // What has just been written may have to be looked at once more.
+        run(&mut self.build(tool, clone))?;
+        samples[3].push(run(&mut self.build(tool, clone))?);
+        Ok(())
+    }
+
+    fn build(&self, tool: &Tool, clone: &Path) -> Command {
+        let store = self.dir.join(format!("store-{}", tool.sort.name()));
+        tool.build(clone, &store, self.jobs)
+    }
+
+    fn clone_for(&self, tool: &Tool, round: usize) -> Result<PathBuf, String> {
+        let name = format!("{}-{round}", tool.sort.name());
+        let origin = self.origin.to_string_lossy();
+        git(self.dir, &["clone", "-q", &origin, &name])?;
+        Ok(self.dir.join(name))
+    }
+
+    /// Every output is there and the same for all tools, byte for byte.
+    fn same_outputs(&self, clones: &[(&Tool, PathBuf)]) -> Result<(), String> {
+        let Some(((first, place), others)) = clones.split_first() else { return Ok(()) };
+        for package in 0..self.size.packages {
+            for output in OUTPUTS {
+                let path = format!("packages/p{package:02}/dist/{output}");
+                let read = |tool: &Tool, clone: &Path| {
+                    let bytes = fs::read(clone.join(&path));
+                    bytes.map_err(|error| format!("{} left no {path}: {error}", tool.sort.name()))
+                };
+                let expected = read(first, place)?;
+                for (tool, clone) in others {
+                    if read(tool, clone)? != expected {
+                        let (one, two) = (first.sort.name(), tool.sort.name());
+                        return Err(format!("{one} and {two} differ in {path}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Figures for people; ratios are of medians, to Turborepo's.
+fn table(tools: &[Tool], ways: &[Ways]) -> String {
+    let mut text = "| what | tool | median ms | min ms | CPU ms | peak MiB | ÷ Turborepo | \
+                    CPU ÷ Turborepo |\n| --- | --- | --: | --: | --: | --: | --: | --: |\n"
+        .to_owned();
+    let turbo = tools.iter().position(|tool| tool.sort == Sort::Turbo);
+    for (number, way) in WAYS.iter().enumerate() {
+        for (tool, own) in tools.iter().zip(ways) {
+            let own = &own[number];
+            let to = |figure: fn(&Summary) -> f64| match turbo {
+                Some(turbo) => format!("{:.2}", figure(own) / figure(&ways[turbo][number])),
+                None => "–".to_owned(),
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "| {way} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {} | {} |",
+                tool.sort.name(),
+                own.median_ms,
+                own.min_ms,
+                own.cpu_ms,
+                own.peak_kib as f64 / 1024.0,
+                to(|summary| summary.median_ms),
+                to(|summary| summary.cpu_ms),
+            );
+        }
+    }
+    text
+}
+
+fn figures(tools: &[Tool], ways: &[Ways], facts: &[(&'static str, String)]) -> Value {
+    let facts: serde_json::Map<String, Value> =
+        facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.as_str().into())).collect();
+    let rows = tools.iter().zip(ways).flat_map(|(tool, ways)| {
+        WAYS.iter().zip(ways).map(|(way, summary)| {
+            json!({
+                "what": way, "tool": tool.sort.name(), "runs": summary.runs,
+                "median_ms": summary.median_ms, "min_ms": summary.min_ms,
+                "cpu_ms": summary.cpu_ms, "peak_kib": summary.peak_kib,
+            })
+        })
+    });
+    json!({
+        "machine": facts, "packages": SIZE.packages, "files": SIZE.files,
+        "tools": tools.iter().map(|tool| tool.version.clone()).collect::<Vec<_>>(),
+        "rows": rows.collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const SMALL: Size = Size { packages: 3, files: 6 };
+
+    /// go-task's part played by a script that builds each package with its own command.
+    fn measured(script: &str) -> Result<Vec<Ways>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = |name: &str, script: &str| {
+            let path = folder.path().join(name);
+            let text = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 1.0 && exit\n{script}");
+            fs::write(&path, text).expect("a script");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+            path
+        };
+        let right = "for p in packages/*; do mkdir -p $p/dist; for o in all names size; do \
+                     cat $p/src/* > $p/dist/$o.txt; done; done";
+        let (one, two) = (program("one", right), program("two", &format!("{right}\n{script}")));
+        let tools = [
+            Tool::find(Sort::Turbo, Some(&one)).expect("it says its version"),
+            Tool::find(Sort::GoTask, Some(&two)).expect("it says its version"),
+        ];
+        let origin = folder.path().join("origin");
+        write(&origin, SMALL)?;
+        Bench { size: SMALL, dir: folder.path(), origin: &origin, jobs: 1 }.measure(&tools, 2)
+    }
+
+    #[test]
+    fn each_way_is_measured_for_each_tool() {
+        let ways = measured("").expect("the same");
+        let runs: Vec<Vec<usize>> =
+            ways.iter().map(|ways| ways.iter().map(|way| way.runs).collect()).collect();
+        assert_eq!(runs, [[1, 2, 2, 2], [1, 2, 2, 2]]);
+    }
+
+    #[test]
+    fn a_wrong_output_makes_it_fail() {
+        for (wrong, told) in [
+            ("echo x > packages/p01/dist/size.txt", "differ in packages/p01/dist/size.txt"),
+            ("rm packages/p02/dist/all.txt", "go-task left no packages/p02/dist/all.txt"),
+            ("exit 1", "exit status: 1"),
+        ] {
+            let message = measured(wrong).expect_err(wrong);
+            assert!(message.contains(told), "{wrong}: {message}");
+        }
+    }
+
+    #[test]
+    fn ratios_are_to_turborepo() {
+        let tool = |sort| Tool::find(sort, Some(Path::new("true"))).expect("it ends well");
+        let summary =
+            |median_ms| Summary { runs: 1, median_ms, min_ms: 1.0, cpu_ms: 8.0, peak_kib: 1024 };
+        let ways = [vec![summary(50.0); 4], vec![summary(200.0); 4]];
+        let text = table(&[tool(Sort::Taskr), tool(Sort::Turbo)], &ways);
+        let line = "| fresh clone | taskr | 50.0 | 1.0 | 8.0 | 1.0 | 0.25 | 1.00 |";
+        assert!(text.contains(line), "{text}");
+    }
+}
