@@ -13,14 +13,17 @@ use super::json_out;
 use super::out::print;
 use super::terminal::{Colours, width};
 use super::workspace::Workspace;
-use crate::error::{Diagnostic, Error, nearest, quoted, render_diagnostics};
+use crate::error::{Diagnostic, Error, Level, nearest, quoted, render_diagnostics};
 use crate::graph::{Graph, Kind};
+use crate::ids::IdVec;
 use crate::parse::{Target, Taskfile, Text, Var};
+use crate::plan::Plan;
 
 pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result<End, Error> {
     let checked = workspace.and_then(|workspace| {
         let graph = graph(args, &workspace)?;
         let mut warnings = warnings(&workspace.taskfile, &graph);
+        warnings.extend(without_order(&graph));
         warnings.extend(doubts(&workspace.taskfile, &graph, &workspace.root));
         let tasks = graph.tasks().iter().filter(|task| task.kind() != Kind::Group).count();
         let name = workspace.taskfile.source.name.clone();
@@ -169,6 +172,13 @@ fn unneeded(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
             .help("remove `private = true`, or name it in the `deps` of a target")
     })
     .collect()
+}
+
+/// Formatters that could not be wanted at once.
+fn without_order(graph: &Graph) -> Vec<Diagnostic> {
+    let durations = IdVec::filled(graph.tasks().len(), 0);
+    let wrong = Plan::new(graph, graph.targets(), &durations).err().unwrap_or_default();
+    wrong.into_iter().map(|wrong| Diagnostic { level: Level::Warning, ..wrong }).collect()
 }
 
 fn tell(fine: &Fine, args: &Check) -> Result<(), Error> {

@@ -94,6 +94,11 @@ pub struct Named {
 }
 
 impl Named {
+    /// One file.
+    pub fn file(path: &[u8]) -> Named {
+        Named { path: Some(path.to_vec()), pattern: Pattern::literal(path), not: Vec::new() }
+    }
+
     /// What the first of `inputs` names on the disk; none if it is no path and no pattern.
     pub fn first_of(inputs: &[Placed<Input>]) -> Option<Named> {
         let (first, behind) = inputs.split_first()?;

@@ -172,6 +172,8 @@ pub struct Summary {
     pub wrong_taskfile: bool,
     /// Whether another taskr ran a task and was not to be waited for.
     pub busy: bool,
+    /// Files that formatters with `restage` changed, in order, each once.
+    pub restage: Vec<Vec<u8>>,
 }
 
 impl Summary {
@@ -269,6 +271,8 @@ pub enum Event<'a> {
         exit_code: Option<i32>,
         /// Output files: path, size in bytes, digest.
         outputs: &'a [(Vec<u8>, u64, Digest)],
+        /// Inputs that it changed, if it is a formatter; also if it failed.
+        fixed: &'a [Vec<u8>],
         /// Where its whole output is, absolute; none if it did not run.
         log: Option<&'a std::path::Path>,
         /// Set if it failed.

@@ -37,6 +37,8 @@ pub(super) struct Later {
     all: usize,
     /// Formatters and all they need.
     early: FxHashSet<TaskId>,
+    /// Which formatters may change what; none if there are none.
+    index: Option<Fixers>,
 }
 
 impl Later {
@@ -73,6 +75,7 @@ impl Later {
                 later.place(graph, id, (&index, &mut known));
             }
         }
+        later.index = Some(index);
         Ok(later)
     }
 
@@ -125,13 +128,16 @@ impl Later {
         self.waits.get(&id).map_or(0, Vec::len)
     }
 
-    /// The formatters that a task waits for, and whether because of what it declares: not if only
-    /// its depfile may name what they change.
-    pub(super) fn before(&self, id: TaskId) -> impl Iterator<Item = (TaskId, bool)> {
-        let gates = self.waits.get(&id).into_iter().flatten();
-        gates.flat_map(move |&gate| {
-            self.gates[gate].fixers.iter().map(move |&fixer| (fixer, gate != self.all))
-        })
+    /// The formatters that may change what a task declares as input. Those that it waits for only
+    /// because its depfile may name anything are left out.
+    pub(super) fn before(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
+        let gates = self.waits.get(&id).into_iter().flatten().filter(|&&gate| gate != self.all);
+        gates.flat_map(|&gate| self.gates[gate].fixers.iter().copied())
+    }
+
+    /// The formatters, if there are any.
+    pub(super) fn index(&self) -> Option<&Fixers> {
+        self.index.as_ref()
     }
 
     /// A task ended. Those of whose gates one opens are told, once for each.
@@ -202,9 +208,11 @@ impl<'g> Early<'g> {
         if needs(self.graph, id, other) || needs(self.graph, other, id) {
             return;
         }
+        // Of two that perhaps fix one file the one declared later waits.
+        let others_turn = writes && other > id;
         if clash {
             self.refuse((id, at), meeting);
-        } else if !(writes && other > id) && !self.waits(other, id) {
+        } else if !others_turn && !self.waits(other, id) {
             self.after.entry(id).or_default().push(other);
         }
     }

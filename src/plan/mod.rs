@@ -14,7 +14,7 @@ use std::collections::BinaryHeap;
 use rustc_hash::FxHashMap;
 
 use crate::error::Diagnostic;
-use crate::graph::Graph;
+use crate::graph::{Graph, Named};
 use crate::ids::{Id, IdVec, TaskId};
 
 use later::Later;
@@ -167,10 +167,21 @@ impl Plan {
         }
     }
 
-    /// The wanted formatters that may change what a task reads, and whether they may change what
-    /// it declares: not if only its depfile could name that.
-    pub fn fixers_before(&self, id: TaskId) -> impl Iterator<Item = (TaskId, bool)> {
+    /// The wanted formatters that may change what a task declares as input, and do not wait for
+    /// it.
+    pub fn fixers_before(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
         self.later.before(id)
+    }
+
+    /// Whether formatters are wanted.
+    pub fn has_fixers(&self) -> bool {
+        self.later.index().is_some()
+    }
+
+    /// The wanted formatters that may change a file.
+    pub fn fixers_of(&self, path: &[u8]) -> Vec<TaskId> {
+        let meetings = self.later.index().map(|index| index.of(&Named::file(path)));
+        meetings.into_iter().flatten().map(|meeting| meeting.fixer).collect()
     }
 
     /// A started task ended badly. All that need it will not start, and are told. Those that only

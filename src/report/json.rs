@@ -65,6 +65,7 @@ const VERSION: u64 = 1;
 /// | | `saved_ms` | number, null | of a restored task: how long its command once ran |
 /// | | `exit_code` | number, null | of the command, if it ended by itself |
 /// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
+/// | | `fixed` | bytes | inputs that it changed, if it is a formatter; also if it failed |
 /// | | `log` | bytes, null | absolute path of its whole output |
 /// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace); `place` (object, null: `file`, `line` and `column` of what is wrong in the Taskfile), `help` (string, null: what to write instead) |
 /// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`), `task` (string, null: what failed of what it needs), `text` (string, for people) |
@@ -80,6 +81,7 @@ const VERSION: u64 = 1;
 /// | | `signal` | number, null | the signal that ended the run |
 /// | | `saved_ms` | number | sum of `saved_ms` of what was restored |
 /// | | `unstable` | number | how many failed because their inputs kept changing |
+/// | | `restage` | bytes | files that formatters with `restage` changed |
 /// | | `exit_code` | number | of the program, unless a signal ended it |
 pub struct Json<W: Write> {
     to: Sink<W>,
@@ -134,6 +136,7 @@ impl<W: Write> Json<W> {
                 saved_ms,
                 exit_code,
                 outputs,
+                fixed,
                 log,
                 failure,
                 because,
@@ -145,6 +148,7 @@ impl<W: Write> Json<W> {
                 .with("saved_ms", *saved_ms)
                 .with("exit_code", *exit_code)
                 .with("outputs", outputs.iter().map(output).collect::<Vec<_>>())
+                .with("fixed", fixed.iter().map(|path| bytes(path)).collect::<Vec<_>>())
                 .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
                 .with("failure", failure.map(failed))
                 .with("because", because.map(skipped))
@@ -250,6 +254,7 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("signal", summary.signal)
     .with("unstable", summary.unstable)
     .with("saved_ms", summary.saved_ms)
+    .with("restage", summary.restage.iter().map(|path| bytes(path)).collect::<Vec<_>>())
     .with("exit_code", summary.exit_code())
 }
 
@@ -383,6 +388,7 @@ mod tests {
             wrong: Some(Box::new(wrong)),
         };
         let outputs = [(b"bin/app".to_vec(), 12, key()), (b"\xff".to_vec(), 0, key())];
+        let fixed = [b"a.c".to_vec(), b"\xff".to_vec()];
         let ended = |finish, exit_code, log, failure| Event::TaskFinished {
             task: task(),
             finish,
@@ -390,6 +396,7 @@ mod tests {
             saved_ms: (*finish == Finish::Restored).then_some(70),
             exit_code,
             outputs: &outputs,
+            fixed: if *finish == Finish::Failed { &fixed } else { &[] },
             log,
             failure,
             because: (*finish == Finish::Skipped).then_some(Because::Needs("lib")),
@@ -413,6 +420,7 @@ mod tests {
                     {"path": "bin/app", "size_bytes": 12, "digest": hex},
                     {"path": {"base64": "/w=="}, "size_bytes": 0, "digest": hex},
                 ],
+                "fixed": ["a.c", {"base64": "/w=="}],
                 "log": {"base64": "L3cv/w=="},
                 "failure": {"what": "exit 1", "command": "cc", "tail": {"base64": "dGFpbP8="},
                 "log": "log", "help": "x",
@@ -451,6 +459,7 @@ mod tests {
             critical_path: vec![Step { task: "app".to_owned(), duration_ms: 250 }],
             jobs: 4,
             signal: Some(15),
+            restage: vec![b"a.c".to_vec()],
             ..Summary::default()
         };
         assert_eq!(
@@ -461,6 +470,7 @@ mod tests {
                 "wall_ms": 300, "work_ms": 1000,
                 "critical_path": [{"task": "app", "duration_ms": 250}],
                 "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0, "saved_ms": 17,
+                "restage": ["a.c"],
                 "exit_code": 1})
         );
         (summary.wall_ms, summary.signal) = (0, None);

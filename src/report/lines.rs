@@ -15,8 +15,8 @@ use super::clean::{Clean, RESET};
 use super::sink::Sink;
 use super::summary::{Ends, Failed, put_command, put_place};
 use super::words::{
-    BAD, CARE, FAINT, because, duration, ending, first_reason, indented, nothing_reached, one_line,
-    paint,
+    BAD, CARE, FAINT, because, duration, ending, first_reason, fixed, indented, nothing_reached,
+    one_line, paint,
 };
 use super::{Listener, Mode, Options};
 use crate::files::open_regular;
@@ -89,6 +89,7 @@ struct End<'a> {
     duration_ms: u64,
     saved_ms: Option<u64>,
     log: Option<&'a Path>,
+    fixed: &'a [Vec<u8>],
     failure: Option<&'a Failure>,
     because: Option<Because<'a>>,
 }
@@ -244,6 +245,7 @@ impl<W: Write, E: Write> Lines<W, E> {
             self.block(task, end, &mut running);
         }
         self.ending(task, end);
+        self.out.put(fixed(end.fixed).as_bytes());
         self.out.put(running.details.as_bytes());
         if self.options.mode == Mode::None {
             return None;
@@ -273,6 +275,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         let (word, rest) = end.words();
         let text = format!("{word} {}{rest}", one_line(task.name));
         self.out.line(&self.painted(end, &text));
+        self.out.put(fixed(end.fixed).as_bytes());
         self.place_and_command(task, end);
     }
 
@@ -357,12 +360,13 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
                 finish,
                 duration_ms,
                 saved_ms,
+                fixed,
                 log,
                 failure,
                 because,
                 ..
             } => {
-                let end = End { finish, duration_ms, saved_ms, log, failure, because };
+                let end = End { finish, duration_ms, saved_ms, fixed, log, failure, because };
                 self.finished(task, &end);
             }
             Event::Warning { task, message } => self.warning(task, message),

@@ -243,6 +243,7 @@ mod tests {
             saved_ms: None,
             exit_code: None,
             outputs: &[],
+            fixed: &[],
             log: None,
             failure: None,
             because: None,

@@ -89,6 +89,7 @@ impl Stage<'_> {
             saved_ms: (*finish == Finish::Restored).then_some(1_500),
             exit_code: None,
             outputs: &[],
+            fixed: &[],
             log,
             failure,
             because: (*finish == Finish::Skipped).then_some(Because::Needs("app")),

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use signal_hook::low_level::signal_name;
 use unicode_width::UnicodeWidthStr;
 
-use crate::outcome::{Changes, Counts, Finish, Reason, Step, Summary};
+use crate::outcome::{Changes, Counts, Finish, Reason, Step, Summary, shown};
 
 /// Failures.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -20,6 +20,9 @@ pub(super) const FAINT: Style = Style::new().dimmed();
 
 /// At most so many reasons are told for one task.
 const REASONS: usize = 5;
+
+/// At most so many files of a formatter are named.
+const FIXED_NAMES: usize = 5;
 
 /// At most so many names of the critical path are told at each end of it.
 const PATH_ENDS: usize = 3;
@@ -57,6 +60,21 @@ pub fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// The line below a formatter that changed these files; nothing if it changed none.
+pub(super) fn fixed(files: &[Vec<u8>]) -> String {
+    let names: Vec<String> = files.iter().take(FIXED_NAMES).map(|path| shown(path)).collect();
+    let more = match files.len().saturating_sub(FIXED_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names = one_line(&names.join(", "));
+    match files.len() {
+        0 => String::new(),
+        1 => format!("  fixed 1 file: {names}\n"),
+        count => format!("  fixed {count} files: {names}{more}\n"),
+    }
 }
 
 /// As much of `text` as `width` columns hold; `…` stands for the rest. It is measured whole: a

@@ -103,6 +103,7 @@ impl Build<'_> {
             outputs: rule.outputs.iter().map(|output| declared(&output.value)).collect(),
             installs: rule.installs.iter().map(|path| path.value.clone()).collect(),
             depfile: rule.depfile.clone().filter(|_| !restores),
+            fixes: rule.fixes(),
             dir: self.task_dir(id),
             before: self.still_own(id, gathered),
             others,
@@ -180,6 +181,7 @@ impl Build<'_> {
             self.warn(Some(id), warning);
         }
         self.forget_outputs_of(id, &running, &ended);
+        self.take_written(&ended);
         self.tell_replaced(id, &ended);
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
@@ -292,6 +294,9 @@ impl Build<'_> {
             self.end(id, &End::ran(&ended, &running));
             return;
         }
+        if !ended.written.is_empty() && self.has_fixed(id, &running, &ended) {
+            return;
+        }
         let mut fields = running.due.gathered.fields.clone();
         match self.found_fields(&running, success) {
             Ok(found) => fields.extend(found),
@@ -332,13 +337,16 @@ impl Build<'_> {
         };
         self.compare_with_before(id, &running, &record);
         self.write_record(id, &record);
-        self.note_used(&running, success);
+        if !self.graph.task(id).rule.target.policy.fixes_inputs {
+            self.note_used(&running, success);
+        }
         self.save(id, &record, success);
         self.spent.enter(was);
         self.end(id, &End::ran(&ended, &running));
     }
 
-    /// Keeps in mind what a task read, to see at the end whether it is still that.
+    /// Keeps in mind what a task read, to see at the end whether it is still that. Not of
+    /// formatters: another may go on with what one has left, and they make nothing of it.
     fn note_used(&mut self, running: &Running, success: &Success) {
         for &(file, seen, content) in &running.due.gathered.inputs {
             self.deeds.used.note(file, seen, content);
@@ -356,7 +364,7 @@ impl Build<'_> {
 
     /// Published, but who knows from which inputs: the record says no more than that what stands
     /// at the outputs is taskr's work.
-    fn keep_unproven(&mut self, id: TaskId, running: &Running, ended: &Ended) {
+    pub(super) fn keep_unproven(&mut self, id: TaskId, running: &Running, ended: &Ended) {
         let (Outcome::Success(success) | Outcome::Unstable(success, _)) = &ended.result else {
             return;
         };
@@ -479,7 +487,9 @@ impl Build<'_> {
     /// A file that was first heard of after the run: it may have changed while the task read it,
     /// unless its stamps are older than the start.
     fn may_have_moved(&self, file: FileId, seen: Option<Seen>, started_ns: i128) -> bool {
-        let Some(seen) = seen.filter(|_| !self.deeds.made.contains(&file)) else { return false };
+        let is_ours =
+            |seen: &Seen| self.deeds.made.contains(&file) || self.deeds.fixed.is_work(file, seen);
+        let Some(seen) = seen.filter(|seen| !is_ours(seen)) else { return false };
         // Every write moves the ctime to the file system's own clock; an mtime can be set.
         let newest = seen.stamps().map(|stamp| stamp.ctime_ns).max();
         newest.is_some_and(|newest| newest >= started_ns)

@@ -150,6 +150,7 @@ impl Build<'_> {
             saved_ms: end.saved_ms,
             exit_code: end.ended.and_then(|ended| ended.exit_code),
             outputs: &outputs,
+            fixed: &self.deeds.fixed.files(id),
             log: end.ended.map(|_| &*log),
             failure: end.failure,
             because: end.because,
@@ -212,6 +213,7 @@ impl Build<'_> {
                 saved_ms: None,
                 exit_code: None,
                 outputs: &[],
+                fixed: &[],
                 log: None,
                 failure: None,
                 because: Some(because),
@@ -273,6 +275,7 @@ impl Build<'_> {
             "exit_code": ended.exit_code,
             "attempts": end.running.map_or(0, |running| running.due.attempt),
             "outputs": outputs,
+            "fixed": self.deeds.fixed.files(id).iter().map(|path| shown(path)).collect::<Vec<_>>(),
         });
         self.deeds.ran.push(serde_json::json!({
             "task": rule.name,

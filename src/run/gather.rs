@@ -377,8 +377,10 @@ impl Build<'_> {
                 let file = self.paths.intern(&output.path);
                 self.take_file(file, Tag::Input, all)?;
             }
-            let counts_by_key =
-                outputs.is_empty() || !self.graph.task(dep).rule.installs.is_empty();
+            // What a formatter did shows in the files that were fixed.
+            let rule = &self.graph.task(dep).rule;
+            let counts_by_key = (outputs.is_empty() || !rule.installs.is_empty())
+                && !rule.target.policy.fixes_inputs;
             if let (true, Some(key)) = (counts_by_key, self.done[dep].key) {
                 let name = self.graph.name(dep).as_bytes().to_vec();
                 all.fields.push(Field {

@@ -10,6 +10,7 @@ mod ask;
 mod clean;
 mod commit;
 mod finish;
+mod fixed;
 mod gather;
 mod judged;
 mod launch;
@@ -226,6 +227,8 @@ struct Deeds {
     replaced: usize,
     /// What tasks that were recorded had read.
     used: moved::Used,
+    /// What formatters changed.
+    fixed: fixed::Fixed,
     /// What ran, for the run's own file.
     ran: Vec<serde_json::Value>,
     /// What the store has otherwise under the same key.
@@ -459,7 +462,8 @@ impl Build<'_> {
             return Ok(());
         };
         if self.request.dry_run
-            && let Some(need) = self.some_need_would_run(id)
+            && let Some(need) =
+                self.some_need_would_run(id).or_else(|| self.some_fixer_would_run(id))
         {
             let need = self.graph.name(need).to_owned();
             self.would_run(id, &[Reason::MayChange(need)], "");

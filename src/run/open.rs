@@ -198,6 +198,7 @@ impl<'a> Build<'a> {
         }
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);
+        summary.restage = self.deeds.fixed.to_restage(&self.graph);
         summary.wall_ms = self.now_ms();
         warnings.extend(self.write_run(&summary));
         laps.end("summary", self.listener);

@@ -24,6 +24,7 @@ use super::job::{
     listing_digest,
 };
 use super::standing::Standing;
+use super::written::{has_other_files, written};
 use super::{Context, Piece};
 use crate::error::said;
 use crate::files::{list, normalise, parse_depfile};
@@ -69,6 +70,7 @@ pub(super) fn run(
             exit_code: None,
             warnings: Vec::new(),
             replaced: Vec::new(),
+            written: Vec::new(),
             tail: Vec::new(),
             lock: None,
             steps: Vec::new(),
@@ -185,7 +187,8 @@ impl Attempt<'_> {
         self.step_over("prepare");
         let executed = self.execute(pieces);
         self.step_over("command");
-        executed?;
+        let looked = self.look_at_written();
+        executed.and(looked)?;
         let collected = Collected::find(root, self.run, standing, self.buffer)?;
         self.ended.warnings.extend(collected.warnings.iter().cloned());
         let mut moved = self.moved_inputs()?;
@@ -199,6 +202,13 @@ impl Attempt<'_> {
         let installs = self.installs()?;
         self.step_over("collect");
         Ok(Ran { collected, found, installs, moved })
+    }
+
+    /// What a formatter wrote stays, whether it failed or not.
+    fn look_at_written(&mut self) -> std::result::Result<(), Stop> {
+        let written = written(&self.context.root, self.run, self.buffer);
+        self.ended.written = written.map_err(|error| Stop::io("list", b"its inputs", &error))?;
+        Ok(())
     }
 
     /// Asks whether what the depfile names may be inputs. Says which of them moved.
@@ -273,19 +283,24 @@ impl Attempt<'_> {
         process::run(command, log, &self.context.stop, self.run.guard.as_deref(), output)
     }
 
-    /// The inputs that are not what they were when the task was judged.
+    /// The inputs that are not what they were when the task was judged, but for those that its
+    /// command may change.
     fn moved_inputs(&mut self) -> std::result::Result<Vec<Vec<u8>>, Stop> {
         let root = self.context.root.path().to_owned();
         let mut moved = Vec::new();
-        for input in &self.run.inputs {
+        let fixes = &self.run.fixes;
+        for input in self.run.inputs.iter().filter(|input| !fixes.covers(&input.path)) {
             if has_moved(&self.context.root.absolute(&input.path), input, self.buffer) {
                 moved.push(input.path.clone());
             }
         }
-        for Listed { pattern, skip, digest } in &self.run.globs {
+        for listed in &self.run.globs {
+            let Listed { pattern, skip, digest } = listed;
             let now = list(&root, pattern, skip)
                 .map_err(|error| Stop::io("list", pattern.text(), &error))?;
-            if listing_digest(now.iter().map(|path| &path[..])) != *digest {
+            if listing_digest(now.iter().map(|path| &path[..])) != *digest
+                && has_other_files(self.run, listed, &now)
+            {
                 moved.push(pattern.text().to_vec());
             }
         }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
 use crate::files::Pattern;
-use crate::graph::Output;
+use crate::graph::{Fixes, Output};
 use crate::ids::{FileId, TaskId};
 use crate::lock::{Note, TaskLock};
 use crate::outcome::{Made, OutFile};
@@ -127,6 +127,8 @@ pub struct Run {
     pub inputs: Vec<Expected>,
     /// The same for globs.
     pub globs: Vec<Listed>,
+    /// Which of its inputs the command may change: not none if it is a formatter.
+    pub fixes: Fixes,
     /// The command is not the one of the last success: what that one left to taskr to publish
     /// this one may write in place.
     pub new_command: bool,
@@ -257,12 +259,25 @@ pub struct Ended {
     pub warnings: Vec<String>,
     /// Files that taskr did not make and that had to give way, and where they are kept.
     pub replaced: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Inputs that it wrote, if it is a formatter; also if it failed.
+    pub written: Vec<Written>,
     /// The last lines of its output.
     pub tail: Vec<u8>,
     /// The lock of an unrecorded task's folder, to be kept while the run may read it.
     pub lock: Option<TaskLock>,
     /// Names, begins and ends of its steps, if they are wanted.
     pub steps: Vec<(&'static str, Instant, Instant)>,
+}
+
+/// An input that a formatter wrote.
+#[derive(Debug)]
+pub struct Written {
+    /// Which.
+    pub path: Vec<u8>,
+    /// As it stands now; none if it is gone or cannot be read.
+    pub now: Option<(Seen, Content)>,
+    /// Whether it holds something else than before.
+    pub changed: bool,
 }
 
 /// What came of an attempt.
@@ -359,6 +374,7 @@ impl Subject {
                 exit_code: None,
                 warnings: Vec::new(),
                 replaced: Vec::new(),
+                written: Vec::new(),
                 tail: Vec::new(),
                 lock: None,
                 steps: Vec::new(),

@@ -12,6 +12,7 @@ mod job;
 mod outputs;
 mod restore;
 mod standing;
+mod written;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +24,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 pub use intent::IntentBody;
 pub use job::{
     Ask, Before, Checked, Declared, DepfileRead, Ended, Expected, Found, Job, Launch, Listed,
-    Message, Read, ReadResult, Restore, Result, Run, Success, listing_digest,
+    Message, Read, ReadResult, Restore, Result, Run, Success, Written, listing_digest,
 };
 
 pub use outputs::{is_made, standing_at};

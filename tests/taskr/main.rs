@@ -11,6 +11,7 @@ mod environment;
 mod events;
 mod failure;
 mod faults;
+mod fixers;
 mod foreign;
 mod freshness;
 mod graphs;
