@@ -7,7 +7,7 @@ use super::blobs::{BlobError, Blobs};
 use super::entry::Blob;
 use super::folder::{self, Hold, Lock};
 use super::index::{self, Index};
-use super::inventory::Inventory;
+use super::inventory::{self, Inventory};
 use super::rows::Totals;
 use super::trim::{self, Trimmed};
 use crate::database::Trouble;
@@ -160,12 +160,8 @@ impl Admin {
     /// # Errors
     /// [`StoreError::Busy`], or it cannot be written.
     pub fn trim(&self) -> Result<Trimmed, StoreError> {
-        let Some((_alone, mut index, warning)) = self.open_alone()? else {
-            return Ok(Trimmed::default());
-        };
-        let trimmed = trim::trim(&self.dir, &mut index, self.limit_bytes)?;
-        index.close();
-        Ok(Trimmed { warning, ..trimmed })
+        let trimmed = self.alone(|index| trim::trim(&self.dir, index, self.limit_bytes))?;
+        Ok(trimmed.map_or_else(Trimmed::default, |(done, warning)| Trimmed { warning, ..done }))
     }
 
     /// Removes everything but the folder. What there was is said.
@@ -174,16 +170,12 @@ impl Admin {
     /// [`StoreError::Busy`], or it cannot be written.
     pub fn clear(&self) -> Result<Info, StoreError> {
         let before = self.info().unwrap_or_default();
-        let Some((_alone, index, _)) = self.open_alone()? else { return Ok(before) };
-        let cleared = index.clear();
-        index.close();
-        if let Err(Trouble::Damaged(why)) = cleared {
-            index::set_aside(&self.dir, &why)?;
-        } else {
-            cleared?;
-        }
-        Inventory::of(&self.dir)?.remove_unreferred(&self.dir);
-        folder::sweep(&self.dir)?;
+        self.alone(|index| {
+            // In this order: on a full disk it is the contents that make room for the rest.
+            Inventory::of(&self.dir)?.remove_unreferred(&self.dir);
+            folder::sweep(&self.dir)?;
+            index.clear()
+        })?;
         absent_is_fine(fs::remove_dir_all(self.dir.join("damaged")))?;
         Ok(before)
     }
@@ -202,51 +194,81 @@ impl Admin {
         let blobs = Blobs::new(&self.dir);
         let mut buffer = Vec::new();
         for (digest, size) in Inventory::of(&self.dir)?.sizes() {
-            let read = size.map(|size| blobs.read(&Blob { digest, size }, &mut buffer));
-            match read {
+            match size.map(|size| blobs.read(&Blob { digest, size }, &mut buffer)) {
                 Some(Ok(())) => {
                     verified.blobs += 1;
                     verified.bytes += size.unwrap_or_default();
                 }
                 Some(Err(BlobError::Absent)) => {}
                 _ => {
-                    absent_is_fine(fs::remove_file(blobs.path(&digest)))?;
+                    inventory::remove(&blobs.path(&digest));
                     problem(&mut verified, &Problem::Blob(digest));
                 }
             }
         }
-        let Some((_alone, mut index, sentence)) = self.open_alone()? else {
+        let Some((entries, sentence)) = self.alone(|index| self.remove_broken(index))? else {
             return Ok(verified);
         };
-        if let Some(sentence) = sentence {
-            problem(&mut verified, &Problem::Index(sentence));
-        }
-        let mut inventory = Inventory::of(&self.dir)?;
-        let mut gone = Vec::new();
-        index.rows().each(|id, kept| match kept {
-            None => gone.push((id, Problem::Row)),
-            Some(kept) if !inventory.has_all(&kept) => {
-                gone.push((id, Problem::Incomplete(kept.entry.task)));
-            }
-            Some(kept) => {
-                verified.entries += 1;
-                inventory.refer(&kept);
-            }
-        })?;
-        index.change(|rows| gone.iter().try_for_each(|(id, _)| rows.remove(id)))?;
-        gone.iter().for_each(|(_, found)| problem(&mut verified, found));
-        index.close();
-        (verified.orphans, verified.orphan_bytes) = inventory.count(false);
+        let replaced = sentence.map(Problem::Index);
+        replaced.iter().chain(&entries.problems).for_each(|found| problem(&mut verified, found));
+        verified.entries = entries.whole;
+        (verified.orphans, verified.orphan_bytes) = entries.orphans;
         Ok(verified)
     }
 
-    /// The index, with the lock held alone, and what was damaged; `None` if there is no store.
-    fn open_alone(&self) -> Result<Option<(Lock, Index, Option<String>)>, StoreError> {
+    fn remove_broken(&self, index: &mut Index) -> Result<Entries, Trouble> {
+        let mut inventory = Inventory::of(&self.dir)?;
+        let mut entries = Entries { whole: 0, problems: Vec::new(), orphans: (0, 0) };
+        let mut gone = Vec::new();
+        index.rows().each(|id, kept| {
+            let found = match kept {
+                Some(kept) if inventory.has_all(&kept) => {
+                    entries.whole += 1;
+                    return inventory.refer(&kept);
+                }
+                Some(kept) => Problem::Incomplete(kept.entry.task),
+                None => Problem::Row,
+            };
+            entries.problems.push(found);
+            gone.push(id);
+        })?;
+        index.change(|rows| {
+            gone.iter().try_for_each(|id| rows.remove(id))?;
+            rows.list_anew()
+        })?;
+        entries.orphans = inventory.count(false);
+        Ok(entries)
+    }
+
+    /// Does something with the index while the lock is held alone. An index that turns out to be
+    /// damaged is moved aside and it is done with a new one; the sentence says so. `None`: there is
+    /// no store.
+    fn alone<T>(
+        &self,
+        mut work: impl FnMut(&mut Index) -> Result<T, Trouble>,
+    ) -> Result<Option<(T, Option<String>)>, StoreError> {
         if !folder::blobs_dir(&self.dir).is_dir() {
             return Ok(None);
         }
-        let alone = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?.ok_or(StoreError::Busy)?;
-        let (index, sentence) = Index::open_or_replace(&self.dir)?;
-        Ok(Some((alone, index, sentence)))
+        let _alone = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?.ok_or(StoreError::Busy)?;
+        let (mut index, mut sentence) = Index::open_or_replace(&self.dir)?;
+        let done = match work(&mut index) {
+            Err(Trouble::Damaged(why)) => {
+                index.close();
+                sentence = Some(index::set_aside(&self.dir, &why)?);
+                index = Index::open_to_write(&self.dir)?;
+                work(&mut index)?
+            }
+            done => done?,
+        };
+        index.close();
+        Ok(Some((done, sentence)))
     }
+}
+
+/// What was found among the entries.
+struct Entries {
+    whole: usize,
+    problems: Vec<Problem>,
+    orphans: (usize, u64),
 }

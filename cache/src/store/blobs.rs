@@ -4,7 +4,7 @@
 //! are copied, so what was given out is what was asked for, whatever lay in the store.
 
 use super::entry::Blob;
-use super::folder;
+use super::{folder, inventory};
 use crate::digest::Digest;
 use crate::said;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -175,7 +175,7 @@ impl Blobs {
 
     /// Removes it, so that the next to store it writes it anew.
     fn damaged(&self, blob: &Blob) -> BlobError {
-        let _ = std::fs::remove_file(self.path(&blob.digest));
+        inventory::remove(&self.path(&blob.digest));
         BlobError::Damaged
     }
 }

@@ -8,8 +8,7 @@
 //! | 1 | `e`: a result, behind all of its contents: length 4, then key 32, a byte and root 32, a byte and static key 32 (the byte is 0, and nothing follows it, where there is none), and the entry as in the index |
 //! | 1 | `.`: the end; then blake3 of all before it, 32 |
 //!
-//! Numbers are little-endian. Contents are not compressed: what carries the stream does that, and
-//! those of one build are mostly compiled or packed already.
+//! Numbers are little-endian. Contents are not compressed: what carries the stream does that.
 
 use super::admin::{Admin, StoreError};
 use super::blobs::Blobs;

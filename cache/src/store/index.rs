@@ -104,8 +104,11 @@ impl Index {
 
     /// Removes all rows and gives their room back.
     pub(super) fn clear(&self) -> Result<(), Trouble> {
-        let all = "BEGIN IMMEDIATE; DELETE FROM entries; DELETE FROM totals; COMMIT; VACUUM";
-        Ok(self.connection.execute_batch(all)?)
+        let all = "BEGIN IMMEDIATE; DELETE FROM entries; DELETE FROM totals; COMMIT";
+        self.connection.execute_batch(all)?;
+        // It needs as much room again; without it the next rows take that of the old ones.
+        let _ = self.connection.execute_batch("VACUUM");
+        Ok(())
     }
 
     /// Closes it, all rows in its one file.

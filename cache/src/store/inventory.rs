@@ -86,13 +86,23 @@ impl Inventory {
             .fold((0, 0), |(count, bytes), item| (count + 1, bytes + item.size.unwrap_or_default()))
     }
 
-    /// Removes those that nobody refers to. One that cannot be removed is left.
-    pub(super) fn remove_unreferred(&self, dir: &Path) {
-        let unreferred = self.0.iter().filter(|(_, item)| item.references == 0);
-        for (digest, _) in unreferred {
-            let _ = fs::remove_file(folder::blob_path(dir, digest));
-        }
+    /// Removes those that nobody refers to, and says how many they were, and their bytes. One that
+    /// cannot be removed is left.
+    pub(super) fn remove_unreferred(&mut self, dir: &Path) -> (usize, u64) {
+        let removed = self.count(false);
+        self.0.retain(|digest, item| {
+            if item.references == 0 {
+                remove(&folder::blob_path(dir, digest));
+            }
+            item.references > 0
+        });
+        removed
     }
+}
+
+/// Removes what has the name of a blob, be it a folder; what cannot be removed is left.
+pub(super) fn remove(path: &Path) {
+    let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
 }
 
 /// The entries of a folder; none if it is not there.

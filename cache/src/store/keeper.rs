@@ -314,11 +314,14 @@ impl Keeper {
 
     /// Keeps the store within its limit and closes the index.
     fn finish(mut self) -> Saved {
-        if let (Some(mut index), Some(limit)) = (self.index.take(), self.limit_bytes) {
-            if self.saved.entries > 0 {
-                // A store that stays too large is looked at again by the next run.
-                let _ = keep_within(&self.dir, &mut index, limit);
-            }
+        if let (Some(index), Some(limit), true) =
+            (&mut self.index, self.limit_bytes, self.saved.entries > 0)
+            // A store that stays too large is looked at again by the next run.
+            && let Err(Trouble::Damaged(why)) = keep_within(&self.dir, index, limit)
+        {
+            let _ = self.set_aside(&why);
+        }
+        if let Some(index) = self.index.take() {
             index.close();
         }
         self.saved.spent_ms = whole_ms(self.spent);

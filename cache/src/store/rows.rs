@@ -188,6 +188,11 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Makes the index of static keys from the rows, which a scan of them has not looked at.
+    pub(super) fn list_anew(&self) -> Result<(), Trouble> {
+        Ok(self.connection.execute_batch("REINDEX lists")?)
+    }
+
     /// The totals; `None` if they are not there or do not fit their sum.
     pub(super) fn totals(&self) -> Result<Option<Totals>, Trouble> {
         let mut statement = self.connection.prepare("SELECT value, sum FROM totals LIMIT 1")?;

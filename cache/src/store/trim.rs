@@ -60,6 +60,8 @@ pub(super) fn trim(dir: &Path, index: &mut Index, limit: u64) -> Result<Trimmed,
         }
         _ => gone.push(id),
     })?;
+    // First what needs no transaction: on a full disk that makes room for one.
+    let (mut removed, mut bytes) = blobs.remove_unreferred(dir);
     let rows: u64 = entries.iter().map(|entry| entry.row_bytes).sum();
     let mut left = rows + blobs.count(true).1;
     if left > limit {
@@ -78,8 +80,9 @@ pub(super) fn trim(dir: &Path, index: &mut Index, limit: u64) -> Result<Trimmed,
         rows.set_totals(&Totals { bytes: left, ..totals })
     })?;
     // Only now: an entry never lacks its blobs, whenever this ends.
-    let (removed, bytes) = blobs.count(false);
-    blobs.remove_unreferred(dir);
+    let evicted = blobs.remove_unreferred(dir);
+    removed += evicted.0;
+    bytes += evicted.1;
     Ok(Trimmed { entries: gone.len(), blobs: removed, bytes, left_bytes: left, warning: None })
 }
 

@@ -62,12 +62,17 @@ fn what_is_not_the_blob_is_a_miss_and_removed() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_blob_is_a_miss() {
+fn a_folder_in_the_place_of_a_blob_is_a_miss_and_removed() {
     let world = world();
     let path = world.blob_path(CONTENT);
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     assert!(matches!(world.restore(&blob_of(CONTENT), false), Err(BlobError::Damaged)));
+    assert!(!path.exists());
+    fs::create_dir_all(path.join("beneath")).unwrap();
+    let mut problems = 0;
+    Admin::new(&world.dir(), None).verify(|_| problems += 1).unwrap();
+    assert_eq!((problems, path.exists()), (2, false), "the content, and the entry without it");
 }
 
 #[test]
@@ -120,6 +125,11 @@ fn put_index(world: &World, bytes: &[u8]) {
         let _ = fs::remove_file(world.dir().join(format!("index.db{suffix}")));
     }
     fs::write(world.dir().join(index::LAYOUT.file), bytes).unwrap();
+}
+
+/// Puts the one content there that all entries have: a trim of an index that lost them removed it.
+fn put_blob(world: &World) {
+    world.save([world.success(3000, &[("a", CONTENT)])]);
 }
 
 /// How many entries are found; all of them are what was saved under their key. And whether the
@@ -178,7 +188,7 @@ fn every_truncation_of_the_index_is_a_miss_and_told() {
 fn five_hundred_flipped_bits_give_no_wrong_entry() {
     let (world, bytes) = base();
     let mut random = Random(0x5eed_0007);
-    let (mut told, mut fewer) = (0, 0);
+    let (mut told, mut fewer, mut mended) = (0, 0, 0);
     for round in 0..500 {
         let mut damaged = bytes.clone();
         let bit = random.below(bytes.len() * 8);
@@ -190,8 +200,18 @@ fn five_hundred_flipped_bits_give_no_wrong_entry() {
         if round % 20 == 0 {
             assert_recovers(&world);
         }
+        if round % 10 == 5 {
+            // Whatever it was, verifying mends it.
+            let admin = Admin::new(&world.dir(), None);
+            let verified = admin.verify(|_| ()).unwrap();
+            mended += verified.problems;
+            assert_eq!(admin.verify(|_| ()).unwrap().problems, 0);
+            assert_eq!(count_right(&world), (verified.entries, false));
+            admin.trim().unwrap();
+            put_blob(&world);
+        }
     }
-    assert!(told > 0 && fewer > 100, "{told} {fewer}");
+    assert!(told > 0 && fewer > 100 && mended > 10, "{told} {fewer} {mended}");
 }
 
 #[test]
