@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::oracle::random::Random;
 use crate::project::Project;
 use crate::tree::fingerprint;
 
@@ -311,4 +312,87 @@ fn a_formatter_that_is_made_of_what_it_formats() {
         .exits(3);
     p.taskr(["fmt"]).ran(["tool", "fmt"]).makes("tool", "s/ *$//\n").ok();
     p.taskr(["fmt"]).ran([""; 0]).ok();
+}
+
+/// What the formatters of [`RANDOM`] make of a file.
+fn fixed(name: &str, text: &str) -> String {
+    let trimmed = text.replace(" \n", "\n");
+    if name.ends_with(".h") { trimmed.replace('x', "y") } else { trimmed }
+}
+
+/// Two formatters, one behind the other, one of them with a task for each file; readers by path,
+/// by pattern and by depfile.
+const RANDOM: &str = r#"
+[target.all]
+deps = ["glob", "path", "found", "trim", "swap"]
+
+[target.glob]
+inputs  = ["src/*"]
+outputs = ["glob"]
+run     = "ran glob; cat {{ inputs }} > {{ outputs }}"
+
+[target.path]
+inputs  = ["src/1.h"]
+outputs = ["path"]
+run     = "ran path; cat {{ inputs }} > {{ outputs }}"
+
+[target.found]
+inputs  = []
+outputs = ["found"]
+run     = "ran found; cat src/0.c src/0.h > {{ outputs }}; echo 'found: src/0.c src/0.h' > {{ depfile }}"
+
+[target.trim]
+inputs       = ["src/*"]
+fixes_inputs = true
+run          = "ran trim; sed -i 's/ $//' {{ inputs }}"
+
+[target.swap]
+foreach      = ["src/*.h"]
+after        = ["trim"]
+fixes_inputs = true
+run          = "ran swap; sed -i 's/x/y/g' {{ item }}"
+"#;
+
+/// Random edits, then builds with two to four jobs: what is built is built of fixed files, the
+/// second build runs formatters only, the third nothing.
+#[test]
+fn random_edits_are_fixed_before_they_are_read() {
+    let p = Project::new(RANDOM);
+    let mut random = Random::new(12);
+    let names = ["0.c", "0.h", "1.c", "1.h"].map(|name| (name, format!("src/{name}")));
+    for (_, path) in &names {
+        p.write(path, "start \n");
+    }
+    let (mut second, mut quiet) = (0, 0);
+    for round in 0..25 {
+        for (_, path) in &names {
+            if random.one_in(2) {
+                let line = *random.pick(&["x", "y", "x ", "y ", "z"]);
+                let count = random.below(3);
+                p.write(path, &format!("{round}\n{}", format!("{line}\n").repeat(count)));
+            }
+        }
+        let right: Vec<String> =
+            names.iter().map(|(name, path)| fixed(name, &p.read(path))).collect();
+        let jobs = format!("-j{}", random.below(3) + 2);
+        p.taskr([&jobs, "all"]).any_ran().any_files().ok();
+        for ((_, path), right) in names.iter().zip(&right) {
+            assert_eq!(p.read(path), *right, "round {round}: {path}");
+        }
+        assert_eq!(p.read("glob"), right.concat(), "round {round}");
+        assert_eq!(p.read("path"), right[3], "round {round}");
+        assert_eq!(p.read("found"), format!("{}{}", right[0], right[1]), "round {round}");
+        let output = p.spawn([&jobs, "all"]).wait();
+        assert!(output.status.success(), "round {round}: {output}");
+        let ran = p.take_ran();
+        assert!(ran.iter().all(|name| name == "trim" || name == "swap"), "round {round}: {ran:?}");
+        second += ran.len();
+        quiet += usize::from(ran.is_empty());
+        p.accept_files();
+        p.taskr([&jobs, "all"]).ran([""; 0]).ok();
+    }
+    assert!(
+        second > 10 && quiet > 0,
+        "{second} formatters asked again, {quiet} builds were done: too tame"
+    );
 }

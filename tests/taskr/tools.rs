@@ -303,7 +303,7 @@ fn show_tells_what_becomes_of_results() {
     let p = Project::new(
         "[target.image]\ninputs = []\nvars = { tag = \"a b\" }\nrun = \"true\"\nmax_age = \"1.5h\"\n\
          fresh_if = \"test -e {{ tag }}\"\ncache = false\n\
-         [target.fmt]\nforeach = [\"a\", \"b\"]\ninputs = [\"x\"]\nfixes_inputs = true\n\
+         [target.fmt]\nforeach = [\"a\", \"b\"]\ninputs = [\"{{ item }}\"]\nfixes_inputs = true\n\
          restage = true\nrun = \"fmt {{ item }}\"\n",
     );
     let image = p.taskr(["show", "image"]).ok().stdout;
