@@ -297,6 +297,25 @@ pub(super) struct Status {
     pub(super) common: Common,
 }
 
+/// Show tasks that did not do the same under the same key
+#[derive(Parser, Debug)]
+#[command(
+    name = "flaky",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr flaky [OPTIONS] [TARGET]..."
+)]
+pub(super) struct Flaky {
+    /// Of these; of all if nothing is named
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
 /// Print a script that completes taskr's options, tools and targets
 #[derive(Parser, Debug)]
 #[command(

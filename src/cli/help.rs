@@ -60,7 +60,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 9] {
+pub(super) fn tools() -> [Command; 10] {
     [
         args::List::command(),
         args::Show::command(),
@@ -69,6 +69,7 @@ pub(super) fn tools() -> [Command; 9] {
         args::Check::command(),
         args::Clean::command(),
         args::Status::command(),
+        args::Flaky::command(),
         args::Completions::command(),
         args::Man::command(),
     ]

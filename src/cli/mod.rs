@@ -3,6 +3,7 @@
 //! Your targets come first: the first bare word decides; it is a target if the Taskfile has one
 //! of that name, else a tool. Two parsers stand behind one scan of the arguments.
 
+mod amounts;
 mod args;
 mod build;
 mod changes;
@@ -11,6 +12,7 @@ mod clean;
 mod completions;
 mod create;
 mod doubts;
+mod flaky;
 mod goals;
 mod help;
 mod json_out;
@@ -57,13 +59,13 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 9] =
-    ["check", "clean", "completions", "list", "log", "man", "show", "status", "why"];
+const TOOLS: [&str; 10] =
+    ["check", "clean", "completions", "flaky", "list", "log", "man", "show", "status", "why"];
 
 /// Tools that are planned.
-const LATER: [&str; 18] = [
-    "audit", "cache", "compare", "flaky", "fmt", "graph", "history", "hook", "import", "init",
-    "merge", "schema", "stats", "timeline", "vars", "verify", "watch", "tool",
+const LATER: [&str; 17] = [
+    "audit", "cache", "compare", "fmt", "graph", "history", "hook", "import", "init", "merge",
+    "schema", "stats", "timeline", "vars", "verify", "watch", "tool",
 ];
 
 /// Does what the arguments (the program's own name first) ask for.
@@ -137,6 +139,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "check" => parsed(scan, |args| check::check(&args, workspace)),
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
+        "flaky" => parsed(scan, |args| flaky::flaky(&args, &workspace?)),
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),

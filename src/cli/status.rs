@@ -52,7 +52,8 @@ fn described(run: &Value, now_ms: u64) -> String {
     lines
 }
 
-fn unix_ms() -> u64 {
+/// Now, in milliseconds since 1970.
+pub(super) fn unix_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use taskr_cache::{Access, State};
+
 use crate::error::{Diagnostic, Error};
 use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
+use crate::outdir::STATE_DIR;
 use crate::parse::{Taskfile, Text, parse};
+use crate::record::Names;
 
 use super::args::Common;
 use super::stages::Stages;
@@ -44,6 +49,20 @@ impl Workspace {
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.
     pub(super) fn prefix(&self) -> Option<&[u8]> {
         (self.name != NAME.as_bytes()).then_some(&self.name)
+    }
+
+    /// What earlier runs left, to be read. That it cannot be is told on stderr.
+    pub(super) fn state(&self) -> State {
+        let (state, warning) = State::open(&self.root.join(STATE_DIR), Access::Read);
+        if let Some(warning) = warning {
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
+        state
+    }
+
+    /// What the tasks of this Taskfile are called in the state.
+    pub(super) fn names(&self) -> Names {
+        Names::new(&self.name, PROFILE)
     }
 
     pub(super) fn has_target(&self, name: &str) -> bool {
@@ -168,13 +187,16 @@ fn number_of_jobs(text: &str, processors: usize) -> Option<usize> {
     }
 }
 
+/// The only profile there is.
+const PROFILE: &str = "default";
+
 /// More threads than this serve nobody.
 const MOST_JOBS: usize = 10_000;
 
 fn surroundings(jobs: usize) -> Arc<Surroundings> {
     let text = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Arc::new(Surroundings { env: text.collect(), jobs, profile: "default".to_owned() })
+    Arc::new(Surroundings { env: text.collect(), jobs, profile: PROFILE.to_owned() })
 }
 
 /// The caller's environment.

@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod faults;
 mod fixers;
+mod flaky;
 mod foreign;
 mod freshness;
 mod graphs;

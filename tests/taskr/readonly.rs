@@ -20,7 +20,7 @@ outputs = ["gen/{{ matrix.n }}"]
 run    = "ran b; cat o > {{ outputs }}"
 "#;
 
-const TOOLS: [&[&str]; 12] = [
+const TOOLS: [&[&str]; 13] = [
     &["-n", "b"],
     &["-n", "-v", "b"],
     &["-n", "-B", "b"],
@@ -32,6 +32,7 @@ const TOOLS: [&[&str]; 12] = [
     &["show", "b"],
     &["show", "b@n=1", "--json"],
     &["check"],
+    &["flaky"],
     &["--help"],
 ];
 
