@@ -297,6 +297,74 @@ pub(super) struct Status {
     pub(super) common: Common,
 }
 
+/// Look at the store, keep it in order, carry results elsewhere
+#[derive(Parser, Debug)]
+#[command(
+    name = "cache",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr cache [OPTIONS] [WORD] [FILE]"
+)]
+pub(super) struct Cache {
+    /// What is asked of it
+    #[arg(value_name = "WORD", value_enum, default_value_t, hide_default_value = true)]
+    pub(super) word: CacheWord,
+    /// Of export and import; - is a pipe
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) carried: Option<PathBuf>,
+    /// Of trim: to this size instead of the limit
+    #[arg(long, value_name = "SIZE")]
+    pub(super) size: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What `taskr cache` is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum CacheWord {
+    /// What is in it, and what it was good for; the default
+    #[default]
+    Info,
+    /// Where it is, and nothing else
+    Path,
+    /// Remove what exceeds the limit
+    Trim,
+    /// Read everything, remove what is damaged; 1 if something was
+    Verify,
+    /// Remove everything
+    Clear,
+    /// Write what this workspace stands on to FILE
+    Export,
+    /// Add what FILE has
+    Import,
+}
+
+impl CacheWord {
+    /// As it is typed.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// Show how much time was saved and spent, here and by the store
+#[derive(Parser, Debug)]
+#[command(
+    name = "stats",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr stats [OPTIONS]"
+)]
+pub(super) struct Stats {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
 /// Show tasks that did not do the same under the same key
 #[derive(Parser, Debug)]
 #[command(

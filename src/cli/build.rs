@@ -316,9 +316,7 @@ fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
         path: PathBuf::from("this process"),
         cause,
     })?;
-    // A file that grows beyond `ulimit -f` is an error of its write, not taskr's death.
-    let ignored = std::sync::Arc::default();
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
+    outlive_large_files();
     let messages = messages.clone();
     let listens = thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
@@ -328,6 +326,12 @@ fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
         }
     });
     listens.map(drop).map_err(no_thread)
+}
+
+/// From now on a file that grows beyond `ulimit -f` is an error of its write, not taskr's death.
+pub(super) fn outlive_large_files() {
+    let ignored = std::sync::Arc::default();
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
 }
 
 fn this_program() -> Result<PathBuf, Error> {

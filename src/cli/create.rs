@@ -1,4 +1,4 @@
-//! The files that options name to be written: `--events FILE` and `--trace FILE`.
+//! The files that are named to be written: `--events FILE`, `--trace FILE`, `taskr cache export FILE`.
 //!
 //! A wrong word on the command line must not cost a source, and a pipe that nobody reads must
 //! not hold the build.
@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
@@ -43,31 +43,101 @@ pub(super) const EVENTS: Kind = Kind {
     head: EVENTS_HEAD,
 };
 
+pub(super) const EXPORT: Kind = Kind {
+    option: "taskr cache export",
+    what: "the export",
+    one: "export of a store",
+    example: "results.taskr",
+    head: "taskr store ",
+};
+
+/// A file that has its name only when it is whole: until then what had it stays.
+pub(super) struct Whole {
+    file: File,
+    /// Where it is, and what it will be called; none if it is no regular file.
+    names: Option<(PathBuf, PathBuf)>,
+}
+
+impl Whole {
+    /// To be written.
+    pub(super) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// It is whole.
+    ///
+    /// # Errors
+    /// It cannot get its name.
+    pub(super) fn keep(mut self) -> io::Result<()> {
+        match self.names.take() {
+            Some((temporary, path)) => std::fs::rename(&temporary, path).inspect_err(|_| {
+                let _ = std::fs::remove_file(&temporary);
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Some((temporary, _)) = &self.names {
+            let _ = std::fs::remove_file(temporary);
+        }
+    }
+}
+
+/// As [`create`], but what stands at `path` is replaced only by a whole file.
+///
+/// # Errors
+/// As [`create`].
+pub(super) fn create_whole(path: &Path, kind: &Kind) -> Result<Whole, Error> {
+    let failed = |cause| kind.cannot_write(path, cause);
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Ok(Whole { file: create(path, kind)?, names: None });
+    }
+    kind.check(path)?;
+    // A link stays one: what it leads to is replaced.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let file = File::options().write(true).create_new(true).open(&temporary).map_err(failed)?;
+    Ok(Whole { file, names: Some((temporary, path)) })
+}
+
 /// Opens the file for writing, emptied. It is a new one, empty, an earlier one of its kind, or no
 /// regular file at all.
 ///
 /// # Errors
 /// It is something else, a pipe without a reader, or cannot be written.
 pub(super) fn create(path: &Path, kind: &Kind) -> Result<File, Error> {
-    let failed = |cause| Error::Io {
-        doing: format!("cannot write {}", kind.what),
-        path: path.to_owned(),
-        cause,
-    };
-    let shown = one_line(&path.display().to_string());
-    if !may_replace(path, kind.head).map_err(failed)? {
-        return Err(Error::Usage {
-            message: format!("{} would replace {shown}, which is no {}", kind.option, kind.one),
-            help: Some(format!("name a file for it, as in `{} {}`", kind.option, kind.example)),
-        });
-    }
+    kind.check(path)?;
     open(path).map_err(|cause| match is_unread_pipe(path, &cause) {
         true => Error::Usage {
-            message: format!("nobody reads the pipe {shown}"),
+            message: format!("nobody reads the pipe {}", one_line(&path.display().to_string())),
             help: Some("start what reads it before taskr".to_owned()),
         },
-        false => failed(cause),
+        false => kind.cannot_write(path, cause),
     })
+}
+
+impl Kind {
+    /// Refuses to replace a file of another kind.
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        if may_replace(path, self.head).map_err(|cause| self.cannot_write(path, cause))? {
+            return Ok(());
+        }
+        let shown = one_line(&path.display().to_string());
+        Err(Error::Usage {
+            message: format!("{} would replace {shown}, which is no {}", self.option, self.one),
+            help: Some(format!("name a file for it, as in `{} {}`", self.option, self.example)),
+        })
+    }
+
+    fn cannot_write(&self, path: &Path, cause: io::Error) -> Error {
+        let (doing, path) = (format!("cannot write {}", self.what), path.to_owned());
+        Error::Io { doing, path, cause }
+    }
 }
 
 fn may_replace(path: &Path, head: &str) -> io::Result<bool> {

@@ -33,6 +33,9 @@ pub(super) const SECTIONS: [Section; 4] = [
             ("TERM", "`dumb`: no colours"),
             ("COLUMNS", "the width of this help"),
             ("PATH", "where programs are looked for"),
+            ("TASKR_CACHE", "`off` or `local`: whether the store is used; --cache wins"),
+            ("TASKR_CACHE_DIR", "where the store is; usually taskr in XDG_CACHE_HOME or ~/.cache"),
+            ("TASKR_CACHE_SIZE", "how large it may get, as in 20G"),
         ],
     },
     Section {
@@ -40,6 +43,8 @@ pub(super) const SECTIONS: [Section; 4] = [
         rows: &[
             ("Taskfile.toml", "what to build; looked for here and above"),
             (".taskr/", "beside the Taskfile: records, logs, results; may be removed"),
+            ("~/.cache/taskr/", "the store: results of all your checkouts; may be removed"),
+            ("~/.config/taskr/config.toml", "your settings: where the store is, its size"),
             (".taskr/replaced/", "your files that stood where outputs go, for seven days"),
         ],
     },
@@ -60,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 10] {
+pub(super) fn tools() -> [Command; 12] {
     [
         args::List::command(),
         args::Show::command(),
@@ -69,6 +74,8 @@ pub(super) fn tools() -> [Command; 10] {
         args::Check::command(),
         args::Clean::command(),
         args::Status::command(),
+        args::Stats::command(),
+        args::Cache::command(),
         args::Flaky::command(),
         args::Completions::command(),
         args::Man::command(),

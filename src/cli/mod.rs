@@ -6,6 +6,7 @@
 mod amounts;
 mod args;
 mod build;
+mod cache;
 mod changes;
 mod check;
 mod clean;
@@ -26,6 +27,7 @@ mod scan;
 mod select;
 mod show;
 mod stages;
+mod stats;
 mod status;
 mod taskfile;
 mod terminal;
@@ -59,13 +61,25 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 10] =
-    ["check", "clean", "completions", "flaky", "list", "log", "man", "show", "status", "why"];
+const TOOLS: [&str; 12] = [
+    "cache",
+    "check",
+    "clean",
+    "completions",
+    "flaky",
+    "list",
+    "log",
+    "man",
+    "show",
+    "stats",
+    "status",
+    "why",
+];
 
 /// Tools that are planned.
-const LATER: [&str; 17] = [
-    "audit", "cache", "compare", "fmt", "graph", "history", "hook", "import", "init", "merge",
-    "schema", "stats", "timeline", "vars", "verify", "watch", "tool",
+const LATER: [&str; 15] = [
+    "audit", "compare", "fmt", "graph", "history", "hook", "import", "init", "merge", "schema",
+    "timeline", "vars", "verify", "watch", "tool",
 ];
 
 /// Does what the arguments (the program's own name first) ask for.
@@ -136,6 +150,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
     let typed = scan.command_line();
     scan.drop_word();
     match name {
+        "cache" => parsed(scan, |args| cache::cache(&args, workspace)),
         "check" => parsed(scan, |args| check::check(&args, workspace)),
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
@@ -144,6 +159,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),
         "show" => parsed(scan, |args| show::show(&args, &workspace?)),
+        "stats" => parsed(scan, |args| stats::stats(&args, &workspace?)),
         "status" => parsed(scan, |args| status::status(&args, &workspace?)),
         "why" => parsed(scan, |args| why::why(&args, &workspace?)),
         _ if LATER.contains(&name) => Err(not_there_yet(name)),

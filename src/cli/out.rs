@@ -43,6 +43,11 @@ impl FirstError {
         Watched { to, first: self.clone() }
     }
 
+    /// The error, when all that was watched is gone.
+    pub(super) fn into_cause(self) -> Option<io::Error> {
+        Arc::into_inner(self.0)?.into_inner()
+    }
+
     /// Says on stderr that `to` is incomplete, if it is. Whether it is.
     pub(super) fn tell(&self, to: &str, colour: bool, width: usize) -> bool {
         let Some(cause) = self.0.get() else { return false };

@@ -24,7 +24,7 @@ pub(super) struct Scan {
 }
 
 /// Options whose value is the next argument, if it is not attached.
-const WITH_VALUE: [&str; 12] = [
+const WITH_VALUE: [&str; 13] = [
     "-C",
     "-f",
     "-D",
@@ -36,6 +36,7 @@ const WITH_VALUE: [&str; 12] = [
     "--events",
     "--trace",
     "--jobs",
+    "--cache",
     "--since",
 ];
 
@@ -219,6 +220,7 @@ mod tests {
             ("-Cdir why app", Some("why")),
             ("-D a=b -k", None),
             ("-- build", None),
+            ("--cache off list", Some("list")),
             ("--since main build", Some("build")),
             ("--changed a b -j2 build", Some("build")),
             ("--changed=a build", Some("build")),

@@ -2,6 +2,7 @@
 //! that holds random graphs against computed answers.
 
 mod badinput;
+mod cache_tool;
 mod changes;
 mod cli;
 mod completions;

@@ -20,7 +20,7 @@ outputs = ["gen/{{ matrix.n }}"]
 run    = "ran b; cat o > {{ outputs }}"
 "#;
 
-const TOOLS: [&[&str]; 13] = [
+const TOOLS: [&[&str]; 15] = [
     &["-n", "b"],
     &["-n", "-v", "b"],
     &["-n", "-B", "b"],
@@ -33,6 +33,8 @@ const TOOLS: [&[&str]; 13] = [
     &["show", "b@n=1", "--json"],
     &["check"],
     &["flaky"],
+    &["stats"],
+    &["cache"],
     &["--help"],
 ];
 

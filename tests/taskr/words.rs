@@ -122,7 +122,7 @@ fn options_that_are_not_there() {
         ("-y", "-y", "taskr asks nothing: leave it away"),
         ("--watch", "--watch", "`taskr watch` is planned; this version does not have it"),
         ("-i", "-i", "`-k` goes on after a failure"),
-        ("--since HEAD", "--since", "it is planned; this version does not have it"),
+        ("--failed", "--failed", "it is planned; this version does not have it"),
         ("--jbos 3", "--jbos", "did you mean `--jobs`?"),
         ("-dry-run", "-d", "did you mean `--dry-run`?"),
         ("--not site", "--not", "it is an option of `taskr why`"),
@@ -142,8 +142,8 @@ fn options_that_are_not_there() {
             "write `taskr list`",
         ),
         (
-            "list --size",
-            "`taskr list` has no option `--size`",
+            "list --width",
+            "`taskr list` has no option `--width`",
             "`taskr list --help` lists all options",
         ),
         ("list site", "`taskr list` takes no `site`", "write `taskr list [OPTIONS]`"),
@@ -245,5 +245,5 @@ fn help_beside_a_taskfile() {
     p.taskr(["--help"]).says("Usage: taskr").ok();
     let broken = Project::new("[target.a\n");
     broken.taskr(["help", "list"]).says("Usage: taskr list").ok();
-    broken.taskr(["help", "nonsense"]).says("the tools are check, clean").exits(2);
+    broken.taskr(["help", "nonsense"]).says("the tools are cache, check, clean").exits(2);
 }

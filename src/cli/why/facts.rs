@@ -213,6 +213,6 @@ impl Facts {
 }
 
 /// A run's id begins with the time of its begin, in milliseconds.
-pub(super) fn began_ms(run: &str) -> u64 {
+pub(in crate::cli) fn began_ms(run: &str) -> u64 {
     run.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or(0)
 }

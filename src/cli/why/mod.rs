@@ -26,6 +26,7 @@ use crate::ids::TaskId;
 use crate::outcome::Event;
 use crate::run::{dry_run, find};
 use compared::Compared;
+pub(super) use facts::began_ms;
 use facts::{Facts, Heard, Said};
 use reads::Asked;
 
