@@ -384,6 +384,41 @@ pub(super) struct Flaky {
     pub(super) common: Common,
 }
 
+/// Run targets in git's hooks, as [hooks] of the Taskfile says
+///
+/// Without an action: which hooks there are, and whether they are installed.
+#[derive(Parser, Debug)]
+#[command(
+    name = "hook",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr hook [OPTIONS] [ACTION] [NAME]..."
+)]
+pub(super) struct Hook {
+    /// install, uninstall, or run, which is what an installed hook calls
+    #[arg(value_name = "ACTION", hide_possible_values = true)]
+    pub(super) action: Option<HookAction>,
+    /// Which hooks; all of the Taskfile if none is named. Behind `run` one, and what git passed
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<OsString>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// What git passed to the hook
+    #[arg(last = true, value_name = "ARGS", hide = true)]
+    pub(super) args: Vec<OsString>,
+}
+
+/// What `taskr hook` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum HookAction {
+    Install,
+    Uninstall,
+    Run,
+}
+
 /// Print a script that completes taskr's options, tools and targets
 #[derive(Parser, Debug)]
 #[command(

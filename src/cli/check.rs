@@ -58,7 +58,7 @@ fn graph(args: &Check, workspace: &Workspace) -> Result<Graph, Error> {
     wrong.extend(diagnostics(jobs.map(|_| ()))?);
     let graph = match made {
         Ok(graph) => {
-            wrong.extend(wrong_defaults(&workspace.taskfile, &graph));
+            wrong.extend(wrong_names(&workspace.taskfile, &graph));
             Some(graph)
         }
         Err(error) => {
@@ -81,18 +81,23 @@ fn diagnostics(result: Result<(), Error>) -> Result<Vec<Diagnostic>, Error> {
     }
 }
 
-/// Elements of `default` that cannot be built.
-fn wrong_defaults(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+/// Names in `default` and `[hooks]` that cannot be built.
+fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+    let default = taskfile.default.iter().map(|text| (text, "a bare `taskr`".to_owned()));
+    let hooks = taskfile.hooks.iter().flat_map(|(hook, (_, targets))| {
+        targets.iter().map(move |text| (text, format!("the hook {hook}")))
+    });
     let mut wrong = Vec::new();
-    for text in &taskfile.default {
+    for (text, who) in default.chain(hooks) {
         let name = text.template.source();
+        let label = format!("{who} would build it");
         let found = graph.select(name);
         let Some(&id) = found.first() else {
             let public = taskfile.targets.values().filter(|target| !target.private);
             let near = nearest(name, public.map(|target| target.name.as_str()));
             wrong.push(
                 Diagnostic::error(format!("there is no target {}", quoted(name)))
-                    .at(text.place.clone(), "a bare `taskr` would build it")
+                    .at(text.place.clone(), label)
                     .help_if(near.map(|near| format!("did you mean `{near}`?"))),
             );
             continue;
@@ -103,7 +108,7 @@ fn wrong_defaults(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
                     "{} is private: it is built only for others",
                     quoted(name)
                 ))
-                .at(text.place.clone(), "a bare `taskr` would build it")
+                .at(text.place.clone(), label)
                 .help("remove `private = true` from its target, or name another here"),
             );
         }

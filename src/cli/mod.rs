@@ -16,6 +16,7 @@ mod doubts;
 mod flaky;
 mod goals;
 mod help;
+mod hook;
 mod json_out;
 mod limits;
 mod list;
@@ -61,12 +62,13 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 13] = [
     "cache",
     "check",
     "clean",
     "completions",
     "flaky",
+    "hook",
     "list",
     "log",
     "man",
@@ -77,8 +79,8 @@ const TOOLS: [&str; 12] = [
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 15] = [
-    "audit", "compare", "fmt", "graph", "history", "hook", "import", "init", "merge", "schema",
+const LATER: [&str; 14] = [
+    "audit", "compare", "fmt", "graph", "history", "import", "init", "merge", "schema",
     "timeline", "vars", "verify", "watch", "tool",
 ];
 
@@ -155,6 +157,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
         "flaky" => parsed(scan, |args| flaky::flaky(&args, &workspace?)),
+        "hook" => parsed(scan, |args| hook::hook(args, &workspace?, &typed)),
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),

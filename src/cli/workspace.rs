@@ -87,6 +87,18 @@ impl Workspace {
         Ok(())
     }
 
+    /// Says so if a hook of the Taskfile names what is no target.
+    pub(super) fn check_hook(&self, name: &str) -> Result<(), Error> {
+        let Some((_, targets)) = self.taskfile.hooks.get(name) else { return Ok(()) };
+        for text in targets {
+            let target = text.template.source().to_owned();
+            let label = format!("the hook {name} would build it");
+            let checked = self.check_names([&target].into_iter());
+            checked.map_err(|error| at_place(error, text, &label))?;
+        }
+        Ok(())
+    }
+
     /// How many tasks may run at once: the command line, the Taskfile, the processors.
     pub(super) fn jobs(&self, asked: Option<&str>) -> Result<usize, Error> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -163,17 +175,17 @@ impl Workspace {
             });
         }
         for (name, text) in names.iter().zip(&self.taskfile.default) {
-            self.check_names([name].into_iter()).map_err(|error| in_default(error, text))?;
+            let checked = self.check_names([name].into_iter());
+            checked.map_err(|error| at_place(error, text, "a bare `taskr` would build it"))?;
         }
         Ok(names)
     }
 }
 
 /// What is wrong with a name that nobody typed: it stands in the Taskfile.
-fn in_default(error: Error, text: &Text) -> Error {
+fn at_place(error: Error, text: &Text, label: &str) -> Error {
     let Error::Usage { message, help } = error else { return error };
-    let wrong = Diagnostic::error(message).at(text.place.clone(), "a bare `taskr` would build it");
-    wrong.help_if(help).into()
+    Diagnostic::error(message).at(text.place.clone(), label).help_if(help).into()
 }
 
 fn number_of_jobs(text: &str, processors: usize) -> Option<usize> {

@@ -186,7 +186,7 @@ pub const TOP_LEVEL: &[Field] = &[
     field("template", Kind::Planned, "via fields", "Fields that targets `use`", "[template.rust]"),
     field("pipeline", Kind::Planned, "no", "Steps in an order", "[pipeline.release]"),
     field("pool", Kind::Planned, "no", "Slots and rates", "[pool.link]"),
-    field("hooks", Kind::Planned, "no", "What git hooks run", "[hooks]"),
+    field("hooks", Kind::Table, "no", "What git's hooks run: a hook's name and targets", "[hooks]"),
     field("package", Kind::Planned, "no", "Facts about this package", "[package]"),
 ];
 

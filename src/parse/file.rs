@@ -1,4 +1,4 @@
-//! Reading the file's own keys: `default`, `[vars]`, `[taskr]` and the targets.
+//! Reading the file's own keys: `default`, `[vars]`, `[taskr]`, `[hooks]` and the targets.
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ pub(super) fn taskfile(source: &Arc<Source>, table: &DeTable<'_>) -> Result<Task
         default: Vec::new(),
         vars: IndexMap::new(),
         jobs: None,
+        hooks: IndexMap::new(),
         targets: IndexMap::new(),
     };
     for (key, value) in table {
@@ -63,6 +64,7 @@ impl Reader {
         match field.name {
             "vars" => file.vars = self.file_vars(table),
             "taskr" => self.settings(file, table),
+            "hooks" => file.hooks = self.hooks(table),
             _ => self.targets(file, table),
         }
     }

@@ -10,6 +10,7 @@ mod duration;
 mod fields;
 mod file;
 mod foreign;
+mod hooks;
 mod lex;
 mod names;
 mod policy;
@@ -32,6 +33,7 @@ use crate::expr::Template;
 pub use document::LARGEST_BYTES;
 pub use duration::Duration;
 pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
+pub use hooks::HOOKS;
 pub use policy::{POLICY_FIELDS, Policy};
 pub use text::place_within;
 
@@ -46,6 +48,8 @@ pub struct Taskfile {
     pub vars: IndexMap<String, Var>,
     /// `[taskr] jobs`.
     pub jobs: Option<Text>,
+    /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
+    pub hooks: IndexMap<String, (Place, Vec<Text>)>,
     /// Its targets in the order of the file. Never empty.
     pub targets: IndexMap<String, Target>,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::expr::{self, ExprError, Problem, Value, failure, map_value, plain_words, words_value};
+use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
@@ -235,7 +236,10 @@ impl Around<'_> {
         let asked = target.env_inputs.iter().chain(&target.env_pass).map(String::as_str);
         let asked: Vec<&str> = BASE.into_iter().chain(BASE_MORE).chain(asked).collect();
         let passes = |name: &OsStr| asked.iter().any(|asked| fits(asked, name.as_bytes()));
-        let passed = self.env.iter().filter(|(name, _)| !recorded || passes(name));
+        // A hook's variables would lead the git of a task to the repository of the hook.
+        let local = |name: &OsStr| LOCAL_VARIABLES.iter().any(|local| name == *local);
+        let inherits = |name: &OsStr| !recorded && !local(name);
+        let passed = self.env.iter().filter(|(name, _)| inherits(name) || passes(name));
         env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
         let tmp = self.root.join(OsStr::from_bytes(&task.join("tmp")));
         env.insert("TMPDIR".into(), tmp.into());

@@ -17,6 +17,7 @@ mod flaky;
 mod foreign;
 mod freshness;
 mod graphs;
+mod hooks;
 mod layers;
 mod live;
 mod moving;
