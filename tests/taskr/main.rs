@@ -25,6 +25,7 @@ mod names;
 mod oracle;
 mod outputs;
 mod policy;
+mod precommit;
 mod programs;
 mod project;
 mod readonly;
