@@ -6,7 +6,7 @@
 //! and nowhere else ([`LOCAL_VARIABLES`]).
 
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -123,6 +123,37 @@ impl Repository {
     /// git fails.
     pub fn staged(&self) -> Result<Vec<Vec<u8>>, Error> {
         self.names(&["diff", "--cached"])
+    }
+
+    /// What in the folder differs between the index and the work tree, of the files that git knows.
+    /// Paths are relative to the folder.
+    ///
+    /// # Errors
+    /// git fails.
+    pub fn unstaged(&self) -> Result<Vec<Vec<u8>>, Error> {
+        self.names(&["diff"])
+    }
+
+    /// Puts files of the folder, as they are now, into the index.
+    ///
+    /// # Errors
+    /// git fails.
+    pub fn stage(&self, paths: &[Vec<u8>]) -> Result<(), Error> {
+        let between: &[u8] = if self.folder.is_empty() { b"" } else { b"/" };
+        let lines = paths.iter().map(|path| [&self.folder, between, path, b"\0"].concat());
+        let mut command = self.command();
+        command.args(["add", "--pathspec-from-file=-", "--pathspec-file-nul"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(cannot_start)?;
+        if let Some(mut to) = child.stdin.take() {
+            // One that has ended says why by its exit code.
+            let _ = to.write_all(&lines.collect::<Vec<_>>().concat());
+        }
+        let answer = child.wait_with_output().map_err(cannot_start)?;
+        match answer.status.success() {
+            true => Ok(()),
+            false => Err(refused("add", &answer.stderr, None)),
+        }
     }
 
     /// The commit that a revision means, if it is there.
@@ -252,8 +283,12 @@ fn output(command: &mut Command) -> Result<std::process::Output, Error> {
             message: "there is no git: no program of that name is in PATH".to_owned(),
             help: Some("install git, or name the files: `--changed FILE...`".to_owned()),
         },
-        _ => Error::Io { doing: "cannot start".to_owned(), path: "git".into(), cause },
+        _ => cannot_start(cause),
     })
+}
+
+fn cannot_start(cause: std::io::Error) -> Error {
+    Error::Io { doing: "cannot start".to_owned(), path: "git".into(), cause }
 }
 
 /// Why git does not work in this folder, by what it said.

@@ -251,6 +251,73 @@ fn where_taskr_is_missing_the_hook_says_so() {
     does(&p, ["commit", "--no-verify", "--allow-empty", "-qm", "second"]);
 }
 
+/// A formatter, and who reads what it fixes.
+const FORMATTED: &str = r#"
+[target.fmt]
+inputs = ["src"]
+fixes_inputs = true
+restage = true
+run = "sed -i 's/  */ /g' src/*"
+[target.lint]
+inputs = ["src"]
+run = "ran lint; ! grep '  ' src/*"
+[hooks]
+pre-commit = ["fmt", "lint"]
+"#;
+
+fn formatted() -> Option<Project> {
+    let p = Project::new(FORMATTED);
+    p.write("src/a", "a a\n").write("src/b", "b b\n").write(".gitignore", ".taskr\n");
+    let p = committed(p)?;
+    p.taskr(["hook", "install"]).any_files().ok();
+    Some(p)
+}
+
+#[test]
+fn what_a_formatter_fixed_is_in_the_commit() {
+    let Some(p) = formatted() else { return };
+    // By hand, and by an index of the commit's own.
+    for (text, words) in [("1", &["add", "src/a"][..]), ("2", &["status"])] {
+        p.write("src/a", &format!("{text}   {text}\n")).write("src/b", "not   staged\n");
+        if text == "2" {
+            does(&p, ["checkout", "-q", "src/b"]);
+        }
+        does(&p, words);
+        let all = if text == "2" { "-qam" } else { "-qm" };
+        let output = tries(&p, &["commit", all, text]);
+        assert!(output.status.success(), "{output}");
+        assert!(format!("{output}").contains("staged again: src/a\n"), "{output}");
+        assert_eq!(does(&p, ["show", "HEAD:src/a"]), format!("{text} {text}\n"));
+        assert_eq!(does(&p, ["show", "HEAD:src/b"]), "b b\n", "it was not staged");
+    }
+    assert_eq!(does(&p, ["status", "--porcelain"]), "");
+    assert!(!p.take_ran().is_empty());
+}
+
+#[test]
+fn a_file_that_is_staged_in_part_is_never_mixed() {
+    let Some(p) = formatted() else { return };
+    p.write("src/a", "1   1\n");
+    does(&p, ["add", "src/a"]);
+    p.write("src/a", "1   1\nmine   of later\n");
+    let output = tries(&p, &["commit", "-qm", "second"]);
+    assert!(!output.status.success(), "{output}");
+    let told = "src/a is staged in part, and `fmt` may change it";
+    assert!(output.stderr.contains(told), "{output}");
+    assert_eq!(p.read("src/a"), "1   1\nmine   of later\n", "nothing ran");
+    assert_eq!(p.take_ran(), [""; 0]);
+    assert_eq!(does(&p, ["show", ":src/a"]), "1   1\n");
+    // The index of `git commit FILE` is gone with it: what was fixed could not stay staged.
+    p.write("src/a", "2   2\n");
+    let output = tries(&p, &["commit", "-qm", "second", "src/a"]);
+    assert!(!output.status.success(), "{output}");
+    assert!(output.stderr.contains("fixed, but not staged: src/a"), "{output}");
+    assert_eq!(p.read("src/a"), "2 2\n");
+    let output = tries(&p, &["commit", "-qm", "second", "src/a"]);
+    assert!(output.status.success(), "{output}");
+    assert_eq!(does(&p, ["status", "--porcelain"]), "");
+}
+
 /// N24: git tells its hooks by variables which repository and index are meant. A task that works in
 /// another repository must not write into this one.
 #[test]

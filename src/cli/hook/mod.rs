@@ -1,6 +1,7 @@
 //! `taskr hook`: what `[hooks]` of the Taskfile says, brought into git's folder of hooks, and what
 //! git calls then.
 
+mod restage;
 mod run;
 mod script;
 

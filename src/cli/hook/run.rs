@@ -12,6 +12,7 @@ use super::super::args::{Build, Hook};
 use super::super::build::{More, build_with};
 use super::super::out::print;
 use super::super::workspace::Workspace;
+use super::restage::Restage;
 use super::{check_names, script};
 use crate::error::Error;
 use crate::git::Repository;
@@ -43,8 +44,14 @@ pub(super) fn run(args: Hook, workspace: &Workspace, typed: &str) -> Result<End,
         .map_err(|error| Error::Usage { message: error.to_string(), help: None })?;
     build.targets = targets.iter().map(|text| text.template.source().to_owned()).collect();
     build.common = args.common;
+    let mut restage = None;
     let changes = match name.as_str() {
-        "pre-commit" | "pre-merge-commit" => Some(staged(workspace)?),
+        "pre-commit" | "pre-merge-commit" => {
+            let changes = staged(workspace)?;
+            let (common, targets) = (&build.common, &build.targets);
+            restage = Restage::before(workspace, common, targets, &changes.paths)?;
+            Some(changes)
+        }
         "pre-push" => match pushed(workspace)? {
             Pushed::Nothing => return Ok(End::Code(0)),
             Pushed::Since(changes) => Some(changes),
@@ -52,7 +59,12 @@ pub(super) fn run(args: Hook, workspace: &Workspace, typed: &str) -> Result<End,
         },
         _ => None,
     };
-    build_with(&build, workspace, typed, More { changes, env: told(&name, &passed) })
+    let env = told(&name, &passed);
+    let end = build_with(&build, workspace, typed, More { changes, env })?;
+    if let (Some(restage), End::Code(0)) = (restage, end) {
+        restage.after()?;
+    }
+    Ok(end)
 }
 
 fn staged(workspace: &Workspace) -> Result<Changes, Error> {
