@@ -53,14 +53,12 @@ pub fn judge(facts: &Facts<'_>, key: &Digest) -> Verdict {
     if facts.always {
         return Verdict::Run(vec![Reason::Always]);
     }
-    if facts.failed {
-        return Verdict::Run(vec![Reason::Unfinished]);
-    }
     let reasons = match not_fresh(facts, key) {
         Ok(reasons) => reasons,
         Err(verdict) => return verdict,
     };
     match facts.stored {
+        _ if facts.failed => Verdict::Run(reasons),
         None => Verdict::NeedStore,
         Some(true) => Verdict::Restore(reasons),
         Some(false) => Verdict::Run(reasons),
@@ -69,8 +67,9 @@ pub fn judge(facts: &Facts<'_>, key: &Digest) -> Verdict {
 
 /// Why it cannot stay as it is; never empty. Or it is fresh, or more must be known.
 fn not_fresh(facts: &Facts<'_>, key: &Digest) -> Result<Vec<Reason>, Verdict> {
+    let unfinished = facts.unfinished || facts.failed;
     let Some(record) = facts.record else {
-        return Ok(vec![if facts.unfinished { Reason::Unfinished } else { Reason::NoRecord }]);
+        return Ok(vec![if unfinished { Reason::Unfinished } else { Reason::NoRecord }]);
     };
     if record.key != *key {
         let mut reasons = facts.manifest.diff(&record.manifest);
@@ -83,7 +82,7 @@ fn not_fresh(facts: &Facts<'_>, key: &Digest) -> Result<Vec<Reason>, Verdict> {
         }
         return Ok(reasons);
     }
-    if facts.unfinished {
+    if unfinished {
         return Ok(vec![Reason::Unfinished]);
     }
     if facts.too_old {
@@ -168,10 +167,10 @@ mod tests {
     fn expected(facts: &Facts<'_>, key: &Digest) -> Verdict {
         let same = facts.record.map(|record| record.key == *key);
         let run = |reason: Reason| Verdict::Run(vec![reason]);
-        let reason = match (same, facts.unfinished, facts.too_old, &facts.outputs) {
+        let unfinished = facts.unfinished || facts.failed;
+        let reason = match (same, unfinished, facts.too_old, &facts.outputs) {
             _ if facts.forced => return run(Reason::Forced),
             _ if facts.always => return run(Reason::Always),
-            _ if facts.failed => return run(Reason::Unfinished),
             (None, true, ..) => Reason::Unfinished,
             (None, false, ..) => Reason::NoRecord,
             (Some(false), ..) => Reason::Command("command"),
@@ -182,6 +181,7 @@ mod tests {
             (.., Some(Err(reason))) => reason.clone(),
         };
         match facts.stored {
+            _ if facts.failed => run(reason),
             None => Verdict::NeedStore,
             Some(true) => Verdict::Restore(vec![reason]),
             Some(false) => Verdict::Run(vec![reason]),

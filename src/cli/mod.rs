@@ -80,8 +80,8 @@ const TOOLS: [&str; 13] = [
 
 /// Tools that are planned.
 const LATER: [&str; 14] = [
-    "audit", "compare", "fmt", "graph", "history", "import", "init", "merge", "schema",
-    "timeline", "vars", "verify", "watch", "tool",
+    "audit", "compare", "fmt", "graph", "history", "import", "init", "merge", "schema", "timeline",
+    "vars", "verify", "watch", "tool",
 ];
 
 /// Does what the arguments (the program's own name first) ask for.

@@ -34,15 +34,18 @@ fn described(run: &Value, now_ms: u64) -> String {
         .iter()
         .map(|name| count(name))
         .sum();
+    let restored = match count("restored") {
+        0 => String::new(),
+        restored => format!(" · {restored} restored"),
+    };
     let mut lines = format!(
         "{} (process {}) has been running for {}\n \
-         [{ended}/{}] {} fresh · {} restored · {} ran · {} failed\n",
+         [{ended}/{}] {} fresh{restored} · {} ran · {} failed\n",
         text(&run["command"]),
         run["pid"],
         since(run),
         count("tasks"),
         count("fresh"),
-        count("restored"),
         count("ran"),
         count("failed"),
     );
@@ -72,7 +75,7 @@ mod tests {
         assert_eq!(
             described(&run, 4_200),
             "taskr -j3 (process 7) has been running for 3.2s\n \
-             [5/9] 2 fresh · 0 restored · 1 ran · 1 failed\n  obj@a.c  1.2s\n"
+             [5/9] 2 fresh · 1 ran · 1 failed\n  obj@a.c  1.2s\n"
         );
     }
 }

@@ -17,7 +17,9 @@ impl Build<'_> {
         if record::failed_key(&self.held.state, &state_id) == Some(record.key) {
             self.note_flaw(id, record.key, Difference::Recovered, &[]);
         }
-        let old = running.due.gathered.record.as_ref();
+        // What may grow old depends on the time.
+        let timeless = self.graph.task(id).rule.target.policy.max_age_ms.is_none();
+        let old = running.due.gathered.record.as_ref().filter(|_| timeless);
         if let Some(old) = old.filter(|old| old.key == record.key && !old.unstable) {
             let paths = differing(&old.outputs, &record.outputs);
             if !paths.is_empty() {

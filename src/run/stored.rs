@@ -149,8 +149,12 @@ impl Build<'_> {
         let kept = self.kept.as_mut()?;
         let entry = kept.store.lookup(&manifest.key(), &kept.root)?;
         let age_ms = unix_ms().saturating_sub(entry.ended_ms);
-        let young = max_age_ms.is_none_or(|most| age_ms <= most);
-        young.then_some(Hit { manifest, entry })
+        let too_old = max_age_ms.is_some_and(|most| age_ms > most);
+        if let (true, Some(saver)) = (too_old, &mut kept.saver) {
+            // Else it would stay, as the first one of its key.
+            saver.broken(manifest.key());
+        }
+        (!too_old).then_some(Hit { manifest, entry })
     }
 
     /// In a dry run: says that the task would be restored.

@@ -356,7 +356,7 @@ fn a_file_of_the_user_among_the_outputs_is_neither_stored_nor_lost() {
                     run = 'ran t; mkdir -p {{ out }}/gen; cp a.in {{ out }}/gen/a.txt'\n";
     let p = Project::new(taskfile).with_store();
     p.write("a.in", "1\n").write("gen/mine.txt", "mine\n");
-    p.taskr(["t"]).ran(["t"]).makes("gen/a.txt", "1\n").ok();
+    p.taskr(["t"]).ran(["t"]).makes("gen/a.txt", "1\n").warns("gen/mine.txt was there before").ok();
     assert_eq!(blobs(&p).len(), 0, "nobody can say what a clean build would leave there");
     let other = p.sibling("other");
     other.write("Taskfile.toml", taskfile).write("a.in", "1\n");
@@ -541,4 +541,22 @@ fn a_link_comes_back_as_a_link() {
     p.accept_files();
     let link = Entry::Link("f".into());
     p.taskr(["t"]).makes("d/f", "1\n").makes_entry("d/l", link).says("1 restored").ok();
+}
+
+#[test]
+fn a_newer_result_takes_the_place_of_one_that_is_too_old() {
+    let p = Project::new(
+        "[target.t]\ninputs = ['a.in']\noutputs = ['o']\nmax_age = '1s'\n\
+         run = 'ran t; cat ~/world >{{ outputs }}'\n",
+    )
+    .with_store();
+    fs::write(p.outside("home/world"), "old\n").expect("a file");
+    p.write("a.in", "1\n");
+    p.taskr(["t"]).ran(["t"]).makes("o", "old\n").ok();
+    std::thread::sleep(Duration::from_millis(1_100));
+    fs::write(p.outside("home/world"), "new\n").expect("a file");
+    p.taskr(["t"]).ran(["t"]).makes("o", "new\n").ok();
+    p.remove("o");
+    p.taskr(["t"]).makes("o", "new\n").says("1 restored").ok();
+    p.taskr(["flaky"]).says("no task is known").ok();
 }
