@@ -13,8 +13,8 @@ use super::folder::{self, Hold, Lock};
 use super::grammar::Refusal;
 use super::incoming::{self, Refused};
 use super::index::Index;
-use super::keeper::{keep_within, now_ms};
-use super::rows::{Kept, Totals};
+use super::rows::{Kept, Totals, now_ms};
+use super::trim;
 use crate::digest::Digest;
 use crate::said;
 use std::io::{self, Read};
@@ -64,7 +64,7 @@ impl Admin {
         import.read()?;
         let imported = import.commit(&mut index)?;
         drop(shared);
-        keep_within(&self.dir, &mut index, self.limit_bytes)?;
+        trim::keep_within(&self.dir, &mut index, self.limit_bytes)?;
         index.close();
         Ok(imported)
     }

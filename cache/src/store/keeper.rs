@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::folder::{self, Hold, Lock};
 use super::incoming::{self, Refused};
 use super::index::{self, Index};
-use super::rows::{Kept, Rows, Totals};
+use super::rows::{Kept, Rows, Totals, now_ms, whole_ms};
 use super::saver::{Differing, Message, Save, Saved};
 use super::trim;
 use crate::database::Trouble;
@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// The longest time that a change waits for others before it is committed.
 const BATCH_TIME: Duration = Duration::from_millis(100);
@@ -25,8 +25,6 @@ const BATCH_TIME: Duration = Duration::from_millis(100);
 const BATCH_CHANGES: usize = 1000;
 /// How long another process that removes what is old is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long others that add are waited for when there is too much.
-const TRIM_PATIENCE: Duration = Duration::from_secs(1);
 /// How often an index that others replace meanwhile is opened.
 const ATTEMPTS: usize = 4;
 
@@ -317,7 +315,7 @@ impl Keeper {
         if let (Some(index), Some(limit), true) =
             (&mut self.index, self.limit_bytes, self.saved.entries > 0)
             // A store that stays too large is looked at again by the next run.
-            && let Err(Trouble::Damaged(why)) = keep_within(&self.dir, index, limit)
+            && let Err(Trouble::Damaged(why)) = trim::keep_within(&self.dir, index, limit)
         {
             let _ = self.set_aside(&why);
         }
@@ -327,23 +325,6 @@ impl Keeper {
         self.saved.spent_ms = whole_ms(self.spent);
         self.saved
     }
-}
-
-/// Looks at the running total, and trims if that is over the limit. Nothing is counted unless it
-/// has to be.
-pub(super) fn keep_within(dir: &Path, index: &mut Index, limit: u64) -> Result<(), Trouble> {
-    let mut totals = index.rows().totals()?.unwrap_or(Totals::UNCOUNTED);
-    if totals.bytes == Totals::UNCOUNTED.bytes {
-        totals.bytes = trim::count(dir, index)?;
-        index.change(|rows| rows.set_totals(&totals))?;
-    }
-    // Whoever holds the lock meanwhile adds something, and will look at the limit too.
-    if totals.bytes > limit
-        && let Some(_alone) = Lock::take(dir, Hold::Exclusive, TRIM_PATIENCE)?
-    {
-        trim::trim(dir, index, limit)?;
-    }
-    Ok(())
 }
 
 fn in_use() -> Trouble {
@@ -414,13 +395,4 @@ impl Differing {
         let differs = !paths.is_empty();
         differs.then(|| Differing { key: *key, task: second.task.clone(), paths })
     }
-}
-
-/// Now, in milliseconds since 1970.
-pub(super) fn now_ms() -> u64 {
-    whole_ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn whole_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,6 +11,7 @@ use crate::database::Trouble;
 use crate::digest::{Digest, checksum};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How many lists of paths a static key has.
 const LISTS: usize = 16;
@@ -306,4 +307,14 @@ fn sum(key: &[u8], root: &[u8], static_key: Option<&[u8]>, value: &[u8]) -> [u8;
     }
     bytes.extend_from_slice(value);
     checksum(&bytes)
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    whole_ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// A duration as it is kept.
+pub(super) fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

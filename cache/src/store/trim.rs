@@ -4,15 +4,17 @@
 //! all of it from the index: times of files are not looked at. What is referred to is counted
 //! anew each time, so that whatever crashes left is found here.
 
-use super::folder;
+use super::folder::{self, Hold, Lock};
 use super::index::Index;
 use super::inventory::Inventory;
-use super::keeper::now_ms;
-use super::rows::{Kept, RowId, Totals};
+use super::rows::{Kept, RowId, Totals, now_ms};
 use crate::database::Trouble;
 use crate::digest::Digest;
 use std::path::Path;
+use std::time::Duration;
 
+/// How long others that add are waited for when there is too much.
+const TRIM_PATIENCE: Duration = Duration::from_secs(1);
 /// The default limit is at most this.
 const MOST_BYTES: u64 = 10_000_000_000;
 const DAY_MS: f64 = 86_400_000.0;
@@ -39,10 +41,27 @@ pub(super) fn default_limit(dir: &Path) -> u64 {
 }
 
 /// How many bytes there are, whether they are referred to or not.
-pub(super) fn count(dir: &Path, index: &Index) -> Result<u64, Trouble> {
+fn count(dir: &Path, index: &Index) -> Result<u64, Trouble> {
     let (_, mut bytes) = Inventory::of(dir)?.count(false);
     index.rows().each(|_, kept| bytes += kept.map_or(0, |kept| kept.row_bytes))?;
     Ok(bytes)
+}
+
+/// Looks at the running total, and trims if that is over the limit. Nothing is counted unless it
+/// has to be.
+pub(super) fn keep_within(dir: &Path, index: &mut Index, limit: u64) -> Result<(), Trouble> {
+    let mut totals = index.rows().totals()?.unwrap_or(Totals::UNCOUNTED);
+    if totals.bytes == Totals::UNCOUNTED.bytes {
+        totals.bytes = count(dir, index)?;
+        index.change(|rows| rows.set_totals(&totals))?;
+    }
+    // Whoever holds the lock meanwhile adds something, and will look at the limit too.
+    if totals.bytes > limit
+        && let Some(_alone) = Lock::take(dir, Hold::Exclusive, TRIM_PATIENCE)?
+    {
+        trim(dir, index, limit)?;
+    }
+    Ok(())
 }
 
 /// Removes entries, from the least worth on, until nine tenths of the limit are left, if it is

@@ -9,7 +9,7 @@ const DAY_MS: u64 = 86_400_000;
 /// Changes when an entry was used last, to so many days ago.
 fn unused_for(world: &World, number: usize, days: u64) {
     let mut index = Index::open_to_write(&world.dir()).unwrap();
-    let used = keeper::now_ms() - days * DAY_MS;
+    let used = rows::now_ms() - days * DAY_MS;
     index.change(|rows| rows.touch(&key(number), None, used)).unwrap();
     index.close();
 }
