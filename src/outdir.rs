@@ -16,6 +16,30 @@ use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use taskr_cache::Digest;
 
+/// Removes a folder that only taskr and its tasks wrote into; absence is no error.
+///
+/// # Errors
+/// No permission.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            make_writable(path);
+            std::fs::remove_dir_all(path)
+        }
+        other => other,
+    }
+}
+
+/// Tools leave folders that not even their owner may write (Go's module cache does).
+fn make_writable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let folders = walkdir::WalkDir::new(path).follow_links(false);
+    for entry in folders.into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+        let _ = std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o700));
+    }
+}
+
 /// The state folder, relative to the workspace.
 pub const STATE_DIR: &str = ".taskr";
 
@@ -126,23 +150,7 @@ impl Root {
             }
             _ => {}
         }
-        match std::fs::remove_dir_all(self.absolute(path)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.make_writable(path);
-                std::fs::remove_dir_all(self.absolute(path))
-            }
-            other => other,
-        }
-    }
-
-    /// Tools leave folders that not even their owner may write (Go's module cache does).
-    fn make_writable(&self, path: &[u8]) {
-        use std::os::unix::fs::PermissionsExt;
-        let folders = walkdir::WalkDir::new(self.absolute(path)).follow_links(false);
-        for entry in folders.into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
-            let _ = std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o700));
-        }
+        remove_folder(&self.absolute(path))
     }
 
     /// Writes a file whole, by a temporary name and a rename.

@@ -419,6 +419,38 @@ pub(super) enum HookAction {
     Run,
 }
 
+/// Build again in scratch, several times, and compare every byte
+#[derive(Parser, Debug)]
+#[command(
+    name = "verify",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr verify [OPTIONS] [TARGET]..."
+)]
+pub(super) struct Verify {
+    /// Which; the Taskfile's `default` if nothing is named
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// How often; the first time one task after another. The default is 2
+    #[arg(long, value_name = "N", default_value = "2", hide_default_value = true,
+          value_parser = clap::value_parser!(u8).range(2..=100))]
+    pub(super) runs: u8,
+    /// Instead hold so many of the results in the store against new ones, as in 10%
+    #[arg(long, value_name = "PART", conflicts_with = "runs")]
+    pub(super) sample: Option<String>,
+    /// Of --sample: the number that decides which; it is told each time
+    #[arg(long, value_name = "N", requires = "sample")]
+    pub(super) seed: Option<u64>,
+    /// Tasks at once, but for the first time: a number, 50%, or auto
+    #[arg(short, long, value_name = "N")]
+    pub(super) jobs: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
 /// Print a script that completes taskr's options, tools and targets
 #[derive(Parser, Debug)]
 #[command(

@@ -150,6 +150,7 @@ pub(super) fn plain_request<'a>(
         taskfile: workspace.name.clone(),
         load,
         wanted: Vec::new(),
+        private: false,
         changes: None,
         jobs,
         most_failures: None,

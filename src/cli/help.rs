@@ -65,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 13] {
+pub(super) fn tools() -> [Command; 14] {
     [
         args::List::command(),
         args::Show::command(),
@@ -77,6 +77,7 @@ pub(super) fn tools() -> [Command; 13] {
         args::Stats::command(),
         args::Cache::command(),
         args::Flaky::command(),
+        args::Verify::command(),
         args::Hook::command(),
         args::Completions::command(),
         args::Man::command(),

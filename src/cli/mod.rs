@@ -34,6 +34,7 @@ mod taskfile;
 mod terminal;
 mod usage;
 mod user;
+mod verify;
 mod why;
 mod workspace;
 
@@ -62,7 +63,7 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 13] = [
+const TOOLS: [&str; 14] = [
     "cache",
     "check",
     "clean",
@@ -75,13 +76,14 @@ const TOOLS: [&str; 13] = [
     "show",
     "stats",
     "status",
+    "verify",
     "why",
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 14] = [
+const LATER: [&str; 13] = [
     "audit", "compare", "fmt", "graph", "history", "import", "init", "merge", "schema", "timeline",
-    "vars", "verify", "watch", "tool",
+    "vars", "watch", "tool",
 ];
 
 /// Does what the arguments (the program's own name first) ask for.
@@ -164,6 +166,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "show" => parsed(scan, |args| show::show(&args, &workspace?)),
         "stats" => parsed(scan, |args| stats::stats(&args, &workspace?)),
         "status" => parsed(scan, |args| status::status(&args, &workspace?)),
+        "verify" => parsed(scan, |args| verify::verify(&args, &workspace?)),
         "why" => parsed(scan, |args| why::why(&args, &workspace?)),
         _ if LATER.contains(&name) => Err(not_there_yet(name)),
         _ => Err(no_such_tool(name)),

@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::finish::unix_ms;
-use super::{Build, Running};
+use super::open::{make_state_dir, read_state, refuse_nested, take_lock};
+use super::{Build, Listener, Messages, Request, Running, new_run_id};
+use crate::error::Error;
 use crate::ids::TaskId;
-use crate::outcome::{Difference, Flaw, Made, OutFile, Record};
-use crate::record;
-use taskr_cache::Digest;
+use crate::lock::Note;
+use crate::outcome::{Difference, Event, Flaw, Made, OutFile, Record};
+use crate::outdir::{Root, STATE_DIR};
+use crate::record::{self, Names};
+use taskr_cache::{Access, Digest, Writer};
 
 impl Build<'_> {
     /// A success: was there another outcome under its key?
@@ -55,6 +59,39 @@ impl Build<'_> {
             record::write_flaw(writer, &self.held.state, state_id, &flaw);
         }
     }
+}
+
+/// Tells the ledger of a workspace what was seen elsewhere of its tasks: one observation of each.
+///
+/// # Errors
+/// The workspace is locked, or cannot be written.
+pub fn add_to_ledger(
+    request: &Request<'_>,
+    flaws: &[(String, Flaw)],
+    messages: &Messages,
+    listener: &mut Listener<'_>,
+) -> Result<(), Error> {
+    let dir = request.root.join(STATE_DIR);
+    refuse_nested(request, &dir)?;
+    let root = Root::open(&request.root).map_err(|cause| Error::Io {
+        doing: "cannot open".to_owned(),
+        path: request.root.clone(),
+        cause,
+    })?;
+    make_state_dir(&root)?;
+    let command = request.command_line.clone();
+    let note = Note { pid: std::process::id(), run_id: new_run_id(), command };
+    let (_lock, _) = take_lock(&dir, &note, request, messages, listener)?;
+    let opened = read_state(&dir, Access::Write);
+    let names = Names::new(&request.taskfile, "default");
+    let mut writer = Writer::new(&dir);
+    for (task, flaw) in flaws {
+        record::write_flaw(&mut writer, &opened.state, names.id(task), flaw);
+    }
+    for warning in opened.warnings.into_iter().chain(writer.close()) {
+        listener(&Event::Warning { task: None, message: &warning });
+    }
+    Ok(())
 }
 
 /// Paths that are not the same in both.

@@ -57,6 +57,7 @@ use tally::Tally;
 
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
+pub use ledger::add_to_ledger;
 pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
 pub use stored::StoreAt;
@@ -83,6 +84,8 @@ pub struct Request<'a> {
     pub load: &'a dyn Fn() -> Result<Graph, Error>,
     /// Names of targets and tasks.
     pub wanted: Vec<String>,
+    /// Whether private targets may be named, too.
+    pub private: bool,
     /// Only what these can reach is built; none means all that is wanted.
     pub changes: Option<Changes>,
     /// How many may run at once; at least 1.

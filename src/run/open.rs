@@ -365,12 +365,8 @@ fn for_writing(
     listener: &mut Listener<'_>,
 ) -> Result<(Held, Graph), Error> {
     let dir = root.path().join(STATE_DIR);
-    let failed = |cause| no_state("cannot write", &dir, cause);
     let mut laps = Laps::begin(request.timed);
-    root.create_dirs(STATE_DIR.as_bytes()).map_err(failed)?;
-    if !dir.join(".gitignore").exists() {
-        root.write(format!("{STATE_DIR}/.gitignore").as_bytes(), b"*\n").map_err(failed)?;
-    }
+    make_state_dir(root)?;
     let note = note_of(request, run_id);
     let (lock, waited) = take_lock(&dir, &note, request, messages, listener)?;
     if waited {
@@ -394,6 +390,17 @@ fn for_writing(
     held.writer = Some(Writer::new(&dir));
     laps.end("mend", listener);
     Ok((held, graph))
+}
+
+/// Makes the folder that taskr keeps its state in, where it is not there.
+pub(super) fn make_state_dir(root: &Root) -> Result<(), Error> {
+    let dir = root.path().join(STATE_DIR);
+    let failed = |cause| no_state("cannot write", &dir, cause);
+    root.create_dirs(STATE_DIR.as_bytes()).map_err(failed)?;
+    if !dir.join(".gitignore").exists() {
+        root.write(format!("{STATE_DIR}/.gitignore").as_bytes(), b"*\n").map_err(failed)?;
+    }
+    Ok(())
 }
 
 pub(super) fn take_lock(
@@ -496,7 +503,15 @@ fn wanted_now(
 }
 
 fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    find_all(graph, &request.wanted)
+    if !request.private {
+        return find_all(graph, &request.wanted);
+    }
+    let mut ids = Vec::new();
+    for name in &request.wanted {
+        let selected = graph.select(name);
+        ids.extend(if selected.is_empty() { find(graph, name)? } else { selected });
+    }
+    Ok(ids)
 }
 
 fn find_all(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Error> {

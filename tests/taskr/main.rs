@@ -43,5 +43,6 @@ mod tools;
 mod toy;
 mod trace;
 mod tree;
+mod verify_tool;
 mod why;
 mod words;

@@ -222,6 +222,7 @@ impl Workspace {
             taskfile: b"Taskfile.toml".to_vec(),
             load: &|| self.graph(),
             wanted: vec![wanted.to_owned()],
+            private: false,
             changes: None,
             jobs: 2,
             most_failures: Some(1),
