@@ -3,9 +3,9 @@
 //! | row | module | what it does |
 //! | --- | --- | --- |
 //! | 6 | [`cli`] | words of the command line to a request; a file per tool |
-//! | 5 | [`run`] | the loop: next, judge, execute, record, finish |
+//! | 5 | [`run`] | the loop: next, judge, restore or execute, record, finish |
 //! | 4 | [`plan`] | what may start next: a pure state machine |
-//! | 4 | [`judge`] | fresh, or to be run because of this: pure |
+//! | 4 | [`judge`] | fresh, to be restored, or to be run because of this: pure |
 //! | 4 | [`record`] | what a success leaves, encoded; the only user of the state |
 //! | 4 | [`workers`] | threads: one process each, a task's own folder, publishing |
 //! | 4 | [`report`] | events to lines, blocks and JSON |
@@ -21,8 +21,8 @@
 //! | 0 | [`ids`], [`error`] | typed dense ids; errors as values and their one rendering |
 //!
 //! A module imports only from lower rows; row-mates never import each other. `tests/taskr/layers.rs`
-//! holds this table against the `use` lines. Stamps, digests and the state database are the
-//! crate `taskr-cache`, below all rows. The library never prints, exits, changes directory or
+//! holds this table against the `use` lines. Stamps, digests, the state database and the store are
+//! the crate `taskr-cache`, below all rows. The library never prints, exits, changes directory or
 //! installs signal handlers.
 
 pub mod cli;

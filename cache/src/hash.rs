@@ -5,6 +5,7 @@
 //! where it begins: whether the stamp may stand for the digest later is for `Clock` to say.
 
 use crate::digest::Digest;
+use crate::packed::is_packed;
 use crate::said;
 use crate::stamp::{FileKind, Stamp};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -67,7 +68,8 @@ pub fn hash_file(path: &Path, buffer: &mut Vec<u8>) -> Result<Hashed, HashError>
 }
 
 /// Hashes the regular file `name` beneath the directory `dir`; a symbolic link in the place of the
-/// file is an error. Also says whether `needle` occurs in the content; an empty one never does.
+/// file is an error. Also says whether `needle` may occur in the content: it does, or the content is
+/// packed so that nobody can tell. An empty one never does.
 ///
 /// # Errors
 /// See [`HashError`].
@@ -136,6 +138,9 @@ fn hash_content(
         hasher.update(&buffer[carried..filled]);
         if let Some(finder) = finder {
             found = found || finder.is_in(&buffer[..filled]);
+            if total == 0 {
+                found = found || is_packed(file, &buffer[..filled])?;
+            }
             carried = filled.min(overlap);
             buffer.copy_within(filled - carried..filled, 0);
         }

@@ -11,6 +11,7 @@ mod digest;
 mod filesystem;
 mod hash;
 mod intents;
+mod packed;
 #[cfg(test)]
 mod random;
 mod said;

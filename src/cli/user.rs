@@ -49,7 +49,11 @@ pub(super) fn store(asked: Option<Stores>) -> Result<Option<StoreAt>, Error> {
 pub(super) fn place() -> Result<Option<StoreAt>, Error> {
     let config = Config::read()?;
     let dir = match (path("TASKR_CACHE_DIR"), config.dir) {
-        (Some(dir), _) => std::path::absolute(&dir).unwrap_or(dir),
+        (Some(dir), _) if dir.is_absolute() => dir,
+        (Some(dir), _) => {
+            let message = format!("TASKR_CACHE_DIR is a relative path: {}", dir.display());
+            return Err(wrong(message, "write it whole: TASKR_CACHE_DIR=\"$PWD/...\""));
+        }
         (None, Some(dir)) => dir,
         (None, None) => match path("XDG_CACHE_HOME").filter(|dir| dir.is_absolute()) {
             Some(dir) => dir.join("taskr"),

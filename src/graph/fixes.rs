@@ -50,7 +50,8 @@ impl Rule {
         let is_item = self.scope.item().is_some_and(|item| item.file.is_some());
         match self.target.policy.fixes_inputs {
             false => &[],
-            true if is_item => &self.inputs[..1],
+            // A target that stands for its items has none itself.
+            true if is_item => self.inputs.get(..1).unwrap_or_default(),
             true => &self.inputs,
         }
     }

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use taskr_cache::{Blob, Digest, Entry, Place, Save, Saver, Store, Stored, What};
+use taskr_cache::{Blob, Digest, Entry, FileKind, Place, Save, Saver, Seen, Store, Stored, What};
 
 use super::commit::MOST_LISTS;
 use super::finish::{End, unix_ms};
@@ -34,6 +34,8 @@ pub(super) struct Kept {
     saver: Option<Saver>,
     /// Of the workspace's absolute path.
     root: Digest,
+    /// Asked for when the first success is stored.
+    umask: Option<u32>,
 }
 
 /// A result that holds for what a task is now.
@@ -58,6 +60,9 @@ const RESTORE_BYTES_PER_US: u64 = 700;
 /// What costs so many times its run to restore is not stored unless it is asked for.
 const CLEARLY_DEARER: u64 = 2;
 
+/// Where the kernel does not tell it.
+const USUAL_UMASK: u32 = 0o022;
+
 /// A longer log is not kept a second time, in bytes; its task is not stored.
 const LONGEST_LOG: u64 = 64 * 1024 * 1024;
 
@@ -68,6 +73,7 @@ impl Kept {
             store: Store::new(&at.dir),
             saver: (!dry_run).then(|| Saver::new(&at.dir, at.limit_bytes)),
             root: Digest::of(root.as_os_str().as_bytes()),
+            umask: None,
         }
     }
 }
@@ -242,7 +248,11 @@ impl Build<'_> {
         let (always, relocatable) = (policy.cache == Cache::Always, policy.relocatable);
         let out = self.task_dir(id).join("out/");
         let adopted = record.outputs.iter().any(|file| file.adopted);
-        if adopted || (!always && !is_worth_storing(&record.outputs, record.duration_ms)) {
+        let umask = self.kept.as_mut().map(|kept| *kept.umask.get_or_insert_with(read_umask));
+        let umask = umask.unwrap_or(USUAL_UMASK);
+        let unusual = own.outputs.iter().any(|(_, seen)| !is_usual(seen, umask));
+        if adopted || unusual || (!always && !is_worth_storing(&record.outputs, record.duration_ms))
+        {
             return;
         }
         let log = self.root.absolute(&self.task_dir(id).join("log"));
@@ -299,6 +309,21 @@ fn stored(file: &OutFile, out: &[u8]) -> Stored {
         Made::Folder => What::Folder,
     };
     Stored { place, path, published: file.published, what }
+}
+
+/// Whether a file is as everybody's are: of its mode only the exec bit is restored. One with other
+/// rights (setuid), or that was made private although the umask does not, is not stored.
+fn is_usual(seen: &Seen, umask: u32) -> bool {
+    let mode = seen.link.mode;
+    let is_private = mode & 0o044 == 0 && umask & 0o044 != 0o044;
+    seen.link.kind() != FileKind::File || (mode & 0o7000 == 0 && !is_private)
+}
+
+/// This process's umask, as the kernel tells it: asking for it in the usual way would change it.
+fn read_umask() -> u32 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    line.and_then(|text| u32::from_str_radix(text.trim(), 8).ok()).unwrap_or(USUAL_UMASK)
 }
 
 /// Whether bringing these files from the store is not clearly dearer than making them again.

@@ -313,7 +313,7 @@ pub struct Success {
     pub found: Option<Found>,
     /// Paths that were there before or are there no more: the caller's memory of them is stale.
     pub touched: Vec<Vec<u8>>,
-    /// Whether an output holds the workspace's own path.
+    /// Whether an output holds the workspace's own path, or may: it is packed.
     pub names_root: bool,
     /// Whether files that are not the task's stand among its outputs: then nobody can say what a
     /// clean build would have left there.

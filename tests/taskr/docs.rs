@@ -109,7 +109,7 @@ fn folder_of(page: &Path) -> Project {
     let folder = page.parent().expect("a folder");
     match folder.join("Taskfile.toml").exists() && !folder.join("Cargo.toml").exists() {
         true => example(&folder.file_name().expect("a name").to_string_lossy()),
-        false => Project::empty(),
+        false => Project::empty().with_store(),
     }
 }
 

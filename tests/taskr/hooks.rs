@@ -383,3 +383,19 @@ fn all_variables_that_name_a_repository_are_known() {
         assert!(taskr::git::LOCAL_VARIABLES.contains(&name), "{name}");
     }
 }
+
+#[test]
+fn formatters_of_single_files_restage_theirs() {
+    let taskfile = "[target.fmt]\nforeach = [\"src/*\"]\nfixes_inputs = true\nrestage = true\n\
+                    run = \"sed -i 's/  */ /g' {{ item }}\"\n[hooks]\npre-commit = [\"fmt\"]\n";
+    let p = Project::new(taskfile);
+    p.write("src/a", "a a\n").write("src/b", "b b\n").write(".gitignore", ".taskr\n");
+    let Some(p) = committed(p) else { return };
+    p.taskr(["hook", "install"]).any_files().ok();
+    p.write("src/a", "1   1\n");
+    does(&p, ["add", "src/a"]);
+    let output = tries(&p, &["commit", "-qm", "second"]);
+    assert!(output.status.success(), "{output}");
+    assert_eq!(does(&p, ["show", "HEAD:src/a"]), "1 1\n");
+    assert_eq!(does(&p, ["status", "--porcelain"]), "");
+}

@@ -490,6 +490,8 @@ fn the_store_is_where_the_user_says() {
     let place = p.outside("elsewhere");
     p.taskr(["a"]).env("TASKR_CACHE_DIR", &place).ran(["a"]).makes("a.out", "1\n").ok();
     assert!(place.join("blobs").is_dir() && !p.store().exists());
+    let relative = p.taskr(["a"]).env("TASKR_CACHE_DIR", "elsewhere");
+    relative.says("TASKR_CACHE_DIR is a relative path: elsewhere").exits(2);
     fs::create_dir_all(p.outside("home/.config/taskr")).expect("a folder");
     let config = format!("[cache]\ndir = \"{}\"\n", place.display());
     fs::write(p.outside("home/.config/taskr/config.toml"), config).expect("a file");
@@ -559,4 +561,77 @@ fn a_newer_result_takes_the_place_of_one_that_is_too_old() {
     p.remove("o");
     p.taskr(["t"]).makes("o", "new\n").says("1 restored").ok();
     p.taskr(["flaky"]).says("no task is known").ok();
+}
+
+#[test]
+fn what_is_packed_may_name_its_place_and_serves_that_only() {
+    let taskfile = r#"
+[target.packed]
+inputs = ["a.c"]
+outputs = ["packed.gz"]
+run = "ran packed; pwd | gzip -n >{{ outputs }}"
+
+[target.object]
+inputs = ["a.c"]
+outputs = ["a.o"]
+run = "ran object; cc -g -gz -c a.c -o {{ outputs }}"
+
+[target.plain]
+inputs = ["a.c"]
+outputs = ["plain.o"]
+run = "ran plain; cc -c a.c -o {{ outputs }}"
+"#;
+    let p = Project::new(taskfile).with_store();
+    let source = "int a(void) { return 1; }\n".repeat(1);
+    p.write("a.c", &source);
+    let all = ["packed", "object", "plain"];
+    p.taskr(all).ran(all).any_files().ok();
+    fs::remove_file(p.path("packed.gz")).expect("it was there");
+    fs::remove_file(p.path("a.o")).expect("it was there");
+    p.taskr(all).any_files().says("2 restored").ok();
+    let other = p.sibling("other");
+    other.write("Taskfile.toml", taskfile).write("a.c", &source);
+    other.taskr(all).ran(["packed", "object"]).says("1 restored").ok();
+}
+
+#[test]
+fn outputs_with_rights_of_their_own_are_not_stored() {
+    for mode in ["4755", "2755", "600"] {
+        let p = Project::new(&format!(
+            "[target.t]\ninputs = ['a.in']\noutputs = ['o']\n\
+             run = 'ran t; cp a.in {{{{ outputs }}}}; chmod {mode} {{{{ outputs }}}}'\n"
+        ))
+        .with_store();
+        p.write("a.in", "1\n");
+        p.taskr(["t"]).ran(["t"]).any_files().ok();
+        let rights =
+            || fs::metadata(p.path("o")).expect("it is there").permissions().mode() & 0o7777;
+        let made = rights();
+        assert_eq!(format!("{made:o}"), mode);
+        fs::remove_file(p.path("o")).expect("it was there");
+        p.taskr(["t"]).ran(["t"]).any_files().ok();
+        assert_eq!(rights(), made);
+    }
+}
+
+#[test]
+fn a_folder_of_somebody_else_never_becomes_a_store() {
+    let p = Project::new(COPY).with_store();
+    p.write("a.in", "1\n");
+    let place = p.outside("documents");
+    fs::create_dir_all(place.join("tmp/folder")).expect("a folder");
+    fs::write(place.join("tmp/precious"), "mine").expect("a file");
+    // Nothing in it speaks against a store: it becomes one, and what it had stays.
+    p.taskr(["a"]).env("TASKR_CACHE_DIR", &place).ran(["a"]).makes("a.out", "1\n").ok();
+    p.taskr(["cache", "trim", "--size", "0"]).env("TASKR_CACHE_DIR", &place).ok();
+    p.taskr(["cache", "clear"]).env("TASKR_CACHE_DIR", &place).ok();
+    assert_eq!(fs::read_to_string(place.join("tmp/precious")).expect("it is there"), "mine");
+    assert!(place.join("tmp/folder").is_dir());
+    let place = p.outside("home");
+    let before = tree(&place);
+    fs::write(place.join("letter"), "mine").expect("a file");
+    let run = p.taskr(["-B", "a"]).env("TASKR_CACHE_DIR", &place).ran(["a"]);
+    run.warns("the folder holds letter, so it is no store").ok();
+    fs::remove_file(place.join("letter")).expect("it was there");
+    assert_eq!(tree(&place), before);
 }

@@ -20,6 +20,10 @@ use std::time::{Duration, Instant};
 /// Tells backup programs that everything here can be made again.
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
                             # This folder is taskr's store. It may be removed at any time.\n";
+/// The file that has it.
+const TAG: &str = "CACHEDIR.TAG";
+/// How the names in a store begin.
+const OWN: [&str; 6] = [TAG, "lock", "blobs", "tmp", "damaged", "index.db"];
 /// The lock's file; it is never removed, or two processes could hold "the" lock, of two files.
 const LOCK: &str = "lock";
 /// How often a lock that another holds is tried.
@@ -69,7 +73,11 @@ impl Lock {
 }
 
 /// Makes the folder and what belongs into it, where it is not there.
+///
+/// # Errors
+/// It is there and somebody else's: nothing is put into it, and nothing ever removed.
 pub(super) fn make(dir: &Path) -> io::Result<()> {
+    require_own(dir)?;
     if !dir.is_dir() {
         if let Some(parent) = dir.parent() {
             fs::create_dir_all(parent)?;
@@ -79,10 +87,28 @@ pub(super) fn make(dir: &Path) -> io::Result<()> {
     for below in [blobs_dir(dir), temporary_dir(dir)] {
         DirBuilder::new().recursive(true).mode(0o700).create(below)?;
     }
-    for (name, content) in [(LOCK, ""), ("CACHEDIR.TAG", CACHEDIR_TAG)] {
+    for (name, content) in [(LOCK, ""), (TAG, CACHEDIR_TAG)] {
         match File::create_new(dir.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => created?.write_all(content.as_bytes())?,
+        }
+    }
+    Ok(())
+}
+
+/// That a folder is a store, or may become one: it has our tag, or nothing but what a store has.
+fn require_own(dir: &Path) -> io::Result<()> {
+    if fs::read(dir.join(TAG)).is_ok_and(|tag| tag == CACHEDIR_TAG.as_bytes()) || !dir.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let known = |own: &&str| name.to_str().is_some_and(|name| name.starts_with(*own));
+        if !OWN.iter().any(|own| known(own)) {
+            let name = name.display();
+            return Err(io::Error::other(format!(
+                "the folder holds {name}, so it is no store: name an empty or a new folder"
+            )));
         }
     }
     Ok(())
@@ -105,10 +131,22 @@ pub(super) fn temporary_dir(dir: &Path) -> PathBuf {
     dir.join("tmp")
 }
 
-/// Removes what others that died left among the temporary files. The lock is held alone.
+/// The path of a new temporary file; `number` is random.
+pub(super) fn temporary_path(dir: &Path, number: u64) -> PathBuf {
+    temporary_dir(dir).join(format!("{number:016x}"))
+}
+
+/// Removes what others that died left among the temporary files, and nothing that has another name
+/// than these. The lock is held alone.
 pub(super) fn sweep(dir: &Path) -> io::Result<()> {
     for left in fs::read_dir(temporary_dir(dir))? {
-        absent_is_fine(fs::remove_file(left?.path()))?;
+        let left = left?;
+        let name = left.file_name();
+        let is_number = name.len() == 16
+            && name.as_encoded_bytes().iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_number && left.file_type()?.is_file() {
+            absent_is_fine(fs::remove_file(left.path()))?;
+        }
     }
     Ok(())
 }

@@ -128,8 +128,7 @@ impl Incoming {
     }
 
     fn begin(dir: &Path) -> Result<(File, Incoming), Refused> {
-        let name = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
-        let path = folder::temporary_dir(dir).join(name);
+        let path = folder::temporary_path(dir, RandomState::new().hash_one(std::process::id()));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::open(&path, flags, Mode::from(0o444))
             .map_err(|error| Refused::Store(error.into()))?;
