@@ -15,7 +15,7 @@ use taskr_cache::State;
 
 use crate::expr::plain_words;
 use crate::files::{Pattern, normalise};
-use crate::graph::{Action, Graph, Input, Kind, Output, Rule};
+use crate::graph::{Action, Fixers, Graph, Input, Kind, Named, Output, Placed, Rule};
 use crate::ids::{Id, TaskId};
 use crate::outcome::{Changes, Record, Tag};
 use crate::outdir::dir_of;
@@ -53,12 +53,7 @@ pub(super) fn reached(
             }
         }
     }
-    let mut found = vec![false; within.len()];
-    while let Some(id) = stack.pop() {
-        if within[id.index()] && !std::mem::replace(&mut found[id.index()], true) {
-            stack.extend(graph.needed_by(id));
-        }
-    }
+    let found = reach.spread(&within, stack);
     let is_task = |id: &TaskId| found[id.index()] && graph.task(*id).kind() != Kind::Group;
     graph.tasks().ids().filter(is_task).collect()
 }
@@ -175,6 +170,45 @@ impl<'r> Reach<'r> {
                 Some(record) => self.by_record(rule, record),
                 None => rule.depfile.is_some() || self.by_links(rule),
             }
+    }
+
+    /// These tasks and all behind them, of those that are within: who needs one, and who reads what
+    /// a formatter among them may change.
+    fn spread(&self, within: &[bool], mut stack: Vec<TaskId>) -> Vec<bool> {
+        let mut found = vec![false; within.len()];
+        while !stack.is_empty() {
+            let mut fixers = Vec::new();
+            while let Some(id) = stack.pop() {
+                if within[id.index()] && !std::mem::replace(&mut found[id.index()], true) {
+                    stack.extend(self.graph.needed_by(id));
+                    let rule = &self.graph.task(id).rule;
+                    fixers.extend(rule.target.policy.fixes_inputs.then_some((id, rule)));
+                }
+            }
+            if !fixers.is_empty() {
+                let fixers = Fixers::new(fixers.into_iter());
+                let ids = self.graph.tasks().ids();
+                let others = ids.filter(|id| within[id.index()] && !found[id.index()]);
+                stack.extend(others.filter(|&id| self.reads_of(id, &fixers)));
+            }
+        }
+        found
+    }
+
+    /// Whether one of these may change what the task reads.
+    fn reads_of(&self, id: TaskId, fixers: &Fixers) -> bool {
+        let rule = &self.graph.task(id).rule;
+        let meets = |inputs: &[Placed<Input>]| {
+            Named::first_of(inputs).is_some_and(|named| !fixers.of(&named).is_empty())
+        };
+        if (0..rule.inputs.len()).any(|at| meets(&rule.inputs[at..])) {
+            return true;
+        }
+        let state_id = self.before.names.id(&rule.name);
+        let record = rule.depfile.as_ref().and_then(|_| record::read(self.before.state, &state_id));
+        let found = record.into_iter().flat_map(|record| record.found).flatten();
+        let mut found = found.map(|path| Input::Path { path, optional: true });
+        found.any(|value| meets(&[Placed { value, place: None }]))
     }
 
     fn reads(&mut self, rule: &Rule) -> bool {

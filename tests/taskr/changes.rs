@@ -172,6 +172,37 @@ fn an_item_that_went_reaches_who_read_what_was_made_of_it() {
 }
 
 #[test]
+fn a_formatter_that_is_reached_reaches_who_reads_what_it_may_change() {
+    let p = Project::new(
+        r#"
+        [target.fmt]
+        inputs = ["src/*", "style"]
+        fixes_inputs = true
+        run = "ran fmt; cp style src/b"
+        [target.b]
+        inputs = ["src/b"]
+        run = "ran b"
+        [target.header]
+        inputs = ["x"]
+        depfile = "{{ out }}/d"
+        run = "ran header; echo 'o: src/b' > {{ out }}/d"
+        [target.other]
+        inputs = ["x"]
+        run = "ran other"
+        [target.all]
+        deps = ["fmt", "b", "header", "other"]
+        "#,
+    );
+    p.write("src/a", "").write("src/b", "1").write("style", "1").write("x", "");
+    p.taskr(["all"]).any_ran().any_files().ok();
+    p.taskr(["all"]).any_ran().any_files().ok();
+    p.write("style", "2");
+    assert_eq!(plan(&p, &["all", "--changed", "style"]), 3);
+    assert_eq!(plan(&p, &["b", "header", "--changed", "style"]), 0, "nobody asked to format");
+    p.taskr(["all", "--changed", "style"]).ran(["fmt", "b", "header"]).any_files().ok();
+}
+
+#[test]
 fn links_are_followed_to_what_they_lead_to() {
     let p = Project::new(
         r#"
