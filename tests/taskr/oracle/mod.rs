@@ -67,7 +67,7 @@ impl Case {
                 let seed = (self.seed as u64) << 20 | step as u64;
                 if !self.without.contains(&step) {
                     session.trace.push(format!("--- step {step}"));
-                    session.step(&mut Random::new(seed))?;
+                    session.step(&mut Random::new(seed), &mut Random::new(!seed))?;
                 }
                 step += 1;
             }
@@ -163,6 +163,7 @@ fn incremental_builds_are_right_and_minimal() {
         assert!(tally.failures > 0 && tally.clean_builds > 0, "{tally:?}");
         assert!(tally.ran > 0 && tally.not_run > 0, "{tally:?}");
         assert!(tally.restored > 0 && tally.store_faults > 0, "{tally:?}");
+        assert!(tally.by_changes > 0, "{tally:?}");
     }
 }
 
@@ -178,5 +179,6 @@ fn add(a: Tally, b: Tally) -> Tally {
         clean_builds: a.clean_builds + b.clean_builds,
         restored: a.restored + b.restored,
         store_faults: a.store_faults + b.store_faults,
+        by_changes: a.by_changes + b.by_changes,
     }
 }

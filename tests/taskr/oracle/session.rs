@@ -32,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) restored: usize,
     /// The store was damaged.
     pub(crate) store_faults: usize,
+    /// Builds of what changed files reach.
+    pub(crate) by_changes: usize,
 }
 
 pub(crate) struct Session {
@@ -108,7 +110,9 @@ impl Session {
     }
 
     /// Changes the world, may break something, builds, and checks everything.
-    pub(crate) fn step(&mut self, random: &mut Random) -> Check {
+    /// Whether only what changed is built is drawn from `more`.
+    pub(crate) fn step(&mut self, random: &mut Random, more: &mut Random) -> Check {
+        let before = (more.one_in(2) && self.is_all_built()).then(|| self.world.clone());
         for _ in 0..=random.below(3) {
             let mut world = self.world.clone();
             let (text, times) = change(&mut world, random);
@@ -123,9 +127,47 @@ impl Session {
             6 => self.edit_meanwhile(random)?,
             7 => self.damage_store(random),
             8 => self.clone_afresh(),
-            _ => {}
+            _ => {
+                if let Some(changed) = before.and_then(|before| self.changed_since(&before)) {
+                    return self.build_changed(changed, more);
+                }
+            }
         }
         let build = self.random_build(random);
+        self.build_and_check(&build)
+    }
+
+    fn is_all_built(&self) -> bool {
+        self.may_run(&self.model.tasks.keys().cloned().collect()).is_empty()
+    }
+
+    /// The files that changed, come or gone; none if something else did.
+    fn changed_since(&self, before: &World) -> Option<Vec<String>> {
+        let (old, new) = (&before.files, &self.world.files);
+        let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let mut changed: Vec<String> =
+            paths.into_iter().filter(|path| old.get(*path) != new.get(*path)).cloned().collect();
+        if before.taskfile() != self.world.taskfile() {
+            changed.push("Taskfile.toml".to_owned());
+        }
+        (before.env == self.world.env).then_some(changed)
+    }
+
+    /// A build of what these files reach leaves what a build of everything would: that one has
+    /// nothing left to do. Some of the outputs may be broken, and are named, too.
+    fn build_changed(&mut self, mut changed: Vec<String>, random: &mut Random) -> Check {
+        if random.one_in(3) {
+            self.damage(random);
+            let root = self.project.root();
+            let broken = self.damaged.values().flatten();
+            let broken = broken.filter_map(|path| path.strip_prefix(&root).ok());
+            changed.extend(broken.map(|path| path.display().to_string()));
+        }
+        self.tally.by_changes += 1;
+        let mut build = Build::all();
+        build.flags.push("--changed".to_owned());
+        build.flags.extend(changed);
+        build.flags.push("-j2".to_owned());
         self.build_and_check(&build)
     }
 
