@@ -57,7 +57,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Somebody removed `.taskr` meanwhile.
-    fn is_lost(&self) -> bool {
+    pub(super) fn is_lost(&self) -> bool {
         self.lock.as_ref().is_some_and(Lock::is_lost)
     }
 

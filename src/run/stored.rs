@@ -32,6 +32,8 @@ pub(super) struct Kept {
     store: Store,
     /// None in a dry run, which writes nothing.
     saver: Option<Saver>,
+    /// What this run gave to it.
+    saved: Vec<Digest>,
     /// Of the workspace's absolute path.
     root: Digest,
     /// Asked for when the first success is stored.
@@ -72,6 +74,7 @@ impl Kept {
         Kept {
             store: Store::new(&at.dir),
             saver: (!dry_run).then(|| Saver::new(&at.dir, at.limit_bytes)),
+            saved: Vec::new(),
             root: Digest::of(root.as_os_str().as_bytes()),
             umask: None,
         }
@@ -274,15 +277,22 @@ impl Build<'_> {
         let Some(kept) = &mut self.kept else { return };
         let root = (own.names_root && !relocatable).then_some(kept.root);
         if let Some(saver) = &mut kept.saver {
+            kept.saved.push(record.key);
             saver.save(Save { key: record.key, static_key, root, entry, sources, log: Some(log) });
         }
     }
 
     /// Waits until the store has what it is to have. Sentences for the user.
     pub(super) fn close_store(&mut self) -> Vec<String> {
-        let Some(Kept { mut store, saver, .. }) = self.kept.take() else { return Vec::new() };
+        let Some(Kept { mut store, saver, saved, .. }) = self.kept.take() else {
+            return Vec::new();
+        };
         let mut warnings: Vec<String> = store.warning().into_iter().collect();
         if let Some(mut saver) = saver {
+            if self.held.is_lost() {
+                // Outputs were lost with it: what was kept of the others is no result.
+                saved.into_iter().for_each(|key| saver.broken(key));
+            }
             if self.tally.summary.signal.is_some() {
                 saver.stop_early();
             }

@@ -64,7 +64,8 @@ impl Collected {
                 }
             }
             if pairs.len() > start {
-                warnings.extend(not_replaced(declared, standing, &pairs[start..]));
+                let staged = pairs[start..].iter().map(|(_, to)| &to[..]).collect();
+                warnings.extend(not_replaced(declared, standing, &staged));
             } else {
                 let mut found = in_place(root, declared, standing)?;
                 if run.keep_outputs {
@@ -187,16 +188,16 @@ fn in_place(root: &Root, declared: &Declared, standing: &Standing) -> Step<InPla
     Ok(found)
 }
 
-/// A match of a glob that was there before as none of the task's, where it staged others: after a
-/// loss of the state this is all that tells of a file that a clean build would not make.
-fn not_replaced(
+/// A match of a glob that was there before as none of the task's, where it staged others, or was
+/// restored: after a loss of the state this is all that tells of a file that a clean build would not
+/// make.
+pub(super) fn not_replaced(
     declared: &Declared,
     standing: &Standing,
-    pairs: &[(Vec<u8>, Vec<u8>)],
+    now: &FxHashSet<&[u8]>,
 ) -> Option<String> {
-    let staged: FxHashSet<&[u8]> = pairs.iter().map(|(_, to)| &to[..]).collect();
     let old = standing.stays.iter().filter(|(path, (_, made))| {
-        made.is_none() && declared.output.covers(path) && !staged.contains(&path[..])
+        made.is_none() && declared.output.covers(path) && !now.contains(&path[..])
     });
     old.map(|(path, _)| path).min().map(|path| not_touched(path))
 }

@@ -16,7 +16,7 @@ use taskr_cache::{Entry, Place, Seen, What};
 
 use super::Piece;
 use super::attempt::{Attempt, Stop};
-use super::collected::{Collected, Found};
+use super::collected::{Collected, Found, not_replaced};
 use super::job::{Before, Restore, Result, Run, Success};
 use super::outputs::{Digested, Step, digest, join, look};
 use super::standing::Standing;
@@ -66,6 +66,10 @@ impl Attempt<'_> {
             .and_then(|success| self.publish_log().map(|()| success));
         match done {
             Ok(success) => {
+                let now = success.outputs.iter().map(|(file, _)| &file.path[..]).collect();
+                let globs = self.run.outputs.iter();
+                let old = globs.filter_map(|declared| not_replaced(declared, &standing, &now));
+                self.ended.warnings.extend(old);
                 self.ended.replaced = standing.into_replaced();
                 self.step_over("publish");
                 Ok(success)
