@@ -2,6 +2,8 @@
 //! give. Each test holds the task at a gate, so that the edit surely falls into the run.
 
 use std::fs;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::project::Project;
@@ -241,6 +243,50 @@ fn a_stream_of_edits() {
         let again = p.spawn(["t"]).wait();
         assert!(again.status.success(), "{again}");
         assert_eq!(p.read("o"), format!("{round}"), "{output}{again}");
+    }
+}
+
+/// F09: a file that is written while taskr reads it gives no digest that no content of it had, neither
+/// in a record nor in the store.
+#[test]
+fn an_input_that_is_written_while_it_is_read() {
+    const MEGABYTES: usize = 16;
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"o\"]\nrun = \"cksum < in > {{ outputs }}\"\n",
+    )
+    .with_store();
+    let path = p.path("in");
+    let write = |byte: u8| {
+        let mut file = fs::OpenOptions::new().write(true).open(&path).expect("a file");
+        (0..MEGABYTES).for_each(|_| file.write_all(&vec![byte; 1 << 20]).expect("room"));
+    };
+    fs::write(p.path("in"), vec![b'a'; MEGABYTES << 20]).expect("a file");
+    let done = AtomicBool::new(false);
+    let mut disturbed = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for byte in (b'a'..=b'c').cycle().take_while(|_| !done.load(Ordering::Relaxed)) {
+                write(byte);
+            }
+        });
+        for _ in 0..8 {
+            let output = p.spawn(["t"]).wait();
+            let code = output.status.code();
+            assert!(matches!(code, Some(0..=3)) && !output.stderr.contains("panicked"), "{output}");
+            disturbed += usize::from(code != Some(0) || output.stderr.contains("runs again"));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(disturbed > 0, "no build was disturbed");
+    for byte in b'a'..=b'c' {
+        write(byte);
+        fs::remove_dir_all(p.path(".taskr")).expect("it is there");
+        let output = p.spawn(["t"]).wait();
+        let sum = std::process::Command::new("cksum")
+            .stdin(fs::File::open(p.path("in")).expect("a file"))
+            .output();
+        let sum = String::from_utf8(sum.expect("cksum").stdout).expect("text");
+        assert_eq!(p.read("o"), sum, "{output}");
     }
 }
 

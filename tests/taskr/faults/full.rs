@@ -1,5 +1,5 @@
-//! Full disks, and disks that can only be read: the workspace's, and that of `.taskr` alone. A build
-//! that has no room may fail; none is wrong, and with room the next is right.
+//! Full disks, and disks that can only be read: the workspace's, that of `.taskr` alone, that of the
+//! store. A build that has no room may fail; none is wrong, and with room the next is right.
 //!
 //! Sizes are random; `TASKR_FULL=200` sets how many are tried, `TASKR_FULL_SEED=7` chooses others.
 
@@ -85,6 +85,30 @@ fn a_state_without_room() {
                 [ $((case % 2)) = 0 ] || taskr -q b || exit 91
             fi
             edit; tight 60
+        done"#;
+    let Some((output, failed, cases)) = play(script) else { return };
+    assert!(failed > cases / 8 && failed < cases, "{failed} of {cases}: {output}");
+}
+
+/// D07: what cannot be stored is not, and the build goes on. What is in the store is whole: it serves
+/// a workspace that has nothing.
+#[test]
+fn a_store_without_room() {
+    let script = r#"
+        small=$HOME/.cache/taskr; mkdir -p "$small"; unset TASKR_CACHE
+        for case in $(seq $cases); do
+            if [ $((case % 5)) = 1 ]; then
+                umount "$small" 2>/dev/null
+                mount -t tmpfs -o size=1m none "$small" || exit 98
+            fi
+            edit
+            room $(($(used) + 4 * (RANDOM % 12)))
+            taskr -q b >"$told" 2>&1 && right || { cat "$told"; exit 97; }
+            ! grep -q 'cannot be written' "$told" || failed=$((failed + 1))
+            taskr b 2>&1 | grep -q '2 tasks up to date' || exit 96
+            rm -rf .taskr gen b
+            taskr -q b >"$told" 2>&1 && right || { cat "$told"; exit 95; }
+            room 100000
         done"#;
     let Some((output, failed, cases)) = play(script) else { return };
     assert!(failed > cases / 8 && failed < cases, "{failed} of {cases}: {output}");

@@ -1,5 +1,6 @@
 //! Two to eight processes in one workspace, each wanting something else, with edits between rounds and
-//! now and then a SIGKILL: each build that ends well is right, and no two tasks run at once.
+//! now and then a SIGKILL: each build that ends well is right, and no two tasks run at once. And as
+//! many workspaces on one store, which is too small for what they put there.
 //!
 //! Ten rounds in the test command, `TASKR_MANY=500` for more, `TASKR_MANY_SEED=7` for others.
 
@@ -88,6 +89,49 @@ fn builds_of_many_processes_exclude_one_another() {
     let count = fs::read_to_string(p.outside("home/count")).expect("a number");
     assert_eq!(count.trim(), ran.to_string(), "TASKR_MANY_SEED={seed}: two counted at once");
     assert!(ran > rounds * 4, "only {ran} tasks ran");
+}
+
+/// C01, D24: one is restored from what another saves and a third trims.
+#[test]
+fn workspaces_share_one_store() {
+    let rounds = number("TASKR_MANY").unwrap_or(10);
+    let seed = number("TASKR_MANY_SEED").unwrap_or(1);
+    let mut random = Random::new(seed as u64 ^ 0x5707_e000);
+    let p = Project::empty().with_store();
+    let names: Vec<String> = (0..6).map(|number| format!("ws{number}")).collect();
+    for name in &names {
+        let taskfile = taskfile().replace("~/", "$TMPDIR/");
+        p.sibling(name).write("Taskfile.toml", &taskfile);
+    }
+    let mut restored = 0;
+    for _ in 0..rounds {
+        let mut all = Vec::new();
+        for name in &names {
+            let text = format!("{}\n", random.below(4));
+            fs::write(p.outside(name).join("in"), &text).expect("a file");
+            let target = random.below(TASKS);
+            let args = [format!("t{target}"), "-j1".to_owned()];
+            let mut command = p.command(&p.outside(name), args);
+            command.env("TASKR_CACHE_SIZE", "8K");
+            all.push((name, target, text, Live::start(&mut command)));
+        }
+        let victim = random.below(2 * all.len());
+        std::thread::sleep(std::time::Duration::from_micros(random.below(40_000) as u64));
+        let killed = all.get_mut(victim).is_some_and(|(.., live)| live.kill());
+        for (at, (name, n, text, live)) in all.into_iter().enumerate() {
+            let output = live.wait();
+            if killed && at == victim {
+                continue;
+            }
+            assert_eq!(output.status.code(), Some(0), "TASKR_MANY_SEED={seed} {output}");
+            let made_here = fs::read_to_string(p.outside(name).join(format!("gen/t{n}")));
+            assert_eq!(made_here.expect("a file"), made(n, &text), "{seed}: t{n} {output}");
+            restored += usize::from(output.stdout.contains("restored"));
+        }
+    }
+    super::check_blobs(&p.store()).unwrap_or_else(|wrong| panic!("{wrong}"));
+    eprintln!("TASKR_MANY_SEED={seed}: {restored} of {} builds restored something", 6 * rounds);
+    assert!(restored > rounds / 2, "only {restored} builds restored anything");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! The test command plays a part of the cases; each file names the variable that plays them all. Who
 //! is not root, or lacks a program, is told `SKIPPED` with the reason.
 
+mod busy;
 mod full;
 mod gone;
 mod inject;
@@ -77,17 +78,45 @@ fn remove_named(p: &Project, build: &Output) {
     }
 }
 
-/// One build must make everything right, the next has nothing to do.
+/// One build must make everything right, the next has nothing to do. What the store has by then may
+/// be used by anybody.
 fn comes_through(p: &Project, text: &str) -> Check {
+    build(p, text)?;
+    let again = p.spawn(["left"]).wait();
+    let quiet = again.stderr.is_empty() && again.stdout.contains("4 tasks up to date");
+    if !again.status.success() || !quiet {
+        return Err(format!("the third build: {again}"));
+    }
+    if !p.store().exists() {
+        return Ok(());
+    }
+    check_blobs(&p.store())?;
+    for made in [".taskr", "gen", "dist"] {
+        fs::remove_dir_all(p.path(made)).expect("it is there");
+    }
+    build(p, text).map_err(|wrong| format!("from the store: {wrong}"))
+}
+
+/// A build, and whether everything is right then.
+fn build(p: &Project, text: &str) -> Check {
     let build = p.spawn(["left"]).wait();
     if !build.status.success() || build.stderr.contains("panicked") {
         return Err(format!("the next build: {build}"));
     }
     remove_named(p, &build);
-    are_right(p, text).map_err(|wrong| format!("{wrong}\nafter the next build: {build}"))?;
-    let again = p.spawn(["left"]).wait();
-    let quiet = again.stderr.is_empty() && again.stdout.contains("4 tasks up to date");
-    if again.status.success() && quiet { Ok(()) } else { Err(format!("the third build: {again}")) }
+    are_right(p, text).map_err(|wrong| format!("{wrong}\nafter the next build: {build}"))
+}
+
+/// Every content in the store is what its name says; there is none that was half written.
+fn check_blobs(store: &Path) -> Check {
+    for path in tree(&store.join("blobs")).into_keys() {
+        let bytes = fs::read(store.join("blobs").join(&path)).expect("a blob");
+        let name = path.display().to_string().replace('/', "");
+        if blake3::hash(&bytes).to_hex().as_str() != name {
+            return Err(format!("the blob {name} has {} other bytes", bytes.len()));
+        }
+    }
+    Ok(())
 }
 
 /// Shows what went wrong, the first cases whole.
@@ -104,32 +133,62 @@ fn none_of(wrong: &[String]) {
 /// What a build under attack starts from, so that each attack meets the same build.
 struct Start {
     name: &'static str,
-    /// What stands there was built of this text; none: nothing was built.
-    built: Option<&'static str>,
+    /// What was built before, one after the other; the last stands there.
+    built: &'static [&'static str],
     /// What is to be built.
     text: &'static str,
+    store: Store,
 }
 
-const COLD: Start = Start { name: "cold", built: None, text: "a b\n" };
+enum Store {
+    Off,
+    On,
+    /// On, and too small for what is in it.
+    Small(&'static str),
+}
+
+const COLD: Start = Start { name: "cold", built: &[], text: "a b\n", store: Store::Off };
 /// One output of the glob goes, two come; all others change.
-const EDIT: Start = Start { name: "edit", built: Some("a b\n"), text: "b c d\n" };
+const EDIT: Start = Start { name: "edit", built: &["a b\n"], text: "b c d\n", store: Store::Off };
+const SAVE: Start = Start { name: "save", built: &["a b\n"], text: "b c d\n", store: Store::On };
+const RESTORE: Start =
+    Start { name: "restore", built: &["b c d\n", "a b\n"], text: "b c d\n", store: Store::On };
+/// The end of this build keeps the store within a limit that it exceeds.
+const TRIM: Start = Start {
+    name: "trim",
+    built: &["a b\n", "b c d\n", "c d\n"],
+    text: "d e\n",
+    store: Store::Small("2K"),
+};
 
 impl Start {
     /// A workspace that stands there, and what is to be taken for it by [`Start::again`].
     fn project(&self) -> Project {
-        let p = Project::new(TASKS);
-        if let Some(text) = self.built {
+        let mut p = Project::new(TASKS);
+        if !matches!(self.store, Store::Off) {
+            p = p.with_store();
+        }
+        for text in self.built {
             p.write("in", text);
-            comes_through(&p, text).expect("a build without harm");
+            build(&p, text).expect("a build without harm");
+        }
+        if let Store::Small(size) = self.store {
+            let folder = p.outside("home/.config/taskr");
+            fs::create_dir_all(&folder).expect("a folder");
+            let text = format!("[cache]\nsize = \"{size}\"\n");
+            fs::write(folder.join("config.toml"), text).expect("a file");
         }
         copy(&p.root(), &p.outside("start"));
+        copy(&p.outside("home"), &p.outside("start-home"));
         p
     }
 
     /// Everything as it was at the start, and then the edit.
     fn again(&self, p: &Project) {
-        fs::remove_dir_all(p.root()).expect("it is there");
-        copy(&p.outside("start"), &p.root());
+        for (folder, start) in [("ws", "start"), ("home", "start-home")] {
+            fs::remove_dir_all(p.outside(folder)).expect("it is there");
+            copy(&p.outside(start), &p.outside(folder));
+        }
         fs::write(p.path("in"), self.text).expect("a file");
     }
 }

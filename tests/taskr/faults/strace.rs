@@ -52,6 +52,13 @@ pub(super) struct Recorded {
     pub(super) calls: usize,
 }
 
+impl Recorded {
+    /// Whether one of the points is such a call on a path with this part.
+    pub(super) fn has(&self, call: &str, part: &str) -> bool {
+        self.points.iter().any(|point| point.call == call && point.path.contains(part))
+    }
+}
+
 /// Runs a build and tells its calls.
 pub(super) fn record(p: &Project, calls: &str, args: &[&str]) -> Recorded {
     let filter = format!("trace={calls},clone,clone3");
