@@ -21,6 +21,7 @@ mod hooks;
 mod layers;
 mod live;
 mod moving;
+mod mutants;
 mod names;
 mod oracle;
 mod outputs;
