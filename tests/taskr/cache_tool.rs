@@ -231,6 +231,26 @@ fn words_that_do_not_fit() {
 }
 
 #[test]
+fn settings_that_cannot_be_meant() {
+    let p = built();
+    for (name, value, says) in [
+        ("TASKR_CACHE", "maybe", "TASKR_CACHE is \"maybe\"\nhelp: set it to `off` or `local`"),
+        ("TASKR_CACHE_SIZE", "much", "TASKR_CACHE_SIZE is \"much\"\nhelp: write a size: 500M"),
+    ] {
+        p.taskr(["small"]).env(name, value).says(says).exits(2);
+        p.taskr(["cache"]).env(name, value).says(says).exits(2);
+    }
+    fs::create_dir_all(p.outside("home/.config/taskr")).expect("a folder");
+    let config = p.outside("home/.config/taskr/config.toml");
+    fs::write(&config, "[cache]\nsize = \"5G\"\n").expect("a file");
+    p.taskr(["cache"]).says(" of 5.0 GB: ").ok();
+    p.taskr(["cache"]).env("TASKR_CACHE_SIZE", "6G").says(" of 6.0 GB: ").ok();
+    fs::write(&config, "[cache]\nsiez = \"5G\"\n").expect("a file");
+    p.taskr(["cache"]).says("config.toml: there is no setting `cache.siez`").exits(2);
+    p.taskr(["small"]).says("did you mean `size`?").exits(2);
+}
+
+#[test]
 fn stats_tell_what_was_saved_and_spent() {
     let p = Project::new(TASKS).with_store();
     p.write("a.in", "1\n");
