@@ -95,9 +95,14 @@ impl Root {
     /// # Errors
     /// A folder stands at `to`, no space, no permission.
     pub fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        self.create_dirs(dir_of(to))?;
         let (source, source_name) = self.parent(from)?;
-        let (target, target_name) = self.parent(to)?;
+        let (target, target_name) = match self.parent(to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_dirs(dir_of(to))?;
+                self.parent(to)?
+            }
+            other => other?,
+        };
         match fs::renameat(&source, source_name, &target, target_name) {
             Err(Errno::XDEV) => self.copy_across(from, to),
             other => Ok(other?),

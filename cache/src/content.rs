@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::digest::{Digest, KeyHasher};
-use crate::hash::{HashError, hash_file};
+use crate::hash::{HashError, hash_at, hash_file};
 use crate::stamp::{FileKind, Stamp};
 
 /// The stamps of one path.
@@ -121,6 +121,20 @@ const ATTEMPTS: usize = 3;
 /// [`HashError::Unstable`] if it kept changing; sockets, devices and pipes are no content.
 pub fn measure(path: &Path, buffer: &mut Vec<u8>) -> Result<Option<(Seen, Content)>, HashError> {
     for _ in 0..ATTEMPTS {
+        // Most paths are regular files: their stamps come with the digest. What is none is told by
+        // the way below.
+        match hash_at(rustix::fs::CWD, path, buffer, None) {
+            Err(HashError::Unstable) => return Err(HashError::Unstable),
+            Err(HashError::Io(_)) => {}
+            Ok((hashed, _)) => {
+                let seen = Seen { link: hashed.stamp, file: None };
+                if Seen::of(path).map_err(HashError::Io)? != Some(seen) {
+                    continue;
+                }
+                let executable = hashed.stamp.executable();
+                return Ok(Some((seen, Content::File { executable, digest: hashed.digest })));
+            }
+        }
         let Some(seen) = Seen::of(path).map_err(HashError::Io)? else { return Ok(None) };
         let content = match (seen.link.kind(), &seen.file) {
             (FileKind::Dir, _) => Content::Folder,

@@ -18,6 +18,7 @@ use rustix::fs::OFlags;
 use taskr_cache::{Content, FileKind, Seen};
 
 use crate::ids::{FileId, Id, IdVec, Paths};
+use crate::spread::spread;
 
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use list::{list, list_tree};
@@ -42,6 +43,8 @@ enum Fact {
     #[default]
     Unasked,
     Absent,
+    /// Something is there; whether its content is remembered was not asked.
+    Stamped(Seen),
     Present(Seen, Option<Content>),
 }
 
@@ -53,6 +56,9 @@ pub enum Look {
     /// Something is there that has to be read first.
     Unread,
 }
+
+/// A thread that asks for stamps asks for at least so many.
+const LEAST_STAMPS: usize = 500;
 
 /// A glob and what is taken away from it.
 type Query = (Pattern, Vec<Pattern>);
@@ -93,19 +99,42 @@ impl Files {
     ) -> io::Result<Look> {
         self.facts.grow(paths.len());
         if let Fact::Unasked = self.facts[id] {
-            self.facts[id] = match Seen::of(&self.root.join(paths.path(id)))? {
-                None => Fact::Absent,
-                Some(seen) if seen.link.kind() == FileKind::Dir => {
-                    Fact::Present(seen, Some(Content::Folder))
-                }
-                Some(seen) => Fact::Present(seen, recall(&seen)),
-            };
+            self.facts[id] = stamped(Seen::of(&self.root.join(paths.path(id)))?);
         }
-        Ok(match self.facts[id] {
+        if let Fact::Stamped(seen) = self.facts[id] {
+            self.facts[id] = Fact::Present(seen, recall(&seen));
+        }
+        Ok(self.known(paths, id))
+    }
+
+    /// What is known of `id` without asking the disk: for who remembers no content, and would have
+    /// to read whatever is there.
+    pub fn known(&mut self, paths: &Paths, id: FileId) -> Look {
+        self.facts.grow(paths.len());
+        match self.facts[id] {
             Fact::Absent => Look::Known(None, Content::Absent),
             Fact::Present(seen, Some(content)) => Look::Known(Some(seen), content),
-            Fact::Present(_, None) | Fact::Unasked => Look::Unread,
-        })
+            Fact::Present(_, None) | Fact::Stamped(_) | Fact::Unasked => Look::Unread,
+        }
+    }
+
+    /// Asks for the stamps of all these paths that were not asked for yet, if they are many: on
+    /// several threads. An error is left for [`Files::look`] to meet.
+    pub fn look_ahead(&mut self, paths: &Paths, ids: &[FileId]) {
+        self.facts.grow(paths.len());
+        let unasked = ids.iter().copied().filter(|&id| matches!(self.facts[id], Fact::Unasked));
+        let unasked: Vec<FileId> = unasked.collect();
+        if unasked.len() < 2 * LEAST_STAMPS {
+            return;
+        }
+        let root = &self.root;
+        let seen =
+            spread(&unasked, LEAST_STAMPS, |&id, (): &mut ()| Seen::of(&root.join(paths.path(id))));
+        for (id, seen) in unasked.into_iter().zip(seen) {
+            if let Ok(seen) = seen {
+                self.facts[id] = stamped(seen);
+            }
+        }
     }
 
     /// What was read at `id`.
@@ -161,5 +190,16 @@ impl Files {
             list(&self.root, pattern, skip)?.iter().map(|path| paths.intern(path)).collect();
         self.listings.insert(query, found.clone());
         Ok(found)
+    }
+}
+
+/// What stamps say by themselves.
+fn stamped(seen: Option<Seen>) -> Fact {
+    match seen {
+        None => Fact::Absent,
+        Some(seen) if seen.link.kind() == FileKind::Dir => {
+            Fact::Present(seen, Some(Content::Folder))
+        }
+        Some(seen) => Fact::Stamped(seen),
     }
 }

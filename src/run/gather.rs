@@ -331,6 +331,11 @@ impl Build<'_> {
         let listed = listed.map_err(|error| {
             Gap::wrong(format!("cannot list {}: {}", shown(pattern.text()), said(&error)))
         })?;
+        if self.remembers() {
+            let was = self.spent.enter(Part::Look);
+            self.files.look_ahead(&self.paths, &listed);
+            self.spent.enter(was);
+        }
         let digest = listing_digest(listed.iter().map(|&file| self.paths.bytes(file)));
         let count = (listed.len() as u64).to_le_bytes().to_vec();
         let name = pattern.text().to_vec();
@@ -550,14 +555,16 @@ impl Build<'_> {
                 shown(self.paths.bytes(file))
             )));
         }
-        let (state, boot, rehash) = (&self.held.state, &self.boot, self.request.rehash);
+        let (state, boot) = (&self.held.state, &self.boot);
         let path = self.paths.bytes(file);
-        let recall = |seen: &Seen| match rehash {
-            true => None,
-            false => record::known_content(state, path, seen, boot),
-        };
         let was = self.spent.enter(Part::Look);
-        let look = self.files.look(&self.paths, file, recall);
+        let look = match self.remembers() {
+            true => {
+                let recall = |seen: &Seen| record::known_content(state, path, seen, boot);
+                self.files.look(&self.paths, file, recall)
+            }
+            false => Ok(self.files.known(&self.paths, file)),
+        };
         self.spent.enter(was);
         look.map_err(|error| {
             Gap::wrong(format!(
@@ -566,6 +573,11 @@ impl Build<'_> {
                 said(&error)
             ))
         })
+    }
+
+    /// Whether contents that earlier runs read may stand for files with the same stamps.
+    fn remembers(&self) -> bool {
+        !self.request.rehash && !self.held.state.is_empty()
     }
 
     /// Manifest fields of the files that the last run's depfile named.

@@ -13,6 +13,7 @@ use crate::graph::{Input, Rule};
 use crate::ids::{FileId, Paths, TaskId};
 use crate::outcome::shown;
 use crate::outdir::Root;
+use crate::spread::spread;
 
 /// A file that changed under a task.
 pub(super) struct Moved {
@@ -104,6 +105,9 @@ fn advice(rule: &Rule, path: &[u8]) -> String {
     format!("add \"!{pattern}\" to its `inputs`")
 }
 
+/// A thread that asks for files again asks for at least so many.
+const LEAST_FILES: usize = 500;
+
 /// What the tasks recorded in this run had read.
 #[derive(Debug, Default)]
 pub(super) struct Used(FxHashMap<FileId, Use>);
@@ -133,16 +137,15 @@ impl Used {
     /// Warnings about files that are not what tasks of this run read. One question to the disk
     /// for each file.
     pub(super) fn outdated(&self, paths: &Paths, root: &Root) -> Vec<String> {
-        let mut buffer = Vec::new();
-        let mut outdated = Vec::new();
-        for (&file, used) in &self.0 {
-            let path = paths.bytes(file);
-            let still = used.is_still(&root.absolute(path), &mut buffer);
-            let tasks = used.outdated + if still { 0 } else { used.tasks };
-            if tasks > 0 {
-                outdated.push((path, tasks));
-            }
-        }
+        let all: Vec<(&[u8], &Use)> =
+            self.0.iter().map(|(&file, used)| (paths.bytes(file), used)).collect();
+        let tasks = spread(&all, LEAST_FILES, |(path, used), buffer: &mut Vec<u8>| {
+            let still = used.is_still(&root.absolute(path), buffer);
+            used.outdated + if still { 0 } else { used.tasks }
+        });
+        let mut outdated: Vec<(&[u8], usize)> = (all.iter().zip(tasks))
+            .filter_map(|((path, _), tasks)| (tasks > 0).then_some((*path, tasks)))
+            .collect();
         outdated.sort_unstable();
         let mut warnings: Vec<String> = (outdated.iter().take(MOST_NAMED))
             .map(|(path, tasks)| {

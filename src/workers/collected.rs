@@ -136,8 +136,10 @@ impl Collected {
                 if foreign || !untouched {
                     standing.keep_foreign(context, run, &file.to)?;
                 }
-                make_way(root, &file.to);
-                move_to(root, &file.from, &file.to)?;
+                if move_to(root, &file.from, &file.to).is_err() {
+                    make_way(root, &file.to);
+                    move_to(root, &file.from, &file.to)?;
+                }
                 check_published(root, &file)?;
             }
             let old = before.get(&file.to[..]).filter(|before| before.file.made == file.made);

@@ -7,24 +7,31 @@
 //! Knows no key: that the entry is the right one was decided before.
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::{Entry, Place, Seen, What};
+use rustix::fs::Mode;
+use taskr_cache::{Entry, Place, Seen, Stored, What};
 
-use super::Piece;
 use super::attempt::{Attempt, Stop};
 use super::collected::{Collected, Found, not_replaced};
 use super::job::{Before, Restore, Result, Run, Success};
 use super::outputs::{Digested, Step, digest, join, look};
 use super::standing::Standing;
+use super::{Context, Piece};
 use crate::files::list_tree;
 use crate::outcome::{Made, shown};
+use crate::spread::spread;
 
 /// So much of a log is told at once.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// A thread beside the worker's own copies at least so many files; or one, if there are so many
+/// bytes in all.
+const LEAST_FILES: usize = 16;
+const MANY_BYTES: u64 = 16 * 1024 * 1024;
 
 impl Attempt<'_> {
     /// Restores the task, or says why that cannot be.
@@ -89,66 +96,27 @@ impl Attempt<'_> {
 
     /// Copies what is not there yet; says of each output where it is now.
     fn stage(&mut self, restore: &Restore) -> Step<Vec<Found>> {
-        let root = self.context.root.clone();
-        let (folder, out) = (self.folder(), self.run.dir.join("out"));
+        let (root, folder) = (&self.context.root, self.folder());
         let failed = |error| Stop::io("prepare", &folder, &error);
         root.remove_tree(&folder).map_err(failed)?;
         root.create_dirs(&folder).map_err(failed)?;
-        let before: FxHashMap<&[u8], &Before> =
-            self.run.before.iter().map(|before| (&before.file.path[..], before)).collect();
-        let mut files = Vec::with_capacity(restore.entry.files.len());
-        for (number, stored) in restore.entry.files.iter().enumerate() {
-            if self.context.stop.requested().is_some() {
-                return Err(Stop::Stopped);
-            }
-            let to = match stored.place {
-                Place::Workspace => stored.path.clone(),
-                Place::Out => join(&out, &stored.path),
-            };
-            let (made, published) = (made_of(&stored.what), stored.published);
-            if let Some(seen) = self.already(before.get(&to[..]).copied(), &to, &made)? {
-                files.push(Found { from: to.clone(), to, made, seen, published });
-                continue;
-            }
-            let from = join(&folder, number.to_string().as_bytes());
-            self.copy(restore, &stored.what, &from)?;
-            let seen = look(&root, &from)?;
-            let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&from))))?;
-            files.push(Found { from, to, made, seen, published });
-        }
         let path = join(&folder, b"log");
+        let (dir, _) = root.parent(&path).map_err(failed)?;
+        let before = self.run.before.iter().map(|before| (&before.file.path[..], before)).collect();
+        let files = &restore.entry.files;
+        let stage = Stage { context: self.context, run: self.run, restore, folder, dir, before };
+        let bytes: u64 = files.iter().filter_map(Stored::blob).map(|blob| blob.size).sum();
+        let least = if bytes < MANY_BYTES { LEAST_FILES } else { 1 };
+        let numbered: Vec<(usize, &Stored)> = files.iter().enumerate().collect();
+        let found = spread(&numbered, least, |&(number, stored), buffer: &mut Vec<u8>| {
+            stage.bring(number, stored, buffer)
+        });
         let mut file = root.create(&path).map_err(|e| Stop::io("write", &path, &e))?;
         if let Some(log) = &restore.entry.log {
             let copied = restore.blobs.copy_to(log, &mut file, self.buffer);
             copied.map_err(|error| Stop::Failed(format!("its log: {error}")))?;
         }
-        Ok(files)
-    }
-
-    /// The stamps of what stands at `to`, if that is what is to be there.
-    fn already(&mut self, before: Option<&Before>, to: &[u8], made: &Made) -> Step<Option<Seen>> {
-        let root = &self.context.root;
-        let Some(seen) = look(root, to)? else { return Ok(None) };
-        if before.is_some_and(|own| own.seen == Some(seen) && own.file.made == *made) {
-            return Ok(Some(seen));
-        }
-        let now = digest(root, to, to, self.buffer, None).ok();
-        let equal = |now: &Digested| now.made == *made && *made != Made::Folder;
-        Ok(now.filter(equal).map(|now| now.seen))
-    }
-
-    fn copy(&mut self, restore: &Restore, what: &What, to: &[u8]) -> Step<()> {
-        let root = &self.context.root;
-        let (dir, name) = root.parent(to).map_err(|e| Stop::io("open", to, &e))?;
-        match what {
-            What::File { executable, blob } => restore
-                .blobs
-                .restore(blob, *executable, dir.as_fd(), name, self.buffer)
-                .map_err(|error| Stop::Failed(error.to_string())),
-            What::Link(text) => rustix::fs::symlinkat(&text[..], &dir, name)
-                .map_err(|error| Stop::io("write", to, &error.into())),
-            What::Folder => root.create_dirs(to).map_err(|e| Stop::io("write", to, &e)),
-        }
+        found.into_iter().collect()
     }
 
     /// What is in `out/` and does not stay goes: it is all taskr's own.
@@ -182,6 +150,68 @@ impl Attempt<'_> {
         while let Ok(len @ 1..) = log.read(self.buffer) {
             // A listener that is gone needs no output.
             let _ = pieces.send((self.run.task, self.buffer[..len].to_vec()));
+        }
+    }
+}
+
+/// Where the files of one entry are brought to, beside their places.
+struct Stage<'a> {
+    context: &'a Context,
+    run: &'a Run,
+    restore: &'a Restore,
+    folder: Vec<u8>,
+    /// The same, open.
+    dir: OwnedFd,
+    before: FxHashMap<&'a [u8], &'a Before>,
+}
+
+impl Stage<'_> {
+    /// Copies one file, unless it is in its place already.
+    fn bring(&self, number: usize, stored: &Stored, buffer: &mut Vec<u8>) -> Step<Found> {
+        if self.context.stop.requested().is_some() {
+            return Err(Stop::Stopped);
+        }
+        let to = match stored.place {
+            Place::Workspace => stored.path.clone(),
+            Place::Out => join(&self.run.dir.join("out"), &stored.path),
+        };
+        let (made, published) = (made_of(&stored.what), stored.published);
+        if let Some(seen) = self.already(&to, &made, buffer)? {
+            return Ok(Found { from: to.clone(), to, made, seen, published });
+        }
+        let name = number.to_string();
+        let from = join(&self.folder, name.as_bytes());
+        self.copy(&stored.what, &name, &from, buffer)?;
+        let seen = look(&self.context.root, &from)?;
+        let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&from))))?;
+        Ok(Found { from, to, made, seen, published })
+    }
+
+    /// The stamps of what stands at `to`, if that is what is to be there.
+    fn already(&self, to: &[u8], made: &Made, buffer: &mut Vec<u8>) -> Step<Option<Seen>> {
+        let root = &self.context.root;
+        let Some(seen) = look(root, to)? else { return Ok(None) };
+        let own = self.before.get(to);
+        if own.is_some_and(|own| own.seen == Some(seen) && own.file.made == *made) {
+            return Ok(Some(seen));
+        }
+        let now = digest(root, to, to, buffer, None).ok();
+        let equal = |now: &Digested| now.made == *made && *made != Made::Folder;
+        Ok(now.filter(equal).map(|now| now.seen))
+    }
+
+    fn copy(&self, what: &What, name: &str, path: &[u8], buffer: &mut Vec<u8>) -> Step<()> {
+        let failed = |error: rustix::io::Errno| Stop::io("write", path, &error.into());
+        match what {
+            What::File { executable, blob } => self
+                .restore
+                .blobs
+                .restore(blob, *executable, self.dir.as_fd(), name.as_ref(), buffer)
+                .map_err(|error| Stop::Failed(error.to_string())),
+            What::Link(text) => rustix::fs::symlinkat(&text[..], &self.dir, name).map_err(failed),
+            What::Folder => {
+                rustix::fs::mkdirat(&self.dir, name, Mode::from_raw_mode(0o777)).map_err(failed)
+            }
         }
     }
 }

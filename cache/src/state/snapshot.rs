@@ -36,6 +36,11 @@ impl State {
         State { entries: Vec::new(), starts: Vec::new(), slots: vec![0] }
     }
 
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
     /// The value of the row `id` of `table`.
     pub fn get(&self, table: u8, id: &[u8]) -> Option<&[u8]> {
         let mask = self.slots.len() - 1;
