@@ -60,6 +60,7 @@ impl Tool {
                 command.env_remove("TASKR_CACHE_SIZE").args(["-q", &format!("-j{jobs}")]);
             }
             Sort::Turbo => {
+                command.env("TURBO_GLOBAL_WARNING_DISABLED", "1");
                 command.env("TURBO_TELEMETRY_DISABLED", "1").env("DO_NOT_TRACK", "1");
                 command.args(["run", "build", "--ui=stream", "--output-logs=errors-only"]);
                 command.arg("--cache-dir").arg(store).arg(format!("--concurrency={jobs}"));
