@@ -7,7 +7,7 @@
 //! | `toml` | it is a Taskfile without an error of its own |
 //! | `toml run` | the same, and it becomes the Taskfile of the page's folder |
 //! | `sh run` | it succeeds there (`sh -eu`), and prints the text of each comment `# prints: TEXT`, in order |
-//! | `yaml` | it is given to the program that it is for, by `precommit` |
+//! | `yaml` | it is given to the program that it is for, by `precommit`, or read and played by `ci` |
 //! | `sh`, `make` | nothing: it is only shown |
 //!
 //! Blocks of a page run one after another in one folder, as a reader would type them. Between

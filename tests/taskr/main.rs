@@ -4,6 +4,7 @@
 mod badinput;
 mod cache_tool;
 mod changes;
+mod ci;
 mod cli;
 mod completions;
 mod depfiles;

@@ -257,6 +257,11 @@ pub(crate) struct Workspace<'a> {
 }
 
 impl Workspace<'_> {
+    /// Its root.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.root.clone()
+    }
+
     /// Writes a file.
     pub(crate) fn write(&self, path: &str, text: &str) -> &Self {
         let full = self.root.join(path);

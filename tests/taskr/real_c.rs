@@ -86,7 +86,7 @@ int main(void) {
 
 /// Logs what the compiler was asked for, the source of an object or the name of a program, and
 /// becomes the compiler.
-const LOGGED_CC: &str = r#"
+pub(crate) const LOGGED_CC: &str = r#"
 for word; do
     case $before in -c) source=$word ;; -o) program=${word##*/} ;; esac
     before=$word
@@ -124,20 +124,16 @@ struct RealC {
 impl RealC {
     fn new() -> RealC {
         let metadata = cargo_metadata();
-        let (zstd, zstd_version) = package(&metadata, "zstd-sys");
         let (sqlite, _) = package(&metadata, "libsqlite3-sys");
-        let (_, zstd_version) = zstd_version.split_once("+zstd.").expect("zstd's own version");
         let p = Project::new(TASKFILE);
-        p.program("logged-cc", LOGGED_CC).write("src/main.c", MAIN).write("src/version.c", VERSION);
-        for folder in ["", "common", "compress", "decompress", "dictBuilder"] {
-            copy_c(&zstd.join("zstd/lib").join(folder), &p.path("lib").join(folder));
-        }
+        p.program("logged-cc", LOGGED_CC).write("src/version.c", VERSION);
+        let zstd_version = write_zstd(&p.root(), &metadata);
         fs::create_dir(p.path("sqlite")).expect("a folder");
         for name in ["sqlite3.c", "sqlite3.h"] {
             fs::copy(sqlite.join("sqlite3").join(name), p.path("sqlite").join(name)).expect(name);
         }
         p.accept_files();
-        RealC { p, zstd_version: zstd_version.to_owned() }
+        RealC { p, zstd_version }
     }
 
     fn builds_programs_that_work(&self) {
@@ -384,7 +380,7 @@ impl RealC {
 
 /// Everything that Cargo.lock names, with where its source lies; asks the network only for what
 /// is not there yet.
-fn cargo_metadata() -> Value {
+pub(crate) fn cargo_metadata() -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let ask = |options: &[&str]| {
         let mut command = Command::new(&cargo);
@@ -407,6 +403,18 @@ fn package(metadata: &Value, name: &str) -> (PathBuf, String) {
     let manifest = package["manifest_path"].as_str().expect("a path");
     let folder = Path::new(manifest).parent().expect("a folder");
     (folder.to_owned(), package["version"].as_str().expect("a version").to_owned())
+}
+
+/// Writes zstd's sources to `lib` and a program that uses it to `src/main.c`. Its version.
+pub(crate) fn write_zstd(root: &Path, metadata: &Value) -> String {
+    let (zstd, version) = package(metadata, "zstd-sys");
+    for folder in ["", "common", "compress", "decompress", "dictBuilder"] {
+        copy_c(&zstd.join("zstd/lib").join(folder), &root.join("lib").join(folder));
+    }
+    fs::create_dir_all(root.join("src")).expect("a folder");
+    fs::write(root.join("src/main.c"), MAIN).expect("a file");
+    let (_, version) = version.split_once("+zstd.").expect("zstd's own version");
+    version.to_owned()
 }
 
 /// Copies the C files of one folder.
