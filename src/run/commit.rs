@@ -203,10 +203,7 @@ impl Build<'_> {
                 self.active.insert(id, Active::Recording(running, Box::new(ended)));
                 self.record_success(id);
             }
-            Outcome::NotRestored(ref what) => {
-                let what = what.clone();
-                self.not_restored(id, *running, &what);
-            }
+            Outcome::NotRestored { .. } => self.not_restored(id, *running, &ended),
             Outcome::Moved(ref paths) => self.run_again(id, &running, paths.clone(), Vec::new())?,
             Outcome::Unstable(..) => self.unstable(id, &running, &ended),
         }

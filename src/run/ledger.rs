@@ -45,7 +45,8 @@ impl Build<'_> {
         for differing in std::mem::take(&mut self.deeds.differing) {
             let Some(id) = self.graph.find(&differing.task) else { continue };
             let is_of_now = self.done[id].key == Some(differing.key);
-            if is_of_now && !self.deeds.flawed.contains(&id) {
+            let timeless = self.graph.task(id).rule.target.policy.max_age_ms.is_none();
+            if is_of_now && timeless && !self.deeds.flawed.contains(&id) {
                 self.note_flaw(id, differing.key, Difference::Outputs, &differing.paths);
             }
         }

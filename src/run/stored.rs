@@ -62,6 +62,9 @@ const RESTORE_BYTES_PER_US: u64 = 700;
 /// What costs so many times its run to restore is not stored unless it is asked for.
 const CLEARLY_DEARER: u64 = 2;
 
+/// Folders that are the same for all workspaces of a machine.
+const SYSTEM: [&str; 6] = ["/usr/", "/lib", "/opt/", "/etc/", "/nix/store/", "/gnu/store/"];
+
 /// Where the kernel does not tell it.
 const USUAL_UMASK: u32 = 0o022;
 
@@ -103,7 +106,7 @@ impl Build<'_> {
     ) -> Result<Option<Hit>, Gap> {
         let plain = Manifest::new(gathered.fields.clone());
         if self.graph.task(id).rule.depfile.is_none() {
-            return Ok(self.hit_of(id, plain));
+            return Ok(self.hit_of(id, plain, record));
         }
         let static_key = plain.static_key();
         let mut lists: Vec<Vec<Vec<u8>>> = Vec::new();
@@ -111,7 +114,7 @@ impl Build<'_> {
             lists.clone_from(&record.found);
         }
         if let Some(kept) = &mut self.kept {
-            lists.extend(kept.store.lists(&static_key));
+            lists.extend(kept.store.lists(&static_key, &kept.root));
         }
         let mut tried = rustc_hash::FxHashSet::default();
         for list in lists.into_iter().take(2 * MOST_LISTS) {
@@ -124,7 +127,7 @@ impl Build<'_> {
             if !tried.insert(manifest.key()) {
                 continue;
             }
-            if let Some(hit) = self.hit_of(id, manifest) {
+            if let Some(hit) = self.hit_of(id, manifest, record) {
                 return Ok(Some(hit));
             }
         }
@@ -153,17 +156,21 @@ impl Build<'_> {
         None
     }
 
-    fn hit_of(&mut self, id: TaskId, manifest: Manifest) -> Option<Hit> {
+    /// What the store has for a manifest, if it may be used. Where a record has this key, too, both
+    /// must say the same: else one of them is of another run.
+    fn hit_of(&mut self, id: TaskId, manifest: Manifest, record: Option<&Record>) -> Option<Hit> {
         let max_age_ms = self.graph.task(id).rule.target.policy.max_age_ms;
-        let kept = self.kept.as_mut()?;
-        let entry = kept.store.lookup(&manifest.key(), &kept.root)?;
+        let out = self.task_dir(id).join("out/");
+        let (kept, key) = (self.kept.as_mut()?, manifest.key());
+        let entry = kept.store.lookup(&key, &kept.root)?;
         let age_ms = unix_ms().saturating_sub(entry.ended_ms);
         let too_old = max_age_ms.is_some_and(|most| age_ms > most);
-        if let (true, Some(saver)) = (too_old, &mut kept.saver) {
-            // Else it would stay, as the first one of its key.
-            saver.broken(manifest.key());
-        }
-        (!too_old).then_some(Hit { manifest, entry })
+        let record = record.filter(|record| record.key == key && !record.unstable);
+        let is_other = record.is_some_and(|record| {
+            let recorded = record.outputs.iter().map(|file| stored(file, &out));
+            !recorded.eq(entry.files.iter().cloned())
+        });
+        (!too_old && !is_other).then_some(Hit { manifest, entry })
     }
 
     /// In a dry run: says that the task would be restored.
@@ -185,18 +192,23 @@ impl Build<'_> {
         Some(Launch::Restore(Box::new(Restore { entry: hit.entry.clone(), blobs })))
     }
 
-    /// It could not be restored: it runs, for the same reasons.
-    pub(super) fn not_restored(&mut self, id: TaskId, running: Running, what: &str) {
-        let mut due = running.due;
-        let key = due.hit.take().map(|hit| hit.key());
+    /// It could not be restored: it runs, for the same reasons. Where a file of the user must not
+    /// give way it would not even start.
+    pub(super) fn not_restored(&mut self, id: TaskId, mut running: Running, ended: &Ended) {
+        let Outcome::NotRestored { what, broken } = &ended.result else { return };
+        if self.request.strict && !broken {
+            self.fail(id, &running, ended, what.clone());
+            return;
+        }
+        let key = running.due.hit.take().map(|hit| hit.key());
         let saver = self.kept.as_mut().and_then(|kept| kept.saver.as_mut());
-        if let (Some(saver), Some(key)) = (saver, key) {
+        if let (Some(saver), Some(key), true) = (saver, key, broken) {
             saver.broken(key);
         }
         self.warn(Some(id), &format!("it cannot be restored, so it runs: {what}"));
         match self.plan.is_stopped() {
             true => self.end(id, &End::without_run(Finish::Cancelled)),
-            false => self.start(id, due),
+            false => self.start(id, running.due),
         }
     }
 
@@ -275,7 +287,8 @@ impl Build<'_> {
         };
         let static_key = record.manifest.static_key();
         let Some(kept) = &mut self.kept else { return };
-        let root = (own.names_root && !relocatable).then_some(kept.root);
+        let elsewhere = entry.found.iter().flatten().any(|path| is_of_this_place(path));
+        let root = (elsewhere || (own.names_root && !relocatable)).then_some(kept.root);
         if let Some(saver) = &mut kept.saver {
             kept.saved.push(record.key);
             saver.save(Save { key: record.key, static_key, root, entry, sources, log: Some(log) });
@@ -319,6 +332,12 @@ fn stored(file: &OutFile, out: &[u8]) -> Stored {
         Made::Folder => What::Folder,
     };
     Stored { place, path, published: file.published, what }
+}
+
+/// Whether a file that a depfile named may be another one in another place: what lies outside of
+/// the workspace and is not the system's may have been named from it (`../lib/x.h`).
+fn is_of_this_place(path: &[u8]) -> bool {
+    path.starts_with(b"/") && !SYSTEM.iter().any(|folder| path.starts_with(folder.as_bytes()))
 }
 
 /// Whether a file is as everybody's are: of its mode only the exec bit is restored. One with other

@@ -43,6 +43,8 @@ pub(super) enum Stop {
     Stopped,
     Moved(Vec<Vec<u8>>),
     Busy(Option<Note>),
+    /// What the store has is not what it should be.
+    Broken(String),
 }
 
 impl Stop {
@@ -85,6 +87,7 @@ pub(super) fn run(
         Err(Stop::Stopped) => Result::Stopped,
         Err(Stop::Moved(paths)) => Result::Moved(paths),
         Err(Stop::Busy(holder)) => Result::Busy(holder),
+        Err(Stop::Broken(what)) => Result::NotRestored { what, broken: true },
     };
     ended
 }

@@ -295,8 +295,13 @@ pub enum Result {
     Stopped,
     /// Another taskr, this one if it says so, runs it and was not waited for.
     Busy(Option<Note>),
-    /// It cannot be restored, because of this; what stood before stands again.
-    NotRestored(String),
+    /// It cannot be restored; what stood before stands again.
+    NotRestored {
+        /// Why.
+        what: String,
+        /// Whether that is the store's fault, and not this workspace's.
+        broken: bool,
+    },
 }
 
 /// Paths that a depfile named, with stamps taken after the run (none if absent).

@@ -13,7 +13,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::Mode;
-use taskr_cache::{Entry, Place, Seen, Stored, What};
+use taskr_cache::{BlobError, Entry, Place, Seen, Stored, What};
 
 use super::attempt::{Attempt, Stop};
 use super::collected::{Collected, Found, not_replaced};
@@ -42,7 +42,7 @@ impl Attempt<'_> {
         // What cannot be removed now is removed before the next attempt.
         let _ = self.context.root.remove_tree(&self.folder());
         match done {
-            Err(Stop::Failed(what)) => Ok(Result::NotRestored(what)),
+            Err(Stop::Failed(what)) => Ok(Result::NotRestored { what, broken: false }),
             Err(stop) => Err(stop),
             Ok(success) => {
                 if self.run.stream {
@@ -114,7 +114,7 @@ impl Attempt<'_> {
         let mut file = root.create(&path).map_err(|e| Stop::io("write", &path, &e))?;
         if let Some(log) = &restore.entry.log {
             let copied = restore.blobs.copy_to(log, &mut file, self.buffer);
-            copied.map_err(|error| Stop::Failed(format!("its log: {error}")))?;
+            copied.map_err(|error| stop(&error, "its log: "))?;
         }
         found.into_iter().collect()
     }
@@ -207,12 +207,20 @@ impl Stage<'_> {
                 .restore
                 .blobs
                 .restore(blob, *executable, self.dir.as_fd(), name.as_ref(), buffer)
-                .map_err(|error| Stop::Failed(error.to_string())),
+                .map_err(|error| stop(&error, "")),
             What::Link(text) => rustix::fs::symlinkat(&text[..], &self.dir, name).map_err(failed),
             What::Folder => {
                 rustix::fs::mkdirat(&self.dir, name, Mode::from_raw_mode(0o777)).map_err(failed)
             }
         }
+    }
+}
+
+fn stop(error: &BlobError, of: &str) -> Stop {
+    let what = format!("{of}{error}");
+    match error {
+        BlobError::Absent | BlobError::Damaged => Stop::Broken(what),
+        BlobError::Io(_) => Stop::Failed(what),
     }
 }
 
@@ -233,14 +241,14 @@ fn fits(run: &Run, entry: &Entry) -> Step<()> {
         placed().find(|file| !run.outputs.iter().any(|own| own.output.covers(&file.path)));
     if let Some(file) = strange {
         let path = shown(&file.path);
-        return Err(Stop::Failed(format!("the store's result has {path}, which is no output")));
+        return Err(Stop::Broken(format!("the store's result has {path}, which is no output")));
     }
     let missing =
         run.outputs.iter().find(|own| !placed().any(|file| own.output.covers(&file.path)));
     match missing {
         Some(own) => {
             let output = shown(own.output.text());
-            Err(Stop::Failed(format!("the store's result lacks {output}")))
+            Err(Stop::Broken(format!("the store's result lacks {output}")))
         }
         None => Ok(()),
     }

@@ -68,7 +68,7 @@ impl Project {
     /// A second workspace that shares home, programs and log with this one.
     pub(crate) fn sibling(&self, name: &str) -> Workspace<'_> {
         let root = self.base.join(name);
-        fs::create_dir(&root).expect("a folder");
+        fs::create_dir_all(&root).expect("a folder");
         Workspace { project: self, root }
     }
 

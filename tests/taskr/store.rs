@@ -582,15 +582,15 @@ outputs = ["plain.o"]
 run = "ran plain; cc -c a.c -o {{ outputs }}"
 "#;
     let p = Project::new(taskfile).with_store();
-    let source = "int a(void) { return 1; }\n".repeat(1);
-    p.write("a.c", &source);
+    let source = "int a(void) { return 1; }\n";
+    p.write("a.c", source);
     let all = ["packed", "object", "plain"];
     p.taskr(all).ran(all).any_files().ok();
     fs::remove_file(p.path("packed.gz")).expect("it was there");
     fs::remove_file(p.path("a.o")).expect("it was there");
     p.taskr(all).any_files().says("2 restored").ok();
     let other = p.sibling("other");
-    other.write("Taskfile.toml", taskfile).write("a.c", &source);
+    other.write("Taskfile.toml", taskfile).write("a.c", source);
     other.taskr(all).ran(["packed", "object"]).says("1 restored").ok();
 }
 
@@ -634,4 +634,74 @@ fn a_folder_of_somebody_else_never_becomes_a_store() {
     run.warns("the folder holds letter, so it is no store").ok();
     fs::remove_file(place.join("letter")).expect("it was there");
     assert_eq!(tree(&place), before);
+}
+
+/// Two work trees of one repository, each with a Taskfile in a folder of it.
+#[test]
+fn a_header_beside_the_workspace_is_another_one_in_another_place() {
+    let taskfile = "[target.app]\ninputs = ['a.c']\noutputs = ['app']\n\
+                    run = 'ran app; cc -MMD -MF {{ depfile }} -o {{ outputs }} a.c'\n";
+    let source = "#include \"../lib/x.h\"\nint main(void) { return X; }\n";
+    let p = Project::empty().with_store();
+    for (place, header) in [("one", "#define X 1\n"), ("two", "#define X 2\n")] {
+        fs::create_dir_all(p.outside(place).join("lib")).expect("a folder");
+        fs::write(p.outside(place).join("lib/x.h"), header).expect("a file");
+    }
+    let [one, two] = ["one/app", "two/app"].map(|name| p.sibling(name));
+    for workspace in [&one, &two] {
+        workspace.write("Taskfile.toml", taskfile).write("a.c", source);
+    }
+    let says = |place: &str| {
+        let status = std::process::Command::new(p.outside(place).join("app/app")).status();
+        status.expect("it starts").code()
+    };
+    one.taskr(["app"]).ran(["app"]).ok();
+    two.taskr(["app"]).ran(["app"]).ok();
+    assert_eq!((says("one"), says("two")), (Some(1), Some(2)));
+    // Each has its own, and sees its own header.
+    for place in ["one", "two"] {
+        fs::remove_file(p.outside(place).join("app/app")).expect("it was there");
+    }
+    one.taskr(["app"]).says("1 restored").ok();
+    two.taskr(["app"]).says("1 restored").ok();
+    assert_eq!((says("one"), says("two")), (Some(1), Some(2)));
+    fs::write(p.outside("two/lib/x.h"), "#define X 3\n").expect("a file");
+    one.taskr(["app"]).says("up to date").ok();
+    two.taskr(["app"]).ran(["app"]).ok();
+    assert_eq!(says("two"), Some(3));
+}
+
+#[test]
+fn a_result_that_was_made_anew_takes_the_place_of_the_old_one() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\noutputs = ['o']\nrun = 'ran t; cat ~/world >{{ outputs }}'\n",
+    )
+    .with_store();
+    let world = |text: &str| fs::write(p.outside("home/world"), text).expect("a file");
+    world("old\n");
+    p.taskr(["t"]).ran(["t"]).makes("o", "old\n").ok();
+    world("new\n");
+    p.taskr(["-B", "t"]).ran(["t"]).makes("o", "new\n").ok();
+    p.remove("o");
+    p.taskr(["t"]).makes("o", "new\n").says("1 restored").ok();
+    p.taskr(["flaky"]).says("it made something else of o").ok();
+    // Another checkout made it otherwise since: that is not what this one has recorded.
+    let other = p.sibling("other");
+    world("newest\n");
+    other.write("Taskfile.toml", &p.read("Taskfile.toml"));
+    other.taskr(["-B", "t"]).ran(["t"]).ok();
+    p.remove("o");
+    world("newer than that\n");
+    p.taskr(["t"]).ran(["t"]).makes("o", "newer than that\n").ok();
+}
+
+#[test]
+fn what_keeps_one_workspace_from_restoring_costs_the_others_nothing() {
+    let p = copying();
+    let other = p.sibling("other");
+    other.write("Taskfile.toml", COPY).write("a.in", "1\n").write("a.out", "mine\n");
+    let refused = other.taskr(["--strict", "a"]).says("with --strict it does not give way");
+    refused.never_says("so it runs").exits(1);
+    fs::remove_file(p.outside("other/a.out")).expect("it was there");
+    other.taskr(["--strict", "a"]).says("1 restored").ok();
 }

@@ -174,9 +174,9 @@ impl Admin {
             // In this order: on a full disk it is the contents that make room for the rest.
             Inventory::of(&self.dir)?.remove_unreferred(&self.dir);
             folder::sweep(&self.dir)?;
+            absent_is_fine(fs::remove_dir_all(self.dir.join("damaged")))?;
             index.clear()
         })?;
-        absent_is_fine(fs::remove_dir_all(self.dir.join("damaged")))?;
         Ok(before)
     }
 
@@ -250,6 +250,7 @@ impl Admin {
         if !folder::blobs_dir(&self.dir).is_dir() {
             return Ok(None);
         }
+        folder::require_own(&self.dir)?;
         let _alone = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?.ok_or(StoreError::Busy)?;
         let (mut index, mut sentence) = Index::open_or_replace(&self.dir)?;
         let done = match work(&mut index) {

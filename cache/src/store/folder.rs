@@ -97,14 +97,13 @@ pub(super) fn make(dir: &Path) -> io::Result<()> {
 }
 
 /// That a folder is a store, or may become one: it has our tag, or nothing but what a store has.
-fn require_own(dir: &Path) -> io::Result<()> {
+pub(super) fn require_own(dir: &Path) -> io::Result<()> {
     if fs::read(dir.join(TAG)).is_ok_and(|tag| tag == CACHEDIR_TAG.as_bytes()) || !dir.is_dir() {
         return Ok(());
     }
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
-        let known = |own: &&str| name.to_str().is_some_and(|name| name.starts_with(*own));
-        if !OWN.iter().any(|own| known(own)) {
+        if !OWN.iter().any(|own| name.as_encoded_bytes().starts_with(own.as_bytes())) {
             let name = name.display();
             return Err(io::Error::other(format!(
                 "the folder holds {name}, so it is no store: name an empty or a new folder"

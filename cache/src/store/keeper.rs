@@ -183,16 +183,7 @@ impl Keeper {
     /// Adds what a success left; `None` if it is not to be stored.
     fn save(&mut self, save: Save) -> Result<Option<Change>, Trouble> {
         let begun = Instant::now();
-        let Some(index) = &self.index else { return Ok(None) };
-        let first = first(&index.rows(), &save.key, save.root.as_ref())?;
-        let differing = first.and_then(|first| Differing::between(&first, &save.key, &save.entry));
-        let result = match differing {
-            Some(differing) => {
-                self.saved.differing.push(differing);
-                Ok(None)
-            }
-            None => self.add(save).map(Some),
-        };
+        let result = self.add(save).map(Some);
         if let Some(batch) = &mut self.batch {
             batch.spent += begun.elapsed();
         }
@@ -356,21 +347,23 @@ fn apply(rows: &Rows<'_>, batch: &Batch) -> Result<Applied, Trouble> {
     Ok(applied)
 }
 
-/// The same files are kept as those of the later run, so that they do not grow old; of others the
-/// first stay.
+/// The newest result is the one that stays, be it equal, so that it does not grow old, or another,
+/// so that who runs a task again gets back what that made.
 fn put(
     rows: &Rows<'_>,
     kept: &Kept,
     totals: &mut Totals,
     applied: &mut Applied,
 ) -> Result<(), Trouble> {
-    let first = first(rows, &kept.key, kept.root.as_ref())?;
-    let known = first.is_some();
-    if let Some(first) = first {
-        let differing = Differing::between(&first, &kept.key, &kept.entry);
-        if differing.is_some() || first.ended_ms >= kept.entry.ended_ms {
-            applied.differing.extend(differing);
+    let mut known = false;
+    for old in rows.serving(&kept.key, kept.root.as_ref())? {
+        if old.entry.ended_ms > kept.entry.ended_ms {
             return rows.touch(&kept.key, kept.root.as_ref(), kept.used_ms);
+        }
+        known |= old.root == kept.root;
+        if let Some(differing) = Differing::between(&old.entry, &kept.key, &kept.entry) {
+            applied.differing.push(differing);
+            rows.remove(&old.id())?;
         }
     }
     if let Some(bytes) = rows.put(kept)?
@@ -381,12 +374,6 @@ fn put(
         applied.entries += 1;
     }
     Ok(())
-}
-
-/// The entry that is stored under a key with exactly this binding.
-fn first(rows: &Rows<'_>, key: &Digest, root: Option<&Digest>) -> Result<Option<Entry>, Trouble> {
-    let serving = rows.serving(key, root)?.into_iter();
-    Ok(serving.filter(|kept| kept.root.as_ref() == root).map(|kept| kept.entry).next())
 }
 
 impl Differing {

@@ -84,9 +84,9 @@ impl Store {
     }
 
     /// The lists of paths that depfiles named in runs with this static key, newest first, at most
-    /// sixteen.
-    pub fn lists(&mut self, static_key: &Digest) -> Vec<Vec<Vec<u8>>> {
-        self.ask(|index| index.rows().lists(static_key)).unwrap_or_default()
+    /// sixteen; `root` as in [`Store::lookup`].
+    pub fn lists(&mut self, static_key: &Digest, root: &Digest) -> Vec<Vec<Vec<u8>>> {
+        self.ask(|index| index.rows().lists(static_key, root)).unwrap_or_default()
     }
 
     /// One sentence, once, if the index could not be read.

@@ -38,6 +38,14 @@ pub(super) struct Kept {
     pub(super) entry: Entry,
 }
 
+impl Kept {
+    /// What its row is found by.
+    pub(super) fn id(&self) -> RowId {
+        let root = bytes_of(self.root.as_ref()).to_vec();
+        RowId { key: self.key.as_bytes().to_vec(), root }
+    }
+}
+
 /// The first columns of a row, as they are found.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct RowId {
@@ -99,10 +107,17 @@ impl Rows<'_> {
     }
 
     /// See [`super::Store::lists`].
-    pub(super) fn lists(&self, static_key: &Digest) -> Result<Vec<Vec<Vec<u8>>>, Trouble> {
-        let sql = format!("{COLUMNS} WHERE static = ?1 ORDER BY ended DESC LIMIT {LISTS_FROM}");
+    pub(super) fn lists(
+        &self,
+        static_key: &Digest,
+        root: &Digest,
+    ) -> Result<Vec<Vec<Vec<u8>>>, Trouble> {
+        let sql = format!(
+            "{COLUMNS} WHERE static = ?1 AND root IN (x'', ?2) ORDER BY ended DESC \
+             LIMIT {LISTS_FROM}"
+        );
         let mut statement = self.connection.prepare(&sql)?;
-        let mut rows = statement.query([static_key.as_bytes()])?;
+        let mut rows = statement.query(params![static_key.as_bytes(), root.as_bytes()])?;
         let mut lists = Vec::new();
         while let Some(row) = rows.next()?
             && lists.len() < LISTS

@@ -48,7 +48,7 @@ pub struct Saved {
     pub differing: Vec<Differing>,
 }
 
-/// A key under which two runs made different files. The first one stays in the store.
+/// A key under which two runs made different files. The later one is in the store now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Differing {
     /// Their key.

@@ -66,7 +66,7 @@ fn what_is_exported_is_imported() {
             assert_eq!(to.restore(blob, false).unwrap(), from.restore(blob, false).unwrap());
         }
     }
-    assert_eq!(to.store().lists(&key(777)), [[b"src/a.h".to_vec()]]);
+    assert_eq!(to.store().lists(&key(777), &key(0)), [[b"src/a.h".to_vec()]]);
     let mut other = to.store();
     assert_eq!(other.lookup(&key(3), &Digest::of(b"/elsewhere")), None, "it is bound");
     let again = import(&to, &stream).unwrap();

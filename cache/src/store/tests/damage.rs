@@ -142,7 +142,7 @@ fn count_right(world: &World) -> (usize, bool) {
         found.is_some()
     };
     let count = (0..ENTRIES).filter(found).count();
-    for list in store.lists(&key(1000)) {
+    for list in store.lists(&key(1000), &key(0)) {
         assert!((0..ENTRIES).any(|number| expected(number).found.as_ref() == Some(&list)));
     }
     (count, store.warning().is_some())

@@ -74,7 +74,7 @@ fn a_store_that_is_not_there_is_empty_and_stays_so() {
     let world = World::new();
     let mut store = world.store();
     assert_eq!(store.lookup(&key(1), &here()), None);
-    assert_eq!(store.lists(&key(1)), Vec::<Vec<Vec<u8>>>::new());
+    assert_eq!(store.lists(&key(1), &key(0)), Vec::<Vec<Vec<u8>>>::new());
     assert_eq!(store.warning(), None);
     assert_eq!(world.saver().close(), Saved::default());
     assert!(!world.dir().parent().unwrap().exists());
@@ -148,8 +148,8 @@ fn lists_of_depfiles_come_newest_first_and_once() {
     let without = world.success(41, &[]);
     world.save(successes.chain([Save { static_key: key(999), ..without }]));
     let newest: Vec<_> = (4..20).rev().map(list).collect();
-    assert_eq!(world.store().lists(&key(999)), newest);
-    assert_eq!(world.store().lists(&key(998)), Vec::<Vec<Vec<u8>>>::new());
+    assert_eq!(world.store().lists(&key(999), &key(0)), newest);
+    assert_eq!(world.store().lists(&key(998), &key(0)), Vec::<Vec<Vec<u8>>>::new());
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn what_breaks_the_rules_is_not_stored() {
 }
 
 #[test]
-fn the_first_of_two_results_stays_and_the_other_is_told() {
+fn the_later_of_two_results_stays_and_that_they_differ_is_told() {
     let world = World::new();
     let first = world.success(1, &[("same", b"1"), ("differs", b"1"), ("only first", b"1")]);
     let second = world.success(1, &[("same", b"1"), ("differs", b"2"), ("only second", b"1")]);
@@ -235,7 +235,7 @@ fn the_first_of_two_results_stays_and_the_other_is_told() {
         let paths = [&b"differs"[..], b"only first", b"only second"].map(<[u8]>::to_vec).to_vec();
         let expected = Differing { key: key(1), task: "task".to_owned(), paths };
         assert_eq!(saved.differing, [expected], "apart: {apart}");
-        assert_eq!(world.lookup(1), Some(first.entry.clone()));
+        assert_eq!(world.lookup(1), Some(second.entry.clone()));
     }
 }
 

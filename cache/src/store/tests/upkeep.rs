@@ -79,7 +79,7 @@ fn an_index_that_is_damaged_is_a_problem() {
 #[test]
 fn clearing_leaves_nothing_but_the_folder() {
     let world = world();
-    fs::write(world.dir().join("tmp/left"), "by a crash").unwrap();
+    fs::write(world.dir().join("tmp/0123456789abcdef"), "by a crash").unwrap();
     fs::create_dir_all(world.dir().join("damaged/1")).unwrap();
     let mut reader = world.store();
     assert!(reader.lookup(&key(1), &here()).is_some());
