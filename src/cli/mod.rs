@@ -24,6 +24,7 @@ mod log;
 mod man;
 mod origin;
 mod out;
+mod runs;
 mod scan;
 mod select;
 mod show;

@@ -2,7 +2,7 @@
 //! left written, in the store by its own totals. Changes nothing.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -14,12 +14,11 @@ use super::args::Stats;
 use super::cache::lifetime;
 use super::json_out::version;
 use super::out::print;
+use super::runs::{began_ms, read_json};
 use super::status::unix_ms;
 use super::user;
-use super::why::began_ms;
 use super::workspace::Workspace;
 use crate::error::Error;
-use crate::files::open_regular;
 use crate::outdir::STATE_DIR;
 use crate::report::{duration, one_line};
 
@@ -29,9 +28,6 @@ const DAY_MS: u64 = 86_400_000;
 
 /// So many targets are told; JSON has all.
 const MOST_SHOWN: usize = 5;
-
-/// A file of a run is not read beyond this, in bytes.
-const LARGEST_FILE: u64 = 256 * 1024 * 1024;
 
 /// The runs of this workspace in numbers.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -92,13 +88,7 @@ fn runs(root: &Path) -> Vec<Value> {
             .and_then(|name| name.strip_suffix(".json"))
             .is_some_and(|run| began_ms(run) >= since_ms)
     });
-    recent.filter_map(|entry| read(&entry.path())).collect()
-}
-
-fn read(path: &Path) -> Option<Value> {
-    let mut bytes = Vec::new();
-    open_regular(path).ok()?.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    recent.filter_map(|entry| read_json(&entry.path())).collect()
 }
 
 impl Totals {

@@ -1,6 +1,6 @@
 //! What one success of a task left: the value that makes a later "up to date" possible.
 
-use taskr_cache::Digest;
+use taskr_cache::{Digest, What};
 
 use super::Manifest;
 
@@ -20,6 +20,19 @@ pub enum Made {
     Link(Vec<u8>),
     /// An empty folder.
     Folder,
+}
+
+/// As the store keeps it.
+impl From<&What> for Made {
+    fn from(what: &What) -> Made {
+        match what {
+            What::File { executable, blob } => {
+                Made::File { executable: *executable, size: blob.size, digest: blob.digest }
+            }
+            What::Link(text) => Made::Link(text.clone()),
+            What::Folder => Made::Folder,
+        }
+    }
 }
 
 /// One output of a success.

@@ -175,7 +175,7 @@ impl Stage<'_> {
             Place::Workspace => stored.path.clone(),
             Place::Out => join(&self.run.dir.join("out"), &stored.path),
         };
-        let (made, published) = (made_of(&stored.what), stored.published);
+        let (made, published) = (Made::from(&stored.what), stored.published);
         if let Some(seen) = self.already(&to, &made, buffer)? {
             return Ok(Found { from: to.clone(), to, made, seen, published });
         }
@@ -221,16 +221,6 @@ fn stop(error: &BlobError, of: &str) -> Stop {
     match error {
         BlobError::Absent | BlobError::Damaged => Stop::Broken(what),
         BlobError::Io(_) => Stop::Failed(what),
-    }
-}
-
-fn made_of(what: &What) -> Made {
-    match what {
-        What::File { executable, blob } => {
-            Made::File { executable: *executable, size: blob.size, digest: blob.digest }
-        }
-        What::Link(text) => Made::Link(text.clone()),
-        What::Folder => Made::Folder,
     }
 }
 

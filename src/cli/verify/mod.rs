@@ -16,6 +16,8 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
+use taskr_cache::Digest;
+
 use super::End;
 use super::args::Verify;
 use super::build::{messages_with_signals, plain_request};
@@ -27,7 +29,7 @@ use super::terminal::width;
 use super::workspace::Workspace;
 use crate::error::{Error, render};
 use crate::graph::Kind;
-use crate::outcome::{Difference as Differed, Event, Flaw};
+use crate::outcome::{Difference as Differed, Event, Flaw, Record};
 use crate::run::{Messages, Request, add_to_ledger, find};
 use compare::{compare, files};
 use guess::Guesser;
@@ -109,15 +111,8 @@ impl<'a> Asked<'a> {
                 Built::Whole(trial) => trial,
                 Built::Failed(failed) => {
                     report.failed = Some(number);
-                    let before = first.map(|(trial, _)| trial.records).unwrap_or_default();
-                    let broke = before.into_iter().filter(|(task, record)| {
-                        failed.get(task).is_some_and(|key| *key == record.key)
-                    });
-                    let flaws = broke.map(|(task, record)| {
-                        let flaw = Flaw::new(unix_ms(), record.key, Differed::Broke, &[]);
-                        (task, flaw)
-                    });
-                    return Ok((report, flaws.collect()));
+                    let flaws = first.map(|(first, _)| broke(&first, &failed));
+                    return Ok((report, flaws.unwrap_or_default()));
                 }
             };
             let line = report.add_run(jobs, &trial);
@@ -132,7 +127,7 @@ impl<'a> Asked<'a> {
                 }
                 Some((first, guesser)) => {
                     let guesser = guesser.with_roots([&first.root, &trial.root]);
-                    hold_against(first, &trial, &guesser, (number, &mut report.findings));
+                    hold_against(first, &trial, &guesser, number, &mut report.findings);
                     scratch.remove(&name);
                 }
             }
@@ -166,7 +161,7 @@ impl<'a> Asked<'a> {
 }
 
 fn findings(trial: &Trial) -> BTreeMap<String, Finding> {
-    let of = |(task, record): (&String, &crate::outcome::Record)| {
+    let of = |(task, record): (&String, &Record)| {
         let finding = Finding { durations_ms: vec![record.duration_ms], ..Finding::of(record.key) };
         (task.clone(), finding)
     };
@@ -178,7 +173,8 @@ fn hold_against(
     first: &Trial,
     trial: &Trial,
     guesser: &Guesser,
-    (number, findings): (u8, &mut BTreeMap<String, Finding>),
+    number: u8,
+    findings: &mut BTreeMap<String, Finding>,
 ) {
     let mut sides =
         |path: &[u8]| Ok([&first.root, &trial.root].map(|root| root.join(OsStr::from_bytes(path))));
@@ -194,6 +190,16 @@ fn hold_against(
         }
         finding.add(number, differences);
     }
+}
+
+/// Tasks that failed under the key under which they had succeeded.
+fn broke(first: &Trial, failed: &BTreeMap<String, Digest>) -> Flaws {
+    let broke =
+        first.records.iter().filter(|(task, record)| failed.get(*task) == Some(&record.key));
+    let flaw = |(task, record): (&String, &Record)| {
+        (task.clone(), Flaw::new(unix_ms(), record.key, Differed::Broke, &[]))
+    };
+    broke.map(flaw).collect()
 }
 
 /// What is not the same although nothing before it differs.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use taskr_cache::{Blob, Blobs, Digest, Entry, Place, Store, What};
+use taskr_cache::{Blob, Blobs, Digest, Entry, Place, Store};
 
 use super::super::build::plain_request;
 use super::super::status::unix_ms;
@@ -154,8 +154,8 @@ impl Held<'_> {
             .files
             .iter()
             .map(|file| match file.place {
-                Place::Workspace => (file.path.clone(), made_of(&file.what)),
-                Place::Out => ([&out[..], &file.path].concat(), made_of(&file.what)),
+                Place::Workspace => (file.path.clone(), Made::from(&file.what)),
+                Place::Out => ([&out[..], &file.path].concat(), Made::from(&file.what)),
             })
             .collect();
         let before = stored.iter().map(|(path, made)| (&path[..], made)).collect();
@@ -182,16 +182,6 @@ impl Held<'_> {
         let mut file = File::create(to)?;
         let copied = self.blobs.copy_to(blob, &mut file, &mut Vec::new());
         copied.map_err(|error| io::Error::other(error.to_string()))
-    }
-}
-
-fn made_of(what: &What) -> Made {
-    match what {
-        What::File { executable, blob } => {
-            Made::File { executable: *executable, size: blob.size, digest: blob.digest }
-        }
-        What::Link(text) => Made::Link(text.clone()),
-        What::Folder => Made::Folder,
     }
 }
 

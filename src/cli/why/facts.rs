@@ -1,16 +1,14 @@
 //! What is known of each task: what the dry run said, and what earlier runs left written.
 
-use std::io::{Read, Write};
+use std::io::Write;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::files::open_regular;
+use super::super::runs::{began_ms, read_json};
 use crate::ids::{IdVec, TaskId};
 use crate::outcome::{Cause, Event, Finish, Reason, Record};
 use crate::run::{Attempt, Judged};
-
-/// A file of an earlier run is not read beyond this, in bytes.
-const LARGEST_FILE: u64 = 256 * 1024 * 1024;
 
 /// What the dry run said of one task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,7 +127,7 @@ impl Facts {
 
     /// What the last run of a task left written.
     pub(super) fn last(&self, id: TaskId) -> Option<Kept> {
-        let value = self.read_json(&self.judged.folder(id).join("result.json"))?;
+        let value = read_json(&self.path(&self.judged.folder(id).join("result.json")))?;
         let run = value.get("run")?.as_str()?.to_owned();
         Kept::from_json(&value, &run)
     }
@@ -144,7 +142,7 @@ impl Facts {
         if runs.iter().all(|(known, _)| known != run) {
             let is_id = run.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
             let path = format!("{}/runs/{run}.json", crate::outdir::STATE_DIR);
-            let read = if is_id { self.read_json(path.as_bytes()) } else { None };
+            let read = if is_id { read_json(&self.path(path.as_bytes())) } else { None };
             runs.push((run.to_owned(), read));
         }
         let (_, file) = runs.iter().find(|(known, _)| known == run)?;
@@ -204,15 +202,7 @@ impl Facts {
         self.judged.attempt(id, || self.last(id).map(|kept| kept.run))
     }
 
-    fn read_json(&self, path: &[u8]) -> Option<Value> {
-        let file = open_regular(&self.judged.root.absolute(path)).ok()?;
-        let mut bytes = Vec::new();
-        file.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
-        serde_json::from_slice(&bytes).ok()
+    fn path(&self, path: &[u8]) -> PathBuf {
+        self.judged.root.absolute(path)
     }
-}
-
-/// A run's id begins with the time of its begin, in milliseconds.
-pub(in crate::cli) fn began_ms(run: &str) -> u64 {
-    run.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or(0)
 }

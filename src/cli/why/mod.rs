@@ -26,7 +26,6 @@ use crate::ids::TaskId;
 use crate::outcome::Event;
 use crate::run::{dry_run, find};
 use compared::Compared;
-pub(super) use facts::began_ms;
 use facts::{Facts, Heard, Said};
 use reads::Asked;
 
