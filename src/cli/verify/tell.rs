@@ -191,7 +191,10 @@ impl Report {
     }
 
     fn left_out(&self) -> String {
-        let mut text = "not compared: logs, and what `installs` names\n".to_owned();
+        let mut text = String::new();
+        if !self.findings.is_empty() {
+            text += "not compared: logs, and what `installs` names\n";
+        }
         if !self.unrecorded.is_empty() {
             let names: Vec<String> = self.unrecorded.iter().map(|name| one_line(name)).collect();
             text += &format!("not verified, because unrecorded: {}\n", names.join(", "));
