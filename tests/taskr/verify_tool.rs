@@ -286,6 +286,12 @@ outputs = ["salted"]
 cache = true
 run = "ran salted; cat ~/salt >salted"
 
+[target.dated]
+inputs = ["a.in"]
+outputs = ["dated"]
+cache = true
+run = "date +%s >dated; sleep 3"
+
 [target.here]
 inputs = ["a.in"]
 outputs = ["here"]
@@ -327,6 +333,18 @@ fn results_of_the_store_are_held_against_new_ones() {
     assert_eq!(one["tasks"].as_array().map(Vec::len), Some(1));
     assert_eq!(one["tasks"][0]["task"], other["tasks"][0]["task"]);
     nothing_is_left(&p);
+}
+
+#[test]
+fn a_time_of_long_ago_is_known_as_one() {
+    let p = project(STORED).with_store();
+    let cause = |args: &[&str]| {
+        let told = json_of(&verify(&p, args).exits(1));
+        told["tasks"][0]["differences"][0]["cause"].clone()
+    };
+    assert_eq!(cause(&["dated", "--json"]), "time", "the first run is over by then");
+    p.taskr(["dated"]).any_files().ok();
+    assert_eq!(cause(&["--sample=100%", "dated", "--json"]), "time", "the store's even longer");
 }
 
 #[test]

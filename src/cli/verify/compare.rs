@@ -151,6 +151,7 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::status::unix_ms;
     use super::*;
     use taskr_cache::Digest;
 
@@ -188,7 +189,7 @@ mod tests {
             (b"same", &plain),
         ]
         .into();
-        let guesser = Guesser::new([dir.path(), dir.path()]);
+        let guesser = Guesser::new([dir.path(), dir.path()], unix_ms());
         let mut sides = |_: &[u8]| Ok(["1", "2"].map(|name| dir.path().join(name)));
         let found = compare(&first, &second, &guesser, &mut sides);
         let told: Vec<_> = found
@@ -221,7 +222,7 @@ mod tests {
             std::fs::write(dir.path().join(name), text).unwrap();
             dir.path().join(name)
         });
-        let spot = spot(&paths, &Guesser::new([dir.path(), dir.path()])).unwrap();
+        let spot = spot(&paths, &Guesser::new([dir.path(), dir.path()], unix_ms())).unwrap();
         assert_eq!(
             (spot.offset, &spot.first[..], &spot.second[..]),
             (3, &b"abc"[..], &b"abcd"[..])

@@ -61,14 +61,15 @@ impl Cause {
 pub(super) struct Guesser {
     /// Where the two were built.
     roots: [Vec<u8>; 2],
-    /// In seconds since 1970: the builds began not earlier.
+    /// In seconds since 1970: the first of the builds began not earlier.
     begun: u64,
     names: Vec<Vec<u8>>,
 }
 
 impl Guesser {
-    /// For builds in these two folders that begin now.
-    pub(super) fn new(roots: [&Path; 2]) -> Guesser {
+    /// For builds in these two folders, the first of which began at `since_ms`, in milliseconds
+    /// since 1970.
+    pub(super) fn new(roots: [&Path; 2], since_ms: u64) -> Guesser {
         use std::os::unix::ffi::OsStrExt;
         let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
         let user = ["USER", "LOGNAME"].map(|name| std::env::var_os(name).unwrap_or_default());
@@ -76,14 +77,9 @@ impl Guesser {
         let names = names.map(|name| name.trim_ascii().to_vec()).filter(|name| name.len() >= 3);
         Guesser {
             roots: roots.map(|root| root.as_os_str().as_bytes().to_vec()),
-            begun: (unix_ms() / 1000).saturating_sub(2),
+            begun: (since_ms / 1000).saturating_sub(2),
             names: names.collect(),
         }
-    }
-
-    /// The same guesses for builds in other folders.
-    pub(super) fn with_roots(&self, roots: [&Path; 2]) -> Guesser {
-        Guesser { begun: self.begun, ..Guesser::new(roots) }
     }
 
     /// Why these may differ, which they do from the byte `at` on.

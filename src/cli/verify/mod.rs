@@ -99,9 +99,9 @@ impl<'a> Asked<'a> {
 
     /// Builds it so many times, and compares each time with the first.
     fn runs(&self, messages: &Messages) -> Result<(Report, Flaws), Error> {
-        let scratch = Scratch::new()?;
+        let (scratch, since_ms) = (Scratch::new()?, unix_ms());
         let mut report = Report::of_runs(self.args.runs, self.unrecorded.clone());
-        let mut first: Option<(Trial, Guesser)> = None;
+        let mut first: Option<Trial> = None;
         for number in 1..=self.args.runs {
             // As long as the others: a path that is written down moves nothing behind it.
             let name = format!("run-{number:03}");
@@ -111,7 +111,7 @@ impl<'a> Asked<'a> {
                 Built::Whole(trial) => trial,
                 Built::Failed(failed) => {
                     report.failed = Some(number);
-                    let flaws = first.map(|(first, _)| broke(&first, &failed));
+                    let flaws = first.map(|first| broke(&first, &failed));
                     return Ok((report, flaws.unwrap_or_default()));
                 }
             };
@@ -121,12 +121,11 @@ impl<'a> Asked<'a> {
             }
             match &first {
                 None => {
-                    let guesser = Guesser::new([&trial.root, &trial.root]);
                     report.findings = findings(&trial);
-                    first = Some((trial, guesser));
+                    first = Some(trial);
                 }
-                Some((first, guesser)) => {
-                    let guesser = guesser.with_roots([&first.root, &trial.root]);
+                Some(first) => {
+                    let guesser = Guesser::new([&first.root, &trial.root], since_ms);
                     hold_against(first, &trial, &guesser, number, &mut report.findings);
                     scratch.remove(&name);
                 }

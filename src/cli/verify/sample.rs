@@ -169,7 +169,8 @@ impl Held<'_> {
             Ok([copy, self.trial.root.join(OsStr::from_bytes(path))])
         };
         let after = files(&record.outputs);
-        let mut differences = compare(&before, &after, &Guesser::new(roots), &mut sides);
+        let guesser = Guesser::new(roots, entry.ended_ms.saturating_sub(entry.duration_ms));
+        let mut differences = compare(&before, &after, &guesser, &mut sides);
         // A result that names its place is given to that place only.
         differences
             .retain(|one| !matches!(&one.how, How::Bytes(spot) if spot.cause == Cause::Place));
