@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub unfinished: bool,
     /// Its record is older than its `max_age`.
     pub too_old: bool,
+    /// Its record is of another place, and that matters.
+    pub moved: bool,
     /// What its last success left.
     pub record: Option<&'a Record>,
     /// All that counts now, with what the recorded depfile named.
@@ -88,6 +90,9 @@ fn not_fresh(facts: &Facts<'_>, key: &Digest) -> Result<Vec<Reason>, Verdict> {
     if facts.too_old {
         return Ok(vec![Reason::TooOld]);
     }
+    if facts.moved {
+        return Ok(vec![Reason::Place]);
+    }
     match &facts.outputs {
         None => Err(Verdict::NeedOutputs),
         Some(Ok(())) => Err(Verdict::Fresh),
@@ -117,6 +122,7 @@ mod tests {
             outputs: Vec::new(),
             installs: Vec::new(),
             found: Vec::new(),
+            place: None,
             unstable: false,
             intent: 1,
             ended_ms: 0,
@@ -134,18 +140,19 @@ mod tests {
         let records = [None, Some(manifest("cc", Some("f1"))), Some(manifest("gcc", Some("f1")))];
         let records = records.map(|manifest| manifest.as_ref().map(record_of));
         let mut seen = Vec::new();
-        for bits in 0..32 {
-            let flags = [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
+        for bits in 0..64 {
+            let flags = [1, 2, 4, 8, 16, 32].map(|bit| bits & bit != 0);
             for record in &records {
                 for outputs in &looked {
                     for stored in [None, Some(false), Some(true)] {
-                        let [forced, always, failed, unfinished, too_old] = flags;
+                        let [forced, always, failed, unfinished, too_old, moved] = flags;
                         let facts = Facts {
                             forced,
                             always,
                             failed,
                             unfinished,
                             too_old,
+                            moved,
                             record: record.as_ref(),
                             manifest: &now,
                             outputs: outputs.clone(),
@@ -158,7 +165,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen.len(), 864);
+        assert_eq!(seen.len(), 1_728);
         // Whatever the store has, and with nothing that speaks against it.
         assert_eq!(seen.iter().filter(|verdict| **verdict == Verdict::Fresh).count(), 3);
     }
@@ -176,6 +183,7 @@ mod tests {
             (Some(false), ..) => Reason::Command("command"),
             (Some(true), true, ..) => Reason::Unfinished,
             (Some(true), false, true, _) => Reason::TooOld,
+            _ if facts.moved => Reason::Place,
             (.., None) => return Verdict::NeedOutputs,
             (.., Some(Ok(()))) => return Verdict::Fresh,
             (.., Some(Err(reason))) => reason.clone(),
@@ -195,6 +203,7 @@ mod tests {
             failed: false,
             unfinished: false,
             too_old: false,
+            moved: false,
             record: Some(record),
             manifest: now,
             outputs: None,

@@ -16,7 +16,7 @@
 
 use taskr_cache::{Content, Digest, Seen, State, Writer};
 
-use crate::outcome::{Flaw, Made, Manifest, OutFile, Record};
+use crate::outcome::{Flaw, FoundList, Made, Manifest, OutFile, Record};
 
 const STAMPS: u8 = 1;
 const RECORDS: u8 = 2;
@@ -176,11 +176,14 @@ fn encode(record: &Record) -> Vec<u8> {
     }
     put_count(&mut out, record.found.len());
     for list in &record.found {
-        put_count(&mut out, list.len());
-        for path in list {
+        put_count(&mut out, list.paths.len());
+        for path in &list.paths {
             put_bytes(&mut out, path);
         }
+        out.extend_from_slice(list.key.as_bytes());
     }
+    out.push(u8::from(record.place.is_some()));
+    out.extend(record.place.iter().flat_map(|place| place.as_bytes()));
     out.push(u8::from(record.unstable));
     for number in [record.ended_ms, record.duration_ms] {
         out.extend_from_slice(&number.to_le_bytes());
@@ -217,7 +220,15 @@ fn decode(value: &[u8]) -> Option<Record> {
             Some(OutFile { path, made: decode_made(rest)?, published, adopted })
         })?,
         installs: rest.list(|rest| Some((rest.bytes()?, rest.number()?, rest.number()?)))?,
-        found: rest.list(|rest| rest.list(Reader::bytes))?,
+        found: rest.list(|rest| {
+            let paths = rest.list(Reader::bytes)?;
+            Some(FoundList { paths, key: Digest::from_bytes(rest.array()?) })
+        })?,
+        place: match rest.array::<1>()?[0] {
+            0 => None,
+            1 => Some(Digest::from_bytes(rest.array()?)),
+            _ => return None,
+        },
         unstable: rest.array::<1>()?[0] != 0,
         ended_ms: rest.number()?,
         duration_ms: rest.number()?,
@@ -303,7 +314,11 @@ mod tests {
             manifest,
             outputs,
             installs: vec![(b".venv".to_vec(), 3, 4)],
-            found: vec![vec![b"a.h".to_vec()], Vec::new()],
+            found: vec![
+                FoundList { paths: vec![b"a.h".to_vec()], key: digest },
+                FoundList { paths: Vec::new(), key: digest },
+            ],
+            place: Some(digest),
             unstable: true,
             intent: 9,
             declared: digest,

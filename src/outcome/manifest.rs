@@ -113,6 +113,14 @@ impl Manifest {
         self.key_of(|_| true)
     }
 
+    /// The key of a result that holds the path of the place where it was made, and that may be used
+    /// in any other place all the same.
+    pub fn key_anywhere(&self) -> Digest {
+        let mut hasher = KeyHasher::new("taskr 2026 key of a relocated result v1");
+        hasher.update(self.key().as_bytes());
+        hasher.finish()
+    }
+
     /// The key without what a depfile found: what chooses among recorded lists.
     pub fn static_key(&self) -> Digest {
         self.key_of(|tag| tag != Tag::Discovered)

@@ -18,4 +18,4 @@ pub use event::{Because, Changes, Counts, Event, Failure, Finish, Step, Summary,
 pub use flaw::{Difference, Flaw};
 pub use manifest::{Field, Manifest, Tag, encode_words};
 pub use reason::{Change, Reason, shown};
-pub use record::{Made, OutFile, Record};
+pub use record::{FoundList, Made, OutFile, Record};

@@ -60,6 +60,10 @@ pub enum Reason {
     Moved(Vec<u8>),
     /// A file that it reads is made by a task that it is not said to wait for: file, task.
     Untied(Vec<u8>, String),
+    /// A success before the last one, which read other files, fits as well.
+    Ambiguous,
+    /// The workspace was moved, and an output may hold its path.
+    Place,
     /// Its result is older than `max_age` allows.
     TooOld,
     /// Its `fresh_if` says that it is not fresh.
@@ -91,6 +95,8 @@ impl Reason {
             Reason::InstallChanged(_) => "install_changed",
             Reason::Moved(_) => "moved",
             Reason::Untied(..) => "untied",
+            Reason::Ambiguous => "ambiguous",
+            Reason::Place => "place",
             Reason::TooOld => "too_old",
             Reason::FreshIf => "fresh_if",
             Reason::MayChange(_) => "may_change",
@@ -211,6 +217,12 @@ impl fmt::Display for Reason {
             Reason::Moved(path) => write!(f, "{} changed while it ran", shown(path)),
             Reason::Untied(path, task) => {
                 write!(f, "{task} makes {}, and is not waited for", shown(path))
+            }
+            Reason::Ambiguous => {
+                f.write_str("an earlier run that read other files fits as well as the last one")
+            }
+            Reason::Place => {
+                f.write_str("the workspace was moved, and its outputs may hold the old path")
             }
             Reason::TooOld => f.write_str("its result is older than `max_age`"),
             Reason::FreshIf => f.write_str("its `fresh_if` says no"),

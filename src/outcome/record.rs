@@ -50,6 +50,15 @@ pub struct OutFile {
     pub adopted: bool,
 }
 
+/// Paths that the depfile of one success named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundList {
+    /// Relative to the workspace, or absolute.
+    pub paths: Vec<Vec<u8>>,
+    /// What it succeeded under.
+    pub key: Digest,
+}
+
 /// What one success of a recorded task left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -61,8 +70,10 @@ pub struct Record {
     pub outputs: Vec<OutFile>,
     /// What it set up in place: path, device, inode.
     pub installs: Vec<(Vec<u8>, u64, u64)>,
-    /// Lists of paths that depfiles named, newest first, at most sixteen.
-    pub found: Vec<Vec<Vec<u8>>>,
+    /// What depfiles of successes named, newest first, at most sixteen.
+    pub found: Vec<FoundList>,
+    /// The digest of the workspace's path, if an output may hold that path.
+    pub place: Option<Digest>,
     /// Its inputs changed while it ran: the task is not up to date, but what stands at the outputs
     /// is its own work.
     pub unstable: bool,

@@ -14,7 +14,9 @@ use crate::workers::{Ask, Job};
 impl Build<'_> {
     /// What the `fresh_if` of a task says, if it has one and was asked.
     pub(super) fn answer(&self, id: TaskId, rendered: &Rendered) -> Result<bool, Gap> {
-        let Some(argv) = &rendered.fresh_if else { return Ok(true) };
+        // Without a lock and a guard nothing is started.
+        let asked = rendered.fresh_if.as_ref().filter(|_| !self.request.dry_run);
+        let Some(argv) = asked else { return Ok(true) };
         let known = self.lookups.fresh_if.get(&id).copied();
         known.ok_or_else(|| match self.question(id, argv, rendered) {
             Ok(command) => Gap::Unasked(Box::new(command)),
@@ -48,6 +50,8 @@ impl Build<'_> {
 
     pub(super) fn ask(&mut self, id: TaskId, command: Command) {
         self.start_guard();
+        // Its $TMPDIR; what cannot be made it will say itself.
+        let _ = self.root.create_dirs(&self.task_dir(id).join("tmp"));
         self.workers.start(Job::Ask(Box::new(Ask {
             task: id,
             command,

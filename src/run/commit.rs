@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use taskr_cache::{Content, Seen};
+use taskr_cache::{Content, Digest, Seen};
 
 use super::finish::{End, reasons_text, unix_ms};
 use super::gather::{Gap, Gathered};
@@ -16,7 +16,7 @@ use crate::files::Look;
 use crate::graph::{Kind, Output};
 use crate::ids::{FileId, TaskId};
 use crate::outcome::{
-    Event, Field, Finish, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef, shown,
+    Event, Field, Finish, FoundList, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef, shown,
 };
 use crate::outdir::{STATE_DIR, TaskDir, dir_of};
 use crate::process::Guard;
@@ -24,9 +24,6 @@ use crate::record;
 use crate::workers::{
     Before, Checked, Declared, DepfileRead, Ended, Job, Launch, Result as Outcome, Run, Success,
 };
-
-/// Lists of what depfiles found that a record keeps.
-pub(super) const MOST_LISTS: usize = 16;
 
 /// So many files that had to give way are named one by one.
 pub(super) const MOST_NAMED: usize = 3;
@@ -187,7 +184,9 @@ impl Build<'_> {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
-                self.note_failure(id, &running);
+                if ended.command_failed {
+                    self.note_failure(id, &running);
+                }
                 self.fail(id, &running, &ended, what);
             }
             // Its folder is another's: nothing is written there.
@@ -324,8 +323,9 @@ impl Build<'_> {
             }
         }
         let was = self.spent.enter(Part::Record);
-        let found = self.found_list(&running, success);
         let manifest = Manifest::new(fields);
+        let own = self.found_list(&running, success, manifest.key());
+        let found = self.lists_after(id, &running, own);
         let record = self.new_record(id, &running, (&ended, success, found), manifest);
         self.done[id] = Done {
             outputs: record.outputs.clone().into(),
@@ -367,38 +367,37 @@ impl Build<'_> {
         };
         if self.graph.task(id).kind() == Kind::Recorded {
             let manifest = Manifest::new(running.due.gathered.fields.clone());
-            let found = self.found_list(running, success);
+            let own = self.found_list(running, success, manifest.key());
+            let found = self.lists_after(id, running, own);
             let record = self.new_record(id, running, (ended, success, found), manifest);
             self.write_record(id, &Record { unstable: true, ..record });
         }
     }
 
     /// What the depfile named beside declared inputs.
-    fn found_list(&self, running: &Running, success: &Success) -> Option<Vec<Vec<u8>>> {
+    fn found_list(&self, running: &Running, success: &Success, key: Digest) -> Option<FoundList> {
         let paths = success.found.as_ref()?.iter().map(|(path, _)| path);
         let others = paths
             .filter(|path| !self.paths.get(path).is_some_and(|file| is_declared(running, file)));
-        Some(others.cloned().collect())
+        Some(FoundList { paths: others.cloned().collect(), key })
     }
 
     pub(super) fn new_record(
         &self,
         id: TaskId,
         running: &Running,
-        (ended, success, found): (&Ended, &Success, Option<Vec<Vec<u8>>>),
+        (ended, success, found): (&Ended, &Success, Vec<FoundList>),
         manifest: Manifest,
     ) -> Record {
-        let old = running.due.gathered.record.as_ref().map_or(&[][..], |record| &record.found);
-        let lists = found.into_iter().flat_map(|found| {
-            let others = old.iter().filter(|list| **list != found).cloned().collect::<Vec<_>>();
-            std::iter::once(found).chain(others)
-        });
+        let relocatable = self.graph.task(id).rule.target.policy.relocatable;
+        let names_place = success.names_root && !relocatable;
         Record {
             key: manifest.key(),
             manifest,
             outputs: success.outputs.iter().map(|(file, _)| file.clone()).collect(),
             installs: success.installs.clone(),
-            found: lists.take(MOST_LISTS).collect(),
+            found,
+            place: names_place.then_some(self.place),
             unstable: false,
             intent: running.intent,
             declared: self.graph.task(id).rule.declared(),

@@ -105,7 +105,7 @@ impl Build<'_> {
         }
         let state_id = self.names.id(self.graph.name(id));
         let Record { found, .. } = record::read(&self.held.state, &state_id)?;
-        let mut paths = found.first()?.iter();
+        let mut paths = found.first()?.paths.iter();
         paths.find_map(|path| self.plan.fixers_of(path).into_iter().find(would_run))
     }
 }

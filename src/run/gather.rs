@@ -10,10 +10,9 @@ use std::path::PathBuf;
 use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
 
-use super::finish::unix_ms;
 use super::launch::{Around, Ready, Rendered, Targets};
 use super::spent::Part;
-use super::stored::Hit;
+use super::stored::{Hit, is_older};
 use super::{Again, Build, Due};
 use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern};
@@ -91,15 +90,19 @@ impl Build<'_> {
         let was = self.spent.enter(Part::Recall);
         let record = record::read(&self.held.state, &state_id);
         self.spent.enter(was);
-        let mut untied = None;
+        let mut doubt = None;
         let mut fields = gathered.fields.clone();
         if let Some(record) = &record {
             let plain = Manifest::new(fields);
             let same = plain.static_key() == record.manifest.static_key();
             fields = gathered.fields.clone();
             if let (true, Some(list)) = (same, record.found.first()) {
-                fields.extend(self.discovered(list)?);
-                untied = self.untied(id, list);
+                // What cannot be looked at any more is no longer what it was.
+                match self.discovered(&list.paths) {
+                    Err(Gap::Wrong(_)) => {}
+                    found => fields.extend(found?),
+                }
+                doubt = self.untied(id, &list.paths);
             }
         }
         let was = self.spent.enter(Part::Key);
@@ -108,8 +111,13 @@ impl Build<'_> {
         self.spent.enter(was);
         gathered.key = Some(key);
         gathered.before = before_of(record.as_ref(), &again.left);
-        let because = match untied {
-            Some(untied) if again.because.is_empty() => vec![untied],
+        if let Some(record) = record.as_ref().filter(|record| doubt.is_none() && record.key == key)
+            && self.another_fits(id, &gathered, record)?
+        {
+            doubt = Some(Reason::Ambiguous);
+        }
+        let because = match doubt {
+            Some(doubt) if again.because.is_empty() => vec![doubt],
             _ => again.because.clone(),
         };
         if !because.is_empty() {
@@ -134,7 +142,7 @@ impl Build<'_> {
         manifest: &'f Manifest,
     ) -> Facts<'f> {
         let policy = &self.graph.task(id).rule.target.policy;
-        let age_ms = record.map_or(0, |record| unix_ms().saturating_sub(record.ended_ms));
+        let ended_ms = record.map_or(0, |record| record.ended_ms);
         let failed = record::failed_key(&self.held.state, state_id);
         Facts {
             forced: self.forced.contains(&id),
@@ -142,7 +150,8 @@ impl Build<'_> {
             failed: failed == Some(manifest.key()),
             unfinished: self.held.live_intents.contains_key(state_id)
                 || record.is_some_and(|record| record.unstable),
-            too_old: policy.max_age_ms.is_some_and(|most| age_ms > most),
+            too_old: policy.max_age_ms.is_some_and(|most| is_older(ended_ms, most)),
+            moved: record.and_then(|record| record.place).is_some_and(|place| place != self.place),
             record,
             manifest,
             outputs: None,
@@ -173,7 +182,7 @@ impl Build<'_> {
                 }
                 Verdict::NeedStore => {
                     let was = self.spent.enter(Part::Store);
-                    let found = self.find_hit(id, gathered, facts.record);
+                    let found = self.find_hit(id, gathered, &facts);
                     self.spent.enter(was);
                     hit = found?;
                     facts.stored = Some(hit.is_some());
@@ -420,10 +429,13 @@ impl Build<'_> {
         all: &mut Collector,
     ) -> Result<(), Gap> {
         let rule = &self.graph.task(id).rule;
+        // The task's own folder has the Taskfile's name in it where it is not the usual one.
+        let taskfile = self.taskfile_prefix().map(|name| [name, b":"].concat());
+        let name = [&taskfile.unwrap_or_default(), rule.name.as_bytes()].concat();
         let mut push = |tag, name: &[u8], value: Vec<u8>| {
             all.fields.push(Field { tag, name: name.to_vec(), value });
         };
-        push(Tag::Task, b"", rule.name.as_bytes().to_vec());
+        push(Tag::Task, b"", name);
         push(Tag::Dir, b"", rule.dir.clone());
         let is_script = matches!(rule.target.action, Some(crate::graph::Action::Shell { .. }));
         let (shell, command) = match is_script {

@@ -21,9 +21,7 @@ impl Build<'_> {
         if record::failed_key(&self.held.state, &state_id) == Some(record.key) {
             self.note_flaw(id, record.key, Difference::Recovered, &[]);
         }
-        // What may grow old depends on the time.
-        let timeless = self.graph.task(id).rule.target.policy.max_age_ms.is_none();
-        let old = running.due.gathered.record.as_ref().filter(|_| timeless);
+        let old = running.due.gathered.record.as_ref().filter(|_| self.is_function(id));
         if let Some(old) = old.filter(|old| old.key == record.key && !old.unstable) {
             let paths = differing(&old.outputs, &record.outputs);
             if !paths.is_empty() {
@@ -45,11 +43,17 @@ impl Build<'_> {
         for differing in std::mem::take(&mut self.deeds.differing) {
             let Some(id) = self.graph.find(&differing.task) else { continue };
             let is_of_now = self.done[id].key == Some(differing.key);
-            let timeless = self.graph.task(id).rule.target.policy.max_age_ms.is_none();
-            if is_of_now && timeless && !self.deeds.flawed.contains(&id) {
+            if is_of_now && self.is_function(id) && !self.deeds.flawed.contains(&id) {
                 self.note_flaw(id, differing.key, Difference::Outputs, &differing.paths);
             }
         }
+    }
+
+    /// Whether its outputs are to depend on its inputs alone, and not on the time or on what earlier
+    /// runs left.
+    fn is_function(&self, id: TaskId) -> bool {
+        let policy = &self.graph.task(id).rule.target.policy;
+        policy.max_age_ms.is_none() && !policy.keep_outputs
     }
 
     fn note_flaw(&mut self, id: TaskId, key: Digest, difference: Difference, paths: &[Vec<u8>]) {

@@ -11,6 +11,7 @@ mod clean;
 mod commit;
 mod finish;
 mod fixed;
+mod found;
 mod gather;
 mod judged;
 mod launch;
@@ -254,6 +255,8 @@ struct Build<'a> {
     paths: Paths,
     files: Files,
     boot: Digest,
+    /// Of the workspace's absolute path.
+    place: Digest,
     clock: Option<Clock>,
     held: Held,
     kept: Option<Kept>,
@@ -634,6 +637,7 @@ impl Build<'_> {
         let record = crate::record::read(&self.held.state, &state_id)?;
         let found = record.found.into_iter().next()?;
         found
+            .paths
             .iter()
             .find_map(|path| self.maker_of(path).filter(|&maker| self.done[maker].would_run))
     }

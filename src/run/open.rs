@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::{Access, Intents, State, Writer, boot_id};
+use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
@@ -115,6 +115,7 @@ impl<'a> Build<'a> {
         let context = Context {
             root: root.clone(),
             run_id: run_id.clone(),
+            place: place_of(&request.root),
             note: note_of(request, &run_id),
             wait: request.wait,
             stop: stopper.watch(),
@@ -128,8 +129,9 @@ impl<'a> Build<'a> {
             tally: Tally::new(graph.tasks().len()),
             done: default_done(graph.tasks().len()),
             boot: boot_id(),
+            place: Digest::of(request.root.as_os_str().as_bytes()),
             clock: None,
-            kept: request.store.as_ref().map(|at| Kept::new(at, &request.root, request.dry_run)),
+            kept: request.store.as_ref().map(|at| Kept::new(at, request.dry_run)),
             held,
             paths: Paths::default(),
             task_locks: Vec::new(),
@@ -435,6 +437,13 @@ pub(super) fn take_lock(
             Err(Error::Interrupted(signal))
         }
     }
+}
+
+/// The path that outputs are searched for: where the workspace lies in a work tree of git, the top
+/// of that, for they may name what lies beside the workspace as well.
+fn place_of(root: &Path) -> Vec<u8> {
+    let top = root.ancestors().find(|folder| folder.join(".git").exists());
+    top.unwrap_or(root).as_os_str().as_bytes().to_vec()
 }
 
 fn note_of(request: &Request<'_>, run_id: &str) -> Note {

@@ -206,7 +206,8 @@ impl<'r> Reach<'r> {
         }
         let state_id = self.before.names.id(&rule.name);
         let record = rule.depfile.as_ref().and_then(|_| record::read(self.before.state, &state_id));
-        let found = record.into_iter().flat_map(|record| record.found).flatten();
+        let found = record.into_iter().flat_map(|record| record.found);
+        let found = found.flat_map(|list| list.paths);
         let mut found = found.map(|path| Input::Path { path, optional: true });
         found.any(|value| meets(&[Placed { value, place: None }]))
     }
@@ -277,8 +278,11 @@ impl<'r> Reach<'r> {
 
     /// By what the task read, started and made when it last succeeded.
     fn by_record(&mut self, rule: &Rule, record: &Record) -> bool {
-        let mut paths =
-            record.found.iter().flatten().chain(record.outputs.iter().map(|out| &out.path));
+        let mut paths = record
+            .found
+            .iter()
+            .flat_map(|list| &list.paths)
+            .chain(record.outputs.iter().map(|out| &out.path));
         if paths.any(|path| self.touched(path)) {
             return true;
         }

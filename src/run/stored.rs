@@ -6,16 +6,17 @@
 
 use std::path::PathBuf;
 
+use rustc_hash::FxHashSet;
 use taskr_cache::{Blob, Digest, Entry, FileKind, Place, Save, Saver, Seen, Store, Stored, What};
 
-use super::commit::MOST_LISTS;
 use super::finish::{End, unix_ms};
 use super::gather::{Gap, Gathered};
 use super::{Build, Done, Due, Running};
 use crate::files::Look;
 use crate::graph::{Cache, Kind};
 use crate::ids::TaskId;
-use crate::outcome::{Event, Finish, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef};
+use crate::judge::Facts;
+use crate::outcome::{Event, Finish, FoundList, Made, Manifest, OutFile, Record, Tag, TaskRef};
 use crate::workers::{Ended, Launch, Restore, Result as Outcome, Success};
 
 /// Where the store is, and how large it may get.
@@ -34,8 +35,6 @@ pub(super) struct Kept {
     saver: Option<Saver>,
     /// What this run gave to it.
     saved: Vec<Digest>,
-    /// Of the workspace's absolute path.
-    root: Digest,
     /// Asked for when the first success is stored.
     umask: Option<u32>,
 }
@@ -44,10 +43,12 @@ pub(super) struct Kept {
 pub(super) struct Hit {
     manifest: Manifest,
     entry: Entry,
+    /// What it is stored under.
+    key: Digest,
 }
 
 impl Hit {
-    /// What it is stored under.
+    /// What the task is now.
     pub(super) fn key(&self) -> Digest {
         self.manifest.key()
     }
@@ -72,13 +73,11 @@ const USUAL_UMASK: u32 = 0o022;
 const LONGEST_LOG: u64 = 64 * 1024 * 1024;
 
 impl Kept {
-    pub(super) fn new(at: &StoreAt, root: &std::path::Path, dry_run: bool) -> Kept {
-        use std::os::unix::ffi::OsStrExt;
+    pub(super) fn new(at: &StoreAt, dry_run: bool) -> Kept {
         Kept {
             store: Store::new(&at.dir),
             saver: (!dry_run).then(|| Saver::new(&at.dir, at.limit_bytes)),
             saved: Vec::new(),
-            root: Digest::of(root.as_os_str().as_bytes()),
             umask: None,
         }
     }
@@ -96,81 +95,59 @@ impl Build<'_> {
             && target.policy.cache != Cache::Never
     }
 
-    /// The newest result in the store for what the task is now. A task with a depfile has a key
-    /// for each list of files that some run of it named.
+    /// The result in the store for what the task is now. A task with a depfile has a key for each
+    /// list of files that some run of it named; if more than one has a result, none is taken.
     pub(super) fn find_hit(
         &mut self,
         id: TaskId,
         gathered: &Gathered,
-        record: Option<&Record>,
+        facts: &Facts<'_>,
     ) -> Result<Option<Hit>, Gap> {
-        let plain = Manifest::new(gathered.fields.clone());
-        if self.graph.task(id).rule.depfile.is_none() {
-            return Ok(self.hit_of(id, plain, record));
+        let known = facts.record.is_some_and(|record| record.key == facts.manifest.key());
+        if known || self.graph.task(id).rule.depfile.is_none() {
+            return Ok(self.hit_of(id, facts.manifest.clone(), facts.record));
         }
-        let static_key = plain.static_key();
-        let mut lists: Vec<Vec<Vec<u8>>> = Vec::new();
-        if let Some(record) = record.filter(|record| record.manifest.static_key() == static_key) {
-            lists.clone_from(&record.found);
-        }
+        let static_key = facts.manifest.static_key();
+        let same = facts.record.filter(|record| record.manifest.static_key() == static_key);
+        let recorded = same.into_iter().flat_map(|record| &record.found);
+        let mut lists: Vec<Vec<Vec<u8>>> = recorded.map(|list| list.paths.clone()).collect();
         if let Some(kept) = &mut self.kept {
-            lists.extend(kept.store.lists(&static_key, &kept.root));
+            lists.extend(kept.store.lists(&static_key, &self.place));
         }
-        let mut tried = rustc_hash::FxHashSet::default();
-        for list in lists.into_iter().take(2 * MOST_LISTS) {
-            if self.untied(id, &list).is_some() {
-                continue;
-            }
-            let mut fields = gathered.fields.clone();
-            fields.extend(self.discovered(&list)?);
-            let manifest = Manifest::new(fields);
+        let mut tried = FxHashSet::default();
+        let mut found = None;
+        for list in lists {
+            let Some(manifest) = self.manifest_with(id, &gathered.fields, &list)? else { continue };
             if !tried.insert(manifest.key()) {
                 continue;
             }
-            if let Some(hit) = self.hit_of(id, manifest, record) {
-                return Ok(Some(hit));
+            let hit = self.hit_of(id, manifest, facts.record);
+            if hit.is_some() && found.is_some() {
+                return Ok(None);
             }
+            found = found.or(hit);
         }
-        Ok(None)
-    }
-
-    /// A file of a list that another task makes, and the task does not wait for: it may be of
-    /// another time.
-    pub(super) fn untied(&mut self, id: TaskId, list: &[Vec<u8>]) -> Option<Reason> {
-        // What lies outside of the workspace nobody makes.
-        for path in list.iter().filter(|path| !path.starts_with(b"/")) {
-            let file = self.paths.intern(path);
-            let maker = match self.lookups.makers.get(&file) {
-                Some(known) => *known,
-                None => {
-                    let maker = self.maker_of(path);
-                    self.lookups.makers.insert(file, maker);
-                    maker
-                }
-            };
-            let Some(maker) = maker.filter(|&maker| maker != id) else { continue };
-            if !self.graph.reaches(id, maker) {
-                return Some(Reason::Untied(path.clone(), self.graph.name(maker).to_owned()));
-            }
-        }
-        None
+        Ok(found)
     }
 
     /// What the store has for a manifest, if it may be used. Where a record has this key, too, both
     /// must say the same: else one of them is of another run.
     fn hit_of(&mut self, id: TaskId, manifest: Manifest, record: Option<&Record>) -> Option<Hit> {
-        let max_age_ms = self.graph.task(id).rule.target.policy.max_age_ms;
+        let policy = &self.graph.task(id).rule.target.policy;
+        let (relocatable, max_age_ms) = (policy.relocatable, policy.max_age_ms);
         let out = self.task_dir(id).join("out/");
         let (kept, key) = (self.kept.as_mut()?, manifest.key());
-        let entry = kept.store.lookup(&key, &kept.root)?;
-        let age_ms = unix_ms().saturating_sub(entry.ended_ms);
-        let too_old = max_age_ms.is_some_and(|most| age_ms > most);
-        let record = record.filter(|record| record.key == key && !record.unstable);
+        let anywhere = relocatable.then(|| manifest.key_anywhere());
+        let mut stored = anywhere.into_iter().chain([key]);
+        let (key, entry) =
+            stored.find_map(|key| Some((key, kept.store.lookup(&key, &self.place)?)))?;
+        let too_old = max_age_ms.is_some_and(|most| is_older(entry.ended_ms, most));
+        let record = record.filter(|record| record.key == manifest.key() && !record.unstable);
         let is_other = record.is_some_and(|record| {
-            let recorded = record.outputs.iter().map(|file| stored(file, &out));
+            let recorded = record.outputs.iter().map(|file| self::stored(file, &out));
             !recorded.eq(entry.files.iter().cloned())
         });
-        (!too_old && !is_other).then_some(Hit { manifest, entry })
+        (!too_old && !is_other).then_some(Hit { manifest, entry, key })
     }
 
     /// In a dry run: says that the task would be restored.
@@ -200,7 +177,7 @@ impl Build<'_> {
             self.fail(id, &running, ended, what.clone());
             return;
         }
-        let key = running.due.hit.take().map(|hit| hit.key());
+        let key = running.due.hit.take().map(|hit| hit.key);
         let saver = self.kept.as_mut().and_then(|kept| kept.saver.as_mut());
         if let (Some(saver), Some(key), true) = (saver, key, broken) {
             saver.broken(key);
@@ -217,7 +194,8 @@ impl Build<'_> {
         let (Some(hit), Outcome::Success(success)) = (&running.due.hit, &ended.result) else {
             return;
         };
-        let found = hit.entry.found.clone();
+        let own = hit.entry.found.clone().map(|paths| FoundList { paths, key: hit.key() });
+        let found = self.lists_after(id, running, own);
         let record = Record {
             ended_ms: hit.entry.ended_ms,
             duration_ms: hit.entry.duration_ms,
@@ -230,12 +208,12 @@ impl Build<'_> {
         };
         self.write_record(id, &record);
         self.note_read(running, &hit.manifest);
-        let saved_ms = hit.entry.duration_ms;
+        let saved_ms = hit.entry.duration_ms.saturating_sub(ended.restore_ms);
         self.tally.summary.saved_ms += saved_ms;
         if let Some(kept) = &mut self.kept
             && let Some(saver) = &mut kept.saver
         {
-            saver.used(record.key, Some(kept.root), saved_ms, ended.restore_ms);
+            saver.used(hit.key, Some(self.place), saved_ms, ended.restore_ms);
         }
         self.end(id, &End::restored(ended, running, saved_ms));
     }
@@ -256,24 +234,15 @@ impl Build<'_> {
 
     /// Keeps a success in the store, behind everybody's back, if it is worth that.
     pub(super) fn save(&mut self, id: TaskId, record: &Record, own: &Success) {
-        if !self.has_store(id) || own.among_foreign {
-            return;
-        }
-        let policy = &self.graph.task(id).rule.target.policy;
-        let (always, relocatable) = (policy.cache == Cache::Always, policy.relocatable);
-        let out = self.task_dir(id).join("out/");
-        let adopted = record.outputs.iter().any(|file| file.adopted);
-        let umask = self.kept.as_mut().map(|kept| *kept.umask.get_or_insert_with(read_umask));
-        let umask = umask.unwrap_or(USUAL_UMASK);
-        let unusual = own.outputs.iter().any(|(_, seen)| !is_usual(seen, umask));
-        if adopted || unusual || (!always && !is_worth_storing(&record.outputs, record.duration_ms))
+        let log = self.root.absolute(&self.task_dir(id).join("log"));
+        if !self.has_store(id)
+            || !self.is_as_others_make(own)
+            || !self.pays(id, record)
+            || log.metadata().is_ok_and(|log| log.len() > LONGEST_LOG)
         {
             return;
         }
-        let log = self.root.absolute(&self.task_dir(id).join("log"));
-        if log.metadata().is_ok_and(|log| log.len() > LONGEST_LOG) {
-            return;
-        }
+        let out = self.task_dir(id).join("out/");
         let is_file = |file: &&OutFile| matches!(file.made, Made::File { .. });
         let files = record.outputs.iter().filter(is_file);
         let sources = files.map(|file| self.root.absolute(&file.path)).collect();
@@ -281,18 +250,35 @@ impl Build<'_> {
             task: self.graph.name(id).to_owned(),
             files: record.outputs.iter().map(|file| stored(file, &out)).collect(),
             log: None,
-            found: own.found.as_ref().and_then(|_| record.found.first().cloned()),
+            found: record.found.first().map(|list| list.paths.clone()),
             duration_ms: record.duration_ms,
             ended_ms: record.ended_ms,
         };
         let static_key = record.manifest.static_key();
-        let Some(kept) = &mut self.kept else { return };
+        let relocatable = self.graph.task(id).rule.target.policy.relocatable;
         let elsewhere = entry.found.iter().flatten().any(|path| is_of_this_place(path));
-        let root = (elsewhere || (own.names_root && !relocatable)).then_some(kept.root);
+        let root = (elsewhere || (own.names_root && !relocatable)).then_some(self.place);
+        let anywhere = own.names_root && root.is_none();
+        let key = if anywhere { record.manifest.key_anywhere() } else { record.key };
+        let Some(kept) = &mut self.kept else { return };
         if let Some(saver) = &mut kept.saver {
-            kept.saved.push(record.key);
-            saver.save(Save { key: record.key, static_key, root, entry, sources, log: Some(log) });
+            kept.saved.push(key);
+            saver.save(Save { key, static_key, root, entry, sources, log: Some(log) });
         }
+    }
+
+    /// Whether a clean build would leave the same there, and a restore, too.
+    fn is_as_others_make(&mut self, own: &Success) -> bool {
+        let Some(kept) = &mut self.kept else { return false };
+        let umask = *kept.umask.get_or_insert_with(read_umask);
+        let is_usual = |(file, seen): &(OutFile, Seen)| !file.adopted && is_usual(seen, umask);
+        !own.among_foreign && own.outputs.iter().all(is_usual)
+    }
+
+    /// Whether it is to be kept whatever it costs, or costs less than it saves.
+    fn pays(&self, id: TaskId, record: &Record) -> bool {
+        self.graph.task(id).rule.target.policy.cache == Cache::Always
+            || is_worth_storing(&record.outputs, record.duration_ms)
     }
 
     /// Waits until the store has what it is to have. Sentences for the user.
@@ -353,6 +339,11 @@ fn read_umask() -> u32 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
     line.and_then(|text| u32::from_str_radix(text.trim(), 8).ok()).unwrap_or(USUAL_UMASK)
+}
+
+/// Whether a result that ended then is older than this. One of the future is of a wrong clock.
+pub(super) fn is_older(ended_ms: u64, max_age_ms: u64) -> bool {
+    unix_ms().checked_sub(ended_ms).is_none_or(|age_ms| age_ms > max_age_ms)
 }
 
 /// Whether bringing these files from the store is not clearly dearer than making them again.

@@ -70,6 +70,7 @@ pub(super) fn run(
             duration_ms: 0,
             restore_ms: 0,
             exit_code: None,
+            command_failed: false,
             warnings: Vec::new(),
             replaced: Vec::new(),
             written: Vec::new(),
@@ -192,7 +193,7 @@ impl Attempt<'_> {
         self.step_over("command");
         let looked = self.look_at_written();
         executed.and(looked)?;
-        let collected = Collected::find(root, self.run, standing, self.buffer)?;
+        let collected = Collected::find(self.context, self.run, standing, self.buffer)?;
         self.ended.warnings.extend(collected.warnings.iter().cloned());
         let mut moved = self.moved_inputs()?;
         let found = self.read_depfile()?;
@@ -273,7 +274,10 @@ impl Attempt<'_> {
         match ended.status {
             _ if ended.stopped => Err(Stop::Stopped),
             status if status.success() => Ok(()),
-            status => Err(Stop::Failed(status.to_string())),
+            status => {
+                self.ended.command_failed = true;
+                Err(Stop::Failed(status.to_string()))
+            }
         }
     }
 

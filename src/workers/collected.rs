@@ -2,8 +2,6 @@
 //!
 //! It knows what stood there before only as [`Standing`] tells it.
 
-use std::os::unix::ffi::OsStrExt;
-
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{FileKind, Seen};
 
@@ -43,11 +41,12 @@ impl Collected {
     /// Finds what the command wrote: each declared output staged or in place, then all else
     /// that it left in `out/`.
     pub(super) fn find(
-        root: &Root,
+        context: &Context,
         run: &Run,
         standing: &Standing,
         buffer: &mut Vec<u8>,
     ) -> Step<Collected> {
+        let root = &context.root;
         let out = run.dir.join("out");
         let staged = list_tree(root.path(), &out).map_err(|e| Stop::io("list", &out, &e))?;
         let staged: Vec<&[u8]> = staged.iter().map(|(path, _)| &path[out.len() + 1..]).collect();
@@ -94,10 +93,9 @@ impl Collected {
         }
         let mut seen = FxHashSet::default();
         pairs.retain(|(_, to)| seen.insert(to.clone()) && Some(&to[..]) != depfile);
-        let own_path = root.path().as_os_str().as_bytes();
         let mut collected = Collected { warnings, ..Collected::default() };
         for (from, to) in pairs {
-            let digested = digest(root, &from, &to, buffer, Some(own_path))?;
+            let digested = digest(root, &from, &to, buffer, Some(&context.place))?;
             let Digested { made, seen, found } = digested;
             let published = from != to;
             collected.names_root |= found;

@@ -255,6 +255,8 @@ pub struct Ended {
     pub restore_ms: u64,
     /// If the command ended by itself.
     pub exit_code: Option<i32>,
+    /// Whether it was the command that failed, by its exit code or a signal of its own.
+    pub command_failed: bool,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// Files that taskr did not make and that had to give way, and where they are kept.
@@ -377,6 +379,7 @@ impl Subject {
                 duration_ms: 0,
                 restore_ms: 0,
                 exit_code: None,
+                command_failed: false,
                 warnings: Vec::new(),
                 replaced: Vec::new(),
                 written: Vec::new(),

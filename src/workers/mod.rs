@@ -40,6 +40,8 @@ use crate::process::Stop;
 pub struct Context {
     /// The workspace.
     pub root: Root,
+    /// The path that is not to be in outputs that other places get.
+    pub place: Vec<u8>,
     /// Names the run; also the folder below `replaced/`.
     pub run_id: String,
     /// What this taskr says of itself to those who wait for it.

@@ -26,6 +26,7 @@ mod mutants;
 mod names;
 mod oracle;
 mod outputs;
+mod places;
 mod policy;
 mod precommit;
 mod programs;

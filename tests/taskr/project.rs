@@ -72,6 +72,11 @@ impl Project {
         Workspace { project: self, root }
     }
 
+    /// The same of a folder that is there.
+    pub(crate) fn known(&self, name: &str) -> Workspace<'_> {
+        Workspace { project: self, root: self.base.join(name) }
+    }
+
     /// Leaves the folders there. Where they are.
     pub(crate) fn keep(self) -> PathBuf {
         let base = self.base.clone();

@@ -175,43 +175,6 @@ echo "m.o: $header" >{{ depfile }}
     p.taskr(["o"]).makes("m.o", "include a.h\n1\n").says("1 restored").ok();
 }
 
-/// Two tasks that write where they are; one says that this does not matter.
-const PLACES: &str = r#"
-[target.here]
-inputs = ["a.in"]
-outputs = ["here"]
-run = "ran here; pwd >{{ outputs }}"
-
-[target.moves]
-inputs = ["a.in"]
-outputs = ["moves"]
-relocatable = true
-run = "ran moves; pwd >{{ outputs }}"
-"#;
-
-#[test]
-fn an_output_that_names_its_place_serves_that_place_only() {
-    let p = Project::new(PLACES).with_store();
-    p.write("a.in", "1\n");
-    p.taskr(["here", "moves"]).ran(["here", "moves"]).any_files().ok();
-    let root = format!("{}\n", p.root().display());
-    assert_eq!(p.read("here"), root);
-    p.remove("here").remove("moves");
-    p.taskr(["here", "moves"]).makes("here", &root).makes("moves", &root).ok();
-    let other = p.sibling("other");
-    other.write("Taskfile.toml", PLACES).write("a.in", "1\n");
-    other.taskr(["here", "moves"]).ran(["here"]).says("1 restored, 1 ran").ok();
-    let there = |name: &str| fs::read_to_string(p.outside("other").join(name)).expect("a file");
-    let other_root = format!("{}\n", p.outside("other").display());
-    assert_eq!((there("here"), there("moves")), (other_root.clone(), root.clone()));
-    // Each place has its own.
-    fs::remove_file(p.outside("other/here")).expect("it was there");
-    other.taskr(["here"]).says("1 restored").ok();
-    assert_eq!(there("here"), other_root);
-    p.remove("here");
-    p.taskr(["here"]).makes("here", &root).ok();
-}
-
 #[test]
 fn what_failed_at_this_key_is_tried_again_although_it_once_succeeded() {
     let p = Project::new(
@@ -564,37 +527,6 @@ fn a_newer_result_takes_the_place_of_one_that_is_too_old() {
 }
 
 #[test]
-fn what_is_packed_may_name_its_place_and_serves_that_only() {
-    let taskfile = r#"
-[target.packed]
-inputs = ["a.c"]
-outputs = ["packed.gz"]
-run = "ran packed; pwd | gzip -n >{{ outputs }}"
-
-[target.object]
-inputs = ["a.c"]
-outputs = ["a.o"]
-run = "ran object; cc -g -gz -c a.c -o {{ outputs }}"
-
-[target.plain]
-inputs = ["a.c"]
-outputs = ["plain.o"]
-run = "ran plain; cc -c a.c -o {{ outputs }}"
-"#;
-    let p = Project::new(taskfile).with_store();
-    let source = "int a(void) { return 1; }\n";
-    p.write("a.c", source);
-    let all = ["packed", "object", "plain"];
-    p.taskr(all).ran(all).any_files().ok();
-    fs::remove_file(p.path("packed.gz")).expect("it was there");
-    fs::remove_file(p.path("a.o")).expect("it was there");
-    p.taskr(all).any_files().says("2 restored").ok();
-    let other = p.sibling("other");
-    other.write("Taskfile.toml", taskfile).write("a.c", source);
-    other.taskr(all).ran(["packed", "object"]).says("1 restored").ok();
-}
-
-#[test]
 fn outputs_with_rights_of_their_own_are_not_stored() {
     for mode in ["4755", "2755", "600"] {
         let p = Project::new(&format!(
@@ -634,41 +566,6 @@ fn a_folder_of_somebody_else_never_becomes_a_store() {
     run.warns("the folder holds letter, so it is no store").ok();
     fs::remove_file(place.join("letter")).expect("it was there");
     assert_eq!(tree(&place), before);
-}
-
-/// Two work trees of one repository, each with a Taskfile in a folder of it.
-#[test]
-fn a_header_beside_the_workspace_is_another_one_in_another_place() {
-    let taskfile = "[target.app]\ninputs = ['a.c']\noutputs = ['app']\n\
-                    run = 'ran app; cc -MMD -MF {{ depfile }} -o {{ outputs }} a.c'\n";
-    let source = "#include \"../lib/x.h\"\nint main(void) { return X; }\n";
-    let p = Project::empty().with_store();
-    for (place, header) in [("one", "#define X 1\n"), ("two", "#define X 2\n")] {
-        fs::create_dir_all(p.outside(place).join("lib")).expect("a folder");
-        fs::write(p.outside(place).join("lib/x.h"), header).expect("a file");
-    }
-    let [one, two] = ["one/app", "two/app"].map(|name| p.sibling(name));
-    for workspace in [&one, &two] {
-        workspace.write("Taskfile.toml", taskfile).write("a.c", source);
-    }
-    let says = |place: &str| {
-        let status = std::process::Command::new(p.outside(place).join("app/app")).status();
-        status.expect("it starts").code()
-    };
-    one.taskr(["app"]).ran(["app"]).ok();
-    two.taskr(["app"]).ran(["app"]).ok();
-    assert_eq!((says("one"), says("two")), (Some(1), Some(2)));
-    // Each has its own, and sees its own header.
-    for place in ["one", "two"] {
-        fs::remove_file(p.outside(place).join("app/app")).expect("it was there");
-    }
-    one.taskr(["app"]).says("1 restored").ok();
-    two.taskr(["app"]).says("1 restored").ok();
-    assert_eq!((says("one"), says("two")), (Some(1), Some(2)));
-    fs::write(p.outside("two/lib/x.h"), "#define X 3\n").expect("a file");
-    one.taskr(["app"]).says("up to date").ok();
-    two.taskr(["app"]).ran(["app"]).ok();
-    assert_eq!(says("two"), Some(3));
 }
 
 #[test]
