@@ -8,7 +8,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, nearest};
@@ -176,8 +176,7 @@ impl Repository {
     /// git fails.
     pub fn hooks(&self) -> Result<(PathBuf, PathBuf), Error> {
         let path = |args: &[&str]| -> Result<PathBuf, Error> {
-            let path = self.top.join(line_of(self.ask(args)?));
-            Ok(path.canonicalize().unwrap_or(path))
+            Ok(resolved(&self.top.join(line_of(self.ask(args)?))))
         };
         Ok((
             path(&["rev-parse", "--git-path", "hooks"])?,
@@ -319,6 +318,20 @@ fn refused(what: &str, said: &[u8], help: Option<String>) -> Error {
     let line = line.trim_start_matches("fatal: ").trim_start_matches("error: ");
     let line = line.replace(char::is_control, " ");
     Error::Usage { message: format!("`git {what}` failed: {line}"), help }
+}
+
+/// An absolute path without links and `..`, whether all of it is there yet or not.
+fn resolved(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let Some((above, mut resolved)) = there else { return path.to_owned() };
+    // Below what is there nothing is a link: `..` leads to the folder above.
+    for part in path.strip_prefix(above).unwrap_or(path).components() {
+        match part {
+            Component::ParentDir => _ = resolved.pop(),
+            part => resolved.push(part),
+        }
+    }
+    resolved
 }
 
 /// An answer of one line.

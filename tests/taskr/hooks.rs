@@ -226,15 +226,26 @@ fn another_folder_of_hooks_is_used_if_it_is_of_this_repository() {
     p.accept_files();
     p.taskr(["hook", "install"]).says("outside of this repository").exits(2);
     assert!(!shared.exists());
-    // The line that is printed helps.
-    let line = "git config core.hooksPath \"$(git rev-parse --git-common-dir)/hooks\"";
+    // By a way back that is not there yet, too.
+    for way in ["../shared/hooks", "new/../../shared", "src/../../shared"] {
+        does(&p, ["config", "core.hooksPath", way]);
+        p.accept_files();
+        p.taskr(["hook", "install"]).says("outside of this repository").exits(2);
+        assert!(!shared.exists() && !p.path("new").exists(), "{way}");
+    }
+    // The line that is printed helps, wherever it is typed.
+    let line = "git config core.hooksPath \
+                \"$(git rev-parse --path-format=absolute --git-common-dir)/hooks\"";
     p.taskr(["hook", "install"]).says(format!("help: give this one its own: `{line}`")).exits(2);
     let mut shell = Command::new("sh");
-    shell.args(["-c", line]).current_dir(p.root());
+    shell.args(["-c", line]).current_dir(p.path("src"));
     p.clear_environment(&mut shell);
     assert!(ends(&mut shell).status.success());
     p.accept_files();
-    p.taskr(["hook", "install"]).says("installed ").any_files().ok();
+    p.taskr(["hook", "install"])
+        .says(format!("installed {}\n", hook(&p, "pre-commit").display()))
+        .any_files()
+        .ok();
 }
 
 #[test]

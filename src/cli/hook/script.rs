@@ -51,7 +51,7 @@ impl Scripts {
                 ),
                 help: Some(
                     "give this one its own: `git config core.hooksPath \"$(git rev-parse \
-                     --git-common-dir)/hooks\"`"
+                     --path-format=absolute --git-common-dir)/hooks\"`"
                         .to_owned(),
                 ),
             });
