@@ -329,6 +329,27 @@ fn a_file_that_is_staged_in_part_is_never_mixed() {
     assert_eq!(does(&p, ["status", "--porcelain"]), "");
 }
 
+#[test]
+fn what_was_fixed_before_a_check_failed_is_named() {
+    let Some(p) = formatted() else { return };
+    p.write("Taskfile.toml", &FORMATTED.replace("grep '  '", "grep bad"));
+    p.write("src/a", "1   1\n").write("src/b", "bad\n").write("src/c", "of   later\n");
+    does(&p, ["add", "src/a", "src/b"]);
+    let output = tries(&p, &["commit", "-qm", "second"]);
+    assert!(!output.status.success(), "{output}");
+    let told = "changed, and not staged again: src/a; `git add` them, then commit\n";
+    assert!(format!("{output}").contains(told), "{output}");
+    assert_eq!(p.read("src/a"), "1 1\n");
+    assert_eq!(does(&p, ["show", ":src/a"]), "1   1\n", "the index is as it was");
+    p.write("src/b", "good\n");
+    does(&p, ["add", "src/a", "src/b"]);
+    let output = tries(&p, &["commit", "-qm", "second"]);
+    assert!(output.status.success(), "{output}");
+    assert!(!format!("{output}").contains("not staged again"), "{output}");
+    assert_eq!(does(&p, ["show", "HEAD:src/a"]), "1 1\n");
+    assert!(!p.take_ran().is_empty());
+}
+
 /// N24: git tells its hooks by variables which repository and index are meant. A task that works in
 /// another repository must not write into this one.
 #[test]

@@ -66,8 +66,7 @@ impl Restage {
     /// # Errors
     /// The index is only for this commit; git fails.
     pub(super) fn after(&self) -> Result<(), Error> {
-        let mut fixed = self.repository.unstaged()?;
-        fixed.retain(|path| self.whole.contains(path));
+        let fixed = self.fixed()?;
         if fixed.is_empty() {
             return Ok(());
         }
@@ -86,6 +85,28 @@ impl Restage {
         }
         self.repository.stage(&fixed)?;
         print(format!("staged again: {names}\n").as_bytes())
+    }
+
+    /// Names what differs from what was staged. There is no commit, so the index stays as it is:
+    /// what a formatter that failed left, nobody may want to have.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(super) fn after_failure(&self) -> Result<(), Error> {
+        let fixed = self.fixed()?;
+        if fixed.is_empty() {
+            return Ok(());
+        }
+        let names = named(&fixed);
+        let text = format!("changed, and not staged again: {names}; `git add` them, then commit\n");
+        print(text.as_bytes())
+    }
+
+    /// Those of the files that are no longer as they were staged.
+    fn fixed(&self) -> Result<Vec<Vec<u8>>, Error> {
+        let mut fixed = self.repository.unstaged()?;
+        fixed.retain(|path| self.whole.contains(path));
+        Ok(fixed)
     }
 }
 

@@ -61,8 +61,10 @@ pub(super) fn run(args: Hook, workspace: &Workspace, typed: &str) -> Result<End,
     };
     let env = told(&name, &passed);
     let end = build_with(&build, workspace, typed, More { changes, env })?;
-    if let (Some(restage), End::Code(0)) = (restage, end) {
-        restage.after()?;
+    match (restage, end) {
+        (Some(restage), End::Code(0)) => restage.after()?,
+        (Some(restage), _) => restage.after_failure()?,
+        (None, _) => {}
     }
     Ok(end)
 }
