@@ -295,6 +295,12 @@ fn no_repository(folder: &Path, said: &[u8]) -> Error {
     let text = String::from_utf8_lossy(said);
     let usage = |message: String, help: &str| Error::Usage { message, help: Some(help.to_owned()) };
     if text.contains("not a git repository") {
+        if let Some(named) = std::env::var_os("GIT_DIR") {
+            return usage(
+                format!("GIT_DIR is {}, which is no git repository", shown(Path::new(&named))),
+                "without that variable it is the one that the folder lies in: `unset GIT_DIR`",
+            );
+        }
         return usage(
             format!("{} is in no git repository", shown(folder)),
             "`git init` makes one; without git, name the files: `--changed FILE...`",

@@ -348,6 +348,8 @@ fn where_git_cannot_tell_it_is_said_why() {
         return;
     }
     run().says("is in no git repository").says("help: `git init` makes one").exits(2);
+    let named = "error: GIT_DIR is /nowhere, which is no git repository\n";
+    run().env("GIT_DIR", "/nowhere").says(named).says("`unset GIT_DIR`").exits(2);
     fs::write(bare.join("Taskfile.toml"), TASKFILE).expect("a file");
     let told = ends(&mut p.command(&bare, ["check", "--staged"])).stderr;
     assert!(told.contains("has no work tree: it is bare"), "{told}");
