@@ -228,6 +228,15 @@ impl Rule {
         hasher.finish()
     }
 
+    /// Whether a success may be kept in a store.
+    pub fn may_be_kept(&self) -> bool {
+        let target = &self.target;
+        target.kind == Kind::Recorded
+            && !target.always
+            && self.installs.is_empty()
+            && target.policy.cache != Cache::Never
+    }
+
     /// A node that does nothing itself.
     pub(super) fn group(target: Arc<Target>, scope: Scope) -> Rule {
         Rule {

@@ -13,7 +13,7 @@ use super::finish::{End, unix_ms};
 use super::gather::{Gap, Gathered};
 use super::{Build, Done, Due, Running};
 use crate::files::Look;
-use crate::graph::{Cache, Kind};
+use crate::graph::Cache;
 use crate::ids::TaskId;
 use crate::judge::Facts;
 use crate::outcome::{Event, Finish, FoundList, Made, Manifest, OutFile, Record, Tag, TaskRef};
@@ -86,13 +86,7 @@ impl Kept {
 impl Build<'_> {
     /// Whether results of the task are kept and looked for.
     pub(super) fn has_store(&self, id: TaskId) -> bool {
-        let rule = &self.graph.task(id).rule;
-        let target = &rule.target;
-        self.kept.is_some()
-            && target.kind == Kind::Recorded
-            && !target.always
-            && rule.installs.is_empty()
-            && target.policy.cache != Cache::Never
+        self.kept.is_some() && self.graph.task(id).rule.may_be_kept()
     }
 
     /// The result in the store for what the task is now. A task with a depfile has a key for each

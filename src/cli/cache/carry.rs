@@ -19,6 +19,7 @@ use super::super::out::FirstError;
 use super::super::workspace::Workspace;
 use super::{answer, failed, told, warn};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::record;
 use crate::report::one_line;
 use crate::run::StoreAt;
@@ -72,14 +73,26 @@ pub(super) fn export(
     told(args, text, json)
 }
 
-/// The keys of all records of the workspace, whichever Taskfile they are of.
+/// The keys of all records of the workspace, whichever Taskfile they are of, but of tasks of which
+/// nothing is ever kept.
 fn keys(workspace: &Workspace) -> Vec<Digest> {
     let state = workspace.state();
-    let stable = record::read_all(&state).filter(|(_, record)| !record.unstable);
-    let mut keys: Vec<Digest> = stable.map(|(_, record)| record.key).collect();
+    let (names, graph) = (workspace.names(), graph(workspace));
+    let never = |id: &[u8]| {
+        let task = names.task(id).zip(graph.as_ref());
+        let task = task.and_then(|(name, graph)| Some(graph.task(graph.find(name)?)));
+        task.is_some_and(|task| !task.rule.may_be_kept())
+    };
+    let records = record::read_all(&state).filter(|(id, record)| !record.unstable && !never(id));
+    let mut keys: Vec<Digest> = records.map(|(_, record)| record.key).collect();
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The tasks of the Taskfile. One that is wrong keeps nobody from carrying results.
+fn graph(workspace: &Workspace) -> Option<Graph> {
+    workspace.loader_with(&[], 1).and_then(|load| load()).ok()
 }
 
 fn write(
