@@ -178,8 +178,8 @@ pub struct Summary {
 
 impl Summary {
     /// Exit code of the run: 0 all done, 1 a task failed, 2 what a task declares is not there,
-    /// 3 inputs kept changing, or changed after they were used, 75 another taskr runs a task and was
-    /// not waited for. A signal is not a code: the program ends by it.
+    /// 3 inputs kept changing, or changed after they were used, or `.taskr` was removed, 75 another
+    /// taskr runs a task and was not waited for. A signal is not a code: the program ends by it.
     pub fn exit_code(&self) -> u8 {
         match () {
             () if self.wrong_taskfile => 2,
