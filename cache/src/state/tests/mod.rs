@@ -120,6 +120,22 @@ fn what_is_put_is_got() {
     assert_eq!(names(dir.path()), ["state.db"]);
 }
 
+#[test]
+fn what_is_discarded_is_gone_with_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    State::discard(dir.path()).unwrap();
+    let full = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(full.path());
+    put(&mut writer, 5);
+    assert_eq!(writer.flush(), None);
+    let copy = crash(full.path());
+    drop(writer);
+    assert!(names(copy.path()).contains(&"state.db-wal".to_owned()));
+    State::discard(copy.path()).unwrap();
+    assert_eq!(names(copy.path()), [""; 0]);
+    assert_eq!(count_known(&open_well(copy.path(), Access::Write), 5), 0);
+}
+
 /// Enough for the sums to be looked at by several threads.
 #[test]
 fn many_rows_keep_their_order_and_lose_only_what_does_not_fit() {
