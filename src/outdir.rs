@@ -79,14 +79,14 @@ impl Root {
         if dir.is_empty() || self.folder(dir).is_ok() {
             return Ok(());
         }
-        for end in slashes(dir).chain([dir.len()]) {
-            let (parent, name) = self.parent(&dir[..end])?;
-            match fs::mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-            }
+        // From below: what is there is mostly all but the last.
+        self.create_dirs(dir_of(dir))?;
+        let (parent, name) = self.parent(dir)?;
+        match fs::mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) => self.folder(dir).map(drop),
+            Err(error) => Err(error.into()),
         }
-        self.folder(dir).map(drop)
     }
 
     /// Moves a file, a link or a folder; what stood at `to` is replaced in one step. Folders
@@ -333,10 +333,6 @@ pub fn below<'a>(path: &'a [u8], dir: &[u8]) -> &'a [u8] {
 /// Whether a path is this folder, or lies below it. Everything lies in the workspace, `""`.
 pub fn is_within(path: &[u8], dir: &[u8]) -> bool {
     dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-}
-
-fn slashes(path: &[u8]) -> impl Iterator<Item = usize> {
-    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at)
 }
 
 #[cfg(test)]
