@@ -183,7 +183,7 @@ fn encode(record: &Record) -> Vec<u8> {
         out.extend_from_slice(list.key.as_bytes());
     }
     out.push(u8::from(record.place.is_some()));
-    out.extend(record.place.iter().flat_map(|place| place.as_bytes()));
+    out.extend(record.place.iter().flat_map(Digest::as_bytes));
     out.push(u8::from(record.unstable));
     for number in [record.ended_ms, record.duration_ms] {
         out.extend_from_slice(&number.to_le_bytes());

@@ -112,15 +112,7 @@ impl<'a> Build<'a> {
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
-        let context = Context {
-            root: root.clone(),
-            run_id: run_id.clone(),
-            place: place_of(&request.root),
-            note: note_of(request, &run_id),
-            wait: request.wait,
-            stop: stopper.watch(),
-            messages: messages.0.clone(),
-        };
+        let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             workers: Workers::new(request.jobs, context),
@@ -436,6 +428,24 @@ pub(super) fn take_lock(
             };
             Err(Error::Interrupted(signal))
         }
+    }
+}
+
+/// What workers need to know of the run.
+fn context(
+    root: &Root,
+    (request, run_id): (&Request<'_>, &str),
+    stopper: &Stopper,
+    messages: &Messages,
+) -> Context {
+    Context {
+        root: root.clone(),
+        run_id: run_id.to_owned(),
+        place: place_of(&request.root),
+        note: note_of(request, run_id),
+        wait: request.wait,
+        stop: stopper.watch(),
+        messages: messages.0.clone(),
     }
 }
 
