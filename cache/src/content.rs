@@ -15,7 +15,8 @@ use crate::stamp::{FileKind, Stamp};
 pub struct Seen {
     /// Of the path itself, links not followed.
     pub link: Stamp,
-    /// Of what a link leads to; `None` if the path is no link, or leads nowhere.
+    /// Of what a link leads to; `None` if the path is no link, or leads nowhere. Of a folder it
+    /// tells only that it is one: its times change with files that are no content of the link.
     pub file: Option<Stamp>,
 }
 
@@ -85,6 +86,10 @@ impl Seen {
             })?,
             _ => None,
         };
+        let file = file.map(|file| match file.kind() {
+            FileKind::Dir => Stamp { ino: 0, size: 0, mtime_ns: 0, ctime_ns: 0, ..file },
+            _ => file,
+        });
         Ok(Some(Seen { link, file }))
     }
 

@@ -19,6 +19,7 @@ use crossbeam_channel::{Sender, bounded};
 use taskr_cache::{Clock, Intent, Seen, measure};
 
 use super::collected::Collected;
+use super::folders::Folders;
 use super::job::{
     Checked, DepfileRead, Ended, Expected, Found, Launch, Listed, Message, Result, Run, Success,
     listing_digest,
@@ -27,7 +28,7 @@ use super::standing::Standing;
 use super::written::{has_other_files, written};
 use super::{Context, Piece};
 use crate::error::said;
-use crate::files::{list, normalise, parse_depfile};
+use crate::files::{list, parse_depfile};
 use crate::lock::{Acquired, Note, TaskLock, Wait};
 use crate::outcome::shown;
 use crate::outdir::STATE_DIR;
@@ -375,27 +376,19 @@ impl Attempt<'_> {
                 error.message
             ))
         })?;
-        let mut found = Vec::with_capacity(names.len());
-        for name in names {
-            let name = self.in_workspace(&name);
+        let dir = match &self.run.launch {
+            Launch::Command(command) => &command.dir,
+            Launch::Impossible(_) | Launch::Restore(_) => root.path(),
+        };
+        let mut folders = Folders::new(root, dir);
+        let mut found: Vec<Vec<u8>> = names.iter().map(|name| folders.resolve(name)).collect();
+        found.append(&mut folders.links);
+        let found = found.into_iter().map(|name| {
             let seen = Seen::of(&root.absolute(&name))
                 .map_err(|error| Stop::io("look at", &name, &error))?;
-            found.push((name, seen));
-        }
-        Ok(Some(found))
-    }
-
-    /// A path as the command wrote it, in the workspace's terms.
-    fn in_workspace(&self, name: &[u8]) -> Vec<u8> {
-        use std::os::unix::ffi::OsStrExt;
-        let root = self.context.root.path().as_os_str().as_bytes();
-        let dir = match &self.run.launch {
-            Launch::Command(command) => command.dir.as_os_str().as_bytes().to_vec(),
-            Launch::Impossible(_) | Launch::Restore(_) => root.to_vec(),
-        };
-        let absolute = normalise(&dir, name).unwrap_or_else(|_| name.to_vec());
-        let below = absolute.strip_prefix(root).and_then(|rest| rest.strip_prefix(b"/"));
-        below.map(<[u8]>::to_vec).unwrap_or(absolute)
+            Ok((name, seen))
+        });
+        found.collect::<std::result::Result<_, _>>().map(Some)
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod collected;
+mod folders;
 mod intent;
 mod job;
 mod outputs;

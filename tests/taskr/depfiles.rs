@@ -95,3 +95,54 @@ fn generated_header_needs_an_edge() {
     p.taskr(["o"]).ran(["gen", "o"]).makes("gen.h", "2\n").makes("m.o", "m\n2\n").ok();
     p.fresh("o");
 }
+
+/// A compiler writes `ext/../y.h` for what `ext/x.h` includes as `../y.h`.
+#[test]
+fn dots_behind_a_link_are_followed_on_the_disk() {
+    let p = Project::new(
+        r#"
+        [target.o]
+        inputs  = ["m.c"]
+        outputs = ["m.o"]
+        run     = "ran o; cat ext/../y.h > {{ outputs }}; echo m.o: m.c ext/x.h ext/../y.h > {{ depfile }}"
+        "#,
+    );
+    for base in ["one", "two"] {
+        std::fs::create_dir_all(p.outside(base).join("sub")).expect("a folder");
+        std::fs::write(p.outside(base).join("sub/x.h"), "x\n").expect("a file");
+        std::fs::write(p.outside(base).join("y.h"), format!("{base}\n")).expect("a file");
+    }
+    p.write("m.c", "m\n").link("ext", "../one/sub");
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "one\n").ok();
+    p.fresh("o");
+    std::fs::write(p.outside("one/y.h"), "edited\n").expect("a file");
+    p.taskr(["-v", "o"]).ran(["o"]).makes("m.o", "edited\n").says("y.h changed").ok();
+    p.fresh("o");
+    // Only what lies above the folder differs: the link itself tells.
+    p.link("ext", "../two/sub");
+    p.taskr(["o"]).ran(["o"]).makes("m.o", "two\n").ok();
+    p.fresh("o");
+    // A file more in the folder is none of the link.
+    std::fs::write(p.outside("two/sub/more"), "").expect("a file");
+    p.fresh("o");
+}
+
+/// What a link leads to inside the workspace is a file as any other: who makes it is waited for.
+#[test]
+fn a_generated_header_behind_a_link_and_dots_needs_an_edge() {
+    let p = Project::new(
+        r#"
+        [target.gen]
+        inputs  = ["seed"]
+        outputs = ["lib/gen.h"]
+        run     = "ran gen; cat seed > {{ outputs }}"
+        [target.o]
+        inputs  = ["m.c"]
+        outputs = ["m.o"]
+        run     = "ran o; cat ext/../gen.h > {{ outputs }}; echo m.o: ext/../gen.h > {{ depfile }}"
+        "#,
+    );
+    p.write("seed", "1\n").write("m.c", "m\n").write("lib/sub/x.h", "").link("ext", "lib/sub");
+    p.taskr(["gen"]).ran(["gen"]).makes("lib/gen.h", "1\n").ok();
+    p.taskr(["o"]).ran(["o"]).says("names lib/gen.h, which `gen` makes").exits(1);
+}
