@@ -3,7 +3,7 @@
 //! Done here and not by the system, because the path counts in a task's key, and because a program
 //! given by its absolute path keeps the start on the fast road.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -34,12 +34,39 @@ fn is_program(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
+/// What starts a script.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// The program that the first line names.
+    pub path: PathBuf,
+    /// If that is `env`: the program that it looks up in `PATH`.
+    pub looked_up: Option<OsString>,
+}
+
 /// The interpreter that a script's first line names.
-pub fn interpreter(program: &Path) -> Option<PathBuf> {
+pub fn interpreter(program: &Path) -> Option<Interpreter> {
     let start = first_bytes(program);
     let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
-    let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
-    Some(PathBuf::from(OsStr::from_bytes(word)))
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let path = PathBuf::from(OsStr::from_bytes(words.next()?));
+    let is_env = path.file_name() == Some(OsStr::new("env"));
+    let looked_up = if is_env { program_of_env(words) } else { None };
+    Some(Interpreter { path, looked_up: looked_up.map(|word| OsStr::from_bytes(word).to_owned()) })
+}
+
+/// The first word behind the options of `env` and the variables that it sets.
+fn program_of_env<'w>(mut words: impl Iterator<Item = &'w [u8]>) -> Option<&'w [u8]> {
+    loop {
+        let word = words.next()?;
+        let split = word.strip_prefix(b"-S").or(word.strip_prefix(b"--split-string="));
+        match (word, split) {
+            (_, Some(first @ [_, ..])) => return Some(first),
+            (b"-u" | b"-C" | b"--unset" | b"--chdir", _) => drop(words.next()),
+            ([b'-', ..], _) => {}
+            (word, _) if word.contains(&b'=') => {}
+            (word, _) => return Some(word),
+        }
+    }
 }
 
 /// The first bytes of a file, enough for a script's first line; none if it cannot be read.
@@ -54,7 +81,6 @@ pub(super) fn first_bytes(path: &Path) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -98,5 +124,32 @@ mod tests {
         assert_eq!(find_program(odd, OsStr::new(""), dir), Some(dir.join(odd)));
         let outside = find_program("/bin/sh".as_ref(), OsStr::new(""), dir);
         assert_eq!(outside, Some(PathBuf::from("/bin/sh")));
+    }
+
+    #[test]
+    fn the_first_line_names_the_interpreter_and_what_env_looks_up() {
+        let dir = tempfile::tempdir().expect("dir");
+        let script = dir.path().join("script");
+        let table = [
+            ("#!/bin/sh -e\n", Some(("/bin/sh", None))),
+            ("#! /usr/bin/env  python3\nimport", Some(("/usr/bin/env", Some("python3")))),
+            ("#!/usr/bin/env -S node --x\n", Some(("/usr/bin/env", Some("node")))),
+            ("#!/usr/bin/env -Snode --x\n", Some(("/usr/bin/env", Some("node")))),
+            ("#!/usr/bin/env -i -u A B=1 sh\n", Some(("/usr/bin/env", Some("sh")))),
+            ("#!/usr/bin/env -vS --split-string=sh\n", Some(("/usr/bin/env", Some("sh")))),
+            ("#!/usr/bin/env\nsh\n", Some(("/usr/bin/env", None))),
+            ("#!env sh", Some(("env", Some("sh")))),
+            ("#!/my/environment sh\n", Some(("/my/environment", None))),
+            ("#!\nsh\n", None),
+            ("sh\n", None),
+        ];
+        for (text, expected) in table {
+            fs::write(&script, text).expect("file");
+            let expected = expected.map(|(path, looked_up)| Interpreter {
+                path: path.into(),
+                looked_up: looked_up.map(Into::into),
+            });
+            assert_eq!(interpreter(&script), expected, "{text}");
+        }
     }
 }

@@ -129,7 +129,7 @@ fn about_interpreter(program: &Path, shown: &str) -> Option<String> {
     if start.starts_with(b"\x7fELF") {
         return Some("the loader or the libraries that it was made for are not there".to_owned());
     }
-    let interpreter = interpreter(program)?;
+    let interpreter = interpreter(program)?.path;
     let named = interpreter.display();
     match interpreter.exists() {
         false => Some(format!("its interpreter {named} does not exist (see its first line)")),

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
@@ -20,9 +20,12 @@ use crate::graph::{Input, Kind, Output};
 use crate::ids::{FileId, TaskId};
 use crate::judge::{Facts, Verdict, judge};
 use crate::outcome::{Field, Made, Manifest, OutFile, Reason, Record, Tag, encode_words, shown};
-use crate::process;
+use crate::process::{self, Interpreter};
 use crate::record;
 use crate::workers::{Before, Expected, Listed, listing_digest, standing_at};
+
+/// A script whose interpreter is a script, and so on: so many of them count.
+const MOST_SCRIPTS: usize = 5;
 
 /// Why a task cannot be judged now.
 pub(super) enum Gap {
@@ -466,7 +469,7 @@ impl Build<'_> {
         }
     }
 
-    /// The program counts by its content, and so does the interpreter that its first line names.
+    /// The program counts by its content, and so does what starts it if it is a script.
     fn gather_program(
         &mut self,
         id: TaskId,
@@ -474,6 +477,24 @@ impl Build<'_> {
         rendered: &Rendered,
         all: &mut Collector,
     ) -> Result<(), Gap> {
+        let mut name = name.to_owned();
+        for _ in 0..MOST_SCRIPTS {
+            match self.gather_script(id, &name, rendered, all)? {
+                Some(next) => name = next,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// A program and the interpreter that its first line names. If that is `env`: what it looks up.
+    fn gather_script(
+        &mut self,
+        id: TaskId,
+        name: &str,
+        rendered: &Rendered,
+        all: &mut Collector,
+    ) -> Result<Option<String>, Gap> {
         let dir = self.graph.task(id).rule.dir.clone();
         let Some(path) = self.find_program(name, &dir, rendered) else {
             all.fields.push(Field {
@@ -481,28 +502,28 @@ impl Build<'_> {
                 name: name.into(),
                 value: b"missing".to_vec(),
             });
-            return Ok(());
+            return Ok(None);
         };
         let file = self.intern_absolute(&path);
-        if all.seen.contains(&file) {
-            return Ok(());
+        if !all.seen.contains(&file) {
+            self.take_program(file, name.as_bytes(), all)?;
         }
-        self.take_program(file, name.as_bytes(), all)?;
-        let interpreter = match self.lookups.interpreters.get(&file) {
-            Some(known) => *known,
-            None => {
-                let found = process::interpreter(&path).map(|path| self.intern_absolute(&path));
-                self.lookups.interpreters.insert(file, found);
-                found
-            }
-        };
-        match interpreter {
-            Some(file) => {
-                let name = self.paths.bytes(file).to_vec();
-                self.take_program(file, &name, all)
-            }
-            None => Ok(()),
+        let Some((file, looked_up)) = self.interpreter(file, &path) else { return Ok(None) };
+        let name = self.paths.bytes(file).to_vec();
+        self.take_program(file, &name, all)?;
+        Ok(looked_up)
+    }
+
+    /// What a program's first line names, each asked for once.
+    fn interpreter(&mut self, file: FileId, program: &Path) -> Option<(FileId, Option<String>)> {
+        if let Some(known) = self.lookups.interpreters.get(&file) {
+            return known.clone();
         }
+        let found = process::interpreter(program).map(|Interpreter { path, looked_up }| {
+            (self.intern_absolute(&path), looked_up.and_then(|word| word.into_string().ok()))
+        });
+        self.lookups.interpreters.insert(file, found.clone());
+        found
     }
 
     /// Looks a program up, each once: ten folders of PATH are ten questions to the disk.
@@ -532,7 +553,7 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn intern_absolute(&mut self, path: &std::path::Path) -> FileId {
+    fn intern_absolute(&mut self, path: &Path) -> FileId {
         let path = path.strip_prefix(self.root.path()).unwrap_or(path);
         self.paths.intern(path.as_os_str().as_bytes())
     }

@@ -206,8 +206,8 @@ struct Waiting {
 /// What is dear to find out and asked for often.
 #[derive(Default)]
 struct Lookups {
-    /// The interpreters that programs name in their first line.
-    interpreters: FxHashMap<FileId, Option<FileId>>,
+    /// The interpreters that programs name in their first line, and what `env` looks up for them.
+    interpreters: FxHashMap<FileId, Option<(FileId, Option<String>)>>,
     /// Programs by name and folder, as PATH gives them.
     programs: FxHashMap<(String, Vec<u8>), Option<PathBuf>>,
     /// What all records say of paths; made on first use.

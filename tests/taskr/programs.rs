@@ -79,3 +79,32 @@ fn interpreter_replaced() {
     p.taskr(["a"]).ran(["a"]).ok();
     p.fresh("a");
 }
+
+/// `#!/usr/bin/env NAME`: what is looked up counts, not only `env`.
+#[test]
+fn interpreter_that_env_looks_up_replaced() {
+    for line in ["env myshell", "env -S PLACE=1 myshell -e"] {
+        let p = Project::new("[target.a]\ninputs = [\"in\"]\nexec = [\"mytool\"]\n");
+        p.write("in", "i").program("mytool", "").program("myshell", "exec /bin/sh \"$@\"");
+        fs::write(p.outside("bin/mytool"), format!("#!/usr/bin/{line}\nran a\n"))
+            .expect("a script");
+        p.taskr(["a"]).ran(["a"]).ok();
+        p.fresh("a");
+        p.program("myshell", "ran new; exec /bin/sh \"$@\"");
+        p.taskr(["-v", "a"]).ran(["new", "a"]).says("myshell changed").ok();
+        p.fresh("a");
+    }
+}
+
+/// A script that is an input, too, is started by its interpreter none the less.
+#[test]
+fn interpreter_of_a_script_among_the_inputs_replaced() {
+    let p = Project::new("[target.a]\ninputs = [\"tool\"]\nexec = [\"./tool\"]\n");
+    p.write("tool", "#!/usr/bin/env myshell\nran a\n").chmod("tool", 0o755);
+    p.program("myshell", "exec /bin/sh \"$@\"");
+    p.taskr(["a"]).ran(["a"]).ok();
+    p.fresh("a");
+    p.program("myshell", "ran new; exec /bin/sh \"$@\"");
+    p.taskr(["a"]).ran(["new", "a"]).ok();
+    p.fresh("a");
+}
