@@ -48,6 +48,16 @@ impl Lock {
     /// Takes the lock of the store at `dir`, which is there; `None` if others held it for as long as
     /// `patience`.
     pub(super) fn take(dir: &Path, hold: Hold, patience: Duration) -> io::Result<Option<Lock>> {
+        let deadline = Instant::now() + patience;
+        Lock::take_while(dir, hold, || Instant::now() < deadline)
+    }
+
+    /// As [`Lock::take`]; others are waited for as long as that holds.
+    pub(super) fn take_while(
+        dir: &Path,
+        hold: Hold,
+        waits: impl Fn() -> bool,
+    ) -> io::Result<Option<Lock>> {
         // NFS locks alone only what may be written.
         let (operation, mode) = match hold {
             Hold::Shared => (FlockOperation::NonBlockingLockShared, OFlags::RDONLY),
@@ -55,7 +65,6 @@ impl Lock {
         };
         let flags = mode | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::open(dir.join(LOCK), flags, Mode::empty())?;
-        let deadline = Instant::now() + patience;
         loop {
             match rustix::fs::flock(&file, operation) {
                 Err(Errno::WOULDBLOCK | Errno::INTR) => {}
@@ -64,7 +73,7 @@ impl Lock {
                 }
                 Err(error) => return Err(error.into()),
             }
-            if Instant::now() >= deadline {
+            if !waits() {
                 return Ok(None);
             }
             thread::sleep(TRY_EVERY);

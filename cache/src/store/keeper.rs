@@ -14,6 +14,7 @@ use super::trim;
 use crate::database::Trouble;
 use crate::digest::Digest;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,7 +144,7 @@ impl Keeper {
                 self.index = None;
                 self.index = Some(self.open()?);
             }
-            let lock = Lock::take(&self.dir, Hold::Shared, PATIENCE)?.ok_or_else(in_use)?;
+            let lock = self.wait_for(Hold::Shared)?.ok_or_else(in_use)?;
             // Whoever moves the index aside holds the lock alone.
             if self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
                 self.batch = Some(Batch {
@@ -159,6 +160,13 @@ impl Keeper {
         Err(Trouble::Unreadable("others keep replacing it".to_owned()))
     }
 
+    /// The lock, unless others hold it too long, or nobody wants to wait any more.
+    fn wait_for(&self, hold: Hold) -> io::Result<Option<Lock>> {
+        let deadline = Instant::now() + PATIENCE;
+        let waits = || Instant::now() < deadline && !self.stopped.load(Ordering::Relaxed);
+        Lock::take_while(&self.dir, hold, waits)
+    }
+
     fn open(&mut self) -> Result<Index, Trouble> {
         folder::make(&self.dir)?;
         self.limit_bytes.get_or_insert_with(|| trim::default_limit(&self.dir));
@@ -167,12 +175,12 @@ impl Keeper {
             folder::sweep(&self.dir)?;
         } else {
             // Nobody moves the files away while they are opened.
-            let shared = Lock::take(&self.dir, Hold::Shared, PATIENCE)?.ok_or_else(in_use)?;
+            let shared = self.wait_for(Hold::Shared)?.ok_or_else(in_use)?;
             match Index::open_to_write(&self.dir) {
                 Err(Trouble::Damaged(_)) => drop(shared),
                 other => return other,
             }
-            alone = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?;
+            alone = self.wait_for(Hold::Exclusive)?;
         }
         let _alone = alone.ok_or_else(in_use)?;
         let (index, sentence) = Index::open_or_replace(&self.dir)?;
@@ -287,7 +295,7 @@ impl Keeper {
 
     fn set_aside(&mut self, why: &str) -> Result<(), Trouble> {
         let index = self.index.take();
-        let _alone = Lock::take(&self.dir, Hold::Exclusive, PATIENCE)?.ok_or_else(in_use)?;
+        let _alone = self.wait_for(Hold::Exclusive)?.ok_or_else(in_use)?;
         // Another process may have done so meanwhile.
         if index.is_none_or(|index| index.is_at(&self.dir)) {
             let sentence = index::set_aside(&self.dir, why)?;
@@ -303,8 +311,8 @@ impl Keeper {
 
     /// Keeps the store within its limit and closes the index.
     fn finish(mut self) -> Saved {
-        if let (Some(index), Some(limit), true) =
-            (&mut self.index, self.limit_bytes, self.saved.entries > 0)
+        let looks = self.saved.entries > 0 && !self.stopped.load(Ordering::Relaxed);
+        if let (Some(index), Some(limit), true) = (&mut self.index, self.limit_bytes, looks)
             // A store that stays too large is looked at again by the next run.
             && let Err(Trouble::Damaged(why)) = trim::keep_within(&self.dir, index, limit)
         {

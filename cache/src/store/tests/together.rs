@@ -86,6 +86,27 @@ fn removing_beside_saving_and_restoring_is_a_miss_at_worst() {
     assert!(verified.entries > 0);
 }
 
+/// Somebody else removes what is old, and that takes long.
+#[test]
+fn a_saver_that_is_stopped_waits_for_nobody() {
+    let world = World::new();
+    let successes = [success(&world, 1), success(&world, 2)];
+    world.save([successes[0].clone()]);
+    let alone = Lock::take(&world.dir(), Hold::Exclusive, Duration::ZERO).unwrap();
+    assert!(alone.is_some());
+    let mut saver = world.saver();
+    saver.save(successes[1].clone());
+    saver.used(key(1), None, 5, 1);
+    thread::sleep(Duration::from_millis(100));
+    let told = Instant::now();
+    saver.stop_early();
+    let saved = saver.close();
+    assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+    assert_eq!((saved.entries, saved.dropped), (0, 1));
+    drop(alone);
+    assert_eq!((world.lookup(1).is_some(), world.lookup(2)), (true, None));
+}
+
 /// What a child process does: save the same as all others, again and again.
 #[test]
 fn as_a_child() {
