@@ -26,7 +26,7 @@ pub struct Trimmed {
     pub entries: usize,
     /// Blobs removed.
     pub blobs: usize,
-    /// Their bytes.
+    /// The bytes of all that.
     pub bytes: u64,
     /// Bytes left.
     pub left_bytes: u64,
@@ -70,17 +70,20 @@ pub(super) fn trim(dir: &Path, index: &mut Index, limit: u64) -> Result<Trimmed,
     folder::sweep(dir)?;
     let mut blobs = Inventory::of(dir)?;
     let mut entries = Vec::new();
-    let mut gone = Vec::new();
+    let (mut gone, mut bytes) = (Vec::new(), 0);
     let now = now_ms();
     index.rows().each(|id, kept| match kept {
         Some(kept) if blobs.has_all(&kept) => {
             blobs.refer(&kept);
             entries.push(Candidate::new(id, &kept, now));
         }
-        _ => gone.push(id),
+        kept => {
+            gone.push(id);
+            bytes += kept.map_or(0, |kept| kept.row_bytes);
+        }
     })?;
     // First what needs no transaction: on a full disk that makes room for one.
-    let (mut removed, mut bytes) = blobs.remove_unreferred(dir);
+    let (mut removed, unreferred) = blobs.remove_unreferred(dir);
     let rows: u64 = entries.iter().map(|entry| entry.row_bytes).sum();
     let mut left = rows + blobs.count(true).1;
     if left > limit {
@@ -90,6 +93,7 @@ pub(super) fn trim(dir: &Path, index: &mut Index, limit: u64) -> Result<Trimmed,
                 break;
             }
             left -= entry.row_bytes + blobs.release(&entry.blobs);
+            bytes += entry.row_bytes;
             gone.push(entry.id);
         }
     }
@@ -101,7 +105,7 @@ pub(super) fn trim(dir: &Path, index: &mut Index, limit: u64) -> Result<Trimmed,
     // Only now: an entry never lacks its blobs, whenever this ends.
     let evicted = blobs.remove_unreferred(dir);
     removed += evicted.0;
-    bytes += evicted.1;
+    bytes += unreferred + evicted.1;
     Ok(Trimmed { entries: gone.len(), blobs: removed, bytes, left_bytes: left, warning: None })
 }
 

@@ -58,6 +58,7 @@ fn what_saves_little_is_old_or_large_goes_first() {
         let bytes = admin(&world, 0).info().unwrap().bytes;
         let trimmed = admin(&world, bytes - 1).trim().unwrap();
         assert_eq!((trimmed.entries, trimmed.blobs), (1, 1), "{gone} were gone");
+        assert_eq!(trimmed.bytes + trimmed.left_bytes, bytes, "rows count, too");
         assert_eq!(trimmed.left_bytes, admin(&world, 0).info().unwrap().bytes);
     }
 }
