@@ -5,15 +5,19 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::files::open_regular;
 use crate::report::{EVENTS_HEAD, TRACE_HEAD, one_line};
+
+/// Where Linux shows what this process has open.
+const OWN_FILES: &str = "/proc/self/fd";
 
 /// What is written to such a file.
 pub(super) struct Kind {
@@ -56,6 +60,8 @@ pub(super) struct Whole {
     file: File,
     /// Where it is, and what it will be called; none if it is no regular file.
     names: Option<(PathBuf, PathBuf)>,
+    /// It has no name yet, so that nothing is left of it however taskr ends.
+    unnamed: bool,
 }
 
 impl Whole {
@@ -69,18 +75,20 @@ impl Whole {
     /// # Errors
     /// It cannot get its name.
     pub(super) fn keep(mut self) -> io::Result<()> {
-        match self.names.take() {
-            Some((temporary, path)) => std::fs::rename(&temporary, path).inspect_err(|_| {
-                let _ = std::fs::remove_file(&temporary);
-            }),
-            None => Ok(()),
+        let Some((temporary, path)) = &self.names else { return Ok(()) };
+        if self.unnamed {
+            give_name(&self.file, temporary)?;
+            self.unnamed = false;
         }
+        std::fs::rename(temporary, path)?;
+        self.names = None;
+        Ok(())
     }
 }
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        if let Some((temporary, _)) = &self.names {
+        if let (Some((temporary, _)), false) = (&self.names, self.unnamed) {
             let _ = std::fs::remove_file(temporary);
         }
     }
@@ -93,7 +101,7 @@ impl Drop for Whole {
 pub(super) fn create_whole(path: &Path, kind: &Kind) -> Result<Whole, Error> {
     let failed = |cause| kind.cannot_write(path, cause);
     if path.metadata().is_ok_and(|found| !found.is_file()) {
-        return Ok(Whole { file: create(path, kind)?, names: None });
+        return Ok(Whole { file: create(path, kind)?, names: None, unnamed: false });
     }
     kind.check(path)?;
     // A link stays one: what it leads to is replaced.
@@ -101,8 +109,34 @@ pub(super) fn create_whole(path: &Path, kind: &Kind) -> Result<Whole, Error> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
-    let file = File::options().write(true).create_new(true).open(&temporary).map_err(failed)?;
-    Ok(Whole { file, names: Some((temporary, path)) })
+    let (file, unnamed) = match create_unnamed(&path) {
+        Some(file) => (file, true),
+        None => {
+            (File::options().write(true).create_new(true).open(&temporary).map_err(failed)?, false)
+        }
+    };
+    Ok(Whole { file, names: Some((temporary, path)), unnamed })
+}
+
+/// A file without a name in the folder of `path`, if the system and its file system have such.
+#[cfg(target_os = "linux")]
+fn create_unnamed(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let mode = Mode::from(0o666);
+    let file = rustix::fs::open(folder.unwrap_or(Path::new(".")), flags, mode).ok()?;
+    Path::new(OWN_FILES).exists().then(|| file.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn create_unnamed(_: &Path) -> Option<File> {
+    None
+}
+
+/// Gives a file that has none a name.
+fn give_name(file: &File, name: &Path) -> io::Result<()> {
+    let file = Path::new(OWN_FILES).join(file.as_raw_fd().to_string());
+    Ok(rustix::fs::linkat(CWD, &file, CWD, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// Opens the file for writing, emptied. It is a new one, empty, an earlier one of its kind, or no

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::project::{Live, Output, Project};
+use crate::project::{Live, Output, Project, until};
 
 /// Results of some size.
 const TASKS: &str = r#"
@@ -198,6 +199,35 @@ fn an_export_replaces_only_an_export_and_only_when_it_is_whole() {
     assert_eq!(fs::read(p.path("r")).expect("an export"), first);
     p.taskr(["cache", "export", "/dev/full"]).says("No space left on device").exits(1);
     p.taskr(["cache", "export", "no/such/folder"]).says("cannot write the export").exits(2);
+}
+
+/// Whether a process has an open file in `folder` that has no name.
+fn writes_unnamed(pid: i32, folder: &Path) -> bool {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut paths = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+    paths.any(|path| path.starts_with(folder) && path.to_string_lossy().ends_with("(deleted)"))
+}
+
+#[test]
+fn an_export_that_is_killed_leaves_nothing() {
+    let p = Project::new(
+        "[target.big]\ninputs = []\noutputs = [\"big\"]\ncache = true\n\
+         run = \"head -c 50000000 /dev/zero > {{ outputs }}\"\n",
+    )
+    .with_store();
+    p.taskr(["big"]).any_files().ok();
+    let folder = p.outside("exports");
+    fs::create_dir(&folder).expect("a folder");
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let live = p.spawn(["cache", "export", "../exports/r"]);
+        let pid = live.pid();
+        until("it writes", || writes_unnamed(pid.as_raw_nonzero().get(), &folder));
+        live.signal(signal);
+        live.dies_by(signal);
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "{signal:?}");
+    }
+    p.taskr(["cache", "export", "../exports/r"]).says("exported 1 result").ok();
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1);
 }
 
 #[test]
