@@ -13,7 +13,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::Mode;
-use taskr_cache::{BlobError, Entry, Place, Seen, Stored, What};
+use taskr_cache::{BlobError, Blobs, Entry, Place, Seen, Stored, What};
 
 use super::attempt::{Attempt, Stop};
 use super::collected::{Collected, Found, not_replaced};
@@ -104,7 +104,9 @@ impl Attempt<'_> {
         let (dir, _) = root.parent(&path).map_err(failed)?;
         let before = self.run.before.iter().map(|before| (&before.file.path[..], before)).collect();
         let files = &restore.entry.files;
-        let stage = Stage { context: self.context, run: self.run, restore, folder, dir, before };
+        let stop_asked = self.context.stop.clone();
+        let blobs = restore.blobs.clone().unless(move || stop_asked.requested().is_some());
+        let stage = Stage { context: self.context, run: self.run, blobs, folder, dir, before };
         let bytes: u64 = files.iter().filter_map(Stored::blob).map(|blob| blob.size).sum();
         let least = if bytes < MANY_BYTES { LEAST_FILES } else { 1 };
         let numbered: Vec<(usize, &Stored)> = files.iter().enumerate().collect();
@@ -113,7 +115,7 @@ impl Attempt<'_> {
         });
         let mut file = root.create(&path).map_err(|e| Stop::io("write", &path, &e))?;
         if let Some(log) = &restore.entry.log {
-            let copied = restore.blobs.copy_to(log, &mut file, self.buffer);
+            let copied = stage.blobs.copy_to(log, &mut file, self.buffer);
             copied.map_err(|error| stop(&error, "its log: "))?;
         }
         found.into_iter().collect()
@@ -158,7 +160,7 @@ impl Attempt<'_> {
 struct Stage<'a> {
     context: &'a Context,
     run: &'a Run,
-    restore: &'a Restore,
+    blobs: Blobs,
     folder: Vec<u8>,
     /// The same, open.
     dir: OwnedFd,
@@ -204,7 +206,6 @@ impl Stage<'_> {
         let failed = |error: rustix::io::Errno| Stop::io("write", path, &error.into());
         match what {
             What::File { executable, blob } => self
-                .restore
                 .blobs
                 .restore(blob, *executable, self.dir.as_fd(), name.as_ref(), buffer)
                 .map_err(|error| stop(&error, "")),
@@ -221,6 +222,7 @@ fn stop(error: &BlobError, of: &str) -> Stop {
     match error {
         BlobError::Absent | BlobError::Damaged => Stop::Broken(what),
         BlobError::Io(_) => Stop::Failed(what),
+        BlobError::Stopped => Stop::Stopped,
     }
 }
 

@@ -15,14 +15,25 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes asked of one `read`.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// The blobs of one store. Only a folder's name: cheap to clone, and fit for any thread.
-#[derive(Clone, Debug)]
+/// The blobs of one store. Little more than a folder's name: cheap to clone, and fit for any thread.
+#[derive(Clone)]
 pub struct Blobs {
     dir: PathBuf,
+    stopped: Option<Arc<Stopped>>,
+}
+
+/// Whether nobody wants more.
+type Stopped = dyn Fn() -> bool + Send + Sync;
+
+impl fmt::Debug for Blobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blobs").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 /// Why a blob was not given out. All of them are a miss.
@@ -34,6 +45,8 @@ pub enum BlobError {
     Damaged,
     /// Reading it or writing the copy failed.
     Io(io::Error),
+    /// Nobody wants it any more: see [`Blobs::unless`].
+    Stopped,
 }
 
 impl fmt::Display for BlobError {
@@ -42,6 +55,7 @@ impl fmt::Display for BlobError {
             BlobError::Absent => f.write_str("it is no longer in the store"),
             BlobError::Damaged => f.write_str("it was damaged in the store"),
             BlobError::Io(error) => f.write_str(&said(error)),
+            BlobError::Stopped => f.write_str("it is no longer wanted"),
         }
     }
 }
@@ -63,7 +77,13 @@ impl From<Errno> for BlobError {
 impl Blobs {
     /// Those of the store at `dir`.
     pub(super) fn new(dir: &Path) -> Blobs {
-        Blobs { dir: dir.to_owned() }
+        Blobs { dir: dir.to_owned(), stopped: None }
+    }
+
+    /// Those that are given out only as long as this is false: it is asked again and again.
+    #[must_use]
+    pub fn unless(self, stopped: impl Fn() -> bool + Send + Sync + 'static) -> Blobs {
+        Blobs { stopped: Some(Arc::new(stopped)), ..self }
     }
 
     /// Copies a blob to the new file `name` in the folder `dir`: sharing its blocks where the file
@@ -164,9 +184,15 @@ impl Blobs {
         blob: &Blob,
         file: &File,
         buffer: &mut Vec<u8>,
-        sink: impl FnMut(&[u8]) -> io::Result<()>,
+        mut sink: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), BlobError> {
-        match pump(file, blob.size, buffer, sink) {
+        let mut stopped = false;
+        let pumped = pump(file, blob.size, buffer, |bytes| {
+            stopped = self.stopped.as_ref().is_some_and(|stopped| stopped());
+            if stopped { Err(io::ErrorKind::Interrupted.into()) } else { sink(bytes) }
+        });
+        match pumped {
+            _ if stopped => Err(BlobError::Stopped),
             Ok(found) if found == *blob => Ok(()),
             Ok(_) => Err(self.damaged(blob)),
             Err(Pumped::Read(error) | Pumped::Write(error)) => Err(error.into()),

@@ -10,23 +10,26 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a blob was not added.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// The file is not what it was said to be, or cannot be read; the store is well.
+    /// The file is not what it was said to be, cannot be read, or is no longer wanted; the store is
+    /// well.
     Source,
     /// The store cannot be written.
     Store(io::Error),
 }
 
-/// Adds the content of the file `source` as `blob`, unless it is there; says how many bytes that
-/// took.
+/// Adds the content of the file `source` as `blob`, unless it is there or `stopped` is set; says
+/// how many bytes that took.
 pub(super) fn add(
     dir: &Path,
     source: &Path,
     blob: &Blob,
     buffer: &mut Vec<u8>,
+    stopped: &AtomicBool,
 ) -> Result<u64, Refused> {
     if Blobs::new(dir).has(blob) {
         return Ok(0);
@@ -35,7 +38,7 @@ pub(super) fn add(
     if size != blob.size {
         return Err(Refused::Source);
     }
-    let incoming = Incoming::of_file(dir, &file, size, buffer)?;
+    let incoming = Incoming::of_file(dir, &file, size, buffer, stopped)?;
     if incoming.blob != *blob {
         return Err(Refused::Source);
     }
@@ -53,7 +56,7 @@ pub(super) fn add_any(
     if size == 0 {
         return Ok(None);
     }
-    let incoming = Incoming::of_file(dir, &file, size, buffer)?;
+    let incoming = Incoming::of_file(dir, &file, size, buffer, &AtomicBool::new(false))?;
     let blob = incoming.blob;
     if blob.size != size {
         return Err(Refused::Source);
@@ -116,15 +119,26 @@ impl Incoming {
         from: &File,
         size: u64,
         buffer: &mut Vec<u8>,
+        stopped: &AtomicBool,
     ) -> Result<Incoming, Refused> {
         let (mut file, mut incoming) = Incoming::begin(dir)?;
-        let pumped = if share_blocks(&file, from) {
-            pump(&file, size, buffer, |_| Ok(()))
-        } else {
-            pump(from, size, buffer, |bytes| file.write_all(bytes))
+        let is_stopped = || stopped.load(Ordering::Relaxed);
+        let wanted = || match is_stopped() {
+            true => Err(io::Error::from(io::ErrorKind::Interrupted)),
+            false => Ok(()),
         };
-        incoming.blob = pumped?;
-        Ok(incoming)
+        let pumped = if share_blocks(&file, from) {
+            pump(&file, size, buffer, |_| wanted())
+        } else {
+            pump(from, size, buffer, |bytes| wanted().and_then(|()| file.write_all(bytes)))
+        };
+        match pumped {
+            Err(_) if is_stopped() => Err(Refused::Source),
+            pumped => {
+                incoming.blob = pumped?;
+                Ok(incoming)
+            }
+        }
     }
 
     fn begin(dir: &Path) -> Result<(File, Incoming), Refused> {

@@ -214,10 +214,8 @@ impl Keeper {
             return Err(Refused::Source);
         }
         for (blob, source) in blobs.iter().zip(&save.sources) {
-            if self.stopped.load(Ordering::Relaxed) {
-                return Err(Refused::Source);
-            }
-            let added = incoming::add(&self.dir, source, blob, &mut self.buffer)?;
+            let (buffer, stopped) = (&mut self.buffer, &*self.stopped);
+            let added = incoming::add(&self.dir, source, blob, buffer, stopped)?;
             self.count(added);
         }
         save.entry.log = None;

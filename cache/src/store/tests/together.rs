@@ -107,6 +107,37 @@ fn a_saver_that_is_stopped_waits_for_nobody() {
     assert_eq!((world.lookup(1).is_some(), world.lookup(2)), (true, None));
 }
 
+/// A large file is given up where it stands.
+#[test]
+fn what_is_stopped_in_the_middle_of_a_file_leaves_nothing() {
+    let world = World::new();
+    let large = Random(7).bytes(5_000_000);
+    let save = world.success(1, &[("large", &large)]);
+    world.save([save.clone()]);
+    let blob = blob_of(&large);
+    let to = tempfile::tempdir().unwrap();
+    let folder = fs::File::open(to.path()).unwrap();
+    let asked = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&asked);
+    let blobs = world.store().blobs();
+    let blobs = blobs.unless(move || counted.fetch_add(1, Ordering::Relaxed) == 9);
+    let restored = blobs.restore(&blob, false, folder.as_fd(), "new".as_ref(), &mut Vec::new());
+    assert!(matches!(restored, Err(BlobError::Stopped)), "{restored:?}");
+    assert_eq!(asked.load(Ordering::Relaxed), 10, "it went on until then, and not beyond");
+    assert!(!to.path().join("new").exists());
+    assert_eq!(world.restore(&blob, false).unwrap().0, large, "it is no damage");
+    // The other way round.
+    fs::remove_file(world.blob_path(&large)).unwrap();
+    let add = |stopped| {
+        let stopped = AtomicBool::new(stopped);
+        incoming::add(&world.dir(), &save.sources[0], &blob, &mut Vec::new(), &stopped)
+    };
+    assert!(matches!(add(true), Err(incoming::Refused::Source)));
+    assert_eq!(world.names("tmp"), [""; 0]);
+    assert!(!world.blob_path(&large).exists());
+    assert_eq!(add(false).unwrap(), 5_000_000);
+}
+
 /// What a child process does: save the same as all others, again and again.
 #[test]
 fn as_a_child() {
