@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use taskr_cache::{Intent, Intents, State, Writer};
 
 use crate::error::said;
+use crate::files::list_tree;
 use crate::graph::{Graph, Kind, Rule};
 use crate::outcome::{Made, OutFile, Record, shown};
 use crate::outdir::{Root, STATE_DIR, TaskDir, dir_of};
@@ -59,7 +60,7 @@ impl<'m> Mend<'m> {
                     outputs.map(|file| (file.path, file.made)).collect()
                 });
                 self.keep_new(&body, recorded, name);
-                self.put_back_replaced(&body);
+                self.put_back_replaced(&body, recorded, name);
                 let told =
                     workers::restore_aside(self.root, &task.join("aside"), &task.join("out"));
                 self.warnings.extend(told);
@@ -73,13 +74,24 @@ impl<'m> Mend<'m> {
         gone
     }
 
-    /// Files of the user that had to give way to a task that never ended stand again.
-    fn put_back_replaced(&mut self, body: &IntentBody) {
-        for path in &body.standing {
-            let kept = workers::replaced_path(&body.run_id, path);
-            let missing = std::fs::symlink_metadata(self.root.absolute(path)).is_err();
-            let is_kept = std::fs::symlink_metadata(self.root.absolute(&kept)).is_ok();
-            if missing && is_kept && self.root.rename(&kept, path).is_err() {
+    /// Files of the user that had to give way to a task that never ended stand again; what the task
+    /// made in their place moves away. One that cannot stand there is named.
+    fn put_back_replaced(
+        &mut self,
+        body: &IntentBody,
+        recorded: &FxHashMap<Vec<u8>, Made>,
+        name: &str,
+    ) {
+        let folder = workers::replaced_path(&body.run_id, b"");
+        for (kept, is_folder) in list_tree(self.root.path(), &folder).unwrap_or_default() {
+            let path = &kept[folder.len() + 1..];
+            if is_folder || !body.outputs.iter().any(|output| output.covers(path)) {
+                continue;
+            }
+            let has_room = !self.is_there(path)
+                || (!workers::is_made(self.root, path, recorded.get(path))
+                    && self.keep(path, name));
+            if !has_room || self.root.rename(&kept, path).is_err() {
                 self.warnings.push(format!("{} is kept in {}", shown(path), shown(&kept)));
             }
         }
@@ -96,16 +108,41 @@ impl<'m> Mend<'m> {
             if body.standing.contains(&path) || workers::is_made(self.root, &path, made) {
                 continue;
             }
-            let kept = workers::replaced_path(self.run_id, &path);
-            self.warnings.push(match self.root.rename(&path, &kept) {
-                Ok(()) => format!(
-                    "{} is from a run of `{name}` that was broken off: it is kept in {}",
-                    shown(&path),
-                    shown(&kept)
-                ),
-                Err(error) => format!("cannot move {}: {}", shown(&path), said(&error)),
-            });
+            self.keep(&path, name);
         }
+    }
+
+    /// Moves away what a broken-off task made, and names it. Says whether its place is free now.
+    fn keep(&mut self, path: &[u8], name: &str) -> bool {
+        let kept = self.place_for(path);
+        let moved = self.root.rename(path, &kept);
+        self.warnings.push(match &moved {
+            Ok(()) => format!(
+                "{} is from a run of `{name}` that was broken off: it is kept in {}",
+                shown(path),
+                shown(&kept)
+            ),
+            Err(error) => format!("cannot move {}: {}", shown(path), said(error)),
+        });
+        moved.is_ok()
+    }
+
+    /// Where nothing is kept yet. Not in the run's own folder: only what a task of the run replaces
+    /// is put back from there, and it may have the same path.
+    fn place_for(&self, path: &[u8]) -> Vec<u8> {
+        let mut number = 1;
+        loop {
+            let folder = format!("{}-broken-off-{number}", self.run_id);
+            let place = workers::replaced_path(&folder, path);
+            if !self.is_there(&place) {
+                return place;
+            }
+            number += 1;
+        }
+    }
+
+    fn is_there(&self, path: &[u8]) -> bool {
+        std::fs::symlink_metadata(self.root.absolute(path)).is_ok()
     }
 
     /// Outputs that no task of this Taskfile makes any more go: of tasks that it no longer has,

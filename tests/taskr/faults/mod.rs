@@ -5,6 +5,7 @@
 //! The test command plays a part of the cases; each file names the variable that plays them all. Who
 //! is not root, or lacks a program, is told `SKIPPED` with the reason.
 
+mod broken_off;
 mod busy;
 mod full;
 mod gone;
