@@ -128,7 +128,7 @@ impl Standing {
     }
 
     /// Fresh `out/` and `tmp/`, and the folders of plain outputs, staged and in place. What was
-    /// in `out/` goes aside.
+    /// in `out/` goes aside. What earlier attempts left otherwise goes.
     pub(super) fn make_folders(&self, root: &Root, run: &Run) -> Step<()> {
         let failed = |path: &[u8]| {
             let path = path.to_vec();
@@ -141,7 +141,7 @@ impl Standing {
             }
         };
         let (out, old) = (run.dir.join("out"), run.dir.join("aside/out"));
-        for name in ["tmp", "failed"] {
+        for name in ["tmp", "failed", "restore"] {
             let path = run.dir.join(name);
             root.remove_tree(&path).map_err(failed(&path))?;
         }

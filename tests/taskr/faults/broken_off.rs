@@ -99,7 +99,7 @@ fn an_output_that_is_as_recorded_stays_and_the_users_file_is_named() {
 }
 
 #[test]
-fn the_same_holds_for_a_restore() {
+fn the_same_holds_for_a_restore_and_its_folder_goes() {
     if lacks("strace", "-V") {
         return;
     }
@@ -113,9 +113,11 @@ fn the_same_holds_for_a_restore() {
     let log = Point::new("renameat", &p.path(".taskr/tasks/o"));
     let (output, killed) = harmed(&p, &log, "signal=SIGKILL", &["o"]);
     assert!(killed && p.read("o.txt") == "whole\n" && kept(&p) == ["mine\n"], "{output}");
+    assert!(p.path(".taskr/tasks/o/restore").exists(), "{output}");
     let output = p.taskr(["other"]).any_warning().any_files().ok();
     assert_eq!(named(&p, &output, "o.txt is from a run of `o`"), "whole\n");
     assert_eq!(p.read("o.txt"), "mine\n");
     p.taskr(["--cache", "off", "o"]).ran(["o"]).makes("o.txt", "whole\n").any_warning().ok();
+    assert!(!p.path(".taskr/tasks/o/restore").exists(), "what a restore left goes before a run");
     assert_eq!(kept(&p), ["mine\n", "whole\n"]);
 }
