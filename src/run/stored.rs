@@ -17,7 +17,7 @@ use crate::graph::Cache;
 use crate::ids::TaskId;
 use crate::judge::Facts;
 use crate::outcome::{Event, Finish, FoundList, Made, Manifest, OutFile, Record, Tag, TaskRef};
-use crate::workers::{Ended, Launch, Restore, Result as Outcome, Success};
+use crate::workers::{Ended, Launch, Message, Restore, Result as Outcome, Success};
 
 /// Where the store is, and how large it may get.
 #[derive(Clone, Debug)]
@@ -287,10 +287,15 @@ impl Build<'_> {
                 // Outputs were lost with it: what was kept of the others is no result.
                 saved.into_iter().for_each(|key| saver.broken(key));
             }
-            if self.tally.summary.signal.is_some() {
-                saver.stop_early();
-            }
-            let saved = saver.close();
+            let (messages, signal) = (self.messages, &mut self.tally.summary.signal);
+            let saved = saver.close_unless(|| {
+                let mut arrived = messages.1.try_iter().filter_map(|message| match message {
+                    Message::Signal(number) => Some(number),
+                    _ => None,
+                });
+                *signal = signal.or_else(|| arrived.next());
+                signal.is_some()
+            });
             warnings.extend(saved.warning.filter(|_| warnings.is_empty()));
             self.deeds.differing = saved.differing;
         }

@@ -86,6 +86,33 @@ fn sigkill_leaves_nothing() {
     }
 }
 
+/// Somebody who removes what is old has the store for long: what was built is recorded, and one
+/// signal is enough, whenever it comes.
+#[test]
+fn a_store_that_others_hold_does_not_hold_an_interrupt() {
+    let p = Project::new(
+        "[target.t]\ninputs = [\"in\"]\noutputs = [\"o\"]\ncache = true\nrun = \"cp in o; ran t\"\n",
+    )
+    .with_store();
+    p.write("in", "1");
+    p.taskr(["t"]).ran(["t"]).makes("o", "1").ok();
+    p.write("in", "2");
+    let lock = std::fs::File::open(p.store().join("lock")).expect("the lock");
+    lock.lock().expect("locked");
+    let mut live = p.spawn(["t"]);
+    p.await_ran("t");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(live.runs(), "it waits for the store");
+    let told = Instant::now();
+    live.signal(Signal::INT);
+    live.dies_by(Signal::INT);
+    assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+    drop(lock);
+    assert_eq!(p.take_ran(), ["t"]);
+    p.accept_files();
+    p.fresh("t");
+}
+
 /// S06: grandchildren in a session of their own.
 #[test]
 fn a_session_of_its_own_is_no_escape() {

@@ -1,17 +1,21 @@
 //! The handle of the thread that writes to the store.
 //!
-//! Everything returns at once but [`Saver::flush`] and [`Saver::close`]. The thread is started by
+//! Everything returns at once but [`Saver::flush`] and what closes. The thread is started by
 //! the first call that has something to write: a run that saves nothing makes no folder.
 
 use super::entry::Entry;
 use super::keeper::Keeper;
 use crate::digest::Digest;
 use crate::said;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{RecvTimeoutError, Sender};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often somebody who waits for the end is asked whether to stop.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// A success that is to be stored.
 #[derive(Clone, Debug)]
@@ -137,6 +141,24 @@ impl Saver {
             Link::Ended(saved) => std::mem::take(saved),
             Link::Idle | Link::Running(..) => Saved::default(),
         }
+    }
+
+    /// As [`Saver::close`], but drops what still waits to be saved as soon as `stopped` says so; it
+    /// is asked again and again.
+    pub fn close_unless(self, mut stopped: impl FnMut() -> bool) -> Saved {
+        let (reply, answer) = crossbeam_channel::bounded(1);
+        if let Link::Running(sender, _) = &self.link
+            && sender.send(Message::Flush(reply)).is_ok()
+        {
+            loop {
+                self.stopped.fetch_or(stopped(), Ordering::Relaxed);
+                match answer.recv_timeout(ASK_EVERY) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+                }
+            }
+        }
+        self.close()
     }
 
     fn send(&mut self, message: Message) {

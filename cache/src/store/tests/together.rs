@@ -103,6 +103,15 @@ fn a_saver_that_is_stopped_waits_for_nobody() {
     let saved = saver.close();
     assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
     assert_eq!((saved.entries, saved.dropped), (0, 1));
+    // Told while it waits for the end.
+    let mut saver = world.saver();
+    saver.save(successes[1].clone());
+    let mut asked = 0;
+    let saved = saver.close_unless(|| {
+        asked += 1;
+        asked == 3
+    });
+    assert_eq!((saved.entries, saved.dropped, asked), (0, 1, 3));
     drop(alone);
     assert_eq!((world.lookup(1).is_some(), world.lookup(2)), (true, None));
 }
