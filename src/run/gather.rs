@@ -10,19 +10,17 @@ use std::path::{Path, PathBuf};
 use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
 
+use super::Build;
 use super::launch::{Around, Ready, Rendered, Targets};
 use super::spent::Part;
-use super::stored::{Hit, is_older};
-use super::{Again, Build, Due};
 use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern};
 use crate::graph::{Input, Kind, Output};
 use crate::ids::{FileId, TaskId};
-use crate::judge::{Facts, Verdict, judge};
-use crate::outcome::{Field, Made, Manifest, OutFile, Reason, Record, Tag, encode_words, shown};
+use crate::outcome::{Field, Made, Record, Tag, encode_words, shown};
 use crate::process::{self, Interpreter};
 use crate::record;
-use crate::workers::{Before, Expected, Listed, listing_digest, standing_at};
+use crate::workers::{Before, Expected, Listed, listing_digest};
 
 /// A script whose interpreter is a script, and so on: so many of them count.
 const MOST_SCRIPTS: usize = 5;
@@ -82,119 +80,7 @@ impl Collector {
 }
 
 impl Build<'_> {
-    /// Gathers and judges. No reasons: it is fresh.
-    pub(super) fn decide(&mut self, id: TaskId, again: &Again) -> Result<Due, Gap> {
-        let mut gathered = self.gather(id)?;
-        let attempt = again.attempts + 1;
-        if self.graph.task(id).kind() != Kind::Recorded {
-            return Ok(Due { gathered, reasons: vec![Reason::Unrecorded], attempt, hit: None });
-        }
-        let state_id = self.names.id(self.graph.name(id));
-        let was = self.spent.enter(Part::Recall);
-        let record = record::read(&self.held.state, &state_id);
-        self.spent.enter(was);
-        let mut doubt = None;
-        let mut fields = gathered.fields.clone();
-        if let Some(record) = &record {
-            let plain = Manifest::new(fields);
-            let same = plain.static_key() == record.manifest.static_key();
-            fields = gathered.fields.clone();
-            if let (true, Some(list)) = (same, record.found.first()) {
-                // What cannot be looked at any more is no longer what it was.
-                match self.discovered(&list.paths) {
-                    Err(Gap::Wrong(_)) => {}
-                    found => fields.extend(found?),
-                }
-                doubt = self.untied(id, &list.paths);
-            }
-        }
-        let was = self.spent.enter(Part::Key);
-        let manifest = Manifest::new(fields);
-        let key = manifest.key();
-        self.spent.enter(was);
-        gathered.key = Some(key);
-        gathered.before = before_of(record.as_ref(), &again.left);
-        if let Some(record) = record.as_ref().filter(|record| doubt.is_none() && record.key == key)
-            && self.another_fits(id, &gathered, record)?
-        {
-            doubt = Some(Reason::Ambiguous);
-        }
-        let because = match doubt {
-            Some(doubt) if again.because.is_empty() => vec![doubt],
-            _ => again.because.clone(),
-        };
-        if !because.is_empty() {
-            gathered.record = record;
-            return Ok(Due { gathered, reasons: because, attempt, hit: None });
-        }
-        let facts = self.facts(id, &state_id, record.as_ref(), &manifest);
-        let (reasons, hit) = self.judged(id, facts, &gathered)?;
-        for before in &mut gathered.before {
-            before.seen = self.seen_as_recorded(&before.file);
-        }
-        gathered.record = record;
-        Ok(Due { gathered, reasons, attempt, hit })
-    }
-
-    /// What is known without asking for outputs or the store.
-    fn facts<'f>(
-        &self,
-        id: TaskId,
-        state_id: &[u8],
-        record: Option<&'f Record>,
-        manifest: &'f Manifest,
-    ) -> Facts<'f> {
-        let policy = &self.graph.task(id).rule.target.policy;
-        let ended_ms = record.map_or(0, |record| record.ended_ms);
-        let failed = record::failed_key(&self.held.state, state_id);
-        Facts {
-            forced: self.forced.contains(&id),
-            always: self.graph.task(id).rule.target.always,
-            failed: failed == Some(manifest.key()),
-            unfinished: self.held.live_intents.contains_key(state_id)
-                || record.is_some_and(|record| record.unstable),
-            too_old: policy.max_age_ms.is_some_and(|most| is_older(ended_ms, most)),
-            moved: record.and_then(|record| record.place).is_some_and(|place| place != self.place),
-            record,
-            manifest,
-            outputs: None,
-            stored: (!self.has_store(id)).then_some(false),
-        }
-    }
-
-    /// Judges, and finds out what that needs to know.
-    fn judged(
-        &mut self,
-        id: TaskId,
-        mut facts: Facts<'_>,
-        gathered: &Gathered,
-    ) -> Result<(Vec<Reason>, Option<Box<Hit>>), Gap> {
-        let key = facts.manifest.key();
-        let mut hit = None;
-        loop {
-            match judge(&facts, &key) {
-                Verdict::Fresh => {
-                    let is_fresh = self.answer(id, &gathered.rendered)?;
-                    let reasons = if is_fresh { Vec::new() } else { vec![Reason::FreshIf] };
-                    return Ok((reasons, None));
-                }
-                Verdict::Run(reasons) => return Ok((reasons, None)),
-                Verdict::Restore(reasons) => return Ok((reasons, hit.map(Box::new))),
-                Verdict::NeedOutputs => {
-                    facts.outputs = Some(self.outputs_as_recorded(id, facts.record)?);
-                }
-                Verdict::NeedStore => {
-                    let was = self.spent.enter(Part::Store);
-                    let found = self.find_hit(id, gathered, &facts);
-                    self.spent.enter(was);
-                    hit = found?;
-                    facts.stored = Some(hit.is_some());
-                }
-            }
-        }
-    }
-
-    fn gather(&mut self, id: TaskId) -> Result<Gathered, Gap> {
+    pub(super) fn gather(&mut self, id: TaskId) -> Result<Gathered, Gap> {
         let mut all = Collector::default();
         self.gather_inputs(id, &mut all)?;
         self.gather_deps(id, &mut all)?;
@@ -629,74 +515,6 @@ impl Build<'_> {
         if unread.is_empty() { Ok(fields) } else { Err(Gap::Unread(unread)) }
     }
 
-    /// Whether what stands at the outputs is exactly what the record says.
-    fn outputs_as_recorded(
-        &mut self,
-        id: TaskId,
-        record: Option<&Record>,
-    ) -> Result<Result<(), Reason>, Gap> {
-        let Some(record) = record else { return Ok(Ok(())) };
-        let mut unread = Vec::new();
-        for output in &record.outputs {
-            let file = self.paths.intern(&output.path);
-            match self.look(file)? {
-                Look::Unread if matches!(output.made, Made::Link(_)) => {}
-                Look::Unread => unread.push(file),
-                Look::Known(_, Content::Absent) => {
-                    return Ok(Err(Reason::OutputMissing(output.path.clone())));
-                }
-                Look::Known(_, content) if !holds(&content, &output.made) => {
-                    return Ok(Err(Reason::OutputChanged(output.path.clone())));
-                }
-                Look::Known(..) => {}
-            }
-            if !self.link_is(output) {
-                return Ok(Err(Reason::OutputChanged(output.path.clone())));
-            }
-        }
-        if !unread.is_empty() {
-            return Err(Gap::Unread(unread));
-        }
-        if let Some(extra) = self.extra_in_folder(id, record) {
-            return Ok(Err(Reason::OutputChanged(extra)));
-        }
-        for (path, dev, ino) in &record.installs {
-            let seen = Seen::of(&self.root.absolute(path)).ok().flatten();
-            if seen.is_none_or(|seen| (seen.link.dev, seen.link.ino) != (*dev, *ino)) {
-                return Ok(Err(Reason::InstallChanged(path.clone())));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// A file in a folder that is an output as a whole, but not one that the task left there.
-    fn extra_in_folder(&self, id: TaskId, record: &Record) -> Option<Vec<u8>> {
-        let declared = self.graph.task(id).rule.outputs.iter().map(|output| &output.value);
-        let folders = declared.filter(|output| match output {
-            Output::Path(path) => record.outputs.iter().all(|file| file.path != *path),
-            Output::Glob(_) => false,
-        });
-        let recorded: FxHashSet<&[u8]> = record.outputs.iter().map(|file| &file.path[..]).collect();
-        let mut standing = folders.flat_map(|output| standing_at(&self.root, output));
-        standing.find(|path| !recorded.contains(&path[..]))
-    }
-
-    /// Of a link that is an output only its text counts.
-    fn link_is(&self, output: &OutFile) -> bool {
-        let Made::Link(text) = &output.made else { return true };
-        let now = std::fs::read_link(self.root.absolute(&output.path));
-        now.is_ok_and(|now| now.as_os_str().as_bytes() == &text[..])
-    }
-
-    /// The stamps of an output, if they vouch for what is recorded.
-    fn seen_as_recorded(&mut self, output: &OutFile) -> Option<Seen> {
-        let file = self.paths.get(&output.path)?;
-        match self.look(file) {
-            Ok(Look::Known(seen, content)) if holds(&content, &output.made) => seen,
-            _ => None,
-        }
-    }
-
     pub(super) fn expected(&mut self, gathered: &Gathered) -> Vec<Expected> {
         let mut all = Vec::with_capacity(gathered.inputs.len());
         for &(file, seen, content) in &gathered.inputs {
@@ -706,25 +524,6 @@ impl Build<'_> {
         }
         all
     }
-}
-
-/// Whether a path that holds `content` is the output `made`. A link's text is compared apart.
-fn holds(content: &Content, made: &Made) -> bool {
-    match (content, made) {
-        (
-            Content::File { executable, digest },
-            Made::File { executable: recorded, digest: of_record, .. },
-        ) => executable == recorded && digest == of_record,
-        (Content::Link(_), Made::Link(_)) | (Content::Folder, Made::Folder) => true,
-        _ => false,
-    }
-}
-
-/// What stands at the outputs by taskr's own doing: by the record, or by an attempt of this run.
-fn before_of(record: Option<&Record>, left: &[OutFile]) -> Vec<Before> {
-    let recorded = record.map_or(&[][..], |record| &record.outputs).iter();
-    let older = recorded.filter(|file| !left.iter().any(|newer| newer.path == file.path));
-    left.iter().chain(older).map(|file| Before { file: file.clone(), seen: None }).collect()
 }
 
 pub(super) fn own_patterns(output: &Output) -> Vec<Pattern> {

@@ -9,6 +9,7 @@ mod advice;
 mod ask;
 mod clean;
 mod commit;
+mod decide;
 mod finish;
 mod fixed;
 mod found;
