@@ -148,9 +148,12 @@ fn as_text(totals: &Totals, store: Option<&(PathBuf, Info)>) -> String {
         if totals.failed > 0 {
             text.push_str(&format!("  failed: {}\n", times(totals.failed, "task", "tasks")));
         }
+    }
+    let slowest = totals.slowest();
+    if !slowest.is_empty() {
         text.push_str("slowest targets:\n");
     }
-    for (name, of) in totals.slowest().into_iter().take(MOST_SHOWN) {
+    for (name, of) in slowest.into_iter().take(MOST_SHOWN) {
         text.push_str(&format!(
             "  {}: {} in {}, {} at most\n",
             one_line(name),

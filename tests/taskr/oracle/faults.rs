@@ -96,6 +96,7 @@ impl Session {
         let what = match random.below(5) {
             0 => {
                 let _ = fs::remove_dir_all(&store);
+                self.rotten = false;
                 "delete the store"
             }
             1 => {
@@ -128,6 +129,7 @@ impl Session {
                     fs::remove_file(&path).expect("it was there");
                     fs::write(&path, bytes).expect("a file");
                 }
+                self.rotten = true;
                 "flip a bit of every blob"
             }
         };

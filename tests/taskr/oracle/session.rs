@@ -48,6 +48,9 @@ pub(crate) struct Session {
     pub(crate) owners: BTreeMap<String, Owner>,
     /// Tasks with keys that the store must have; none where the store is off.
     pub(crate) stored: Option<BTreeSet<(String, String)>>,
+    /// Contents of the store were damaged. Saving takes those that are there for what they are
+    /// called, so a result that is stored now may turn out to be damaged.
+    pub(crate) rotten: bool,
     pub(crate) trace: Vec<String>,
     pub(crate) tally: Tally,
 }
@@ -97,6 +100,7 @@ impl Session {
             damaged: BTreeMap::new(),
             owners: BTreeMap::new(),
             stored,
+            rotten: false,
             trace: Vec::new(),
             tally: Tally::default(),
         };
@@ -366,7 +370,7 @@ impl Session {
             let task = &model.tasks[name];
             let target = world.target(task.target).expect("it has a task");
             let spread = matches!(target.writes, Writes::Spread { .. });
-            if !spread && built.began.contains(&task.toy) {
+            if !spread && !self.rotten && built.began.contains(&task.toy) {
                 stored.insert((name.clone(), task.key.clone()));
             }
         }
