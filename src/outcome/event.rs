@@ -153,7 +153,8 @@ pub struct Summary {
     pub wall_ms: u64,
     /// Sum of the durations of what ran, in milliseconds.
     pub work_ms: u64,
-    /// How long what was restored had run when it was made, in milliseconds.
+    /// How long what was restored had run when it was made, less what restoring took, in
+    /// milliseconds.
     pub saved_ms: u64,
     /// The longest chain of tasks that ran, first to last.
     pub critical_path: Vec<Step>,
@@ -265,7 +266,8 @@ pub enum Event<'a> {
         finish: &'a Finish,
         /// Of the command, in milliseconds; 0 if none ran.
         duration_ms: u64,
-        /// How long the command of a restored task had run, in milliseconds.
+        /// How long the command of a restored task had run, less what restoring took, in
+        /// milliseconds.
         saved_ms: Option<u64>,
         /// Of the command, if it ended by itself.
         exit_code: Option<i32>,

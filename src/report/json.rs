@@ -62,7 +62,7 @@ const VERSION: u64 = 1;
 /// | | `base64` | string | the same, if it is not; each line has one of both |
 /// | `task_finished` | `outcome` | string | `group`, `fresh`, `restored`, `ran`, `would_run`, `would_restore`, `failed`, `unstable`, `skipped` or `cancelled` |
 /// | | `duration_ms` | number | of the command; 0 if none ran |
-/// | | `saved_ms` | number, null | of a restored task: how long its command once ran |
+/// | | `saved_ms` | number, null | of a restored task: how long its command once ran, less what restoring took |
 /// | | `exit_code` | number, null | of the command, if it ended by itself |
 /// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
 /// | | `fixed` | bytes | inputs that it changed, if it is a formatter; also if it failed |

@@ -47,7 +47,7 @@ impl<'e> End<'e> {
         End { ended: Some(ended), running, ..End::without_run(Finish::Cancelled) }
     }
 
-    /// It was restored, which saved so much.
+    /// It was restored, which saved so much, in milliseconds.
     pub(super) fn restored(ended: &'e Ended, running: &'e Running, saved_ms: u64) -> End<'e> {
         let (ended, running) = (Some(ended), Some(running));
         End { ended, running, saved_ms: Some(saved_ms), ..End::without_run(Finish::Restored) }
@@ -136,7 +136,9 @@ impl Build<'_> {
         self.tally.ended(&self.graph, id, &end.finish, duration_ms);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
-            record::write_duration(writer, state_id, end.saved_ms.unwrap_or(duration_ms));
+            let hit = end.running.and_then(|running| running.due.hit.as_ref());
+            let command_ms = hit.map_or(duration_ms, |hit| hit.command_ms());
+            record::write_duration(writer, state_id, command_ms);
         }
         let outputs = files_of(end.ended);
         let log = self.root.absolute(&self.task_dir(id).join("log"));

@@ -52,6 +52,11 @@ impl Hit {
     pub(super) fn key(&self) -> Digest {
         self.manifest.key()
     }
+
+    /// How long the command ran that made it, in milliseconds.
+    pub(super) fn command_ms(&self) -> u64 {
+        self.entry.duration_ms
+    }
 }
 
 /// What a restore costs (measured, `bench/restore`): so much for each task, for each file, and for
@@ -193,7 +198,7 @@ impl Build<'_> {
         let found = self.lists_after(id, running, own);
         let record = Record {
             ended_ms: hit.entry.ended_ms,
-            duration_ms: hit.entry.duration_ms,
+            duration_ms: hit.command_ms(),
             ..self.new_record(id, running, (ended, success, found), hit.manifest.clone())
         };
         self.done[id] = Done {
@@ -203,12 +208,12 @@ impl Build<'_> {
         };
         self.write_record(id, &record);
         self.note_read(running, &hit.manifest);
-        let saved_ms = hit.entry.duration_ms.saturating_sub(ended.restore_ms);
+        let saved_ms = hit.command_ms().saturating_sub(ended.restore_ms);
         self.tally.summary.saved_ms += saved_ms;
         if let Some(kept) = &mut self.kept
             && let Some(saver) = &mut kept.saver
         {
-            saver.used(hit.key, Some(self.place), saved_ms, ended.restore_ms);
+            saver.used(hit.key, Some(self.place), hit.command_ms(), ended.restore_ms);
         }
         self.end(id, &End::restored(ended, running, saved_ms));
     }

@@ -109,7 +109,8 @@ impl Saver {
         self.send(Message::Save(Box::new(save)));
     }
 
-    /// Says that the entry was restored: that took `spent_ms`, and `saved_ms` of a command.
+    /// Says that the entry was restored: that took `spent_ms`, in the place of a command
+    /// that once took `saved_ms`.
     pub fn used(&mut self, key: Digest, root: Option<Digest>, saved_ms: u64, spent_ms: u64) {
         self.send(Message::Used { key, root, saved_ms, spent_ms });
     }
