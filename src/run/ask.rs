@@ -8,7 +8,7 @@ use super::gather::Gap;
 use super::launch::{GRACE, Rendered};
 use crate::error::{Diagnostic, Error};
 use crate::ids::TaskId;
-use crate::process::{Command, why_not_found};
+use crate::process::{Command, why_not_found, why_not_in};
 use crate::workers::{Ask, Job};
 
 impl Build<'_> {
@@ -35,6 +35,9 @@ impl Build<'_> {
     ) -> Result<Command, String> {
         let (around, rule) = (self.around(), &self.graph.task(id).rule);
         let dir = self.root.path().join(std::ffi::OsStr::from_bytes(&rule.dir));
+        if let Some(why) = why_not_in(&dir, self.root.path()) {
+            return Err(why);
+        }
         let (name, args) = argv.split_first().ok_or("its command is empty")?;
         let program = around
             .find(name, &rule.dir, rendered)

@@ -103,4 +103,9 @@ fn a_question_is_asked_in_the_folder_of_the_target() {
     p.write("d/x", "");
     p.taskr(["t"]).ran(["t"]).ok();
     p.taskr(["t"]).ran(["t"]).ok();
+
+    p.write("Taskfile.toml", "[target.t]\ninputs = []\ndir = 'd'\nfresh_if = ':'\nrun = 'ran t'\n");
+    p.taskr(["t"]).ran(["t"]).ok();
+    fs::remove_dir(p.remove("d/x").path("d")).unwrap();
+    p.taskr(["t"]).says("its folder `d` does not exist").exits(2);
 }
