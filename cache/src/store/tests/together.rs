@@ -51,14 +51,23 @@ fn removing_beside_saving_and_restoring_is_a_miss_at_worst() {
     let successes: Vec<Save> = (0..NUMBERS).map(|number| success(&world, number)).collect();
     let stop = AtomicBool::new(false);
     let (saves, hits, misses) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    // Who saves all the time never lets anybody remove: each round waits for one removal.
+    let removals = AtomicUsize::new(0);
     let mut removed = 0;
     thread::scope(|scope| {
         for first in [0, 1] {
             let (world, successes, stop, saves) = (&world, &successes, &stop, &saves);
+            let removals = &removals;
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
+                    let before = removals.load(Ordering::Relaxed);
                     let own = successes.iter().skip(first).step_by(2).cloned();
                     saves.fetch_add(world.save(own).entries, Ordering::Relaxed);
+                    while removals.load(Ordering::Relaxed) == before
+                        && !stop.load(Ordering::Relaxed)
+                    {
+                        thread::sleep(Duration::from_millis(1));
+                    }
                 }
             });
         }
@@ -76,6 +85,7 @@ fn removing_beside_saving_and_restoring_is_a_miss_at_worst() {
             && Instant::now() < deadline
         {
             removed += admin.trim().map_or(0, |trimmed| trimmed.entries);
+            removals.fetch_add(1, Ordering::Relaxed);
             thread::sleep(Duration::from_millis(5));
         }
         stop.store(true, Ordering::Relaxed);
