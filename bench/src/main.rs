@@ -85,7 +85,12 @@ mod tests {
         let bytes = fs::read(dir.join("Taskfile.toml")).expect("a Taskfile");
         let taskfile = taskr::parse::parse("Taskfile.toml", &bytes).expect("a right Taskfile");
         let env = BTreeMap::new();
-        let surroundings = Arc::new(Surroundings { env, jobs: 2, profile: "default".to_owned() });
+        let surroundings = Arc::new(Surroundings {
+            env,
+            env_asked: Arc::default(),
+            jobs: 2,
+            profile: "default".to_owned(),
+        });
         let settings =
             Settings { root: dir.to_owned(), taskfile: None, defines: Vec::new(), surroundings };
         link(expand(&taskfile, &settings).expect("rules")).expect("a graph")

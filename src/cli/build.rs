@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -19,11 +20,11 @@ use super::out::FirstError;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
-use crate::outcome::{Changes, Event};
+use crate::outcome::{Changes, Counts, Event, Summary};
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
-use crate::run::{Force, Messages, Request, run};
+use crate::run::{Ask, Force, Messages, Request, UpToDate, run};
 use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
@@ -64,8 +65,15 @@ pub(super) fn build_with(
         wait: !args.no_wait,
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
         timed: args.trace.is_some(),
+        ask: workspace.question.filter(|_| is_plain(args)).map(|question| {
+            let env_asked = workspace.env_asked.clone();
+            Ask { question, env_asked }
+        }),
         ..plain_request(workspace, &load, jobs, typed)?
     };
+    if request.changes.is_some() || !more.env.is_empty() {
+        request.ask = None;
+    }
     request.env.extend(more.env);
     let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
     let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
@@ -73,7 +81,7 @@ pub(super) fn build_with(
     catch_signals(&messages.0)?;
     let board = board(args, workspace, typed)?;
     let streams = Streams::default();
-    let mut listeners = listeners(args, mode, &board, &streams)?;
+    let mut listeners = listeners(args, &board, &streams)?;
     let mut listen = |event: &Event<'_>| {
         for listener in &mut listeners {
             listener.event(event);
@@ -97,6 +105,33 @@ pub(super) fn build_with(
         Some(signal) => End::Signal(signal),
         None => End::Code(summary.exit_code().max(u8::from(untold))),
     })
+}
+
+/// Whether a build with nothing to do tells no more than that.
+fn is_plain(args: &Build) -> bool {
+    let looks_closer = args.dry_run || args.rehash || args.force.is_some();
+    let tells_more = args.verbose > 0 || args.events.is_some() || args.trace.is_some();
+    !looks_closer && !tells_more
+}
+
+/// Tells what was proved: a run of tasks that are all up to date.
+pub(super) fn up_to_date(args: &Build, proved: UpToDate, begun: Instant) -> Result<End, Error> {
+    let streams = Streams::default();
+    let out = streams.stdout.of(io::stdout());
+    let mut lines = Lines::new(options(args, io::stdout().is_terminal()), out, warnings(args));
+    let counts = Counts { tasks: proved.tasks, fresh: proved.tasks, ..Counts::default() };
+    let wall_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let summary = Summary { counts, wall_ms, jobs: proved.jobs, ..Summary::default() };
+    lines.event(&Event::RunFinished { run_id: "", summary: &summary });
+    Ok(End::Code(u8::from(streams.are_incomplete(args))))
+}
+
+/// How a build is shown on a stream.
+fn options(args: &Build, terminal: bool) -> Options {
+    let colours = Colours::choose(&args.common.color);
+    let colour = if People::of(args) == People::Stderr { colours.err } else { colours.out };
+    let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
+    Options { mode: Mode::from(args.output), verbosity, colour, terminal }
 }
 
 /// What is to be built, and what of it although it is fresh: names that the Taskfile has.
@@ -164,6 +199,7 @@ pub(super) fn plain_request<'a>(
         taskr: this_program()?,
         command_line: typed.to_owned(),
         stream: false,
+        ask: None,
         timed: false,
     })
 }
@@ -251,17 +287,13 @@ fn warnings(args: &Build) -> Box<dyn Write + Send> {
 
 fn listeners(
     args: &Build,
-    mode: Mode,
     board: &Board,
     streams: &Streams,
 ) -> Result<Vec<Box<dyn Listener>>, Error> {
-    let colours = Colours::choose(&args.common.color);
     let people = People::of(args);
     let events_on_stdout = people == People::Stderr;
-    let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
-    let colour = if events_on_stdout { colours.err } else { colours.out };
     let terminal = people.is_terminal();
-    let options = Options { mode, verbosity, colour, terminal };
+    let options = options(args, terminal);
     let out: Box<dyn Write> = match people {
         _ if terminal => Box::new(board.out()),
         People::Stdout => Box::new(streams.stdout.of(people.writer())),

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use taskr_cache::{Access, State};
+use taskr_cache::{Access, Question, State};
 
 use crate::error::{Diagnostic, Error};
 use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
@@ -29,6 +30,10 @@ pub(super) struct Workspace {
     pub(super) taskfile: Taskfile,
     /// What taskr did before the run, and how long.
     pub(super) stages: Stages,
+    /// What was asked of it, if that all is up to date may be proved.
+    pub(super) question: Option<Question>,
+    /// Whether an expression asked for the caller's environment.
+    pub(super) env_asked: Arc<AtomicBool>,
 }
 
 impl Workspace {
@@ -37,13 +42,18 @@ impl Workspace {
         directory: Option<&OsStr>,
         file: Option<&OsStr>,
     ) -> Result<Workspace, Error> {
+        Workspace::read(taskfile::find(directory, file)?, None)
+    }
+
+    /// A Taskfile that was found.
+    pub(super) fn read(found: Found, question: Option<Question>) -> Result<Workspace, Error> {
         let stages = Stages::since_the_start();
-        let Found { path, shown, bytes } =
-            stages.time("find", || taskfile::find(directory, file))?;
+        let Found { path, shown, bytes } = found;
         let (root, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());
         let taskfile = stages.time("parse", || parse(&shown, &bytes))?;
         let (root, name) = (root.to_owned(), name.as_bytes().to_vec());
-        Ok(Workspace { root, name, taskfile, stages })
+        let env_asked = Arc::default();
+        Ok(Workspace { root, name, taskfile, stages, question, env_asked })
     }
 
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.
@@ -112,7 +122,7 @@ impl Workspace {
                 help: Some(format!("this machine has {processors} processors{most}")),
             });
         }
-        let Some(text) = jobs(&self.taskfile, &surroundings(processors))? else {
+        let Some(text) = jobs(&self.taskfile, &self.surroundings(processors))? else {
             return Ok(processors);
         };
         number_of_jobs(&text, processors).ok_or_else(|| {
@@ -150,12 +160,20 @@ impl Workspace {
             root: self.root.clone(),
             taskfile: self.prefix().map(<[u8]>::to_vec),
             defines: defines.collect::<Result<_, _>>()?,
-            surroundings: surroundings(jobs),
+            surroundings: self.surroundings(jobs),
         };
         Ok(move || {
             let rules = self.stages.time("expand", || expand(&self.taskfile, &settings))?;
             self.stages.time("link", || link(rules))
         })
+    }
+
+    fn surroundings(&self, jobs: usize) -> Arc<Surroundings> {
+        let text = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let (env, profile) = (text.collect(), PROFILE.to_owned());
+        Arc::new(Surroundings { env, env_asked: self.env_asked.clone(), jobs, profile })
     }
 
     /// What is built if nothing is named.
@@ -204,12 +222,6 @@ const PROFILE: &str = "default";
 
 /// More threads than this serve nobody.
 const MOST_JOBS: usize = 10_000;
-
-fn surroundings(jobs: usize) -> Arc<Surroundings> {
-    let text = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Arc::new(Surroundings { env: text.collect(), jobs, profile: PROFILE.to_owned() })
-}
 
 /// The caller's environment.
 pub(super) fn environment() -> BTreeMap<OsString, OsString> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::item::{self, Declared, Items};
+use super::item::{self, Declared, Items, Looked};
 use super::names::Names;
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
@@ -38,7 +38,7 @@ pub struct Settings {
 ///
 /// # Errors
 /// All that is wrong in the Taskfile, or a `-D` of a variable that nobody has.
-pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Vec<Rule>, Error> {
+pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Error> {
     check_defines(taskfile, settings)?;
     let mut wrong = Vec::new();
     let mut prepared = Vec::new();
@@ -51,8 +51,14 @@ pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Vec<Rule>, Err
     if !wrong.is_empty() {
         return Err(Error::Taskfile(each_once(wrong)));
     }
-    let rules = rules_of_all(&prepared, settings).map_err(Error::Taskfile)?;
-    Ok(rules.into_iter().flatten().collect())
+    rules_of_all(&prepared, settings).map_err(Error::Taskfile)
+}
+
+/// Rules, and what their making saw of the disk.
+#[derive(Debug)]
+pub struct Expanded {
+    pub(super) rules: Vec<Rule>,
+    pub(super) looked: Looked,
 }
 
 /// Targets that use one wrong variable are answered once.
@@ -438,7 +444,7 @@ const MOST_ROUNDS: usize = 100;
 fn rules_of_all(
     prepared: &[Prepared<'_>],
     settings: &Settings,
-) -> Result<Vec<Vec<Rule>>, Vec<Diagnostic>> {
+) -> Result<Expanded, Vec<Diagnostic>> {
     let mut rules = Vec::with_capacity(prepared.len());
     let mut wrong = Vec::new();
     for one in prepared {
@@ -473,7 +479,11 @@ fn rules_of_all(
             }
         }
         let Some(at) = grew else {
-            return if empty.is_empty() { Ok(rules) } else { Err(empty) };
+            let rules = rules.into_iter().flatten().collect();
+            return match empty.is_empty() {
+                true => Ok(Expanded { rules, looked: lister.looked }),
+                false => Err(empty),
+            };
         };
         if round > MOST_ROUNDS.max(each.len()) {
             let place = prepared[at].source.place_of("foreach").clone();

@@ -49,15 +49,24 @@ impl Declared {
     }
 }
 
+/// What the disk said while the graph was made, and the graph rests on.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// The files of patterns.
+    pub listed: HashMap<Pattern, Arc<[Vec<u8>]>>,
+    /// Whether paths that are written out were there.
+    pub there: HashMap<Vec<u8>, bool>,
+}
+
 /// Lists files, each pattern once.
 pub(super) struct Items {
     root: PathBuf,
-    listed: HashMap<Pattern, Arc<[Vec<u8>]>>,
+    pub(super) looked: Looked,
 }
 
 impl Items {
     pub(super) fn new(root: &Path) -> Items {
-        Items { root: root.to_owned(), listed: HashMap::new() }
+        Items { root: root.to_owned(), looked: Looked::default() }
     }
 
     /// The items of one target, in the order of its list, each once; and what is wrong if a
@@ -106,9 +115,13 @@ impl Items {
         Ok((items, empty))
     }
 
-    fn is_there(&self, path: &[u8], declared: &Declared) -> bool {
-        let on_disk = || std::fs::symlink_metadata(self.absolute(path)).is_ok();
-        declared.paths.contains_key(path) || (!path.is_empty() && on_disk())
+    fn is_there(&mut self, path: &[u8], declared: &Declared) -> bool {
+        if declared.paths.contains_key(path) {
+            return true;
+        }
+        let there = !path.is_empty() && std::fs::symlink_metadata(self.absolute(path)).is_ok();
+        self.looked.there.insert(path.to_vec(), there);
+        there
     }
 
     fn matching(
@@ -118,14 +131,14 @@ impl Items {
         number: usize,
         declared: &Declared,
     ) -> Result<Vec<Vec<u8>>, Diagnostic> {
-        if !self.listed.contains_key(pattern) {
+        if !self.looked.listed.contains_key(pattern) {
             let found = list(&self.root, pattern, &[]).map_err(|error| {
                 Diagnostic::error(format!("cannot list files: {error}"))
                     .at(element.place().clone(), "for this pattern")
             })?;
-            self.listed.insert(pattern.clone(), found.into());
+            self.looked.listed.insert(pattern.clone(), found.into());
         }
-        let on_disk = self.listed[pattern].iter().filter(|path| !declared.owns(path));
+        let on_disk = self.looked.listed[pattern].iter().filter(|path| !declared.owns(path));
         let made =
             declared.paths.iter().filter(|&(_, &maker)| maker != number).map(|(path, _)| path);
         let made = made.filter(|path| pattern.matches(path));

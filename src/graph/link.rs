@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::expand::Expanded;
 use super::globs::Globs;
+use super::item::Looked;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
 use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer};
 use crate::error::{Diagnostic, Error, Place, quoted};
@@ -23,7 +25,8 @@ const MOST_TASKS: usize = 1_000_000;
 ///
 /// # Errors
 /// Clashing outputs, unknown names, paths that need an edge and have none, cycles.
-pub fn link(rules: Vec<Rule>) -> Result<Graph, Error> {
+pub fn link(expanded: Expanded) -> Result<Graph, Error> {
+    let Expanded { rules, looked } = expanded;
     if rules.len() > MOST_TASKS {
         let message = format!("{} tasks are more than the million that taskr takes", rules.len());
         return Err(Error::Taskfile(vec![Diagnostic::error(message)]));
@@ -32,7 +35,7 @@ pub fn link(rules: Vec<Rule>) -> Result<Graph, Error> {
     linker.resolve_names();
     let makers = linker.find_makers();
     linker.tie_paths(&makers);
-    linker.finish(makers)
+    Ok(Graph { looked, ..linker.finish(makers)? })
 }
 
 struct Linker {
@@ -347,6 +350,7 @@ impl Linker {
             makers,
             targets: self.targets,
             members: self.members,
+            looked: Looked::default(),
         })
     }
 }

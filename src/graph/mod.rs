@@ -28,8 +28,9 @@ use std::ops::Range;
 use globs::Globs;
 use rustc_hash::FxHashMap;
 
-pub use expand::{Settings, expand, jobs};
+pub use expand::{Expanded, Settings, expand, jobs};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
+pub use item::Looked;
 pub use link::link;
 pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text};
 pub use scope::{Scope, Surroundings, Variable, not_text, printable};
@@ -71,6 +72,7 @@ pub struct Graph {
     makers: Makers,
     targets: Vec<TaskId>,
     members: Members,
+    looked: Looked,
 }
 
 /// The tasks of each target, by its name.
@@ -119,6 +121,11 @@ impl Graph {
     /// Each target once, in order of declaration: its only task, or the group of them all.
     pub fn targets(&self) -> &[TaskId] {
         &self.targets
+    }
+
+    /// What its making saw of the disk.
+    pub fn looked(&self) -> &Looked {
+        &self.looked
     }
 
     /// Who declares what.

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 
@@ -68,6 +69,8 @@ impl Variable {
 pub struct Surroundings {
     /// The caller's environment, where it is text.
     pub env: BTreeMap<String, String>,
+    /// Set as soon as an expression asks for it.
+    pub env_asked: Arc<AtomicBool>,
     /// How many tasks may run at once.
     pub jobs: usize,
     /// The profile's name.
@@ -220,12 +223,11 @@ impl Scope {
             "matrix" if !self.matrix.is_empty() => map_value(
                 self.matrix.iter().map(|(axis, value)| (axis.clone(), Value::from(value.as_str()))),
             ),
-            "env" => map_value(
-                self.surroundings
-                    .env
-                    .iter()
-                    .map(|(name, value)| (name.clone(), Value::from(value.as_str()))),
-            ),
+            "env" => {
+                self.surroundings.env_asked.store(true, Ordering::Relaxed);
+                let all = self.surroundings.env.iter();
+                map_value(all.map(|(name, value)| (name.clone(), Value::from(value.as_str()))))
+            }
             "os" => Value::from(std::env::consts::OS),
             "arch" => Value::from(std::env::consts::ARCH),
             "ci" => Value::from(self.surroundings.env.contains_key("CI")),

@@ -25,8 +25,12 @@ fn graph(lines: &str) -> Graph {
 
 /// The graph of a Taskfile.
 fn of_text(text: &str) -> Graph {
-    let surroundings =
-        Surroundings { env: BTreeMap::new(), jobs: 1, profile: "default".to_owned() };
+    let surroundings = Surroundings {
+        env: BTreeMap::new(),
+        env_asked: Arc::default(),
+        jobs: 1,
+        profile: "default".to_owned(),
+    };
     let settings = Settings {
         root: PathBuf::from("/"),
         taskfile: None,

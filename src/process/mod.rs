@@ -34,7 +34,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use ending::{Act, Ending};
-pub use find::{Interpreter, find_program, interpreter};
+pub use find::{Interpreter, find_program, interpreter, is_program, places_of};
 pub use guard::{GUARD_ARG, Guard, RUN_ID_VAR, guard_main};
 pub use refusal::{why_not_found, why_not_in, why_not_started};
 pub use stop::{Stop, Stopper};

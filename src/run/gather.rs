@@ -416,15 +416,23 @@ impl Build<'_> {
     fn find_program(&mut self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
         let usual = !name.contains('/') && rendered.env.iter().all(|(name, _)| name != "PATH");
         if !usual {
-            return self.around().find(name, dir, rendered);
+            return self.search(name, dir, rendered);
         }
         // PATH may have relative entries.
         let key = (name.to_owned(), dir.to_vec());
         if let Some(known) = self.lookups.programs.get(&key) {
             return known.clone();
         }
-        let found = self.around().find(name, dir, rendered);
+        let found = self.search(name, dir, rendered);
         self.lookups.programs.insert(key, found.clone());
+        found
+    }
+
+    fn search(&mut self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
+        let path = self.around().path_variable(rendered).to_owned();
+        let at = self.root.path().join(OsStr::from_bytes(dir));
+        let found = self.around().find(name, dir, rendered);
+        self.lookups.searched.insert((name.to_owned(), path, at), found.clone());
         found
     }
 

@@ -21,11 +21,13 @@ mod mend;
 mod moved;
 mod open;
 mod preview;
+mod proof;
 mod reach;
 mod spent;
 mod stored;
 mod tally;
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::ffi::OsString;
@@ -62,6 +64,7 @@ pub use judged::{Attempt, Judged, dry_run};
 pub use ledger::add_to_ledger;
 pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
+pub use proof::{Ask, UpToDate};
 pub use stored::StoreAt;
 
 /// Which tasks run although they are fresh.
@@ -114,6 +117,8 @@ pub struct Request<'a> {
     pub command_line: String,
     /// Whether the listener wants output while tasks run.
     pub stream: bool,
+    /// Set if that all is up to date may be proved to who asks the same.
+    pub ask: Option<Ask>,
     /// Whether the listener wants to know how long taskr's own stages take.
     pub timed: bool,
 }
@@ -133,13 +138,22 @@ pub fn run(
     messages: &Messages,
     listener: &mut Listener<'_>,
 ) -> Result<Summary, Error> {
-    let mut build = Build::open(request, messages, listener)?;
+    let warned = Cell::new(false);
+    let mut listen = |event: &Event<'_>| {
+        warned.set(warned.get() || matches!(event, Event::Warning { .. }));
+        listener(event);
+    };
+    let mut build = Build::open(request, messages, &mut listen)?;
     build.begin();
     build.spent = Spent::begin(request.timed);
     let worked = build.work();
     build.spent.end(build.listener);
     worked?;
-    Ok(build.end_run())
+    let summary = build.end_run();
+    if let (Some(ask), false) = (&request.ask, warned.get()) {
+        build.prove(ask, &summary);
+    }
+    Ok(summary)
 }
 
 /// How a wanted task ended in this run, as far as those that need it care.
@@ -211,6 +225,8 @@ struct Lookups {
     interpreters: FxHashMap<FileId, Option<(FileId, Option<String>)>>,
     /// Programs by name and folder, as PATH gives them.
     programs: FxHashMap<(String, Vec<u8>), Option<PathBuf>>,
+    /// What was looked up, by its name, PATH and the folder, and where it was.
+    searched: FxHashMap<(String, OsString, PathBuf), Option<PathBuf>>,
     /// What all records say of paths; made on first use.
     recorded: Option<Arc<FxHashMap<Vec<u8>, Made>>>,
     /// Whose folder is which; made on first use.

@@ -31,6 +31,7 @@ mod policy;
 mod precommit;
 mod programs;
 mod project;
+mod proof;
 mod readonly;
 mod real_c;
 mod rebuild;

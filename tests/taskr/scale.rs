@@ -201,8 +201,12 @@ impl Workspace {
     }
 
     fn settings(&self) -> Settings {
-        let surroundings =
-            Surroundings { env: BTreeMap::new(), jobs: 2, profile: "default".to_owned() };
+        let surroundings = Surroundings {
+            env: BTreeMap::new(),
+            env_asked: Arc::default(),
+            jobs: 2,
+            profile: "default".to_owned(),
+        };
         Settings {
             root: self.root().to_owned(),
             taskfile: None,
@@ -237,6 +241,7 @@ impl Workspace {
             command_line: "taskr".to_owned(),
             stream: false,
             timed: false,
+            ask: None,
         };
         let summary = run(&request, &crossbeam_channel::unbounded(), &mut hear)?;
         assert_eq!(summary.exit_code(), 0, "{summary:?}");
