@@ -23,7 +23,7 @@ pub use minijinja::Value;
 use code::Code;
 use segment::Segment;
 pub use shell::plain_words;
-pub use value::{ITEM_FIELDS, failure, item_value, map_value, words_value};
+pub use value::{ITEM_FIELDS, failure, item_value, map_value, parts_value, words_value};
 
 /// What is wrong with a template, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

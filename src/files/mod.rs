@@ -4,6 +4,7 @@
 //! read to be known is measured elsewhere and told to [`Files::learn`].
 
 mod depfile;
+mod dotenv;
 mod list;
 mod pattern;
 
@@ -22,6 +23,7 @@ use crate::spread::spread;
 
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use list::{Listing, is_there_and_why, list, list_and_why, list_tree, why_of_tree};
+pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 
 /// Opens a file to read it. Never waits, as one does at a pipe that nobody writes.

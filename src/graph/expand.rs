@@ -200,29 +200,6 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// All combinations of the matrix: the last axis moves fastest.
-    fn combinations(&self) -> Result<Vec<Vec<(String, String)>>, Vec<Diagnostic>> {
-        let mut combinations = vec![Vec::new()];
-        for (axis, (_, texts)) in &self.source.matrix {
-            let mut values = Vec::new();
-            for text in texts {
-                let elements = Element::expand(text, &self.scope).map_err(|wrong| vec![wrong])?;
-                values.extend(elements.iter().map(|element| printable(&element.literal())));
-            }
-            combinations = combinations
-                .into_iter()
-                .flat_map(|combination: Vec<(String, String)>| {
-                    values.iter().map(move |value| {
-                        let mut longer = combination.clone();
-                        longer.push((axis.clone(), value.clone()));
-                        longer
-                    })
-                })
-                .collect();
-        }
-        Ok(combinations)
-    }
-
     fn rule(
         &self,
         target: &Arc<Target>,
@@ -235,18 +212,15 @@ impl<'a> Prepared<'a> {
         let mut wrong = Vec::new();
         let source = self.source;
         let mut list = |texts: &[parse::Text]| elements(texts, &scope, &mut wrong);
-        let inputs = list(source.inputs.as_deref().unwrap_or_default());
         let outputs = list(source.outputs.as_deref().unwrap_or_default());
         let installs = list(source.installs.as_deref().unwrap_or_default());
         let (deps, after) = (list(&source.deps), list(&source.after));
+        let (inputs, lists) = self.inputs(&scope, &mut wrong);
         let mut keep = Keep(&mut wrong);
-        let item = scope.item().and_then(|item| item.file.clone()).map(|path| {
-            let value = super::rule::Input::Path { path, optional: false };
-            super::rule::Placed { value, place: Some(source.place_of("foreach").clone()) }
-        });
         let rule = Rule {
             target: target.clone(),
-            inputs: item.into_iter().chain(keep.all(&inputs, |one| one.input(&self.dir))).collect(),
+            inputs,
+            lists,
             outputs: keep.all(&outputs, |one| one.output(&self.dir)),
             installs: keep.all(&installs, |one| one.install(&self.dir)),
             deps: keep.all(&deps, Element::reference),
@@ -314,10 +288,10 @@ fn shown_dir(dir: &[u8]) -> String {
 }
 
 /// Takes results apart, keeping what is wrong.
-struct Keep<'a>(&'a mut Vec<Diagnostic>);
+pub(super) struct Keep<'a>(pub(super) &'a mut Vec<Diagnostic>);
 
 impl Keep<'_> {
-    fn all<T>(
+    pub(super) fn all<T>(
         &mut self,
         elements: &[Element],
         read: impl Fn(&Element) -> Result<T, Diagnostic>,
@@ -333,7 +307,11 @@ impl Keep<'_> {
     }
 }
 
-fn elements(texts: &[parse::Text], scope: &Scope, wrong: &mut Vec<Diagnostic>) -> Vec<Element> {
+pub(super) fn elements(
+    texts: &[parse::Text],
+    scope: &Scope,
+    wrong: &mut Vec<Diagnostic>,
+) -> Vec<Element> {
     let mut all = Vec::with_capacity(texts.len());
     for text in texts {
         match Element::expand(text, scope) {

@@ -199,13 +199,13 @@ impl Linker {
                             .entry(pattern.clone())
                             .or_insert_with(|| makers_of_glob(&below, makers, pattern));
                         found.extend(makers.iter().filter(|&&maker| {
-                            !is_taken_away(&task.rule.inputs[at..], &self.tasks[maker].rule)
+                            !is_taken_away(task.rule.from_input(at), &self.tasks[maker].rule)
                         }));
                     }
                     Input::Not(_) | Input::Outputs { .. } => {}
                 }
                 untied.extend(
-                    meeting_globs(makers, &task.rule.inputs[at..])
+                    meeting_globs(makers, task.rule.from_input(at))
                         .into_iter()
                         .filter(|(_, maker)| *maker != id)
                         .map(|(pattern, maker)| (id, at, pattern.clone(), maker)),

@@ -48,6 +48,7 @@ impl Sight<'_> {
             "item" => unknown_field(field?, deeper).map(Fault::Unknown),
             "matrix" if self.target.matrix.is_empty() => Some(Fault::NotHere(self.no_matrix())),
             "matrix" => self.unknown_axis(field?).map(Fault::NotHere),
+            "inputs" if ready && field.is_some() => self.unknown_part(field?).map(Fault::Unknown),
             _ if READY_NAMES.contains(&head) && !ready => Some(Fault::NotHere(self.not_yet(head))),
             _ if READY_NAMES.contains(&head) || LOAD_NAMES.contains(&head) => None,
             _ => Some(Fault::Unknown(self.unknown(head, ready))),
@@ -100,6 +101,27 @@ impl Sight<'_> {
         };
         let message = format!("target `{}` has no axis `{axis}`", self.target.name);
         Some(Problem::new(message).help(help))
+    }
+
+    fn unknown_part(&self, part: &str) -> Option<Problem> {
+        let target = self.target;
+        let parts = || target.reads.parts.iter().map(|(name, _)| name.text.as_str());
+        if parts().any(|name| name == part) {
+            return None;
+        }
+        let problem = Problem::new(format!("`inputs.{part}` is not defined"));
+        Some(match (nearest(part, parts()), parts().next()) {
+            (Some(near), _) => problem.help(format!("did you mean `inputs.{near}`?")),
+            (None, Some(_)) => {
+                let all: Vec<String> = parts().map(|name| format!("inputs.{name}")).collect();
+                problem.help(listed("its lists:", all.iter().map(String::as_str)))
+            }
+            (None, None) => problem.help(format!(
+                "`inputs` of target `{}` is one list; to name a part of it, write a table of \
+                 lists:\ninputs = {{ {part} = [\"src/**\"] }}",
+                target.name
+            )),
+        })
     }
 
     fn not_yet(&self, head: &str) -> Problem {

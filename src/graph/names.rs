@@ -76,6 +76,8 @@ impl<'a> Check<'a> {
         let lists = [&target.inputs, &target.outputs, &target.installs, &target.foreach];
         let lists = lists.into_iter().flatten().chain([&target.deps, &target.after]).flatten();
         let matrix = target.matrix.values().flat_map(|(_, texts)| texts);
+        let exclude = target.exclude.iter().flat_map(|one| one.values.values());
+        let matrix = matrix.chain(exclude.map(|(_, text)| text));
         for text in lists.chain(matrix).chain(&target.dir).chain(&target.depfile) {
             self.text(text, false);
         }

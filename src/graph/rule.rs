@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use taskr_cache::{Digest, KeyHasher};
 
+use super::lists::Lists;
 use super::scope::Scope;
 use crate::error::Place;
 use crate::expr::Template;
@@ -124,6 +125,8 @@ pub struct Rule {
     pub dir: Vec<u8>,
     /// In order.
     pub inputs: Vec<Placed<Input>>,
+    /// The lists that they are of.
+    pub lists: Lists,
     /// In order.
     pub outputs: Vec<Placed<Output>>,
     /// Paths that the command sets up in place for others.
@@ -245,6 +248,7 @@ impl Rule {
             scope,
             dir: Vec::new(),
             inputs: Vec::new(),
+            lists: Lists::default(),
             outputs: Vec::new(),
             installs: Vec::new(),
             deps: Vec::new(),

@@ -13,6 +13,8 @@ pub enum Kind {
     Line,
     /// Paths, globs or names of targets: strings that are not empty; one will do.
     Paths,
+    /// The same, or a table of such lists.
+    PathLists,
     /// One path: a string that is not empty.
     Path,
     /// Lines for a shell.
@@ -51,6 +53,7 @@ impl Kind {
         match self {
             Kind::Line => "a string",
             Kind::Paths | Kind::Argv => "a list of strings",
+            Kind::PathLists => "a list of strings, or a table of lists",
             Kind::Path => "a path",
             Kind::Script => "a string or a list of strings",
             Kind::Command => "a string",
@@ -68,7 +71,15 @@ impl Kind {
 
     /// Whether it refuses empty strings, because they name nothing.
     pub fn filled(self) -> bool {
-        matches!(self, Kind::Path | Kind::Paths | Kind::Command | Kind::Names | Kind::Prefixes)
+        matches!(
+            self,
+            Kind::Path
+                | Kind::Paths
+                | Kind::PathLists
+                | Kind::Command
+                | Kind::Names
+                | Kind::Prefixes
+        )
     }
 }
 
@@ -108,7 +119,7 @@ const fn field(
 #[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
     field("doc", Kind::Line, "no", "One line about the target, shown by `taskr list`", r#"doc = "Compiles the server""#),
-    field("inputs", Kind::Paths, "content", "What it reads: paths, globs, `!glob`, `?path`, `@target`", r#"inputs = ["src/**"]"#),
+    field("inputs", Kind::PathLists, "content", "What it reads: paths, globs, `!glob`, `?path`, `@target`", r#"inputs = ["src/**"]"#),
     field("outputs", Kind::Paths, "paths", "What it makes: paths, folders or globs", r#"outputs = ["bin/app"]"#),
     field("installs", Kind::Paths, "paths", "What it sets up in place for others; not copied, not stored", r#"installs = ["node_modules"]"#),
     field("deps", Kind::Paths, "their outputs", "Built first", r#"deps = ["lib", "test"]"#),

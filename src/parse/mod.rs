@@ -12,9 +12,11 @@ mod file;
 mod foreign;
 mod hooks;
 mod lex;
+mod matrix;
 mod names;
 mod policy;
 mod read;
+mod reads;
 mod syntax;
 mod target;
 #[cfg(test)]
@@ -34,7 +36,9 @@ pub use document::LARGEST_BYTES;
 pub use duration::Duration;
 pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
 pub use hooks::HOOKS;
+pub use matrix::Exclusion;
 pub use policy::{POLICY_FIELDS, Policy};
+pub use reads::Reads;
 pub use text::place_within;
 
 /// One Taskfile as it was written.
@@ -121,6 +125,8 @@ pub struct Target {
     pub doc: Option<String>,
     /// What it reads.
     pub inputs: Option<Vec<Text>>,
+    /// What else its result depends on.
+    pub reads: Reads,
     /// What it makes.
     pub outputs: Option<Vec<Text>>,
     /// What it sets up in place.
@@ -149,6 +155,8 @@ pub struct Target {
     pub foreach: Option<Vec<Text>>,
     /// A task for each combination: the place of each axis and its values, never none.
     pub matrix: IndexMap<String, (Place, Vec<Text>)>,
+    /// Combinations without a task.
+    pub exclude: Vec<Exclusion>,
     /// Runs each time it is wanted.
     pub always: bool,
     /// Cannot be asked for on the command line.
@@ -175,6 +183,8 @@ impl Target {
         };
         let lists = lists.into_iter().flatten().flatten();
         let tables = self.matrix.values().flat_map(|(_, texts)| texts);
+        let exclude = self.exclude.iter().flat_map(|one| one.values.values());
+        let tables = tables.chain(exclude.map(|(_, text)| text));
         let tables = tables.chain(self.env.values().map(|(_, text)| text));
         lists
             .chain(&self.deps)

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Target, Text};
+use super::{Command, Policy, Reads, Target, Text};
 use crate::error::{Diagnostic, quoted};
 
 /// Fields that a target without a command has no use for, and why.
@@ -86,6 +86,7 @@ impl Reader {
             place: self.place(key.span()),
             doc: None,
             inputs: None,
+            reads: Reads::default(),
             outputs: None,
             installs: None,
             deps: Vec::new(),
@@ -100,6 +101,7 @@ impl Reader {
             depfile: None,
             foreach: None,
             matrix: IndexMap::new(),
+            exclude: Vec::new(),
             always: false,
             private: false,
             policy: Policy::default(),
@@ -114,7 +116,7 @@ impl Reader {
                 let text = self.text(value, field.into());
                 *(if field.name == "dir" { &mut target.dir } else { &mut target.depfile }) = text;
             }
-            Kind::Paths => self.paths(target, field, value),
+            Kind::Paths | Kind::PathLists => self.paths(target, field, value),
             Kind::Script => {
                 let lines = self.script(value, field.into());
                 target.command = lines.map(Command::Shell).or(target.command.take());
@@ -153,20 +155,13 @@ impl Reader {
         match field.kind {
             Kind::Vars => target.vars = self.vars(table),
             Kind::Env => target.env = self.env(table),
-            _ => target.matrix = self.axes(value, table),
+            _ => self.matrix(target, value, table),
         }
     }
 
     fn paths(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
         match (field.name, value.get_ref()) {
-            ("inputs", DeValue::Table(_)) => {
-                let place = target.place_of(field.name).clone();
-                let problem =
-                    Diagnostic::error("`inputs` as a table is not there yet").at(place, "");
-                self.refuse(
-                    problem.help(format!("it is planned; write one list: {}", field.example)),
-                );
-            }
+            ("inputs", DeValue::Table(table)) => self.parts(target, table),
             ("foreach", DeValue::Table(_)) => {
                 let place = target.place_of(field.name).clone();
                 let problem =

@@ -4,6 +4,7 @@
 //! known; everything that was known by then is remembered.
 
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use taskr_cache::{Content, Digest, FileKind, Seen};
 
 use super::Build;
 use super::launch::{Around, Ready, Rendered, Targets};
+use super::named::Named;
 use super::spent::Part;
 use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern};
@@ -60,6 +62,7 @@ pub(super) struct Gathered {
 /// Collects files and gaps of one task.
 #[derive(Default)]
 struct Collector {
+    /// Of the list that is being read: each file once.
     words: Vec<FileId>,
     /// The same as a set.
     listed: FxHashSet<FileId>,
@@ -82,10 +85,10 @@ impl Collector {
 impl Build<'_> {
     pub(super) fn gather(&mut self, id: TaskId) -> Result<Gathered, Gap> {
         let mut all = Collector::default();
-        self.gather_inputs(id, &mut all)?;
+        let lists = self.gather_inputs(id, &mut all)?;
         self.gather_deps(id, &mut all)?;
         let was = self.spent.enter(Part::Render);
-        let rendered = self.render(id, &all.words);
+        let rendered = self.render(id, &lists);
         self.spent.enter(was);
         let rendered = rendered?;
         if self.graph.task(id).kind() == Kind::Recorded {
@@ -107,9 +110,30 @@ impl Build<'_> {
         })
     }
 
-    fn gather_inputs(&mut self, id: TaskId, all: &mut Collector) -> Result<(), Gap> {
-        let count = self.graph.task(id).rule.inputs.len();
-        for at in 0..count {
+    /// All inputs; the files of each list.
+    fn gather_inputs(&mut self, id: TaskId, all: &mut Collector) -> Result<Named<FileId>, Gap> {
+        let lists = self.graph.task(id).rule.lists();
+        let lists: Vec<_> = lists.map(|(name, range)| (name.clone(), range)).collect();
+        let mut named = Named::default();
+        for (name, range) in lists {
+            self.gather_list(id, range, all)?;
+            let words = std::mem::take(&mut all.words);
+            all.listed.clear();
+            for &file in &words {
+                self.take_file(file, Tag::Input, all)?;
+            }
+            named.push(name, words);
+        }
+        Ok(named)
+    }
+
+    fn gather_list(
+        &mut self,
+        id: TaskId,
+        range: Range<usize>,
+        all: &mut Collector,
+    ) -> Result<(), Gap> {
+        for at in range {
             let input = self.graph.task(id).rule.inputs[at].value.clone();
             match input {
                 Input::Path { path, optional } => {
@@ -141,11 +165,6 @@ impl Build<'_> {
                 }
             }
         }
-        let words = std::mem::take(&mut all.words);
-        for &file in &words {
-            self.take_file(file, Tag::Input, all)?;
-        }
-        all.words = words;
         Ok(())
     }
 
@@ -218,7 +237,7 @@ impl Build<'_> {
         let own: Vec<Pattern> =
             rule.outputs.iter().flat_map(|output| own_patterns(&output.value)).collect();
         let own: Vec<Pattern> = own.into_iter().filter(|own| own.overlaps(pattern)).collect();
-        let taken = rule.inputs[at..].iter().filter_map(|input| match &input.value {
+        let taken = rule.from_input(at).iter().filter_map(|input| match &input.value {
             Input::Not(pattern) => Some(pattern.clone()),
             _ => None,
         });
@@ -456,7 +475,7 @@ impl Build<'_> {
         Around { root: self.root.path(), env: &self.request.env, run_id: &self.run_id }
     }
 
-    fn render(&self, id: TaskId, words: &[FileId]) -> Result<Rendered, Gap> {
+    fn render(&self, id: TaskId, named: &Named<FileId>) -> Result<Rendered, Gap> {
         let task = self.graph.task(id);
         let targets = match task.rule.target.uses_targets {
             true => self.targets_of(id),
@@ -465,7 +484,7 @@ impl Build<'_> {
         let ready = Ready {
             rule: &task.rule,
             dir: &self.task_dir(id),
-            inputs: words.iter().map(|&file| self.paths.bytes(file)).collect(),
+            inputs: named.words(|&file| self.paths.bytes(file)),
             targets: &targets,
         };
         ready.render().map_err(|(error, text)| {

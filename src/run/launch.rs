@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::expr::{self, ExprError, Problem, Value, failure, map_value, plain_words, words_value};
+use super::named::Words;
+use crate::expr::{
+    self, ExprError, Problem, Value, failure, map_value, parts_value, plain_words, words_value,
+};
 use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::outdir::TaskDir;
@@ -48,7 +51,7 @@ pub(super) struct Ready<'a> {
     pub(super) rule: &'a Rule,
     pub(super) dir: &'a TaskDir,
     /// Paths of `{{ inputs }}`.
-    pub(super) inputs: Vec<&'a [u8]>,
+    pub(super) inputs: Words<'a>,
     pub(super) targets: &'a Targets,
 }
 
@@ -82,8 +85,13 @@ impl Ready<'_> {
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
         Ok(Some(match name {
             "inputs" => {
-                let words = self.inputs.iter().map(|path| utf8(word_of_path(&self.rule.dir, path)));
-                words_value(words.collect::<Result<_, _>>()?)
+                let words = |paths: &[&[u8]]| -> Result<Vec<String>, Problem> {
+                    paths.iter().map(|path| utf8(word_of_path(&self.rule.dir, path))).collect()
+                };
+                let Words { all, parts } = &self.inputs;
+                let parts =
+                    parts.iter().map(|(name, paths)| Ok(((*name).to_owned(), words(paths)?)));
+                parts_value(words(all)?, parts.collect::<Result<_, Problem>>()?)
             }
             "outputs" if self.rule.outputs.is_empty() => {
                 return Err(Problem::new("this target declares no outputs")

@@ -19,6 +19,7 @@ mod launch;
 mod ledger;
 mod mend;
 mod moved;
+mod named;
 mod open;
 mod preview;
 mod proof;

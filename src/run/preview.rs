@@ -12,6 +12,7 @@ use taskr_cache::{Access, State};
 
 use super::gather::own_patterns;
 use super::launch::{Ready, Targets};
+use super::named::Named;
 use super::open::{prefix, read_state};
 use crate::error::Diagnostic;
 use crate::files::{Pattern, list};
@@ -24,7 +25,7 @@ use crate::record::{self, Names};
 /// What one task would read and execute.
 #[derive(Debug)]
 pub struct Preview {
-    /// Each file once, in order, and the number of the element of `inputs` that names it.
+    /// Each file once in its list, in order, and the number of the element that names it.
     pub inputs: Vec<(Vec<u8>, usize)>,
     /// Elements of `inputs` whose files are not all known before others have run.
     pub unknown: Vec<usize>,
@@ -58,14 +59,18 @@ pub fn preview(
     let state = read_state(&root.path().join(STATE_DIR), Access::Read).state;
     let known = Known { graph, root: root.path(), taskfile, state: &state };
     let mut found = Found::default();
-    for at in 0..graph.task(id).rule.inputs.len() {
-        known.input(id, at, &mut found)?;
-    }
     let rule = &graph.task(id).rule;
+    let mut named: Named<Vec<u8>> = Named::default();
+    for (name, range) in rule.lists() {
+        for at in range {
+            known.input(id, at, &mut found)?;
+        }
+        named.push(name.clone(), found.end_list());
+    }
     let ready = Ready {
         rule,
         dir: &known.task_dir(id),
-        inputs: found.files.iter().map(|(path, _)| &path[..]).collect(),
+        inputs: named.words(|path| &path[..]),
         targets: &known.targets_of(id),
     };
     let command = ready.render().map(|rendered| Texts {
@@ -74,7 +79,7 @@ pub fn preview(
         fresh_if: rendered.fresh_if.and_then(|mut argv| argv.pop()),
     });
     let command = command.map_err(|(error, text)| diagnostic(&error, text.place));
-    Ok(Preview { inputs: found.files, unknown: found.unknown, absent: found.absent, command })
+    Ok(Preview { inputs: found.all, unknown: found.unknown, absent: found.absent, command })
 }
 
 /// The tasks that read a file when they last ran although no line of the Taskfile names it: their
@@ -91,6 +96,9 @@ pub fn readers_by_depfile(graph: &Graph, root: &Path, taskfile: &[u8], path: &[u
 
 #[derive(Default)]
 struct Found {
+    /// Of the lists before.
+    all: Vec<(Vec<u8>, usize)>,
+    /// Of the list that is being read.
     files: Vec<(Vec<u8>, usize)>,
     seen: FxHashSet<Vec<u8>>,
     unknown: Vec<usize>,
@@ -98,6 +106,14 @@ struct Found {
 }
 
 impl Found {
+    /// The list that was read is over: its files.
+    fn end_list(&mut self) -> Vec<Vec<u8>> {
+        self.seen.clear();
+        let files = self.files.iter().map(|(path, _)| path.clone()).collect();
+        self.all.append(&mut self.files);
+        files
+    }
+
     fn push(&mut self, path: Vec<u8>, at: usize) {
         if self.seen.insert(path.clone()) {
             self.files.push((path, at));
@@ -152,7 +168,7 @@ impl Known<'_> {
     ) -> std::io::Result<()> {
         let rule = &self.graph.task(id).rule;
         let own = rule.outputs.iter().flat_map(|output| own_patterns(&output.value));
-        let taken = rule.inputs[at..].iter().filter_map(|input| match &input.value {
+        let taken = rule.from_input(at).iter().filter_map(|input| match &input.value {
             Input::Not(pattern) => Some(pattern.clone()),
             _ => None,
         });

@@ -201,7 +201,7 @@ impl<'r> Reach<'r> {
         let meets = |inputs: &[Placed<Input>]| {
             Named::first_of(inputs).is_some_and(|named| !fixers.of(&named).is_empty())
         };
-        if (0..rule.inputs.len()).any(|at| meets(&rule.inputs[at..])) {
+        if (0..rule.inputs.len()).any(|at| meets(rule.from_input(at))) {
             return true;
         }
         let state_id = self.before.names.id(&rule.name);
@@ -214,7 +214,10 @@ impl<'r> Reach<'r> {
 
     fn reads(&mut self, rule: &Rule) -> bool {
         let item = rule.scope.item().and_then(|item| item.file.as_deref());
-        !self.named(rule.inputs.iter().map(|input| &input.value), item).is_empty()
+        rule.lists().any(|(_, range)| {
+            let list = rule.inputs[range].iter().map(|input| &input.value);
+            !self.named(list, item).is_empty()
+        })
     }
 
     /// The changed paths that these elements name. `item` is never taken away.

@@ -33,6 +33,7 @@ mod programs;
 mod project;
 mod proof;
 mod readonly;
+mod reads;
 mod real_c;
 mod rebuild;
 mod repository;

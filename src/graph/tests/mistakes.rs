@@ -11,6 +11,7 @@ const BAD: &[(&str, &str)] = &[
     ("outputs", include_str!("../bad/outputs.txt")),
     ("policy", include_str!("../bad/policy.txt")),
     ("edges", include_str!("../bad/edges.txt")),
+    ("reads", include_str!("../bad/reads.txt")),
 ];
 
 #[test]

@@ -1,0 +1,78 @@
+//! The lists that a task's inputs consist of: its item, `inputs` or each list of its table, and
+//! `env_file`. What is taken away by `!glob` is taken from its own list alone.
+
+use std::ops::Range;
+
+use super::expand::{Keep, Prepared, elements};
+use super::rule::{Input, Placed, Rule};
+use super::scope::Scope;
+use crate::error::Diagnostic;
+
+/// What a list is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListName {
+    /// The item, or `inputs` where that is one list.
+    Plain,
+    /// A list in the table `inputs`.
+    Part(String),
+    /// `env_file`: inputs that `{{ inputs }}` does not name.
+    EnvFiles,
+}
+
+/// The lists in order, each with the end of it among the inputs.
+#[derive(Clone, Debug, Default)]
+pub struct Lists(Vec<(ListName, usize)>);
+
+impl Lists {
+    /// One more, which ends where `end` inputs are there.
+    pub(super) fn push(&mut self, name: ListName, end: usize) {
+        self.0.push((name, end));
+    }
+}
+
+impl Rule {
+    /// The lists of its inputs, in order.
+    pub fn lists(&self) -> impl Iterator<Item = (&ListName, Range<usize>)> {
+        let starts = std::iter::once(0).chain(self.lists.0.iter().map(|(_, end)| *end));
+        self.lists.0.iter().zip(starts).map(|((name, end), start)| (name, start..*end))
+    }
+
+    /// An input and what stands behind it in its list.
+    pub fn from_input(&self, at: usize) -> &[Placed<Input>] {
+        let end = self.lists.0.iter().map(|(_, end)| *end).find(|&end| end > at);
+        &self.inputs[at..end.unwrap_or(self.inputs.len())]
+    }
+
+    /// What `{{ inputs }}` stands for: all but environment files, which are last.
+    pub fn named_inputs(&self) -> &[Placed<Input>] {
+        let last = self.lists().find(|(name, _)| **name == ListName::EnvFiles);
+        &self.inputs[..last.map_or(self.inputs.len(), |(_, range)| range.start)]
+    }
+}
+
+impl Prepared<'_> {
+    /// The inputs of one task, by lists.
+    pub(super) fn inputs(
+        &self,
+        scope: &Scope,
+        wrong: &mut Vec<Diagnostic>,
+    ) -> (Vec<Placed<Input>>, Lists) {
+        let source = self.source;
+        let (mut inputs, mut lists) = (Vec::new(), Lists::default());
+        if let Some(path) = scope.item().and_then(|item| item.file.clone()) {
+            let value = Input::Path { path, optional: false };
+            inputs.push(Placed { value, place: Some(source.place_of("foreach").clone()) });
+            lists.push(ListName::Plain, 1);
+        }
+        let texts = source.inputs.as_deref().unwrap_or_default();
+        let parts = source.reads.parts.iter();
+        let parts = parts.map(|(name, range)| (ListName::Part(name.text.clone()), range.clone()));
+        let plain = source.reads.parts.is_empty().then(|| (ListName::Plain, 0..texts.len()));
+        for (name, range) in parts.chain(plain) {
+            let elements = elements(&texts[range], scope, wrong);
+            inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir)));
+            lists.push(name, inputs.len());
+        }
+        (inputs, lists)
+    }
+}
