@@ -45,7 +45,7 @@ pub(super) struct Common {
     about,
     max_term_width = 100,
     args_override_self = true,
-    override_usage = "taskr [OPTIONS] [TARGET]...\n       taskr TOOL ..."
+    override_usage = "taskr [OPTIONS] [TARGET]... [-- ARGS]\n       taskr TOOL ..."
 )]
 pub(super) struct Build {
     /// What to build: targets, or single tasks of one such as obj@src/main.c or 'test@*'.

@@ -20,6 +20,7 @@ use super::out::FirstError;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
+use crate::graph::Args;
 use crate::outcome::{Changes, Counts, Event, Summary};
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
@@ -51,7 +52,9 @@ pub(super) fn build_with(
     if let Some(warning) = warning {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
-    let load = workspace.loader(&args.common, jobs)?;
+    let words = words(&args.args)?;
+    let given = Args { words, wanted: wanted.clone() };
+    let load = workspace.loader_for(&args.common.defines, jobs, given)?;
     let mode = Mode::from(args.output);
     let mut request = Request {
         wanted,
@@ -136,12 +139,6 @@ fn options(args: &Build, terminal: bool) -> Options {
 
 /// What is to be built, and what of it although it is fresh: names that the Taskfile has.
 fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Error> {
-    if let Some(arg) = args.args.first() {
-        return Err(Error::Usage {
-            message: format!("arguments behind `--` are not there yet: {}", arg.display()),
-            help: Some("pass a variable: `-D NAME=VALUE`".to_owned()),
-        });
-    }
     let wanted = match args.targets.is_empty() {
         true => workspace.default_targets()?,
         false => args.targets.clone(),
@@ -150,6 +147,17 @@ fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Er
     let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
     workspace.check_names(wanted.iter().chain(forced))?;
     Ok((wanted, force))
+}
+
+/// The arguments for targets, as text.
+fn words(args: &[OsString]) -> Result<Vec<String>, Error> {
+    let word = |arg: &OsString| {
+        arg.to_str().map(str::to_owned).ok_or_else(|| Error::Usage {
+            message: format!("an argument behind `--` is not UTF-8: {}", arg.display()),
+            help: None,
+        })
+    };
+    args.iter().map(word).collect()
 }
 
 /// What went wrong with the writers of a run. Of a terminal and of stderr nothing could be told.

@@ -27,7 +27,7 @@ pub(super) fn doubts(taskfile: &Taskfile, graph: &Graph, root: &Path) -> Vec<Dia
     let (there, told) = (FxHashMap::default(), FxHashSet::default());
     let mut doubts = Doubts { taskfile, graph, root, path_var, there, told, found: Vec::new() };
     for (id, task) in graph.tasks().enumerate() {
-        if task.kind() != Kind::Group {
+        if task.kind() != Kind::Group && task.rule.skipped.is_none() {
             doubts.of_task(id);
         }
     }

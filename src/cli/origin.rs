@@ -74,6 +74,7 @@ pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
     let list = |texts: &Option<Vec<Text>>| texts.iter().flatten().map(written).collect();
     all.add("doc", doc(source));
     all.add("foreach", list(&source.foreach));
+    all.add("when", source.when.iter().map(written).collect());
     for (axis, (_, texts)) in &source.matrix {
         all.add(&format!("matrix.{axis}"), texts.iter().map(written).collect());
     }
@@ -83,6 +84,7 @@ pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
         let texts = source.inputs.iter().flatten();
         all.add(&title, texts.skip(range.start).take(range.len()).map(written).collect());
     }
+    all.add("env_file", source.reads.env_files.iter().map(written).collect());
     all.add("outputs", list(&source.outputs));
     all.add("installs", list(&source.installs));
     all.add("depfile", source.depfile.iter().map(written).collect());
@@ -114,6 +116,11 @@ pub(super) fn sections_of_task(
     let rule = &graph.task(id).rule;
     let mut all = Sections::default();
     all.add("doc", doc(source));
+    let when = source.when.iter().map(|text| {
+        let row = Row::new(text.template.source()).at(text.place.clone());
+        row.from(if rule.skipped.is_some() { "false: skipped" } else { "true" })
+    });
+    all.add("when", when.collect());
     if let Some(item) = rule.scope.item() {
         let place = source.place_of("foreach").clone();
         all.add("item", vec![Row::new(shown(&item.written)).from("`foreach`").at(place)]);
@@ -269,7 +276,9 @@ fn settings(all: &mut Sections, source: &Target) {
     };
     all.add("env_inputs", words(&source.env_inputs));
     all.add("env_pass", words(&source.env_pass));
-    for (name, set) in [("always", source.always), ("private", source.private)] {
+    for (name, set) in
+        [("always", source.always), ("private", source.private), ("args", source.reads.args)]
+    {
         if set {
             all.add(name, vec![Row::new("true").at(source.place_of(name).clone())]);
         }

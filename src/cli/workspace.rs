@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use taskr_cache::{Access, Question, State};
 
 use crate::error::{Diagnostic, Error};
-use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
+use crate::graph::{Args, Graph, Settings, Surroundings, expand, jobs, link};
 use crate::outdir::STATE_DIR;
 use crate::parse::{Taskfile, Text, parse};
 use crate::record::Names;
@@ -149,6 +149,16 @@ impl Workspace {
         defines: &[String],
         jobs: usize,
     ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
+        self.loader_for(defines, jobs, Args::default())
+    }
+
+    /// The same for a build with arguments behind `--`.
+    pub(super) fn loader_for(
+        &self,
+        defines: &[String],
+        jobs: usize,
+        args: Args,
+    ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
         let defines = defines.iter().map(|define| match define.split_once('=') {
             Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
             None => Err(Error::Usage {
@@ -161,6 +171,7 @@ impl Workspace {
             taskfile: self.prefix().map(<[u8]>::to_vec),
             defines: defines.collect::<Result<_, _>>()?,
             surroundings: self.surroundings(jobs),
+            args,
         };
         Ok(move || {
             let rules = self.stages.time("expand", || expand(&self.taskfile, &settings))?;

@@ -61,6 +61,17 @@ pub fn map_value(entries: impl IntoIterator<Item = (String, Value)>) -> Value {
     Value::from_pairs(entries)
 }
 
+/// The value, if it is true or false.
+///
+/// # Errors
+/// What it is instead: "text", "a list".
+pub fn truth(value: &Value) -> Result<bool, &'static str> {
+    match value.kind() {
+        ValueKind::Bool => Ok(value.is_true()),
+        _ => Err(kind_name(value)),
+    }
+}
+
 /// What a function that an expression calls refuses with.
 pub fn failure(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::args::Args;
 use super::item::{self, Declared, Items, Looked};
 use super::names::Names;
 use super::policy;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub defines: Vec<(String, String)>,
     /// What is the same for all tasks.
     pub surroundings: Arc<Surroundings>,
+    /// What stands behind `--`, and for whom.
+    pub args: Args,
 }
 
 /// Makes the rules of a Taskfile, in order of declaration.
@@ -51,6 +54,7 @@ pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Erro
     if !wrong.is_empty() {
         return Err(Error::Taskfile(each_once(wrong)));
     }
+    settings.args.give(&mut prepared)?;
     rules_of_all(&prepared, settings).map_err(Error::Taskfile)
 }
 
@@ -111,6 +115,7 @@ pub(super) struct Prepared<'a> {
     uses_targets: bool,
     asked: Vec<Ref>,
     env_inputs: BTreeSet<String>,
+    inherits: bool,
 }
 
 impl<'a> Prepared<'a> {
@@ -133,6 +138,7 @@ impl<'a> Prepared<'a> {
             uses_targets: names.targets,
             asked: names.asked,
             env_inputs,
+            inherits: taskfile.inherit.is_some(),
         })
     }
 
@@ -195,6 +201,7 @@ impl<'a> Prepared<'a> {
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),
             env: source.env.iter().map(|(name, (_, text))| (name.clone(), text.into())).collect(),
             env_inputs: self.env_inputs.iter().cloned().collect(),
+            inherits: self.inherits,
             env_pass: source.env_pass.iter().map(|word| word.text.clone()).collect(),
             items: item::patterns(self),
         }
@@ -211,6 +218,10 @@ impl<'a> Prepared<'a> {
             self.own_paths(scope, &name, settings).map_err(|wrong| vec![wrong])?;
         let mut wrong = Vec::new();
         let source = self.source;
+        let skipped = self.skipped(&scope).unwrap_or_else(|diagnostic| {
+            wrong.push(diagnostic);
+            None
+        });
         let mut list = |texts: &[parse::Text]| elements(texts, &scope, &mut wrong);
         let outputs = list(source.outputs.as_deref().unwrap_or_default());
         let installs = list(source.installs.as_deref().unwrap_or_default());
@@ -227,6 +238,7 @@ impl<'a> Prepared<'a> {
             after: keep.all(&after, Element::reference),
             dir: self.dir.clone(),
             depfile,
+            skipped,
             scope,
             name,
         };

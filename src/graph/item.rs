@@ -20,7 +20,8 @@ use crate::files::{Pattern, list, relative_to};
 
 /// The outputs that targets declare, by the number of the target.
 pub(super) struct Declared {
-    paths: FxHashMap<Vec<u8>, usize>,
+    /// None: by a task that is skipped, so that nothing will be there.
+    paths: FxHashMap<Vec<u8>, Option<usize>>,
     globs: Globs<usize>,
 }
 
@@ -29,12 +30,15 @@ impl Declared {
         let mut declared = Declared { paths: FxHashMap::default(), globs: Globs::default() };
         let mut globs = Vec::new();
         for (target, rules) in rules.iter().enumerate() {
-            for output in rules.iter().flat_map(|rule| &rule.outputs) {
-                match &output.value {
-                    Output::Path(path) => {
-                        declared.paths.insert(path.clone(), target);
+            for rule in rules {
+                for output in &rule.outputs {
+                    match &output.value {
+                        Output::Path(path) => {
+                            let made = rule.skipped.is_none().then_some(target);
+                            declared.paths.insert(path.clone(), made);
+                        }
+                        Output::Glob(pattern) => globs.push((pattern.clone(), target)),
                     }
-                    Output::Glob(pattern) => globs.push((pattern.clone(), target)),
                 }
             }
         }
@@ -116,8 +120,8 @@ impl Items {
     }
 
     fn is_there(&mut self, path: &[u8], declared: &Declared) -> bool {
-        if declared.paths.contains_key(path) {
-            return true;
+        if let Some(maker) = declared.paths.get(path) {
+            return maker.is_some();
         }
         let there = !path.is_empty() && std::fs::symlink_metadata(self.absolute(path)).is_ok();
         self.looked.there.insert(path.to_vec(), there);
@@ -139,8 +143,9 @@ impl Items {
             self.looked.listed.insert(pattern.clone(), found.into());
         }
         let on_disk = self.looked.listed[pattern].iter().filter(|path| !declared.owns(path));
+        let by_others = |maker: &Option<usize>| maker.is_some_and(|maker| maker != number);
         let made =
-            declared.paths.iter().filter(|&(_, &maker)| maker != number).map(|(path, _)| path);
+            declared.paths.iter().filter(|(_, maker)| by_others(maker)).map(|(path, _)| path);
         let made = made.filter(|path| pattern.matches(path));
         let mut found: Vec<Vec<u8>> = on_disk.chain(made).cloned().collect();
         found.sort_unstable();

@@ -115,6 +115,10 @@ impl Linker {
                 })
                 .collect();
             self.wrong.extend(wrong);
+            // What is skipped needs nothing.
+            if self.tasks[id].rule.skipped.is_some() {
+                continue;
+            }
             let needs = &mut self.needs[id.index()];
             needs.extend(deps.iter().chain(&after).chain(sources.iter().flatten()));
             self.tasks[id].sources = sources;
@@ -183,6 +187,9 @@ impl Linker {
         let mut own = Vec::new();
         for id in self.tasks.ids() {
             let task = &self.tasks[id];
+            if task.rule.skipped.is_some() {
+                continue;
+            }
             let mut found = Vec::new();
             for (at, input) in task.rule.inputs.iter().enumerate() {
                 match &input.value {
@@ -272,7 +279,7 @@ impl Linker {
     fn refuse_strangers(&mut self) {
         for id in self.tasks.ids() {
             let asked = &self.tasks[id].rule.target.asked;
-            if !asked.is_empty() {
+            if !asked.is_empty() && self.tasks[id].rule.skipped.is_none() {
                 let known = self.behind_groups(id);
                 let wrong: Vec<_> =
                     asked.iter().filter_map(|asked| self.stranger(id, asked, &known)).collect();
@@ -342,6 +349,7 @@ impl Linker {
             return Err(Error::Taskfile(self.wrong));
         }
         let needed_by = needs.reversed();
+        let skips = self.tasks.iter().any(|task| task.rule.skipped.is_some());
         Ok(Graph {
             tasks: self.tasks,
             needs,
@@ -351,6 +359,7 @@ impl Linker {
             targets: self.targets,
             members: self.members,
             looked: Looked::default(),
+            skips,
         })
     }
 }

@@ -73,6 +73,11 @@ impl Prepared<'_> {
             inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir)));
             lists.push(name, inputs.len());
         }
+        if !source.reads.env_files.is_empty() {
+            let elements = elements(&source.reads.env_files, scope, wrong);
+            inputs.extend(Keep(wrong).all(&elements, |one| one.env_file(&self.dir)));
+            lists.push(ListName::EnvFiles, inputs.len());
+        }
         (inputs, lists)
     }
 }

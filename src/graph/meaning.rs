@@ -34,7 +34,7 @@ const ALIASES: [(&str, &str); 9] = [
 ];
 
 /// Names that a later version knows.
-const PLANNED: [&str; 3] = ["items", "args", "package"];
+const PLANNED: [&str; 2] = ["items", "package"];
 
 impl Sight<'_> {
     /// What is wrong with the name `path`, which is no variable. `ready`: the text is read when
@@ -48,6 +48,7 @@ impl Sight<'_> {
             "item" => unknown_field(field?, deeper).map(Fault::Unknown),
             "matrix" if self.target.matrix.is_empty() => Some(Fault::NotHere(self.no_matrix())),
             "matrix" => self.unknown_axis(field?).map(Fault::NotHere),
+            "args" if !self.target.reads.args => Some(Fault::NotHere(self.no_args())),
             "inputs" if ready && field.is_some() => self.unknown_part(field?).map(Fault::Unknown),
             _ if READY_NAMES.contains(&head) && !ready => Some(Fault::NotHere(self.not_yet(head))),
             _ if READY_NAMES.contains(&head) || LOAD_NAMES.contains(&head) => None,
@@ -85,6 +86,12 @@ impl Sight<'_> {
         let name = &self.target.name;
         Problem::new(format!("`matrix` means nothing in target `{name}`: it has no `matrix`"))
             .help("for a task for each value, add matrix = { os = [\"linux\", \"mac\"] }")
+    }
+
+    fn no_args(&self) -> Problem {
+        let name = &self.target.name;
+        Problem::new(format!("`args` means nothing in target `{name}`: it takes none"))
+            .help("add args = true; they stand behind `--` on the command line")
     }
 
     fn unknown_axis(&self, axis: &str) -> Option<Problem> {
@@ -156,6 +163,7 @@ impl Sight<'_> {
         let means = |name: &&str| match *name {
             "item" => self.target.foreach.is_some(),
             "matrix" => !self.target.matrix.is_empty(),
+            "args" => self.target.reads.args,
             _ => true,
         };
         let when_ready = READY_NAMES.into_iter().filter(|_| ready);

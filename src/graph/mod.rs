@@ -5,6 +5,7 @@
 //! nothing else is looked up on the disk: input globs are listed and commands rendered when a
 //! task is ready, because generated files do not exist before. It holds no state of a run.
 
+mod args;
 mod clash;
 mod cycle;
 mod expand;
@@ -23,6 +24,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod text;
+mod when;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -30,6 +32,7 @@ use std::ops::Range;
 use globs::Globs;
 use rustc_hash::FxHashMap;
 
+pub use args::Args;
 pub use expand::{Expanded, Settings, expand, jobs};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
@@ -57,9 +60,12 @@ pub struct Task {
 }
 
 impl Task {
-    /// What becomes of a success.
+    /// What becomes of a success. A group that is skipped does not stand for others: it is told.
     pub fn kind(&self) -> Kind {
-        self.rule.target.kind
+        match (self.rule.target.kind, &self.rule.skipped) {
+            (Kind::Group, Some(_)) => Kind::Unrecorded,
+            (kind, _) => kind,
+        }
     }
 }
 
@@ -76,6 +82,8 @@ pub struct Graph {
     targets: Vec<TaskId>,
     members: Members,
     looked: Looked,
+    /// Whether tasks are skipped.
+    skips: bool,
 }
 
 /// The tasks of each target, by its name.
@@ -119,6 +127,16 @@ impl Graph {
             Some(id) => vec![id],
             None => refer::pick(&self.tasks, &self.members, name),
         }
+    }
+
+    /// Whether a task is skipped, because its `when` is false.
+    pub fn is_skipped(&self, id: TaskId) -> bool {
+        self.tasks[id].rule.skipped.is_some()
+    }
+
+    /// Whether any task is.
+    pub fn skips(&self) -> bool {
+        self.skips
     }
 
     /// Each target once, in order of declaration: its only task, or the group of them all.

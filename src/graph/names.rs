@@ -78,7 +78,12 @@ impl<'a> Check<'a> {
         let matrix = target.matrix.values().flat_map(|(_, texts)| texts);
         let exclude = target.exclude.iter().flat_map(|one| one.values.values());
         let matrix = matrix.chain(exclude.map(|(_, text)| text));
-        for text in lists.chain(matrix).chain(&target.dir).chain(&target.depfile) {
+        for text in lists
+            .chain(matrix)
+            .chain(&target.dir)
+            .chain(&target.depfile)
+            .chain(&target.reads.env_files)
+        {
             self.text(text, false);
         }
         let command = match &target.command {
@@ -97,6 +102,16 @@ impl<'a> Check<'a> {
         let asked = command.iter().chain(target.shell.iter().flatten()).chain(env);
         for text in asked.chain(&target.policy.fresh_if) {
             self.text(text, true);
+        }
+        self.when();
+    }
+
+    /// What `when` reads of the environment decides whether the task runs, not what it makes.
+    fn when(&mut self) {
+        if let Some(text) = &self.target.when {
+            let env = self.names.env.clone();
+            self.text(text, false);
+            self.names.env = env;
         }
     }
 

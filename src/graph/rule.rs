@@ -106,6 +106,8 @@ pub struct Target {
     pub env: Vec<(String, Text)>,
     /// Variables taken from the caller: name, whether set, value count.
     pub env_inputs: Vec<String>,
+    /// Its tasks see the caller's whole environment although they are recorded.
+    pub inherits: bool,
     /// Variables passed on without counting. A name may end in `*`.
     pub env_pass: Vec<String>,
     /// Which files are items of its `foreach`: paths and patterns in order, and what is taken away.
@@ -137,6 +139,8 @@ pub struct Rule {
     pub after: Vec<Ref>,
     /// Read after the command.
     pub depfile: Option<Vec<u8>>,
+    /// The `when` that is false: the task is skipped.
+    pub skipped: Option<Text>,
 }
 
 /// A thing and where it was written.
@@ -254,6 +258,7 @@ impl Rule {
             deps: Vec::new(),
             after: Vec::new(),
             depfile: None,
+            skipped: None,
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::graph::rule::Text;
 pub(super) const READY_NAMES: [&str; 3] = ["inputs", "outputs", "target"];
 
 /// Names that every task knows when the graph is made.
-pub(super) const LOAD_NAMES: [&str; 13] = [
-    "name", "item", "matrix", "out", "state", "depfile", "dir", "env", "os", "arch", "ci", "jobs",
-    "profile",
+pub(super) const LOAD_NAMES: [&str; 14] = [
+    "name", "args", "item", "matrix", "out", "state", "depfile", "dir", "env", "os", "arch", "ci",
+    "jobs", "profile",
 ];
 
 /// Variables nest at most so deep.
@@ -119,6 +119,8 @@ pub struct Scope {
     item: Option<Arc<Item>>,
     matrix: Arc<[(String, String)]>,
     own: Arc<Own>,
+    /// Of the command line, if the target takes them.
+    args: Option<Arc<[String]>>,
 }
 
 impl Scope {
@@ -129,7 +131,8 @@ impl Scope {
         target: &str,
     ) -> Scope {
         let (target, own) = (target.into(), Arc::default());
-        Scope { surroundings, variables, target, item: None, matrix: Arc::new([]), own }
+        let matrix = Arc::new([]);
+        Scope { surroundings, variables, target, item: None, matrix, own, args: None }
     }
 
     /// The same for one item and one combination.
@@ -140,6 +143,16 @@ impl Scope {
     /// The same with the paths of one task.
     pub fn with_own(&self, own: Own) -> Scope {
         Scope { own: Arc::new(own), ..self.clone() }
+    }
+
+    /// The same with arguments of the command line.
+    pub(super) fn with_args(&self, args: Arc<[String]>) -> Scope {
+        Scope { args: Some(args), ..self.clone() }
+    }
+
+    /// The arguments of the command line, if the target takes them.
+    pub fn args(&self) -> Option<&[String]> {
+        self.args.as_deref()
     }
 
     /// The paths of this task.
@@ -228,6 +241,10 @@ impl Scope {
                 let all = self.surroundings.env.iter();
                 map_value(all.map(|(name, value)| (name.clone(), Value::from(value.as_str()))))
             }
+            "args" => match &self.args {
+                Some(args) => words_value(args.to_vec()),
+                None => return Ok(None),
+            },
             "os" => Value::from(std::env::consts::OS),
             "arch" => Value::from(std::env::consts::ARCH),
             "ci" => Value::from(self.surroundings.env.contains_key("CI")),

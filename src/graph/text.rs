@@ -131,6 +131,19 @@ impl Element {
         Ok(Placed { value, place })
     }
 
+    /// Reads an element of `env_file`.
+    pub(super) fn env_file(&self, dir: &[u8]) -> Result<Placed<Input>, Diagnostic> {
+        let input = self.input(dir)?;
+        match input.value {
+            Input::Path { .. } => Ok(input),
+            _ => Err(self.refuse(
+                "is no file",
+                "`env_file` takes plain paths, and `?path` for one that may be absent: their order \
+                 says which value counts",
+            )),
+        }
+    }
+
     /// Reads an element of `outputs`.
     pub(super) fn output(&self, dir: &[u8]) -> Result<Placed<Output>, Diagnostic> {
         if let [first @ (b'!' | b'?' | b'@'), ..] = &self.text[..] {

@@ -52,6 +52,8 @@ pub struct Taskfile {
     pub vars: IndexMap<String, Var>,
     /// `[taskr] jobs`.
     pub jobs: Option<Text>,
+    /// `[taskr] env = "inherit"`: its place.
+    pub inherit: Option<Place>,
     /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
     pub hooks: IndexMap<String, (Place, Vec<Text>)>,
     /// Its targets in the order of the file. Never empty.
@@ -127,6 +129,8 @@ pub struct Target {
     pub inputs: Option<Vec<Text>>,
     /// What else its result depends on.
     pub reads: Reads,
+    /// Skipped where this expression is false.
+    pub when: Option<Text>,
     /// What it makes.
     pub outputs: Option<Vec<Text>>,
     /// What it sets up in place.
@@ -194,6 +198,8 @@ impl Target {
             .chain(self.vars.values().flat_map(Var::texts))
             .chain(&self.dir)
             .chain(&self.depfile)
+            .chain(&self.reads.env_files)
+            .chain(&self.when)
             .chain(&self.policy.fresh_if)
     }
 }

@@ -15,6 +15,8 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("installs", "nothing makes them"),
     ("depfile", "nothing writes it"),
     ("inputs", "nothing reads them"),
+    ("env_file", "nothing reads it"),
+    ("args", "nothing takes them"),
     ("fresh_if", "nothing is up to date"),
     ("fixes_inputs", "nothing fixes them"),
     ("restage", "nothing is fixed"),
@@ -87,6 +89,7 @@ impl Reader {
             doc: None,
             inputs: None,
             reads: Reads::default(),
+            when: None,
             outputs: None,
             installs: None,
             deps: Vec::new(),
@@ -135,6 +138,7 @@ impl Reader {
                 let flag = self.flag(value, field.into()).unwrap_or(false);
                 *(match field.name {
                     "always" => &mut target.always,
+                    "args" => &mut target.reads.args,
                     "private" => &mut target.private,
                     "relocatable" => &mut target.policy.relocatable,
                     "fixes_inputs" => &mut target.policy.fixes_inputs,
@@ -146,7 +150,8 @@ impl Reader {
             Kind::Duration => target.policy.max_age = self.duration(value, field.into()),
             Kind::Command => target.policy.fresh_if = self.one_command(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
-            Kind::Table | Kind::Jobs | Kind::Planned => {}
+            Kind::Expression => target.when = self.when(value, field.into()),
+            Kind::Table | Kind::Jobs | Kind::Inherit | Kind::Planned => {}
         }
     }
 
@@ -172,6 +177,9 @@ impl Reader {
             }
             ("foreach", _) => target.foreach = self.foreach(field, value),
             ("inputs", _) => target.inputs = self.list(value, field.into()),
+            ("env_file", _) => {
+                target.reads.env_files = self.list(value, field.into()).unwrap_or_default();
+            }
             ("outputs", _) => target.outputs = self.list(value, field.into()),
             ("installs", _) => target.installs = self.list(value, field.into()),
             ("deps", _) => target.deps = self.list(value, field.into()).unwrap_or_default(),

@@ -36,6 +36,7 @@ fn of_text(text: &str) -> Graph {
         taskfile: None,
         defines: Vec::new(),
         surroundings: Arc::new(surroundings),
+        args: crate::graph::Args::default(),
     };
     let taskfile = parse("Taskfile.toml", text.as_bytes()).expect("a Taskfile");
     link(expand(&taskfile, &settings).expect("targets")).expect("a graph")

@@ -16,7 +16,7 @@ use super::launch::{Around, Ready, Rendered, Targets};
 use super::named::Named;
 use super::spent::Part;
 use crate::error::{Diagnostic, said};
-use crate::files::{Look, Pattern};
+use crate::files::{Look, Pattern, Variables};
 use crate::graph::{Input, Kind, Output};
 use crate::ids::{FileId, TaskId};
 use crate::outcome::{Field, Made, Record, Tag, encode_words, shown};
@@ -87,8 +87,13 @@ impl Build<'_> {
         let mut all = Collector::default();
         let lists = self.gather_inputs(id, &mut all)?;
         self.gather_deps(id, &mut all)?;
+        all.fields.extend(self.skipped_needs(id));
         let was = self.spent.enter(Part::Render);
-        let rendered = self.render(id, &lists);
+        if !all.unread.is_empty() && !lists.env_files.is_empty() {
+            return Err(Gap::Unread(all.unread));
+        }
+        let from_files = self.env_of_files(id, &lists.env_files)?;
+        let rendered = self.render(id, &lists, from_files);
         self.spent.enter(was);
         let rendered = rendered?;
         if self.graph.task(id).kind() == Kind::Recorded {
@@ -141,7 +146,7 @@ impl Build<'_> {
                 }
                 Input::Glob { pattern, optional } => {
                     let found = self.gather_glob(id, at, &pattern, all)?;
-                    if found == 0 && !optional {
+                    if found == 0 && !optional && !self.may_be_skipped(id, &pattern) {
                         let what = self.absent_files(id, &pattern);
                         return Err(self.wrong_input(id, at, what));
                     }
@@ -158,7 +163,9 @@ impl Build<'_> {
                 Input::Outputs { of, only } => {
                     let tasks = self.graph.task(id).sources[at].clone();
                     let found = self.gather_outputs(&tasks, only.as_ref(), all)?;
-                    if found == 0 {
+                    let skipped = |&task: &TaskId| self.graph.is_skipped(task);
+                    let may_be = self.graph.without_groups(&tasks).iter().any(skipped);
+                    if found == 0 && !may_be {
                         let what = self.absent_outputs((id, at), &of, only.as_ref());
                         return Err(self.wrong_input(id, at, what));
                     }
@@ -193,7 +200,9 @@ impl Build<'_> {
                 let what = self.dangling(path);
                 return Err(self.wrong_input(id, at, what));
             }
-            Look::Known(_, Content::Absent) if optional => {
+            Look::Known(_, Content::Absent)
+                if optional || self.may_be_skipped(id, &Pattern::tree(path)) =>
+            {
                 all.fields.push(Field::input(Tag::Input, path, &Content::Absent));
                 all.inputs.push((file, None, Content::Absent));
             }
@@ -355,6 +364,12 @@ impl Build<'_> {
         for (name, value) in &rendered.env {
             push(Tag::Env, name.as_bytes(), Digest::of(value.as_bytes()).as_bytes().to_vec());
         }
+        if let Some(args) = rule.scope.args() {
+            push(Tag::Args, b"", encode_words(args));
+        }
+        if rule.target.inherits {
+            push(Tag::Environment, b"", b"inherited".to_vec());
+        }
         for name in &rule.target.env_inputs {
             let value =
                 self.request.env.get(OsStr::new(name)).map(|value| Digest::of(value.as_bytes()));
@@ -433,7 +448,7 @@ impl Build<'_> {
 
     /// Looks a program up, each once: ten folders of PATH are ten questions to the disk.
     fn find_program(&mut self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
-        let usual = !name.contains('/') && rendered.env.iter().all(|(name, _)| name != "PATH");
+        let usual = !name.contains('/') && rendered.variables().all(|(name, _)| name != "PATH");
         if !usual {
             return self.search(name, dir, rendered);
         }
@@ -475,7 +490,12 @@ impl Build<'_> {
         Around { root: self.root.path(), env: &self.request.env, run_id: &self.run_id }
     }
 
-    fn render(&self, id: TaskId, named: &Named<FileId>) -> Result<Rendered, Gap> {
+    fn render(
+        &self,
+        id: TaskId,
+        named: &Named<FileId>,
+        from_files: Variables,
+    ) -> Result<Rendered, Gap> {
         let task = self.graph.task(id);
         let targets = match task.rule.target.uses_targets {
             true => self.targets_of(id),
@@ -486,6 +506,7 @@ impl Build<'_> {
             dir: &self.task_dir(id),
             inputs: named.words(|&file| self.paths.bytes(file)),
             targets: &targets,
+            from_files,
         };
         ready.render().map_err(|(error, text)| {
             let what = Diagnostic::error(format!("an expression fails: {}", error.message));

@@ -12,6 +12,7 @@ use super::named::Words;
 use crate::expr::{
     self, ExprError, Problem, Value, failure, map_value, parts_value, plain_words, words_value,
 };
+use crate::files::Variables;
 use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::outdir::TaskDir;
@@ -42,6 +43,8 @@ pub(super) struct Rendered {
     pub(super) plain: Option<Vec<String>>,
     /// Values of the variables that the task sets.
     pub(super) env: Vec<(String, String)>,
+    /// Variables from its environment files; those that it sets itself win.
+    pub(super) from_files: Variables,
     /// What is asked before it counts as up to date: program and arguments.
     pub(super) fresh_if: Option<Vec<String>>,
 }
@@ -53,6 +56,15 @@ pub(super) struct Ready<'a> {
     /// Paths of `{{ inputs }}`.
     pub(super) inputs: Words<'a>,
     pub(super) targets: &'a Targets,
+    /// What its environment files say.
+    pub(super) from_files: Variables,
+}
+
+impl Rendered {
+    /// All variables that the task sets; of two with one name the last counts.
+    pub(super) fn variables(&self) -> impl DoubleEndedIterator<Item = &(String, String)> {
+        self.from_files.iter().chain(&self.env)
+    }
 }
 
 impl Ready<'_> {
@@ -79,7 +91,8 @@ impl Ready<'_> {
             let value = text.template.text(&resolve).map_err(|error| (error, text.clone()))?;
             env.push((name.clone(), value));
         }
-        Ok(Rendered { argv, shown, plain, env, fresh_if: fresh_if.transpose()? })
+        let from_files = self.from_files.clone();
+        Ok(Rendered { argv, shown, plain, env, from_files, fresh_if: fresh_if.transpose()? })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
@@ -184,7 +197,7 @@ impl Around<'_> {
     }
 
     pub(super) fn path_variable<'p>(&'p self, rendered: &'p Rendered) -> &'p OsStr {
-        let own = rendered.env.iter().find(|(name, _)| name == "PATH");
+        let own = rendered.variables().rfind(|(name, _)| name == "PATH");
         let path = own.map(|(_, path)| OsStr::new(path));
         let path = path.or(self.env.get(OsStr::new("PATH")).map(OsString::as_os_str));
         path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
@@ -237,7 +250,7 @@ impl Around<'_> {
     ) -> Vec<(OsString, OsString)> {
         let target = &rule.target;
         let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
-        let recorded = target.kind == Kind::Recorded;
+        let recorded = target.kind == Kind::Recorded && !target.inherits;
         if recorded {
             env.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
         }
@@ -251,7 +264,7 @@ impl Around<'_> {
         env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
         let tmp = self.root.join(OsStr::from_bytes(&task.join("tmp")));
         env.insert("TMPDIR".into(), tmp.into());
-        env.extend(rendered.env.iter().map(|(name, value)| (name.into(), value.into())));
+        env.extend(rendered.variables().map(|(name, value)| (name.into(), value.into())));
         let own = rule.scope.own();
         let root_word = word_of_path(&rule.dir, b"");
         let own_vars: [(&str, OsString); 7] = [

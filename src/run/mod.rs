@@ -4,12 +4,14 @@
 //! owned jobs and answer on one channel, on which signals arrive too. Nothing here prints or
 //! exits: what happens is told as events, what it came to is the summary.
 
+mod absence;
 mod absent;
 mod advice;
 mod ask;
 mod clean;
 mod commit;
 mod decide;
+mod env_files;
 mod finish;
 mod fixed;
 mod found;
@@ -234,6 +236,8 @@ struct Lookups {
     folders: Option<FxHashMap<Vec<u8>, TaskId>>,
     /// Who makes a file that a depfile named.
     makers: FxHashMap<FileId, Option<TaskId>>,
+    /// What environment files say.
+    env_files: FxHashMap<FileId, env_files::Known>,
     /// What the `fresh_if` of tasks said.
     fresh_if: FxHashMap<TaskId, bool>,
 }
@@ -472,6 +476,10 @@ impl Build<'_> {
                 return Ok(());
             }
             Kind::Recorded | Kind::Unrecorded => {}
+        }
+        if let Some(when) = self.graph.task(id).rule.skipped.clone() {
+            self.leave_out(id, &when);
+            return Ok(());
         }
         if !self.waiting.missing.contains_key(&id) {
             let task = self.task_ref(id);

@@ -8,6 +8,8 @@ pub(super) struct Named<F> {
     /// Of all lists in order, each once.
     all: Vec<F>,
     parts: Vec<(String, Vec<F>)>,
+    /// Environment files, which `{{ inputs }}` does not name.
+    pub(super) env_files: Vec<F>,
 }
 
 /// The words of a command: those of `{{ inputs }}`, and those of `{{ inputs.NAME }}`.
@@ -19,7 +21,7 @@ pub(super) struct Words<'w> {
 
 impl<F> Default for Named<F> {
     fn default() -> Named<F> {
-        Named { all: Vec::new(), parts: Vec::new() }
+        Named { all: Vec::new(), parts: Vec::new(), env_files: Vec::new() }
     }
 }
 
@@ -32,7 +34,7 @@ impl<F: Clone + Eq + std::hash::Hash> Named<F> {
                 self.all.extend(files.iter().cloned());
                 self.parts.push((name, files));
             }
-            ListName::EnvFiles => {}
+            ListName::EnvFiles => self.env_files = files,
         }
     }
 

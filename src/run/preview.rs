@@ -15,7 +15,7 @@ use super::launch::{Ready, Targets};
 use super::named::Named;
 use super::open::{prefix, read_state};
 use crate::error::Diagnostic;
-use crate::files::{Pattern, list};
+use crate::files::{Pattern, Variables, list};
 use crate::graph::{Graph, Input, Output, diagnostic, word_of_path};
 use crate::ids::TaskId;
 use crate::outcome::{Made, Tag};
@@ -72,6 +72,7 @@ pub fn preview(
         dir: &known.task_dir(id),
         inputs: named.words(|path| &path[..]),
         targets: &known.targets_of(id),
+        from_files: Variables::default(),
     };
     let command = ready.render().map(|rendered| Texts {
         command: rendered.shown,

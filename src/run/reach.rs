@@ -155,7 +155,8 @@ impl<'r> Reach<'r> {
     /// Whether a change reaches the task itself, not by what it needs.
     fn directly(&mut self, id: TaskId) -> bool {
         let rule = &self.graph.task(id).rule;
-        match rule.target.kind {
+        match self.graph.task(id).kind() {
+            _ if rule.skipped.is_some() => return false,
             Kind::Group => return false,
             Kind::Unrecorded => return true,
             Kind::Recorded if rule.target.always || rule.inputs.is_empty() => return true,

@@ -49,5 +49,6 @@ mod toy;
 mod trace;
 mod tree;
 mod verify_tool;
+mod when;
 mod why;
 mod words;

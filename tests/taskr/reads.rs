@@ -74,5 +74,134 @@ run = "ran {{ item }}-{{ matrix.os }}-{{ matrix.db }}"
     p.taskr(["t@b,os=mac,db=lite"]).ran(["b-mac-lite"]).ok();
     p.taskr(["t@os=mac,db=pg"]).says("there is no task").exits(2);
     p.taskr(["t", "-D", "slow=nix"]).says("no value `nix`").exits(2);
-    p.taskr(["show", "t"]).says("matrix.exclude\n    os=mac,db=pg  (Taskfile.toml:7:").ok();
+    p.taskr(["show", "t"]).says("matrix.exclude\n    os=mac,db=pg ").ok();
+}
+
+#[test]
+fn environment_files() {
+    let p = Project::new(
+        r#"
+[target.t]
+inputs = []
+env_file = [".env", "?local.env"]
+env = { MINE = "taskfile" }
+run = 'ran t; echo "$A|$B|$MINE"'
+
+[target.u]
+env_file = "conf/u.env"
+run = "ran u; test $WHO = $(echo generated)"
+
+[target.conf]
+inputs = ["who"]
+outputs = ["conf/u.env"]
+run = 'ran conf; echo "export WHO=$(cat who) # made" >{{ outputs }}'
+"#,
+    );
+    p.write(".env", "A=1\nB='two  words' # comment\nMINE=file\n");
+    p.taskr(["t"]).ran(["t"]).says("1|two  words|taskfile\n").ok();
+    p.fresh("t");
+    p.write("local.env", "B=local\n");
+    p.taskr(["t", "-v"])
+        .ran(["t"])
+        .says("local.env is a new input")
+        .says("1|local|taskfile\n")
+        .ok();
+    p.fresh("t");
+    p.write(".env", "A=2\n");
+    p.taskr(["why", "t"]).says(".env changed").ok();
+    p.taskr(["t"]).ran(["t"]).says("2|local|taskfile\n").ok();
+    p.taskr(["show", "t"]).says("env_file\n    .env ").never_says("local\n").ok();
+    // One that another target makes is waited for, also by what is never up to date.
+    p.write("who", "generated");
+    p.taskr(["u"]).ran(["conf", "u"]).makes("conf/u.env", "export WHO=generated # made\n").ok();
+    p.taskr(["u"]).ran(["u"]).ok();
+
+    p.write(".env", "A=1\n\nB=$A\n");
+    p.taskr(["t"])
+        .says(
+            "error: .env:3: `$` in the value of `B` means one thing to some and another to others",
+        )
+        .says("Taskfile.toml:4:13")
+        .says("put the whole value in single quotes")
+        .any_warning()
+        .exits(2);
+    p.write(".env", "TASKR_ROOT=/\n");
+    p.taskr(["t"]).says(".env sets `TASKR_ROOT`, which taskr itself sets").any_warning().exits(2);
+    p.remove(".env");
+    p.taskr(["t"]).says(".env does not exist").says("`?.env`").any_warning().exits(2);
+    p.taskr(["check"]).warns("`.env` does not exist").ok();
+}
+
+#[test]
+fn a_path_from_an_environment_file_finds_programs() {
+    let p = Project::new("[target.t]\ninputs = []\nenv_file = '.env'\nexec = ['mine']\n");
+    let path = format!("PATH={}:/usr/bin:/bin\n", p.path("tools").display());
+    p.write(".env", &path).write("tools/mine", "#!/bin/sh\necho one\n").chmod("tools/mine", 0o755);
+    p.taskr(["t"]).says("one\n").ok();
+    p.fresh("t");
+    p.write("tools/mine", "#!/bin/sh\necho two\n");
+    p.taskr(["t", "-v"]).says("the program mine changed").says("two\n").ok();
+}
+
+#[test]
+fn the_whole_environment() {
+    let p = Project::new("[target.t]\ninputs = []\nrun = 'ran t; echo \"<${MY_OWN-}|$TZ>\"'\n");
+    p.taskr(["t"]).env("MY_OWN", "x").env("TZ", "CET").ran(["t"]).says("<|UTC>").ok();
+    let text = p.read("Taskfile.toml");
+    p.write("Taskfile.toml", &format!("[taskr]\nenv = 'inherit'\n\n{text}"));
+    let run = p.taskr(["t", "-v"]).env("MY_OWN", "x").env("TZ", "CET");
+    run.ran(["t"]).says("its environment changed").says("<x|CET>").ok();
+    p.taskr(["t"]).env("MY_OWN", "y").ok();
+    p.taskr(["check"]).warns("recorded tasks see the caller's whole environment").ok();
+}
+
+#[test]
+fn arguments_go_to_what_was_asked_for() {
+    let p = Project::new(
+        r#"
+default = ["all"]
+
+[target.lib]
+args = true
+inputs = []
+outputs = ["lib.txt"]
+run = "ran lib {{ args }}; echo lib >{{ outputs }}"
+
+[target.test]
+args = true
+inputs = ["@lib"]
+run = "ran test {{ args }}"
+
+[target.all]
+deps = ["test", "other"]
+
+[target.other]
+run = "ran other"
+
+[target.start]
+args = true
+exec = ["ran", "start", "{{ args }}", "end"]
+"#,
+    );
+    p.taskr(["test", "--", "-k", "a b", "$x"])
+        .ran(["lib", "test -k a b $x"])
+        .makes("lib.txt", "lib\n")
+        .ok();
+    p.taskr(["test", "--", "-k", "a b", "$x"]).ok();
+    p.taskr(["why", "test"]).says("its arguments are others; its command changed").ok();
+    p.taskr(["-n", "test", "--", "-x"]).says("would run test: its arguments are others").ok();
+    p.taskr(["test"]).ran(["test"]).ok();
+    // Through a group, and the default.
+    p.taskr(["--", "one"]).ran(["test one", "other"]).ok();
+    p.taskr(["lib", "--", "two"]).ran(["lib two"]).ok();
+    p.taskr(["start", "--", "a", "", "b  c"]).ran(["start a  b  c end"]).ok();
+    p.taskr(["start"]).ran(["start end"]).ok();
+
+    p.taskr(["other", "--", "x y"])
+        .says("`other` takes no arguments: 'x y'")
+        .says("asked for by name: `lib`, `test`, `start`")
+        .exits(2);
+    p.write("Taskfile.toml", "[target]\nt = 'ran t'\n");
+    p.taskr(["t", "--", "x"]).says("add it to [target.t], and write `{{ args }}`").exits(2);
+    p.taskr(["t", "--"]).ran(["t"]).removes("lib.txt").ok();
 }

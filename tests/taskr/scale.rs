@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use taskr::error::{Error, render};
-use taskr::graph::{Graph, Settings, Surroundings, expand, link};
+use taskr::graph::{Args, Graph, Settings, Surroundings, expand, link};
 use taskr::ids::IdVec;
 use taskr::outcome::{Event, Field, Manifest, OutFile, Record, Tag};
 use taskr::parse::parse;
@@ -211,6 +211,7 @@ impl Workspace {
             root: self.root().to_owned(),
             taskfile: None,
             defines: Vec::new(),
+            args: Args::default(),
             surroundings: Arc::new(surroundings),
         }
     }

@@ -56,6 +56,7 @@ impl World {
             taskfile: None,
             defines: self.defines.clone(),
             surroundings: Arc::new(surroundings),
+            args: Args::default(),
         }
     }
 
