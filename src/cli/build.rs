@@ -81,7 +81,7 @@ pub(super) fn build_with(
     let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
     let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
     let messages = unbounded();
-    catch_signals(&messages.0)?;
+    catch_signals(&messages.0, workspace)?;
     let board = board(args, workspace, typed)?;
     let streams = Streams::default();
     let mut listeners = listeners(args, &board, &streams)?;
@@ -192,6 +192,7 @@ pub(super) fn plain_request<'a>(
         root: workspace.root.clone(),
         taskfile: workspace.name.clone(),
         load,
+        asks: workspace.asks()?,
         wanted: Vec::new(),
         private: false,
         changes: None,
@@ -213,9 +214,9 @@ pub(super) fn plain_request<'a>(
 }
 
 /// The channel for a run, with signals on it.
-pub(super) fn messages_with_signals() -> Result<Messages, Error> {
+pub(super) fn messages_with_signals(workspace: &Workspace) -> Result<Messages, Error> {
     let messages = unbounded();
-    catch_signals(&messages.0)?;
+    catch_signals(&messages.0, workspace)?;
     Ok(messages)
 }
 
@@ -350,8 +351,8 @@ fn no_thread(cause: io::Error) -> Error {
     }
 }
 
-/// INT, TERM and HUP arrive as messages from now on.
-fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
+/// INT, TERM and HUP arrive as messages from now on. They end what is asked before a run, too.
+fn catch_signals(messages: &Sender<Message>, workspace: &Workspace) -> Result<(), Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|cause| Error::Io {
         doing: "cannot catch signals in".to_owned(),
         path: PathBuf::from("this process"),
@@ -359,8 +360,15 @@ fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
     })?;
     outlive_large_files();
     let messages = messages.clone();
+    let stopper = workspace.stopper.get().cloned();
     let listens = thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
+            if let Some(stopper) = &stopper {
+                match stopper.watch().requested() {
+                    None => stopper.stop(signal),
+                    Some(_) => stopper.kill(),
+                }
+            }
             if messages.send(Message::Signal(signal)).is_err() {
                 return;
             }

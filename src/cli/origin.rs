@@ -85,6 +85,7 @@ pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
         all.add(&title, texts.skip(range.start).take(range.len()).map(written).collect());
     }
     all.add("env_file", source.reads.env_files.iter().map(written).collect());
+    all.add("tools", source.reads.tools.iter().map(written).collect());
     all.add("outputs", list(&source.outputs));
     all.add("installs", list(&source.installs));
     all.add("depfile", source.depfile.iter().map(written).collect());
@@ -146,6 +147,9 @@ pub(super) fn sections_of_task(
     all.add("installs", installs.collect());
     all.add("depfile", depfile(source, rule));
     command(&mut all, source, preview);
+    let tools = source.reads.tools.iter();
+    let tools = tools.map(|text| Row::new(text.template.source()).at(text.place.clone()));
+    all.add("tools", tools.collect());
     all.add("waits for", waits(graph, id));
     settings(&mut all, source);
     all.add("variables", variables(source, rule));

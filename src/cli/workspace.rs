@@ -1,5 +1,6 @@
 //! The Taskfile as read, and the graph that it makes.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -11,9 +12,10 @@ use std::sync::atomic::AtomicBool;
 use taskr_cache::{Access, Question, State};
 
 use crate::error::{Diagnostic, Error};
-use crate::graph::{Args, Graph, Settings, Surroundings, expand, jobs, link};
+use crate::graph::{Args, AskPlace, Asks, Graph, Settings, Surroundings, expand, jobs, link};
 use crate::outdir::STATE_DIR;
-use crate::parse::{Taskfile, Text, parse};
+use crate::parse::{Taskfile, Text, Var, VarValue, parse};
+use crate::process::Stopper;
 use crate::record::Names;
 
 use super::args::Common;
@@ -34,6 +36,10 @@ pub(super) struct Workspace {
     pub(super) question: Option<Question>,
     /// Whether an expression asked for the caller's environment.
     pub(super) env_asked: Arc<AtomicBool>,
+    /// What commands print for variables; made when the graph is.
+    pub(super) asks: OnceCell<Arc<Asks>>,
+    /// Ends such commands.
+    pub(super) stopper: OnceCell<Stopper>,
 }
 
 impl Workspace {
@@ -53,7 +59,33 @@ impl Workspace {
         let taskfile = stages.time("parse", || parse(&shown, &bytes))?;
         let (root, name) = (root.to_owned(), name.as_bytes().to_vec());
         let env_asked = Arc::default();
-        Ok(Workspace { root, name, taskfile, stages, question, env_asked })
+        let (asks, stopper) = (OnceCell::new(), OnceCell::new());
+        Ok(Workspace { root, name, taskfile, stages, question, env_asked, asks, stopper })
+    }
+
+    /// What commands print for variables. None is run unless somebody says so.
+    pub(super) fn asks(&self) -> Result<Arc<Asks>, Error> {
+        if let Some(asks) = self.asks.get() {
+            return Ok(asks.clone());
+        }
+        let taskfile = &self.taskfile;
+        let own = taskfile.targets.values().flat_map(|target| target.vars.values());
+        let is_asked = |var: &Var| matches!(var.value, VarValue::Sh(_));
+        let asks = match taskfile.vars.values().chain(own).any(is_asked) {
+            false => Arc::default(),
+            true => {
+                let stopper = Stopper::new().map_err(|cause| Error::Io {
+                    doing: "cannot make a pipe for".to_owned(),
+                    path: self.root.clone(),
+                    cause,
+                })?;
+                let env = environment().into_iter().collect();
+                let (root, stop) = (self.root.clone(), stopper.watch());
+                let _ = self.stopper.set(stopper);
+                Arc::new(Asks::at(AskPlace { root, env, stop }))
+            }
+        };
+        Ok(self.asks.get_or_init(|| asks).clone())
     }
 
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.
@@ -172,6 +204,7 @@ impl Workspace {
             defines: defines.collect::<Result<_, _>>()?,
             surroundings: self.surroundings(jobs),
             args,
+            asks: self.asks()?,
         };
         Ok(move || {
             let rules = self.stages.time("expand", || expand(&self.taskfile, &settings))?;

@@ -10,7 +10,8 @@ use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::args::Args;
-use super::item::{self, Declared, Items, Looked};
+use super::asks::Asks;
+use super::item::{self, Declared, Items, Looked, Made};
 use super::names::Names;
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub surroundings: Arc<Surroundings>,
     /// What stands behind `--`, and for whom.
     pub args: Args,
+    /// What commands print for variables.
+    pub asks: Arc<Asks>,
 }
 
 /// Makes the rules of a Taskfile, in order of declaration.
@@ -43,6 +46,7 @@ pub struct Settings {
 /// All that is wrong in the Taskfile, or a `-D` of a variable that nobody has.
 pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Error> {
     check_defines(taskfile, settings)?;
+    settings.asks.begin();
     let mut wrong = Vec::new();
     let mut prepared = Vec::new();
     for target in taskfile.targets.values() {
@@ -55,7 +59,9 @@ pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Erro
         return Err(Error::Taskfile(each_once(wrong)));
     }
     settings.args.give(&mut prepared)?;
-    rules_of_all(&prepared, settings).map_err(Error::Taskfile)
+    let expanded = rules_of_all(&prepared, settings);
+    settings.asks.interrupted()?;
+    expanded.map_err(Error::Taskfile)
 }
 
 /// Rules, and what their making saw of the disk.
@@ -116,6 +122,7 @@ pub(super) struct Prepared<'a> {
     asked: Vec<Ref>,
     env_inputs: BTreeSet<String>,
     inherits: bool,
+    asks: bool,
 }
 
 impl<'a> Prepared<'a> {
@@ -126,6 +133,7 @@ impl<'a> Prepared<'a> {
     ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
         let variables = Arc::new(variables_of(taskfile, source, settings)?);
         let scope = Scope::new(settings.surroundings.clone(), variables, &source.name);
+        let scope = scope.with_asks(settings.asks.clone());
         let names = Names::check(source, &scope)?;
         let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
         let env_inputs = source.env_inputs.iter().map(|word| word.text.clone());
@@ -139,6 +147,7 @@ impl<'a> Prepared<'a> {
             asked: names.asked,
             env_inputs,
             inherits: taskfile.inherit.is_some(),
+            asks: names.asks,
         })
     }
 
@@ -203,6 +212,8 @@ impl<'a> Prepared<'a> {
             env_inputs: self.env_inputs.iter().cloned().collect(),
             inherits: self.inherits,
             env_pass: source.env_pass.iter().map(|word| word.text.clone()).collect(),
+            tools: source.reads.tools.iter().map(Into::into).collect(),
+            asks: self.asks,
             items: item::patterns(self),
         }
     }
@@ -274,10 +285,10 @@ impl<'a> Prepared<'a> {
         };
         let with_out = scope.with_own(Own { depfile: String::new(), ..copy(&own) });
         let resolve = |name: &str| with_out.value(name, &nothing_ready);
-        own.depfile = text
-            .template
-            .text(&resolve)
-            .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
+        let Some(depfile) = scope.settled(text, text.template.text(&resolve))? else {
+            return Ok((scope.with_own(own), None));
+        };
+        own.depfile = depfile;
         let path = normalise(&self.dir, own.depfile.as_bytes()).map_err(|error| {
             outside(error, (own.depfile.as_bytes(), &self.dir), &text.place)
                 .help("leave `depfile` out and let the command write to `{{ depfile }}`")
@@ -373,10 +384,9 @@ fn task_name(target: &str, item: Option<&Item>, matrix: &[(String, String)]) -> 
 fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagnostic> {
     let Some(text) = &source.dir else { return Ok(Vec::new()) };
     let resolve = |name: &str| scope.value(name, &nothing_ready);
-    let dir = text
-        .template
-        .text(&resolve)
-        .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
+    let Some(dir) = scope.settled(text, text.template.text(&resolve))? else {
+        return Ok(Vec::new());
+    };
     let wrong = |what: String| {
         Diagnostic::error(what)
             .at(text.place.clone(), "")
@@ -411,6 +421,7 @@ fn variable(value: &VarValue) -> Variable {
     match value {
         VarValue::One(text) => Variable::One(text.into()),
         VarValue::List(texts) => Variable::List(texts.iter().map(Into::into).collect()),
+        VarValue::Sh(text) => Variable::Sh(text.into()),
     }
 }
 
@@ -418,7 +429,7 @@ fn variable(value: &VarValue) -> Variable {
 fn define(old: &Variable, name: &str, value: &str) -> Result<Variable, String> {
     let literal = |text: &str| super::rule::Text { template: Template::literal(text), place: None };
     match old {
-        Variable::One(_) => Ok(Variable::One(literal(value))),
+        Variable::One(_) | Variable::Sh(_) => Ok(Variable::One(literal(value))),
         Variable::List(_) => match shlex::split(value) {
             Some(words) => Ok(Variable::List(words.iter().map(|word| literal(word)).collect())),
             None => Err(format!("-D {name}: the quotes in `{value}` do not match")),
@@ -456,11 +467,14 @@ fn rules_of_all(
     let mut lister = Items::new(&settings.root);
     for round in 0.. {
         let declared = Declared::of(&rules);
+        let by_name = prepared.iter().enumerate().map(|(at, one)| (one.source.name.as_str(), at));
+        let names: FxHashMap<&str, usize> = by_name.collect();
         let mut grew = None;
         let mut empty = Vec::new();
         for &at in &each {
-            let (found, none) =
-                lister.find(&prepared[at], at, &declared).map_err(|wrong| vec![wrong])?;
+            let made = Made { names: &names, rules: &rules };
+            let found = lister.find(&prepared[at], at, &declared, &made);
+            let (found, none) = found.map_err(|wrong| vec![wrong])?;
             empty.extend(none);
             if items.get(&at) != Some(&found) {
                 rules[at] = prepared[at].rules(Some(&found), settings)?;

@@ -12,10 +12,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::ancestors;
 use super::expand::Prepared;
 use super::globs::Globs;
-use super::rule::{Input, Output, Rule};
+use super::rule::{Input, Kind, Output, Rule};
 use super::scope::Item;
 use super::text::{Element, PathOrGlob};
-use crate::error::Diagnostic;
+use crate::error::{Diagnostic, nearest, quoted};
 use crate::files::{Pattern, list, relative_to};
 
 /// The outputs that targets declare, by the number of the target.
@@ -62,6 +62,55 @@ pub struct Looked {
     pub there: HashMap<Vec<u8>, bool>,
 }
 
+/// All rules by the name of their target, for items that are another's outputs.
+pub(super) struct Made<'r> {
+    pub(super) names: &'r FxHashMap<&'r str, usize>,
+    pub(super) rules: &'r [Vec<Rule>],
+}
+
+impl Made<'_> {
+    /// The outputs that `@NAME` or `@NAME:GLOB` stands for; none if the element is no such thing.
+    fn outputs_of(
+        &self,
+        element: &Element,
+        target: &Prepared<'_>,
+    ) -> Result<Option<Vec<Vec<u8>>>, Diagnostic> {
+        let Some((name, only)) = element.made_by()? else { return Ok(None) };
+        let wrong = |what: String| Diagnostic::error(what).at(element.place().clone(), "");
+        let Some(&number) = self.names.get(&*name) else {
+            let near = nearest(&name, self.names.keys().copied());
+            let help = near.map(|near| format!("did you mean `@{near}`?"));
+            return Err(wrong(format!("there is no target {}", quoted(&name))).help_if(help));
+        };
+        if name == target.source.name {
+            return Err(wrong(format!("`{name}` cannot make a task for each of its own outputs")));
+        }
+        let outputs = || self.rules[number].iter().flat_map(|rule| &rule.outputs);
+        let pattern = outputs().find(|output| matches!(output.value, Output::Glob(_)));
+        if let Some(pattern) = pattern {
+            let text = crate::outcome::shown(pattern.value.text());
+            return Err(wrong(format!(
+                "`@{name}` gives no items: its output `{text}` is a pattern"
+            ))
+            .also(pattern.place.clone(), "which files it matches is known only afterwards")
+            .help(format!("list the outputs of `{name}` one by one")));
+        }
+        // A target without tasks, because its own `foreach` finds nothing, gives no items.
+        let makes = |rule: &Rule| rule.target.kind != Kind::Group || rule.target.action.is_none();
+        if outputs().next().is_none() && self.rules[number].iter().any(makes) {
+            let what = format!("`@{name}` gives no items: `{name}` declares no outputs");
+            return Err(wrong(what).help("add `outputs` there: one plain path for each item here"));
+        }
+        let made = self.rules[number].iter().filter(|rule| rule.skipped.is_none());
+        let paths = made.flat_map(|rule| &rule.outputs).filter_map(|output| match &output.value {
+            Output::Path(path) => Some(path.clone()),
+            Output::Glob(_) => None,
+        });
+        let fits = |path: &Vec<u8>| only.as_ref().is_none_or(|only| only.matches_all(path));
+        Ok(Some(paths.filter(fits).collect()))
+    }
+}
+
 /// Lists files, each pattern once.
 pub(super) struct Items {
     root: PathBuf,
@@ -80,6 +129,7 @@ impl Items {
         target: &Prepared<'_>,
         number: usize,
         declared: &Declared,
+        made: &Made<'_>,
     ) -> Result<(Vec<Item>, Option<Diagnostic>), Diagnostic> {
         let mut items: Vec<Item> = Vec::new();
         let mut empty = None;
@@ -93,6 +143,11 @@ impl Items {
                     items.retain(|item| {
                         !taken.matches_all(item.file.as_ref().unwrap_or(&item.written))
                     });
+                    continue;
+                }
+                if let Some(paths) = made.outputs_of(&element, target)? {
+                    let file = |path: &Vec<u8>| file(path, &Pattern::literal(path), &target.dir);
+                    items.extend(paths.iter().map(file));
                     continue;
                 }
                 let optional = element.optional();

@@ -6,6 +6,7 @@
 //! task is ready, because generated files do not exist before. It holds no state of a run.
 
 mod args;
+mod asks;
 mod clash;
 mod cycle;
 mod expand;
@@ -33,6 +34,7 @@ use globs::Globs;
 use rustc_hash::FxHashMap;
 
 pub use args::Args;
+pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
 pub use expand::{Expanded, Settings, expand, jobs};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;

@@ -20,6 +20,8 @@ pub(super) struct Names {
     pub(super) env: BTreeSet<String>,
     /// Whether the command asks for a depfile.
     pub(super) depfile: bool,
+    /// Whether a value is what a command prints.
+    pub(super) asks: bool,
     /// Whether it asks for what other targets made.
     pub(super) targets: bool,
     /// The names of those, as far as they are written out.
@@ -100,6 +102,7 @@ impl<'a> Check<'a> {
         }
         let env = target.env.values().map(|(_, text)| text);
         let asked = command.iter().chain(target.shell.iter().flatten()).chain(env);
+        let asked = asked.chain(&target.reads.tools);
         for text in asked.chain(&target.policy.fresh_if) {
             self.text(text, true);
         }
@@ -154,6 +157,7 @@ impl<'a> Check<'a> {
 
     /// The names within a variable's value, as this target would see them.
     fn variable(&mut self, variable: &'a Variable, of: &Use<'a>) {
+        self.names.asks |= matches!(variable, Variable::Sh(_));
         for text in texts(variable) {
             self.asks(&text.template, &|part| text.place_of(part));
             for name in text.template.names() {
@@ -214,7 +218,7 @@ fn head(name: &Name) -> &str {
 
 fn texts(variable: &Variable) -> &[Text] {
     match variable {
-        Variable::One(text) => std::slice::from_ref(text),
+        Variable::One(text) | Variable::Sh(text) => std::slice::from_ref(text),
         Variable::List(texts) => texts,
     }
 }

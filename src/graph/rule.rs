@@ -110,6 +110,10 @@ pub struct Target {
     pub inherits: bool,
     /// Variables passed on without counting. A name may end in `*`.
     pub env_pass: Vec<String>,
+    /// Programs that count beside the one that it starts.
+    pub tools: Vec<Text>,
+    /// Whether a variable is used of which the value is what a command prints.
+    pub asks: bool,
     /// Which files are items of its `foreach`: paths and patterns in order, and what is taken away.
     pub items: Vec<Input>,
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indexmap::IndexMap;
 
 use crate::expr::{Problem, Value, item_value, map_value, words_value};
+use crate::graph::asks::{Asks, Lack};
 use crate::graph::rule::Text;
 
 /// Names that only a ready task knows.
@@ -33,6 +34,8 @@ pub enum Variable {
     One(Text),
     /// A list: each element one word, or a list by a whole-element expression.
     List(Vec<Text>),
+    /// What a command for the shell prints.
+    Sh(Text),
 }
 
 /// A variable's value may be so long.
@@ -45,13 +48,19 @@ impl Variable {
     /// Its strings.
     pub fn texts(&self) -> &[Text] {
         match self {
-            Variable::One(text) => std::slice::from_ref(text),
+            Variable::One(text) | Variable::Sh(text) => std::slice::from_ref(text),
             Variable::List(texts) => texts,
         }
     }
 
-    fn value(&self, scope: &crate::expr::Scope<'_>) -> Result<Value, Problem> {
+    fn value(
+        &self,
+        name: &str,
+        scope: &crate::expr::Scope<'_>,
+        asks: &Asks,
+    ) -> Result<Value, Problem> {
         Ok(match self {
+            Variable::Sh(text) => asks.value(name, &text.template.shell(scope)?, text)?,
             Variable::One(text) => text.template.value(scope)?,
             Variable::List(texts) => {
                 let mut words = Vec::new();
@@ -121,6 +130,7 @@ pub struct Scope {
     own: Arc<Own>,
     /// Of the command line, if the target takes them.
     args: Option<Arc<[String]>>,
+    asks: Arc<Asks>,
 }
 
 impl Scope {
@@ -132,7 +142,16 @@ impl Scope {
     ) -> Scope {
         let (target, own) = (target.into(), Arc::default());
         let matrix = Arc::new([]);
-        Scope { surroundings, variables, target, item: None, matrix, own, args: None }
+        Scope {
+            surroundings,
+            variables,
+            target,
+            item: None,
+            matrix,
+            own,
+            args: None,
+            asks: Arc::default(),
+        }
     }
 
     /// The same for one item and one combination.
@@ -143,6 +162,21 @@ impl Scope {
     /// The same with the paths of one task.
     pub fn with_own(&self, own: Own) -> Scope {
         Scope { own: Arc::new(own), ..self.clone() }
+    }
+
+    /// The same with what commands print for variables.
+    pub(super) fn with_asks(&self, asks: Arc<Asks>) -> Scope {
+        Scope { asks, ..self.clone() }
+    }
+
+    /// Why what a command prints was not there, if that is why the last expression failed.
+    pub fn lack(&self) -> Option<Lack> {
+        self.asks.lack()
+    }
+
+    /// Whether the last expression failed because what a command prints is not there.
+    pub(super) fn is_lacking(&self) -> bool {
+        self.asks.is_lacking(&self.target)
     }
 
     /// The same with arguments of the command line.
@@ -215,7 +249,7 @@ impl Scope {
                 return Ok(Some(value.clone()));
             }
             let inner = |name: &str| self.nested(name, ready, known, depth + 1);
-            let value = variable.value(&inner)?;
+            let value = variable.value(name, &inner, &self.asks)?;
             if value.as_str().is_some_and(|text| text.len() > LONGEST_BYTES) {
                 let message = format!("the variable `{name}` is longer than 1 MiB");
                 return Err(Problem::new(message));

@@ -13,7 +13,11 @@ impl Prepared<'_> {
     pub(super) fn skipped(&self, scope: &Scope) -> Result<Option<Text>, Diagnostic> {
         let Some(text) = &self.source.when else { return Ok(None) };
         let resolve = |name: &str| scope.value(name, &nothing_ready);
-        let value = text.template.value(&resolve).map_err(|error| without_braces(&error, text))?;
+        let value = match text.template.value(&resolve) {
+            Ok(value) => value,
+            Err(_) if scope.is_lacking() => return Ok(None),
+            Err(error) => return Err(without_braces(&error, text)),
+        };
         match truth(&value) {
             Ok(true) => Ok(None),
             Ok(false) => Ok(Some(text.into())),

@@ -230,6 +230,9 @@ impl fmt::Display for Reason {
                 write!(f, "it no longer makes {}", shown(path))
             }
             Reason::Outputs(path, _) => write!(f, "it declares {} otherwise", shown(path)),
+            Reason::Tool(path) if path.contains(&b' ') => {
+                write!(f, "`{}` prints something else", shown(path))
+            }
             Reason::Tool(path) => write!(f, "the program {} changed", shown(path)),
             Reason::Format => f.write_str("taskr's format or the platform changed"),
             Reason::OutputMissing(path) => write!(f, "{} is missing", shown(path)),

@@ -140,7 +140,7 @@ pub const FIELDS: &[Field] = &[
     field("env_file", Kind::Paths, "content", "Dotenv files", r#"env_file = [".env"]"#),
     field("env_inputs", Kind::Names, "name and value", "Names taken from the caller's environment", r#"env_inputs = ["CI"]"#),
     field("env_pass", Kind::Prefixes, "no", "Names passed on from the caller's environment, not counted", r#"env_pass = ["SSH_AUTH_SOCK", "CARGO_*"]"#),
-    field("tools", Kind::Planned, "yes", "Programs whose content, or version, counts", r#"tools = ["protoc"]"#),
+    field("tools", Kind::Paths, "yes", "Programs whose content, or version, counts", r#"tools = ["protoc"]"#),
     field("depfile", Kind::Path, "no", "The makefile-style depfile that the command writes", r#"depfile = "{{ out }}/a.d""#),
     field("foreach", Kind::Paths, "item", "A task for each", r#"foreach = ["src/**/*.c"]"#),
     field("matrix", Kind::Axes, "values", "A task for each combination", r#"matrix = { os = ["linux", "mac"] }"#),

@@ -85,6 +85,8 @@ pub enum VarValue {
     One(Text),
     /// A list, which stays one: each element is one word.
     List(Vec<Text>),
+    /// What a command for the shell prints.
+    Sh(Text),
 }
 
 /// One variable.
@@ -100,7 +102,7 @@ impl Var {
     /// Its strings.
     pub fn texts(&self) -> &[Text] {
         match &self.value {
-            VarValue::One(text) => std::slice::from_ref(text),
+            VarValue::One(text) | VarValue::Sh(text) => std::slice::from_ref(text),
             VarValue::List(texts) => texts,
         }
     }
@@ -199,6 +201,7 @@ impl Target {
             .chain(&self.dir)
             .chain(&self.depfile)
             .chain(&self.reads.env_files)
+            .chain(&self.reads.tools)
             .chain(&self.when)
             .chain(&self.policy.fresh_if)
     }

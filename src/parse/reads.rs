@@ -18,6 +18,8 @@ pub struct Reads {
     pub parts: Vec<(Word, Range<usize>)>,
     /// Environment files.
     pub env_files: Vec<Text>,
+    /// Programs that count: names, or questions such as `cc --version`.
+    pub tools: Vec<Text>,
     /// Takes what stands behind `--` on the command line.
     pub args: bool,
 }

@@ -8,6 +8,7 @@ use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
 use super::{Command, Policy, Reads, Target, Text};
 use crate::error::{Diagnostic, quoted};
+use crate::expr::Template;
 
 /// Fields that a target without a command has no use for, and why.
 const OF_COMMANDS: &[(&str, &str)] = &[
@@ -17,6 +18,7 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("inputs", "nothing reads them"),
     ("env_file", "nothing reads it"),
     ("args", "nothing takes them"),
+    ("tools", "nothing is started"),
     ("fresh_if", "nothing is up to date"),
     ("fixes_inputs", "nothing fixes them"),
     ("restage", "nothing is fixed"),
@@ -175,29 +177,22 @@ impl Reader {
                     problem.help(format!("it is planned; write a list: {}", field.example)),
                 );
             }
-            ("foreach", _) => target.foreach = self.foreach(field, value),
+            ("foreach", _) => target.foreach = self.filled_list(value, field.into()),
             ("inputs", _) => target.inputs = self.list(value, field.into()),
             ("env_file", _) => {
                 target.reads.env_files = self.list(value, field.into()).unwrap_or_default();
+            }
+            ("tools", _) => {
+                target.reads.tools = self.list(value, field.into()).unwrap_or_default();
+                for text in &target.reads.tools {
+                    self.check_script(std::slice::from_ref(text), Template::check_shell);
+                }
             }
             ("outputs", _) => target.outputs = self.list(value, field.into()),
             ("installs", _) => target.installs = self.list(value, field.into()),
             ("deps", _) => target.deps = self.list(value, field.into()).unwrap_or_default(),
             _ => target.after = self.list(value, field.into()).unwrap_or_default(),
         }
-    }
-
-    fn foreach(&mut self, field: &'static Field, value: &Value<'_>) -> Option<Vec<Text>> {
-        let items = self.filled_list(value, field.into())?;
-        for item in items.iter().filter(|item| item.template.source().starts_with('@')) {
-            let problem = Diagnostic::error("`foreach` over a target is not there yet");
-            self.refuse(
-                problem
-                    .at(item.place.clone(), "")
-                    .help("it is planned; list the files: foreach = [\"gen/*.c\"]"),
-            );
-        }
-        Some(items)
     }
 
     fn argv(&mut self, field: &'static Field, value: &Value<'_>) -> Option<Vec<Text>> {

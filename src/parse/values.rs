@@ -33,16 +33,24 @@ impl Reader {
         let asker = Asker { name, asks, example: &example, filled: false };
         match value.get_ref() {
             DeValue::Array(_) => self.scalars(value, asker).map(VarValue::List),
-            DeValue::Table(table) if table.contains_key("sh") => {
-                let place = self.place(value.span());
-                let problem = Diagnostic::error("`{ sh = … }` is not there yet");
-                self.refuse(problem.at(place, "").help(
-                    "it is planned; this version of taskr does not have it.\nCall the command where the value is used: run = \"… $(git rev-parse HEAD)\"",
-                ));
-                None
-            }
+            DeValue::Table(table) if table.contains_key("sh") => self.sh(table),
             _ => self.scalar(value, asker).map(VarValue::One),
         }
+    }
+
+    /// `{ sh = "a command" }`: what it prints is the value.
+    fn sh(&mut self, table: &DeTable<'_>) -> Option<VarValue> {
+        let example = "{ sh = \"git rev-parse HEAD\" }";
+        if let Some((key, _)) = table.iter().find(|(key, _)| key.get_ref() != "sh") {
+            let message = format!("{} does not go with `sh`", quoted(key.get_ref()));
+            let place = self.place(key.span());
+            self.refuse(Diagnostic::error(message).at(place, "").help(format!("write {example}")));
+            return None;
+        }
+        let asker = Asker { name: "sh", asks: "a command", example, filled: true };
+        let text = self.text(table.get("sh")?, asker)?;
+        self.check_script(std::slice::from_ref(&text), Template::check_shell);
+        Some(VarValue::Sh(text))
     }
 
     /// Whether a variable may be called so.

@@ -37,6 +37,7 @@ fn of_text(text: &str) -> Graph {
         defines: Vec::new(),
         surroundings: Arc::new(surroundings),
         args: crate::graph::Args::default(),
+        asks: Arc::default(),
     };
     let taskfile = parse("Taskfile.toml", text.as_bytes()).expect("a Taskfile");
     link(expand(&taskfile, &settings).expect("targets")).expect("a graph")

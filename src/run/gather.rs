@@ -12,12 +12,13 @@ use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
 
 use super::Build;
+use super::ask::Question;
 use super::launch::{Around, Ready, Rendered, Targets};
 use super::named::Named;
 use super::spent::Part;
 use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern, Variables};
-use crate::graph::{Input, Kind, Output};
+use crate::graph::{Input, Kind, Lack, Output};
 use crate::ids::{FileId, TaskId};
 use crate::outcome::{Field, Made, Record, Tag, encode_words, shown};
 use crate::process::{self, Interpreter};
@@ -32,7 +33,7 @@ pub(super) enum Gap {
     /// These files must be read first.
     Unread(Vec<FileId>),
     /// This must be asked first.
-    Unasked(Box<process::Command>),
+    Unasked(Vec<Question>),
     /// What it declares is not there.
     Wrong(Box<Diagnostic>),
 }
@@ -384,9 +385,40 @@ impl Build<'_> {
         let program = rendered.plain.as_ref().and_then(|words| words.first());
         let program = program.or(if is_script { None } else { rendered.argv.first() });
         match program.cloned() {
-            Some(program) => self.gather_program(id, &program, rendered, all),
-            None => Ok(()),
+            Some(program) => self.gather_program(id, &program, rendered, all)?,
+            None => {}
         }
+        self.gather_tools(id, rendered, all)
+    }
+
+    /// Tools: a program counts by its content, one with words behind it by what it prints.
+    fn gather_tools(
+        &mut self,
+        id: TaskId,
+        rendered: &Rendered,
+        all: &mut Collector,
+    ) -> Result<(), Gap> {
+        let mut unasked = Vec::new();
+        for (at, words) in rendered.tools.iter().enumerate() {
+            if let [program] = &words[..] {
+                let dir = self.graph.task(id).rule.dir.clone();
+                if self.find_program(program, &dir, rendered).is_none() {
+                    return Err(self.no_tool(id, at, program, rendered));
+                }
+                self.gather_program(id, program, rendered, all)?;
+                continue;
+            }
+            match self.tool_says((id, at), words, rendered) {
+                Ok(digest) => all.fields.push(Field {
+                    tag: Tag::Tool,
+                    name: words.join(" ").into_bytes(),
+                    value: digest.as_bytes().to_vec(),
+                }),
+                Err(Gap::Unasked(questions)) => unasked.extend(questions),
+                Err(gap) => return Err(gap),
+            }
+        }
+        if unasked.is_empty() { Ok(()) } else { Err(Gap::Unasked(unasked)) }
     }
 
     /// The program counts by its content, and so does what starts it if it is a script.
@@ -508,9 +540,13 @@ impl Build<'_> {
             targets: &targets,
             from_files,
         };
-        ready.render().map_err(|(error, text)| {
-            let what = Diagnostic::error(format!("an expression fails: {}", error.message));
-            Gap::Wrong(Box::new(what.at(text.place, "").help_if(error.help)))
+        ready.render().map_err(|(error, text)| match self.request.asks.lack() {
+            Some(Lack::Unasked(scripts)) => Gap::Unasked(self.questions_of_values(scripts)),
+            Some(Lack::Failed(wrong)) => Gap::Wrong(wrong),
+            None => {
+                let what = Diagnostic::error(format!("an expression fails: {}", error.message));
+                Gap::Wrong(Box::new(what.at(text.place, "").help_if(error.help)))
+            }
         })
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Rendered {
     pub(super) env: Vec<(String, String)>,
     /// Variables from its environment files; those that it sets itself win.
     pub(super) from_files: Variables,
+    /// Programs that count, each with the words that it is asked with.
+    pub(super) tools: Vec<Vec<String>>,
     /// What is asked before it counts as up to date: program and arguments.
     pub(super) fresh_if: Option<Vec<String>>,
 }
@@ -91,8 +93,10 @@ impl Ready<'_> {
             let value = text.template.text(&resolve).map_err(|error| (error, text.clone()))?;
             env.push((name.clone(), value));
         }
+        let tools = target.tools.iter().map(|text| tool(text, &resolve));
+        let tools = tools.collect::<Result<_, _>>()?;
         let from_files = self.from_files.clone();
-        Ok(Rendered { argv, shown, plain, env, from_files, fresh_if: fresh_if.transpose()? })
+        Ok(Rendered { argv, shown, plain, env, tools, from_files, fresh_if: fresh_if.transpose()? })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
@@ -139,6 +143,18 @@ impl Ready<'_> {
             ))),
         })
     }
+}
+
+/// The words of an element of `tools`.
+fn tool(text: &Text, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, Text)> {
+    let wrong = |error| (error, text.clone());
+    let line = text.template.shell(resolve).map_err(wrong)?;
+    plain_words(&line).ok_or_else(|| {
+        let problem = Problem::new(format!("`{line}` is no program with plain words")).help(
+            "a tool is a name, \"protoc\", or a question, \"cc --version\"; no shell reads it",
+        );
+        wrong(problem.at(0..text.template.source().len()))
+    })
 }
 
 /// Program and arguments of an action.
@@ -238,6 +254,7 @@ impl Around<'_> {
             env: self.environment(rule, task, rendered, attempt),
             dir,
             grace: GRACE,
+            errors: None,
         })
     }
 

@@ -44,7 +44,7 @@ use taskr_cache::{Clock, Content, Differing, Digest, Seen};
 
 use crate::error::Error;
 use crate::files::Files;
-use crate::graph::{Graph, Kind};
+use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::lock::TaskLock;
 use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
@@ -90,6 +90,8 @@ pub struct Request<'a> {
     pub taskfile: Vec<u8>,
     /// Makes the graph; asked again when the files it listed may have changed.
     pub load: &'a dyn Fn() -> Result<Graph, Error>,
+    /// What the graph's variables ask of commands.
+    pub asks: Arc<Asks>,
     /// Names of targets and tasks.
     pub wanted: Vec<String>,
     /// Whether private targets may be named, too.
@@ -238,8 +240,8 @@ struct Lookups {
     makers: FxHashMap<FileId, Option<TaskId>>,
     /// What environment files say.
     env_files: FxHashMap<FileId, env_files::Known>,
-    /// What the `fresh_if` of tasks said.
-    fresh_if: FxHashMap<TaskId, bool>,
+    /// What was asked of commands.
+    questions: ask::Questions,
 }
 
 /// What this run did to the workspace, for its end.
@@ -333,7 +335,7 @@ impl Build<'_> {
             match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
-                Message::Asked(id, said) => self.was_asked(id, said)?,
+                Message::Asked(number, said) => self.was_asked(number, said)?,
                 Message::Waits(id, holder) => {
                     let holder = open::described(holder.as_ref());
                     self.warn(Some(id), &format!("waiting for another taskr{holder}"));
@@ -519,9 +521,9 @@ impl Build<'_> {
                 self.active.insert(id, Active::Judging(again));
                 self.wait_for(id, files);
             }
-            Err(Gap::Unasked(command)) => {
+            Err(Gap::Unasked(questions)) => {
                 self.active.insert(id, Active::Judging(again));
-                self.ask(id, *command);
+                self.ask(id, questions);
             }
             Err(Gap::Wrong(wrong)) => self.cannot_be_judged(id, wrong),
         }

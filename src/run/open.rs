@@ -21,9 +21,9 @@ use super::{
     Active, Build, Deeds, Force, Listener, Lookups, Messages, Request, Waiting, default_done,
     new_run_id,
 };
-use crate::error::{Error, nearest, said};
+use crate::error::{Diagnostic, Error, nearest, said};
 use crate::files::Files;
-use crate::graph::{Graph, Kind};
+use crate::graph::{Asking, Graph, Kind};
 use crate::ids::{IdVec, Paths, TaskId};
 use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
@@ -99,6 +99,7 @@ impl<'a> Build<'a> {
         let root =
             Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
         refuse_nested(request, &dir)?;
+        request.asks.set(Asking::Now);
         let graph = (request.load)()?;
         find_wanted(&graph, request)?;
         let names = Names::new(&request.taskfile, "default");
@@ -111,6 +112,8 @@ impl<'a> Build<'a> {
         }
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
+        refuse_broken(&graph, request, &plan)?;
+        request.asks.set(Asking::Later);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
@@ -429,6 +432,20 @@ pub(super) fn take_lock(
             Err(Error::Interrupted(signal))
         }
     }
+}
+
+/// Targets of which a path or an item needs what a command prints, and it failed: that is told
+/// where they are wanted.
+fn refuse_broken(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<(), Error> {
+    let mut broken = request.asks.broken();
+    if !broken.is_empty() {
+        let wanted: FxHashSet<&str> =
+            plan.wanted().map(|(id, _)| graph.task(id).rule.target.name.as_str()).collect();
+        broken.retain(|(target, _)| wanted.contains(target.as_str()));
+    }
+    let mut wrong: Vec<Diagnostic> = broken.into_iter().map(|(_, wrong)| wrong).collect();
+    wrong.dedup();
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Taskfile(wrong)) }
 }
 
 /// What workers need to know of the run.

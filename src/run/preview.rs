@@ -16,7 +16,7 @@ use super::named::Named;
 use super::open::{prefix, read_state};
 use crate::error::Diagnostic;
 use crate::files::{Pattern, Variables, list};
-use crate::graph::{Graph, Input, Output, diagnostic, word_of_path};
+use crate::graph::{Graph, Input, Lack, Output, diagnostic, word_of_path};
 use crate::ids::TaskId;
 use crate::outcome::{Made, Tag};
 use crate::outdir::{Root, STATE_DIR, TaskDir};
@@ -79,7 +79,10 @@ pub fn preview(
         env: rendered.env,
         fresh_if: rendered.fresh_if.and_then(|mut argv| argv.pop()),
     });
-    let command = command.map_err(|(error, text)| diagnostic(&error, text.place));
+    let command = command.map_err(|(error, text)| match rule.scope.lack() {
+        Some(Lack::Failed(wrong)) => *wrong,
+        _ => diagnostic(&error, text.place),
+    });
     Ok(Preview { inputs: found.all, unknown: found.unknown, absent: found.absent, command })
 }
 

@@ -159,6 +159,8 @@ impl<'r> Reach<'r> {
             _ if rule.skipped.is_some() => return false,
             Kind::Group => return false,
             Kind::Unrecorded => return true,
+            // What a command prints is not looked at here.
+            Kind::Recorded if rule.target.asks => return true,
             Kind::Recorded if rule.target.always || rule.inputs.is_empty() => return true,
             Kind::Recorded => {}
         }
@@ -297,7 +299,9 @@ impl<'r> Reach<'r> {
                 field.value.first() == Some(&b'l') && self.by_link(&field.name)
             }
             Tag::Tool if field.name.contains(&b'/') => {
-                normalise(&rule.dir, &field.name).is_ok_and(|path| self.touched(&path))
+                let program = field.name.split(|&byte| byte == b' ').next();
+                normalise(&rule.dir, program.unwrap_or_default())
+                    .is_ok_and(|path| self.touched(&path))
             }
             _ => false,
         })

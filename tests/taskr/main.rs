@@ -1,6 +1,7 @@
 //! Black-box tests: the true binary in temporary workspaces. A module per promise, and the oracle
 //! that holds random graphs against computed answers.
 
+mod asks;
 mod badinput;
 mod cache_tool;
 mod changes;

@@ -205,3 +205,96 @@ exec = ["ran", "start", "{{ args }}", "end"]
     p.taskr(["t", "--", "x"]).says("add it to [target.t], and write `{{ args }}`").exits(2);
     p.taskr(["t", "--"]).ran(["t"]).removes("lib.txt").ok();
 }
+
+#[test]
+fn tools_count_by_content_or_by_what_they_print() {
+    let p = Project::new(
+        r#"
+[target.t]
+foreach = ["a", "b", "c"]
+inputs = []
+tools = ["helper", "compiler --version"]
+run = "ran {{ item }}"
+"#,
+    );
+    let compiler = |version: &str, more: &str| {
+        let script = format!("echo asked >>~/asked; echo {version}; echo note >&2 {more}");
+        p.program("compiler", &script);
+    };
+    compiler("1.0", "");
+    p.program("helper", "echo one");
+    let asked = || {
+        let path = p.outside("home/asked");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let _ = std::fs::remove_file(path);
+        text.lines().count()
+    };
+    p.taskr(["t"]).ran(["a", "b", "c"]).ok();
+    assert_eq!(asked(), 1, "once a run");
+    p.fresh("t");
+    // Another content that says the same is the same compiler, but not the same helper.
+    compiler("1.0", "# rebuilt");
+    p.fresh("t");
+    compiler("1.1", "");
+    asked();
+    p.taskr(["-n", "t@a"]).says("would run t@a: `compiler --version` prints something else").ok();
+    assert_eq!(asked(), 1, "a dry run asks, too");
+    p.taskr(["why", "t@a"]).says("`compiler --version` prints something else").ok();
+    p.taskr(["t"]).ran(["a", "b", "c"]).ok();
+    p.program("helper", "echo two");
+    p.taskr(["t@a", "-v"]).ran(["a"]).says("the program helper changed").ok();
+    p.taskr(["show", "t@a"]).says("tools\n    helper").ok();
+
+    compiler("1.2", "; exit 3");
+    p.taskr(["t@a"])
+        .says("its tool `compiler --version` failed: exit 3")
+        .says("it printed: note")
+        .says("Taskfile.toml:5:20")
+        .any_warning()
+        .exits(2);
+    std::fs::remove_file(p.outside("bin/helper")).expect("it was there");
+    p.taskr(["t@a"])
+        .says("its `tools`: there is no program `helper`")
+        .says("Taskfile.toml:5:10")
+        .any_warning()
+        .exits(2);
+    p.write("Taskfile.toml", "[target.t]\ninputs = []\ntools = ['a | b']\nrun = 'ran t'\n");
+    p.taskr(["t"]).says("`a | b` is no program with plain words").any_warning().exits(2);
+}
+
+#[test]
+fn a_task_for_each_output_of_another() {
+    let p = Project::new(
+        r#"
+[target.gen]
+matrix = { name = ["x", "y"] }
+inputs = ["{{ matrix.name }}.in"]
+outputs = ["gen/{{ matrix.name }}.c", "gen/{{ matrix.name }}.h"]
+run = "ran gen; for f in {{ outputs }}; do cp {{ inputs }} $f; done"
+
+[target.obj]
+foreach = ["@gen:**/*.c", "own.c"]
+inputs = []
+outputs = ["{{ item.stem }}.o"]
+run = "ran {{ item }}; cp {{ item }} {{ outputs }}"
+
+[target.lint]
+foreach = ["@obj", "!own.o"]
+run = "ran lint {{ item.rel }}"
+"#,
+    );
+    p.write("x.in", "x").write("y.in", "y").write("own.c", "own");
+    let run = p.taskr(["lint"]).ran(["gen", "gen", "gen/x.c", "gen/y.c", "lint x.o", "lint y.o"]);
+    run.makes("gen/x.c", "x")
+        .makes("gen/x.h", "x")
+        .makes("gen/y.c", "y")
+        .makes("gen/y.h", "y")
+        .makes("x.o", "x")
+        .makes("y.o", "y")
+        .ok();
+    p.fresh("lint");
+    p.write("x.in", "z");
+    let run = p.taskr(["lint"]).ran(["gen", "gen/x.c", "lint x.o"]);
+    run.makes("gen/x.c", "z").makes("gen/x.h", "z").makes("x.o", "z").ok();
+    p.taskr(["show", "obj@gen/x.c"]).says("waits for\n    gen@name=x  (makes gen/x.c").ok();
+}

@@ -212,6 +212,7 @@ impl Workspace {
             taskfile: None,
             defines: Vec::new(),
             args: Args::default(),
+            asks: Arc::default(),
             surroundings: Arc::new(surroundings),
         }
     }
@@ -223,6 +224,7 @@ impl Workspace {
     /// Builds what is wanted; how many tasks were found fresh.
     fn build(&self, wanted: &str, mut hear: impl FnMut(&Event<'_>)) -> Result<usize, Error> {
         let request = Request {
+            asks: Arc::default(),
             root: self.root().to_owned(),
             taskfile: b"Taskfile.toml".to_vec(),
             load: &|| self.graph(),

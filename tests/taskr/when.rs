@@ -150,3 +150,14 @@ run = "ran {{ item }}"
     p.taskr(["obj"]).env("FULL", "1").ran(["gen", "gen.c"]).makes("gen.c", "").ok();
     p.taskr(["obj"]).ok();
 }
+
+#[test]
+fn the_expression_is_not_in_the_key() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\nwhen = \"env.A == '1'\"\nrun = 'ran t; test -z \"${A-}\"'\n",
+    );
+    p.taskr(["t"]).env("A", "1").ran(["t"]).ok();
+    p.write("Taskfile.toml", &p.read("Taskfile.toml").replace("== '1'", "!= '3'"));
+    p.taskr(["t"]).env("A", "2").says("1 task up to date").ok();
+    p.taskr(["t"]).env("A", "3").says("1 skipped").ok();
+}

@@ -45,7 +45,7 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     request.store = super::user::store(None)?;
     request.wanted.clone_from(&wanted);
     request.dry_run = true;
-    let messages = messages_with_signals()?;
+    let messages = messages_with_signals(workspace)?;
     let mut heard = Heard::default();
     let mut listen = |event: &Event<'_>| heard.hear(event);
     let judged = dry_run(&request, &messages, &mut listen)?;

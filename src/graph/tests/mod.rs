@@ -57,6 +57,7 @@ impl World {
             defines: self.defines.clone(),
             surroundings: Arc::new(surroundings),
             args: Args::default(),
+            asks: Arc::default(),
         }
     }
 
