@@ -74,7 +74,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use taskr::graph::{Graph, Kind as Sort, Settings, Surroundings, expand, link};
+    use taskr::graph::{Args, Graph, Kind as Sort, Settings, Surroundings, expand, link};
 
     use super::*;
 
@@ -91,8 +91,14 @@ mod tests {
             jobs: 2,
             profile: "default".to_owned(),
         });
-        let settings =
-            Settings { root: dir.to_owned(), taskfile: None, defines: Vec::new(), surroundings };
+        let settings = Settings {
+            root: dir.to_owned(),
+            taskfile: None,
+            defines: Vec::new(),
+            surroundings,
+            args: Args::default(),
+            asks: Arc::default(),
+        };
         link(expand(&taskfile, &settings).expect("rules")).expect("a graph")
     }
 

@@ -67,7 +67,7 @@ impl Prepared<'_> {
         let texts = source.inputs.as_deref().unwrap_or_default();
         let parts = source.reads.parts.iter();
         let parts = parts.map(|(name, range)| (ListName::Part(name.text.clone()), range.clone()));
-        let plain = source.reads.parts.is_empty().then(|| (ListName::Plain, 0..texts.len()));
+        let plain = source.reads.parts.is_empty().then_some((ListName::Plain, 0..texts.len()));
         for (name, range) in parts.chain(plain) {
             let elements = elements(&texts[range], scope, wrong);
             inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir)));

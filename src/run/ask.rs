@@ -5,15 +5,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use rustc_hash::FxHashMap;
-use taskr_cache::Digest;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Build;
 use super::gather::Gap;
 use super::launch::{GRACE, Rendered};
-use crate::error::{Diagnostic, Error, quoted};
-use crate::graph::ask_command;
+use super::{Build, Request};
+use crate::error::{Diagnostic, Error};
+use crate::graph::{Asking, Graph, ask_command};
 use crate::ids::TaskId;
+use crate::plan::Plan;
 use crate::process::{Command, RUN_ID_VAR, Said, Status, why_not_found, why_not_in};
 use crate::workers::{Ask, Job};
 
@@ -32,11 +32,11 @@ pub(super) enum Topic {
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     topics: Vec<Topic>,
-    known: FxHashMap<Topic, Asked>,
+    pub(super) known: FxHashMap<Topic, Asked>,
 }
 
 #[derive(Debug)]
-enum Asked {
+pub(super) enum Asked {
     /// These tasks wait for the answer.
     Waits(Vec<TaskId>),
     Said(Result<Said, String>),
@@ -68,51 +68,6 @@ impl Build<'_> {
         }
     }
 
-    /// A digest of what a tool prints.
-    pub(super) fn tool_says(
-        &self,
-        (id, at): (TaskId, usize),
-        words: &[String],
-        rendered: &Rendered,
-    ) -> Result<Digest, Gap> {
-        let name = quoted(&words.join(" "));
-        let wrong = |what: Diagnostic| self.wrong_tool(id, at, what);
-        let command = self.question(id, words, rendered).map_err(|what| {
-            wrong(Diagnostic::error(format!("its tool {name} cannot be asked: {what}")))
-        })?;
-        let topic = Topic::Tool(words.to_vec(), command.dir.clone(), command.env.clone());
-        match self.lookups.questions.known.get(&topic) {
-            None | Some(Asked::Waits(_)) => Err(Gap::Unasked(vec![(topic, command)])),
-            Some(Asked::Said(Err(what))) => {
-                Err(wrong(Diagnostic::error(format!("its tool {name} cannot be asked: {what}"))))
-            }
-            Some(Asked::Said(Ok(said))) if !said.status.success() => {
-                let message = format!("its tool {name} failed: {}", said.status);
-                let printed = said.last_lines().map(|text| format!("it printed: {text}"));
-                let what = Diagnostic::error(message);
-                Err(wrong(printed.into_iter().fold(what, Diagnostic::note)))
-            }
-            Some(Asked::Said(Ok(said))) => {
-                let length = (said.output.len() as u64).to_le_bytes();
-                Ok(Digest::of(&[&length[..], &said.output, &said.errors].concat()))
-            }
-        }
-    }
-
-    /// A tool that is not there.
-    pub(super) fn no_tool(&self, id: TaskId, at: usize, name: &str, rendered: &Rendered) -> Gap {
-        let around = self.around();
-        let dir = self.root.path().join(OsStr::from_bytes(&self.graph.task(id).rule.dir));
-        let why = why_not_found(name, around.path_variable(rendered), &dir);
-        let what = Diagnostic::error(format!("its `tools`: {why}"));
-        self.wrong_tool(id, at, what.help("install it, or take it out of `tools`"))
-    }
-
-    fn wrong_tool(&self, id: TaskId, at: usize, what: Diagnostic) -> Gap {
-        let place = self.graph.task(id).rule.target.tools.get(at);
-        Gap::Wrong(Box::new(what.at(place.and_then(|text| text.place.clone()), "")))
-    }
-
     /// The commands of variables that were found to be needed and not known.
     pub(super) fn questions_of_values(&self, scripts: Vec<String>) -> Vec<Question> {
         let env = self.request.env.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -127,7 +82,7 @@ impl Build<'_> {
 
     /// A program of the task with its words, as it would be started there. It sees the variables of
     /// the task, but for those that are another's for each task.
-    fn question(
+    pub(super) fn question(
         &self,
         id: TaskId,
         argv: &[String],
@@ -196,4 +151,19 @@ impl Build<'_> {
         tasks.dedup();
         tasks.into_iter().try_for_each(|id| self.judge_again(id))
     }
+}
+
+/// The graph is made. Targets of which a path or an item needs what a command prints, and it failed:
+/// that is told where they are wanted. What is still to be asked workers ask.
+pub(super) fn asked_so_far(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<(), Error> {
+    request.asks.set(Asking::Later);
+    let mut broken = request.asks.broken();
+    if !broken.is_empty() {
+        let wanted: FxHashSet<&str> =
+            plan.wanted().map(|(id, _)| graph.task(id).rule.target.name.as_str()).collect();
+        broken.retain(|(target, _)| wanted.contains(target.as_str()));
+    }
+    let mut wrong: Vec<Diagnostic> = broken.into_iter().map(|(_, wrong)| wrong).collect();
+    wrong.dedup();
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Taskfile(wrong)) }
 }

@@ -62,12 +62,12 @@ pub(super) struct Gathered {
 
 /// Collects files and gaps of one task.
 #[derive(Default)]
-struct Collector {
+pub(super) struct Collector {
     /// Of the list that is being read: each file once.
     words: Vec<FileId>,
     /// The same as a set.
     listed: FxHashSet<FileId>,
-    fields: Vec<Field>,
+    pub(super) fields: Vec<Field>,
     inputs: Vec<(FileId, Option<Seen>, Content)>,
     globs: Vec<Listed>,
     seen: FxHashSet<FileId>,
@@ -208,7 +208,10 @@ impl Build<'_> {
                 all.inputs.push((file, None, Content::Absent));
             }
             Look::Known(_, Content::Absent) => {
-                let what = self.absent_path(id, path);
+                let what = match self.graph.task(id).rule.named_inputs().len() > at {
+                    true => self.absent_path(id, path),
+                    false => self.absent_env_file(id, path),
+                };
                 return Err(self.wrong_input(id, at, what));
             }
             Look::Known(..) | Look::Unread => all.push(file),
@@ -384,45 +387,14 @@ impl Build<'_> {
         }
         let program = rendered.plain.as_ref().and_then(|words| words.first());
         let program = program.or(if is_script { None } else { rendered.argv.first() });
-        match program.cloned() {
-            Some(program) => self.gather_program(id, &program, rendered, all)?,
-            None => {}
+        if let Some(program) = program.cloned() {
+            self.gather_program(id, &program, rendered, all)?;
         }
         self.gather_tools(id, rendered, all)
     }
 
-    /// Tools: a program counts by its content, one with words behind it by what it prints.
-    fn gather_tools(
-        &mut self,
-        id: TaskId,
-        rendered: &Rendered,
-        all: &mut Collector,
-    ) -> Result<(), Gap> {
-        let mut unasked = Vec::new();
-        for (at, words) in rendered.tools.iter().enumerate() {
-            if let [program] = &words[..] {
-                let dir = self.graph.task(id).rule.dir.clone();
-                if self.find_program(program, &dir, rendered).is_none() {
-                    return Err(self.no_tool(id, at, program, rendered));
-                }
-                self.gather_program(id, program, rendered, all)?;
-                continue;
-            }
-            match self.tool_says((id, at), words, rendered) {
-                Ok(digest) => all.fields.push(Field {
-                    tag: Tag::Tool,
-                    name: words.join(" ").into_bytes(),
-                    value: digest.as_bytes().to_vec(),
-                }),
-                Err(Gap::Unasked(questions)) => unasked.extend(questions),
-                Err(gap) => return Err(gap),
-            }
-        }
-        if unasked.is_empty() { Ok(()) } else { Err(Gap::Unasked(unasked)) }
-    }
-
     /// The program counts by its content, and so does what starts it if it is a script.
-    fn gather_program(
+    pub(super) fn gather_program(
         &mut self,
         id: TaskId,
         name: &str,
@@ -479,7 +451,12 @@ impl Build<'_> {
     }
 
     /// Looks a program up, each once: ten folders of PATH are ten questions to the disk.
-    fn find_program(&mut self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
+    pub(super) fn find_program(
+        &mut self,
+        name: &str,
+        dir: &[u8],
+        rendered: &Rendered,
+    ) -> Option<PathBuf> {
         let usual = !name.contains('/') && rendered.variables().all(|(name, _)| name != "PATH");
         if !usual {
             return self.search(name, dir, rendered);

@@ -29,6 +29,7 @@ mod reach;
 mod spent;
 mod stored;
 mod tally;
+mod tools;
 
 use std::cell::Cell;
 use std::cmp::Reverse;

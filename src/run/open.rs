@@ -11,6 +11,7 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 
+use super::ask::asked_so_far;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::reach::{Before, reached};
@@ -21,7 +22,7 @@ use super::{
     Active, Build, Deeds, Force, Listener, Lookups, Messages, Request, Waiting, default_done,
     new_run_id,
 };
-use crate::error::{Diagnostic, Error, nearest, said};
+use crate::error::{Error, nearest, said};
 use crate::files::Files;
 use crate::graph::{Asking, Graph, Kind};
 use crate::ids::{IdVec, Paths, TaskId};
@@ -112,8 +113,7 @@ impl<'a> Build<'a> {
         }
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
-        refuse_broken(&graph, request, &plan)?;
-        request.asks.set(Asking::Later);
+        asked_so_far(&graph, request, &plan)?;
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
@@ -379,7 +379,8 @@ fn for_writing(
         held.live_intents.remove(&gone);
     }
     // What a task that is no more had made may have been an item of another.
-    while mend.orphans(&graph, &held.state, &dir) {
+    // Of targets whose paths are not known it cannot be said what they no longer make.
+    while request.asks.broken().is_empty() && mend.orphans(&graph, &held.state, &dir) {
         held.state = State::open(&dir, Access::Read).0;
         graph = (request.load)()?;
     }
@@ -432,20 +433,6 @@ pub(super) fn take_lock(
             Err(Error::Interrupted(signal))
         }
     }
-}
-
-/// Targets of which a path or an item needs what a command prints, and it failed: that is told
-/// where they are wanted.
-fn refuse_broken(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<(), Error> {
-    let mut broken = request.asks.broken();
-    if !broken.is_empty() {
-        let wanted: FxHashSet<&str> =
-            plan.wanted().map(|(id, _)| graph.task(id).rule.target.name.as_str()).collect();
-        broken.retain(|(target, _)| wanted.contains(target.as_str()));
-    }
-    let mut wrong: Vec<Diagnostic> = broken.into_iter().map(|(_, wrong)| wrong).collect();
-    wrong.dedup();
-    if wrong.is_empty() { Ok(()) } else { Err(Error::Taskfile(wrong)) }
 }
 
 /// What workers need to know of the run.

@@ -127,7 +127,7 @@ run = "ran u {{ inputs }}"
         .removes("x/b.out")
         .makes("y/a.out", "a")
         .ok();
-    p.taskr(["check"]).ok();
+    p.taskr(["check"]).warns("there is no `default`").ok();
     p.taskr(["list"]).ok();
 }
 
@@ -142,4 +142,37 @@ fn a_signal_ends_what_is_asked() {
     live.dies_by(rustix::process::Signal::INT);
     assert!(p.take_ran().is_empty());
     p.await_no_process();
+}
+
+#[test]
+fn what_cannot_be_known_removes_nothing() {
+    let p = Project::new(
+        r#"
+[vars]
+name = { sh = "cat name" }
+
+[target.t]
+outputs = ["{{ folder }}/out"]
+vars = { folder = "{{ where }}-t" }
+run = "ran t; echo t >{{ outputs }}"
+
+[target.u]
+foreach = ["{{ where }}"]
+outputs = ["{{ item }}.u"]
+run = "ran u; echo u >{{ outputs }}"
+
+[target.other]
+inputs = []
+run = "ran other"
+"#
+        .replace("name = {", "where = {")
+        .as_str(),
+    );
+    p.write("name", "x");
+    p.taskr(["t", "u"]).ran(["t", "u"]).makes("x-t/out", "t\n").makes("x.u", "u\n").ok();
+    p.remove("name");
+    p.taskr(["other"]).ran(["other"]).ok();
+    p.taskr(["t"]).says("No such file").any_warning().exits(2);
+    p.write("name", "x");
+    p.taskr(["t", "u"]).ok();
 }

@@ -119,7 +119,7 @@ run = 'ran conf; echo "export WHO=$(cat who) # made" >{{ outputs }}'
     p.write(".env", "A=1\n\nB=$A\n");
     p.taskr(["t"])
         .says(
-            "error: .env:3: `$` in the value of `B` means one thing to some and another to others",
+            "t  failed: .env:3: `$` in the value of `B` means one thing to some and another to others",
         )
         .says("Taskfile.toml:4:13")
         .says("put the whole value in single quotes")
@@ -128,7 +128,11 @@ run = 'ran conf; echo "export WHO=$(cat who) # made" >{{ outputs }}'
     p.write(".env", "TASKR_ROOT=/\n");
     p.taskr(["t"]).says(".env sets `TASKR_ROOT`, which taskr itself sets").any_warning().exits(2);
     p.remove(".env");
-    p.taskr(["t"]).says(".env does not exist").says("`?.env`").any_warning().exits(2);
+    p.taskr(["t"])
+        .says("its environment file .env does not exist")
+        .says("`?.env`")
+        .any_warning()
+        .exits(2);
     p.taskr(["check"]).warns("`.env` does not exist").ok();
 }
 
