@@ -150,7 +150,7 @@ fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Er
 }
 
 /// The arguments for targets, as text.
-fn words(args: &[OsString]) -> Result<Vec<String>, Error> {
+pub(super) fn words(args: &[OsString]) -> Result<Vec<String>, Error> {
     let word = |arg: &OsString| {
         arg.to_str().map(str::to_owned).ok_or_else(|| Error::Usage {
             message: format!("an argument behind `--` is not UTF-8: {}", arg.display()),

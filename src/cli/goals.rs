@@ -139,7 +139,7 @@ fn paths(name: &str, workspace: &Workspace) -> Vec<Vec<u8>> {
 /// Whether the file is named by the task's inputs.
 fn reads(task: &Task, file: &[u8]) -> bool {
     let rule = &task.rule;
-    rule.lists().any(|(_, range)| {
+    rule.lists().into_iter().any(|(_, range)| {
         let list = rule.inputs[range].iter();
         list.fold(false, |reads, input| match &input.value {
             Input::Path { path, .. } => {

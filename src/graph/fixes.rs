@@ -38,7 +38,8 @@ impl Rule {
     /// same for all items.
     pub fn fixes(&self) -> Fixes {
         let fixable = self.fixable();
-        let lists = self.lists().map(|(_, range)| range.start..range.end.min(fixable.len()));
+        let lists =
+            self.lists().into_iter().map(|(_, range)| range.start..range.end.min(fixable.len()));
         let lists = lists.filter(|range| !range.is_empty());
         let values = |range: Range<usize>| fixable[range].iter().map(|input| input.value.clone());
         Fixes(lists.map(|range| values(range).collect()).collect())

@@ -78,7 +78,7 @@ pub(super) fn variables_of(path: &[u8], bytes: &[u8]) -> Result<Variables, Diagn
 
 /// Where the Taskfile names an environment file.
 fn place_of(rule: &Rule, path: &[u8]) -> Option<crate::error::Place> {
-    let files = rule.lists().find(|(name, _)| **name == ListName::EnvFiles);
+    let files = rule.lists().into_iter().find(|(name, _)| **name == ListName::EnvFiles);
     let files = files.map_or(&[][..], |(_, range)| &rule.inputs[range]);
     let named = files.iter().find(|input| match &input.value {
         crate::graph::Input::Path { path: named, .. } => named == path,

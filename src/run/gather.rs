@@ -118,7 +118,7 @@ impl Build<'_> {
 
     /// All inputs; the files of each list.
     fn gather_inputs(&mut self, id: TaskId, all: &mut Collector) -> Result<Named<FileId>, Gap> {
-        let lists = self.graph.task(id).rule.lists();
+        let lists = self.graph.task(id).rule.lists().into_iter();
         let lists: Vec<_> = lists.map(|(name, range)| (name.clone(), range)).collect();
         let mut named = Named::default();
         for (name, range) in lists {

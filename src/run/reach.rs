@@ -217,7 +217,7 @@ impl<'r> Reach<'r> {
 
     fn reads(&mut self, rule: &Rule) -> bool {
         let item = rule.scope.item().and_then(|item| item.file.as_deref());
-        rule.lists().any(|(_, range)| {
+        rule.lists().into_iter().any(|(_, range)| {
             let list = rule.inputs[range].iter().map(|input| &input.value);
             !self.named(list, item).is_empty()
         })

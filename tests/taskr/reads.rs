@@ -193,6 +193,7 @@ exec = ["ran", "start", "{{ args }}", "end"]
         .ok();
     p.taskr(["test", "--", "-k", "a b", "$x"]).ok();
     p.taskr(["why", "test"]).says("its arguments are others; its command changed").ok();
+    p.taskr(["why", "test", "--", "-k", "a b", "$x"]).says("test is up to date").ok();
     p.taskr(["-n", "test", "--", "-x"]).says("would run test: its arguments are others").ok();
     p.taskr(["test"]).ran(["test"]).ok();
     // Through a group, and the default.

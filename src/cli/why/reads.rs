@@ -147,7 +147,11 @@ fn how(facts: &Facts, id: TaskId, path: &[u8]) -> How {
 /// What the elements of `inputs` say, each after the one before it.
 fn as_written(task: &Task, path: &[u8]) -> How {
     let item = task.rule.scope.item().and_then(|item| item.file.as_deref());
-    let lists = task.rule.lists().map(|(_, range)| in_list(&task.rule.inputs[range], path, item));
+    let lists = task
+        .rule
+        .lists()
+        .into_iter()
+        .map(|(_, range)| in_list(&task.rule.inputs[range], path, item));
     let mut lists: Vec<How> = lists.collect();
     let named = lists.iter().position(|how| matches!(how, How::Named(_)));
     let left_out = || lists.iter().position(|how| matches!(how, How::LeftOut(_)));
