@@ -68,10 +68,7 @@ pub(super) fn build_with(
         wait: !args.no_wait,
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
         timed: args.trace.is_some(),
-        ask: workspace.question.filter(|_| is_plain(args)).map(|question| {
-            let env_asked = workspace.env_asked.clone();
-            Ask { question, env_asked }
-        }),
+        ask: ask(args, workspace)?,
         ..plain_request(workspace, &load, jobs, typed)?
     };
     if request.changes.is_some() || !more.env.is_empty() {
@@ -115,6 +112,13 @@ fn is_plain(args: &Build) -> bool {
     let looks_closer = args.dry_run || args.rehash || args.force.is_some();
     let tells_more = args.verbose > 0 || args.events.is_some() || args.trace.is_some();
     !looks_closer && !tells_more
+}
+
+/// The question, if its answer may be proved.
+fn ask(args: &Build, workspace: &Workspace) -> Result<Option<Ask>, Error> {
+    let Some(question) = workspace.question.filter(|_| is_plain(args)) else { return Ok(None) };
+    let (env_asked, asks) = (workspace.env_asked.clone(), workspace.asks()?);
+    Ok(Some(Ask { question, env_asked, asks }))
 }
 
 /// Tells what was proved: a run of tasks that are all up to date.

@@ -16,7 +16,7 @@ use taskr_cache::{Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stam
 
 use super::Build;
 use crate::files::{is_there_and_why, list_and_why, why_of_tree};
-use crate::graph::{Kind, Output};
+use crate::graph::{Asks, Kind, Output};
 use crate::ids::TaskId;
 use crate::outcome::Summary;
 use crate::outdir::STATE_DIR;
@@ -36,6 +36,8 @@ pub struct Ask {
     pub question: Question,
     /// Whether an expression asked for the caller's environment by now.
     pub env_asked: Arc<AtomicBool>,
+    /// What commands printed for variables.
+    pub asks: Arc<Asks>,
 }
 
 /// Variables that count for every build: where programs are, and what `ci` says.
@@ -122,7 +124,8 @@ impl Build<'_> {
         let counts = summary.counts;
         let all_fresh = counts.fresh == counts.tasks && summary.exit_code() == 0;
         let is_ours = self.held.lock.is_some() && !self.held.is_lost();
-        if !all_fresh || !is_ours || summary.signal.is_some() {
+        let has_asked = ask.asks.have_answers() || !self.lookups.questions.known.is_empty();
+        if !all_fresh || !is_ours || has_asked || summary.signal.is_some() {
             return;
         }
         let Some(facts) = self.facts_of_all() else { return };

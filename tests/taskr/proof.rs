@@ -178,7 +178,13 @@ fn an_expression_that_asks_for_the_environment_makes_all_of_it_count() {
 fn what_rests_on_more_than_files_is_not_proved() {
     let taskfile =
         |line: &str| format!("[target.t]\noutputs = [\"o\"]\nrun = \"ran t; echo > o\"\n{line}\n");
-    let lines = ["max_age = \"1h\"", "fresh_if = \"true\"", ""];
+    let lines = [
+        "max_age = \"1h\"",
+        "fresh_if = \"true\"",
+        "tools = [\"echo 1\"]",
+        "env = { V = \"{{ asked }}\" }\nvars = { asked = { sh = \"echo 1\" } }",
+        "",
+    ];
     let projects = lines.map(|line| Project::new(&taskfile(line)));
     for p in &projects {
         p.taskr(["t"]).ran(["t"]).any_files().ok();
