@@ -52,8 +52,7 @@ pub(super) fn build_with(
     if let Some(warning) = warning {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
-    let words = words(&args.args)?;
-    let given = Args { words, wanted: wanted.clone() };
+    let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common.defines, jobs, given)?;
     let mode = Mode::from(args.output);
     let mut request = Request {
@@ -153,15 +152,15 @@ fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Er
     Ok((wanted, force))
 }
 
-/// The arguments for targets, as text.
-pub(super) fn words(args: &[OsString]) -> Result<Vec<String>, Error> {
+/// The arguments for the targets that are wanted, as text.
+pub(super) fn given(args: &[OsString], wanted: &[String]) -> Result<Args, Error> {
     let word = |arg: &OsString| {
         arg.to_str().map(str::to_owned).ok_or_else(|| Error::Usage {
             message: format!("an argument behind `--` is not UTF-8: {}", arg.display()),
             help: None,
         })
     };
-    args.iter().map(word).collect()
+    Ok(Args { words: args.iter().map(word).collect::<Result<_, _>>()?, wanted: wanted.to_vec() })
 }
 
 /// What went wrong with the writers of a run. Of a terminal and of stderr nothing could be told.

@@ -1,7 +1,7 @@
 //! The proof of a run in which all was up to date: everything that it saw of the disk, so that the
 //! next one that is asked the same need only see the same ([`Question`]).
 //!
-//! Nothing is proved that rests on more than files: a task that is asked something, that ages, or
+//! Nothing is proved that rests on more than files: on what a command printed, a task that ages, or
 //! whose files may have changed within a tick of the clock. That there is no proof costs time only.
 
 use std::collections::{BTreeMap, BTreeSet};
