@@ -18,7 +18,7 @@ pub(super) struct Common {
     pub(super) directory: Vec<PathBuf>,
     /// Use FILE; its folder is the workspace
     ///
-    /// The default is the nearest Taskfile.toml upward.
+    /// The default is the nearest Taskfile.toml upward, or the one above that includes it.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: Option<PathBuf>,
     /// Set a variable of the Taskfile

@@ -10,6 +10,7 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use taskr_cache::Fact;
 
 use super::End;
 use super::args::Build;
@@ -55,6 +56,7 @@ pub(super) fn build_with(
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common.defines, jobs, given)?;
     let mode = Mode::from(args.output);
+    let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
         wanted,
         changes: more.changes,
@@ -67,7 +69,7 @@ pub(super) fn build_with(
         wait: !args.no_wait,
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
         timed: args.trace.is_some(),
-        ask: ask(args, workspace)?,
+        ask: ask(args, workspace, &why)?,
         ..plain_request(workspace, &load, jobs, typed)?
     };
     if request.changes.is_some() || !more.env.is_empty() {
@@ -114,10 +116,14 @@ fn is_plain(args: &Build) -> bool {
 }
 
 /// The question, if its answer may be proved.
-fn ask(args: &Build, workspace: &Workspace) -> Result<Option<Ask>, Error> {
+fn ask<'a>(
+    args: &Build,
+    workspace: &Workspace,
+    why: &'a dyn Fn() -> Option<Vec<(Vec<u8>, Fact)>>,
+) -> Result<Option<Ask<'a>>, Error> {
     let Some(question) = workspace.question.filter(|_| is_plain(args)) else { return Ok(None) };
     let (env_asked, asks) = (workspace.env_asked.clone(), workspace.asks()?);
-    Ok(Some(Ask { question, env_asked, asks }))
+    Ok(Some(Ask { question, env_asked, asks, why }))
 }
 
 /// Tells what was proved: a run of tasks that are all up to date.
@@ -144,11 +150,12 @@ fn options(args: &Build, terminal: bool) -> Options {
 fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Error> {
     let wanted = match args.targets.is_empty() {
         true => workspace.default_targets()?,
-        false => args.targets.clone(),
+        false => workspace.full_names(&args.targets)?,
     };
-    let force = force(args);
-    let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
-    workspace.check_names(wanted.iter().chain(forced))?;
+    let force = match force(args) {
+        Force::Only(names) => Force::Only(workspace.full_names(&names)?),
+        other => other,
+    };
     Ok((wanted, force))
 }
 
@@ -194,6 +201,7 @@ pub(super) fn plain_request<'a>(
     Ok(Request {
         root: workspace.root.clone(),
         taskfile: workspace.name.clone(),
+        sources: workspace.sources(),
         load,
         asks: workspace.asks()?,
         wanted: Vec::new(),

@@ -24,6 +24,7 @@ mod log;
 mod man;
 mod origin;
 mod out;
+mod packages;
 mod question;
 mod runs;
 mod scan;

@@ -110,7 +110,7 @@ impl Totals {
             if task["outcome"] == "restored" {
                 continue;
             }
-            let target = name.split('@').next().unwrap_or(name);
+            let (target, _) = crate::parse::split_pick(name);
             let of = self.targets.entry(target.to_owned()).or_default();
             of.times += 1;
             of.work_ms += took_ms;

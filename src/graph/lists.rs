@@ -77,12 +77,12 @@ impl Prepared<'_> {
         let plain = source.reads.parts.is_empty().then_some((ListName::Plain, 0..texts.len()));
         for (name, range) in parts.chain(plain) {
             let elements = elements(&texts[range], scope, wrong);
-            inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir)));
+            inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir, self.home)));
             lists.push((name, inputs.len()));
         }
         if !source.reads.env_files.is_empty() {
             let elements = elements(&source.reads.env_files, scope, wrong);
-            inputs.extend(Keep(wrong).all(&elements, |one| one.env_file(&self.dir)));
+            inputs.extend(Keep(wrong).all(&elements, |one| one.env_file(&self.dir, self.home)));
             lists.push((ListName::EnvFiles, inputs.len()));
         }
         if let [(ListName::Plain, _)] = lists[..] {

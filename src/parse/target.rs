@@ -153,7 +153,12 @@ impl Reader {
             Kind::Command => target.policy.fresh_if = self.one_command(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
             Kind::Expression => target.when = self.when(value, field.into()),
-            Kind::Table | Kind::Jobs | Kind::Inherit | Kind::Planned => {}
+            Kind::Table
+            | Kind::Folders
+            | Kind::Name
+            | Kind::Jobs
+            | Kind::Inherit
+            | Kind::Planned => {}
         }
     }
 

@@ -11,6 +11,7 @@ const BAD: &[(&str, &str)] = &[
     ("values", include_str!("bad/values.txt")),
     ("targets", include_str!("bad/targets.txt")),
     ("reads", include_str!("bad/reads.txt")),
+    ("packages", include_str!("bad/packages.txt")),
 ];
 
 fn answer(bytes: &[u8]) -> String {

@@ -497,8 +497,9 @@ impl Build<'_> {
         if self.graph.reaches(id, maker) {
             return Ok(());
         }
-        let name = &self.graph.task(maker).rule.target.name;
-        let own = &self.graph.task(id).rule.target.name;
+        let own = &self.graph.task(id).rule.target;
+        let name = own.names(&self.graph.task(maker).rule.target.name);
+        let own = own.own_name();
         Err(format!(
             "its depfile names {}, which `{name}` makes, but it does not wait for `{name}`: add \
              `after = [\"{name}\"]` to [target.{own}]",

@@ -89,6 +89,9 @@ pub struct Request<'a> {
     pub root: PathBuf,
     /// The Taskfile's name, relative to the workspace: records are kept by it.
     pub taskfile: Vec<u8>,
+    /// The Taskfiles and manifests that say what packages are, relative to the workspace, each with
+    /// a folder of such a package.
+    pub sources: Vec<(Vec<u8>, String)>,
     /// Makes the graph; asked again when the files it listed may have changed.
     pub load: &'a dyn Fn() -> Result<Graph, Error>,
     /// What the graph's variables ask of commands.
@@ -124,7 +127,7 @@ pub struct Request<'a> {
     /// Whether the listener wants output while tasks run.
     pub stream: bool,
     /// Set if that all is up to date may be proved to who asks the same.
-    pub ask: Option<Ask>,
+    pub ask: Option<Ask<'a>>,
     /// Whether the listener wants to know how long taskr's own stages take.
     pub timed: bool,
 }
@@ -679,8 +682,11 @@ impl Build<'_> {
             let rule = &self.graph.task(need).rule;
             let word = |path: &[u8]| crate::graph::word_of_path(&task.rule.dir, path);
             let out = word(&self.task_dir(need).join("out"));
-            let outputs = self.done[need].outputs.iter().map(|file| word(&file.path)).collect();
-            targets.insert(rule.name.clone(), (out, outputs));
+            let outputs: Vec<_> =
+                self.done[need].outputs.iter().map(|file| word(&file.path)).collect();
+            for name in task.rule.target.spellings(&rule.name) {
+                targets.insert(name, (out.clone(), Vec::clone(&outputs)));
+            }
         }
         targets
     }

@@ -19,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use taskr::parse::{FIELDS, Field, SETTINGS, TOP_LEVEL, parse};
+use taskr::parse::{FIELDS, Field, INCLUDE, PACKAGE, SETTINGS, TOP_LEVEL, parse};
 
 use crate::project::{Live, Project};
 
@@ -161,11 +161,18 @@ fn head(line: &str) -> String {
 
 #[test]
 fn the_reference_has_all_fields() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/taskfile.md");
+    let taskfile = [("TOP_LEVEL", TOP_LEVEL), ("SETTINGS", SETTINGS), ("FIELDS", FIELDS)];
+    has_tables("docs/taskfile.md", &taskfile);
+    has_tables("docs/packages.md", &[("INCLUDE", INCLUDE), ("PACKAGE", PACKAGE)]);
+}
+
+/// Holds the tables of a page, in their order, against the program's.
+fn has_tables(page: &str, tables: &[(&str, &[Field])]) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let text = fs::read_to_string(&page).expect("a page");
     let mut right = String::new();
     let mut rest = text.as_str();
-    for (name, fields) in [("TOP_LEVEL", TOP_LEVEL), ("SETTINGS", SETTINGS), ("FIELDS", FIELDS)] {
+    for (name, fields) in tables {
         let mark = format!("<!-- table: {name} -->\n");
         let (before, after) = rest.split_once(&mark).unwrap_or_else(|| panic!("no {mark}"));
         let (_, after) = after.split_once("<!-- end -->\n").expect("an end");
@@ -192,7 +199,9 @@ fn table(fields: &[Field]) -> String {
     }
     let planned = fields.iter().filter(|field| !field.ready());
     let planned: Vec<_> = planned.map(|field| format!("`{}`", field.name)).collect();
-    let _ = writeln!(text, "\nPlanned, and refused until then: {}.", planned.join(" "));
+    if !planned.is_empty() {
+        let _ = writeln!(text, "\nPlanned, and refused until then: {}.", planned.join(" "));
+    }
     text
 }
 

@@ -36,9 +36,8 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     let (names, files) = targets_and_files(args, workspace);
     let wanted = match names.is_empty() {
         true => workspace.default_targets()?,
-        false => names,
+        false => workspace.full_names(&names)?,
     };
-    workspace.check_names(wanted.iter())?;
     let jobs = workspace.jobs(None)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common.defines, jobs, given)?;
@@ -76,8 +75,7 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
 fn targets_and_files(args: &Why, workspace: &Workspace) -> (Vec<String>, Vec<Vec<u8>>) {
     let (mut names, mut files) = (Vec::new(), Vec::new());
     for word in &args.targets {
-        let target = word.split('@').next().unwrap_or(word);
-        let file = (args.not && !workspace.has_target(target))
+        let file = (args.not && !workspace.has_target(word))
             .then(|| goals::existing(word, workspace))
             .flatten();
         match file {
