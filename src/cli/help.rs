@@ -65,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 14] {
+pub(super) fn tools() -> [Command; 16] {
     [
         args::List::command(),
         args::Show::command(),
@@ -74,6 +74,8 @@ pub(super) fn tools() -> [Command; 14] {
         args::Check::command(),
         args::Clean::command(),
         args::Status::command(),
+        args::History::command(),
+        args::Timeline::command(),
         args::Stats::command(),
         args::Cache::command(),
         args::Flaky::command(),

@@ -10,12 +10,15 @@ mod cache;
 mod changes;
 mod check;
 mod clean;
+mod columns;
 mod completions;
 mod create;
 mod doubts;
+mod failed;
 mod flaky;
 mod goals;
 mod help;
+mod history;
 mod hook;
 mod json_out;
 mod limits;
@@ -34,6 +37,7 @@ mod stats;
 mod status;
 mod taskfile;
 mod terminal;
+mod timeline;
 mod usage;
 mod user;
 mod verify;
@@ -68,12 +72,13 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 14] = [
+const TOOLS: [&str; 16] = [
     "cache",
     "check",
     "clean",
     "completions",
     "flaky",
+    "history",
     "hook",
     "list",
     "log",
@@ -81,14 +86,15 @@ const TOOLS: [&str; 14] = [
     "show",
     "stats",
     "status",
+    "timeline",
     "verify",
     "why",
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 13] = [
-    "audit", "compare", "fmt", "graph", "history", "import", "init", "merge", "schema", "timeline",
-    "vars", "watch", "tool",
+const LATER: [&str; 11] = [
+    "audit", "compare", "fmt", "graph", "import", "init", "merge", "schema", "vars", "watch",
+    "tool",
 ];
 
 /// Does what the arguments (the program's own name first) ask for.
@@ -173,6 +179,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
         "flaky" => parsed(scan, |args| flaky::flaky(&args, &workspace?)),
+        "history" => parsed(scan, |args| history::history(&args, &workspace?)),
         "hook" => parsed(scan, |args| hook::hook(args, &workspace?, &typed)),
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
@@ -180,6 +187,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "show" => parsed(scan, |args| show::show(&args, &workspace?)),
         "stats" => parsed(scan, |args| stats::stats(&args, &workspace?)),
         "status" => parsed(scan, |args| status::status(&args, &workspace?)),
+        "timeline" => parsed(scan, |args| timeline::timeline(&args, &workspace?)),
         "verify" => parsed(scan, |args| verify::verify(&args, &workspace?)),
         "why" => parsed(scan, |args| why::why(&args, &workspace?)),
         _ if LATER.contains(&name) => Err(not_there_yet(name)),

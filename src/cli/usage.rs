@@ -12,7 +12,7 @@ use crate::error::{Error, nearest, quoted};
 use crate::report::one_line;
 
 /// Options that are planned.
-const LATER: [&str; 6] = ["--profile", "--junit", "--report", "--failed", "--timeout", "--load"];
+const LATER: [&str; 5] = ["--profile", "--junit", "--report", "--timeout", "--load"];
 
 /// Options of make, ninja, just, Task, npm and their like, and what to write for them here.
 const OF_OTHERS: &[(&[&str], &str)] = &[

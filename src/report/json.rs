@@ -237,7 +237,6 @@ fn skipped(because: Because<'_>) -> Value {
 fn run_finished(line: Line, summary: &Summary) -> Line {
     let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
     let step = |step: &Step| json!({ "task": step.task, "duration_ms": step.duration_ms });
-    let speedup = (summary.work_ms as f64 / summary.wall_ms as f64 * 100.0).round() / 100.0;
     line.with(
         "counts",
         json!({
@@ -248,7 +247,7 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("wall_ms", summary.wall_ms)
     .with("work_ms", summary.work_ms)
     .with("critical_path", summary.critical_path.iter().map(step).collect::<Vec<_>>())
-    .with("speedup", (summary.wall_ms > 0).then_some(speedup))
+    .with("speedup", summary.speedup())
     .with("jobs", summary.jobs)
     .with("dry_run", summary.dry_run)
     .with("signal", summary.signal)

@@ -27,6 +27,7 @@ mod mutants;
 mod names;
 mod oracle;
 mod outputs;
+mod past;
 mod places;
 mod policy;
 mod precommit;

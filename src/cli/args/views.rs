@@ -1,0 +1,47 @@
+//! The options of tools that show runs.
+
+use clap::Parser;
+
+use super::Common;
+
+/// Show the last runs, the newest first
+#[derive(Parser, Debug)]
+#[command(
+    name = "history",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr history [OPTIONS]"
+)]
+pub(in crate::cli) struct History {
+    /// So many; the default is 20
+    #[arg(short, long, value_name = "N", default_value = "20", hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) number: u16,
+    /// All of them, as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
+
+/// Draw what ran when in a run that is over
+#[derive(Parser, Debug)]
+#[command(
+    name = "timeline",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr timeline [OPTIONS] [RUN]"
+)]
+pub(in crate::cli) struct Timeline {
+    /// Which: 1 is the last, 2 the one before it, as in `taskr history`; or its id. The default is 1
+    #[arg(value_name = "RUN")]
+    pub(in crate::cli) run: Option<String>,
+    /// All tasks, not only those that took longest
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
