@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint};
 
 use crate::report::Mode;
 
-pub(super) use views::{History, Timeline};
+pub(super) use views::{Graph, GraphFormat, History, Timeline};
 
 /// Options that every command takes.
 #[derive(Args, Debug)]

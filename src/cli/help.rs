@@ -65,10 +65,11 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 16] {
+pub(super) fn tools() -> [Command; 17] {
     [
         args::List::command(),
         args::Show::command(),
+        args::Graph::command(),
         args::Why::command(),
         args::Log::command(),
         args::Check::command(),

@@ -17,6 +17,7 @@ mod doubts;
 mod failed;
 mod flaky;
 mod goals;
+mod graph;
 mod help;
 mod history;
 mod hook;
@@ -72,12 +73,13 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 16] = [
+const TOOLS: [&str; 17] = [
     "cache",
     "check",
     "clean",
     "completions",
     "flaky",
+    "graph",
     "history",
     "hook",
     "list",
@@ -92,10 +94,8 @@ const TOOLS: [&str; 16] = [
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 11] = [
-    "audit", "compare", "fmt", "graph", "import", "init", "merge", "schema", "vars", "watch",
-    "tool",
-];
+const LATER: [&str; 10] =
+    ["audit", "compare", "fmt", "import", "init", "merge", "schema", "vars", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -179,6 +179,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
         "flaky" => parsed(scan, |args| flaky::flaky(&args, &workspace?)),
+        "graph" => parsed(scan, |args| graph::graph(&args, &workspace?)),
         "history" => parsed(scan, |args| history::history(&args, &workspace?)),
         "hook" => parsed(scan, |args| hook::hook(args, &workspace?, &typed)),
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),

@@ -18,6 +18,7 @@ mod fixers;
 mod flaky;
 mod foreign;
 mod freshness;
+mod graph_tool;
 mod graphs;
 mod hooks;
 mod layers;

@@ -1,6 +1,6 @@
-//! The options of tools that show runs.
+//! The options of tools that show runs and graphs.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use super::Common;
 
@@ -44,4 +44,47 @@ pub(in crate::cli) struct Timeline {
     pub(in crate::cli) json: bool,
     #[command(flatten)]
     pub(in crate::cli) common: Common,
+}
+
+/// Draw which target waits for which
+#[derive(Parser, Debug)]
+#[command(
+    name = "graph",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr graph [OPTIONS] [TARGET]..."
+)]
+pub(in crate::cli) struct Graph {
+    /// These and what they need; all if nothing is named
+    #[arg(value_name = "TARGET")]
+    pub(in crate::cli) targets: Vec<String>,
+    /// text, svg (a picture), dot, mermaid or json. The default is text
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(in crate::cli) format: GraphFormat,
+    /// As JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    /// Each task of a target by itself
+    #[arg(long)]
+    pub(in crate::cli) tasks: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
+
+/// `--format` of `taskr graph`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum GraphFormat {
+    #[default]
+    Text,
+    Svg,
+    Dot,
+    Mermaid,
+    Json,
 }
