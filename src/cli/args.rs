@@ -1,5 +1,6 @@
 //! The options of a build and of each tool, as typed. What they mean is worked out elsewhere.
 
+mod files;
 mod views;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint};
 
 use crate::report::Mode;
 
+pub(super) use files::Fmt;
 pub(super) use views::{Graph, GraphFormat, History, Timeline};
 
 /// Options that every command takes.

@@ -65,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 17] {
+pub(super) fn tools() -> [Command; 18] {
     [
         args::List::command(),
         args::Show::command(),
@@ -73,6 +73,7 @@ pub(super) fn tools() -> [Command; 17] {
         args::Why::command(),
         args::Log::command(),
         args::Check::command(),
+        args::Fmt::command(),
         args::Clean::command(),
         args::Status::command(),
         args::History::command(),

@@ -16,6 +16,7 @@ mod create;
 mod doubts;
 mod failed;
 mod flaky;
+mod fmt;
 mod goals;
 mod graph;
 mod help;
@@ -73,12 +74,13 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 17] = [
+const TOOLS: [&str; 18] = [
     "cache",
     "check",
     "clean",
     "completions",
     "flaky",
+    "fmt",
     "graph",
     "history",
     "hook",
@@ -94,8 +96,8 @@ const TOOLS: [&str; 17] = [
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 10] =
-    ["audit", "compare", "fmt", "import", "init", "merge", "schema", "vars", "watch", "tool"];
+const LATER: [&str; 9] =
+    ["audit", "compare", "import", "init", "merge", "schema", "vars", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -179,6 +181,9 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
         "flaky" => parsed(scan, |args| flaky::flaky(&args, &workspace?)),
+        "fmt" => {
+            parsed(scan, |args| fmt::fmt(&args, scan.directory.as_deref(), scan.file.as_deref()))
+        }
         "graph" => parsed(scan, |args| graph::graph(&args, &workspace?)),
         "history" => parsed(scan, |args| history::history(&args, &workspace?)),
         "hook" => parsed(scan, |args| hook::hook(args, &workspace?, &typed)),

@@ -76,6 +76,21 @@ fn blocks(page: &Path) -> Vec<Block> {
     blocks
 }
 
+/// All Taskfiles of the guide and of the examples, by where they are.
+pub(crate) fn taskfiles() -> Vec<(String, String)> {
+    let blocks = pages().into_iter().flat_map(|page| blocks(&page));
+    let snippets = blocks.filter(|block| block.fence.starts_with("toml"));
+    let mut all: Vec<(String, String)> = snippets.map(|block| (block.place, block.text)).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in fs::read_dir(root.join("examples")).expect("a folder").flatten() {
+        let path = folder.path().join("Taskfile.toml");
+        if let Ok(text) = fs::read_to_string(&path) {
+            all.push((path.display().to_string(), text));
+        }
+    }
+    all
+}
+
 #[test]
 fn every_snippet_is_right() {
     let (mut taskfiles, mut sessions) = (0, 0);

@@ -16,6 +16,7 @@ mod failure;
 mod faults;
 mod fixers;
 mod flaky;
+mod fmt_tool;
 mod foreign;
 mod freshness;
 mod graph_tool;

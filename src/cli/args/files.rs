@@ -1,0 +1,23 @@
+//! The options of tools that are about files: the Taskfile's own text.
+
+use clap::Parser;
+
+use super::Common;
+
+/// Lay out the Taskfile in the one usual way
+///
+/// Blanks and empty lines change, nothing else.
+#[derive(Parser, Debug)]
+#[command(
+    name = "fmt",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr fmt [OPTIONS]"
+)]
+pub(in crate::cli) struct Fmt {
+    /// Change nothing; show what would change, and end with 1 if something would
+    #[arg(long)]
+    pub(in crate::cli) check: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
