@@ -65,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 18] {
+pub(super) fn tools() -> [Command; 19] {
     [
         args::List::command(),
         args::Show::command(),
@@ -83,6 +83,7 @@ pub(super) fn tools() -> [Command; 18] {
         args::Flaky::command(),
         args::Verify::command(),
         args::Hook::command(),
+        args::Schema::command(),
         args::Completions::command(),
         args::Man::command(),
     ]

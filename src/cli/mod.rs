@@ -32,6 +32,7 @@ mod out;
 mod question;
 mod runs;
 mod scan;
+mod schema;
 mod select;
 mod show;
 mod stages;
@@ -74,7 +75,7 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 18] = [
+const TOOLS: [&str; 19] = [
     "cache",
     "check",
     "clean",
@@ -87,6 +88,7 @@ const TOOLS: [&str; 18] = [
     "list",
     "log",
     "man",
+    "schema",
     "show",
     "stats",
     "status",
@@ -96,8 +98,7 @@ const TOOLS: [&str; 18] = [
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 9] =
-    ["audit", "compare", "import", "init", "merge", "schema", "vars", "watch", "tool"];
+const LATER: [&str; 8] = ["audit", "compare", "import", "init", "merge", "vars", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -190,6 +191,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),
+        "schema" => parsed(scan, |args| schema::schema(&args)),
         "show" => parsed(scan, |args| show::show(&args, &workspace?)),
         "stats" => parsed(scan, |args| stats::stats(&args, &workspace?)),
         "status" => parsed(scan, |args| status::status(&args, &workspace?)),

@@ -22,8 +22,8 @@ use crate::ids::{FileId, Id, IdVec, Paths};
 use crate::spread::spread;
 
 pub use depfile::{DepfileError, parse as parse_depfile};
-pub use list::{Listing, is_there_and_why, list, list_and_why, list_tree, why_of_tree};
 pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
+pub use list::{Listing, is_there_and_why, list, list_and_why, list_tree, why_of_tree};
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 
 /// Opens a file to read it. Never waits, as one does at a pipe that nobody writes.

@@ -20,7 +20,7 @@ use crate::outcome::{Because, Changes, Counts, Event, Failure, Reason, Step, Sum
 pub const EVENTS_HEAD: &str = "{\"v\":";
 
 /// Version of the format: `v` on every line.
-const VERSION: u64 = 1;
+pub const EVENTS_VERSION: u64 = 1;
 
 /// Writes one JSON object a line, flushed after each event.
 ///
@@ -180,7 +180,7 @@ struct Line(String);
 
 impl Line {
     fn new(event: &str, run_id: &str) -> Line {
-        Line(format!("{{\"v\":{VERSION}")).with("event", event).with("run", run_id)
+        Line(format!("{{\"v\":{EVENTS_VERSION}")).with("event", event).with("run", run_id)
     }
 
     /// Adds a field. Names are ours and need no escapes.

@@ -25,7 +25,7 @@ use crate::outcome::Event;
 
 pub use board::{Board, Size, Terminal};
 pub use clean::Clean;
-pub use json::{EVENTS_HEAD, Json};
+pub use json::{EVENTS_HEAD, EVENTS_VERSION, Json};
 pub use lines::Lines;
 pub use share::{Share, running};
 pub use sink::write_all;

@@ -42,6 +42,7 @@ mod real_c;
 mod rebuild;
 mod repository;
 mod scale;
+mod schema_tool;
 mod signals;
 mod state;
 mod store;

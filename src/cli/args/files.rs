@@ -21,3 +21,19 @@ pub(in crate::cli) struct Fmt {
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }
+
+/// Print the JSON schema of a Taskfile, for editors
+#[derive(Parser, Debug)]
+#[command(
+    name = "schema",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr schema [OPTIONS]"
+)]
+pub(in crate::cli) struct Schema {
+    /// Of a line that --events writes
+    #[arg(long)]
+    pub(in crate::cli) events: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
