@@ -65,8 +65,9 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 19] {
+pub(super) fn tools() -> [Command; 20] {
     [
+        args::Init::command(),
         args::List::command(),
         args::Show::command(),
         args::Graph::command(),

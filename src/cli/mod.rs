@@ -22,6 +22,7 @@ mod graph;
 mod help;
 mod history;
 mod hook;
+mod init;
 mod json_out;
 mod limits;
 mod list;
@@ -75,7 +76,7 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 19] = [
+const TOOLS: [&str; 20] = [
     "cache",
     "check",
     "clean",
@@ -85,6 +86,7 @@ const TOOLS: [&str; 19] = [
     "graph",
     "history",
     "hook",
+    "init",
     "list",
     "log",
     "man",
@@ -98,7 +100,7 @@ const TOOLS: [&str; 19] = [
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 8] = ["audit", "compare", "import", "init", "merge", "vars", "watch", "tool"];
+const LATER: [&str; 7] = ["audit", "compare", "import", "merge", "vars", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -188,6 +190,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "graph" => parsed(scan, |args| graph::graph(&args, &workspace?)),
         "history" => parsed(scan, |args| history::history(&args, &workspace?)),
         "hook" => parsed(scan, |args| hook::hook(args, &workspace?, &typed)),
+        "init" => parsed(scan, |args| init::init(&args)),
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),

@@ -62,7 +62,7 @@ fn bash_completes() {
         ("taskr c", "check cache completions clean"),
         ("taskr -j pai", "paint"),
         ("taskr -j 4 pai", "paint"),
-        ("taskr -C sub in", "inner"),
+        ("taskr -C sub in", "init inner"),
         ("taskr -C su", "sub/"),
         ("taskr -f o", "other.toml"),
         ("taskr -f other.toml pai", "paint"),

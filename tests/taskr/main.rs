@@ -22,6 +22,7 @@ mod freshness;
 mod graph_tool;
 mod graphs;
 mod hooks;
+mod init_tool;
 mod layers;
 mod live;
 mod moving;

@@ -37,3 +37,21 @@ pub(in crate::cli) struct Schema {
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }
+
+/// Write a first Taskfile, for what is in the folder
+///
+/// It looks for Cargo, npm, Python, Go and C. A Taskfile that is there is left alone.
+#[derive(Parser, Debug)]
+#[command(
+    name = "init",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr init [OPTIONS]"
+)]
+pub(in crate::cli) struct Init {
+    /// Write nothing; print what would be written
+    #[arg(long)]
+    pub(in crate::cli) print: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
