@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint};
 
 use crate::report::Mode;
 
-pub(super) use files::{Fmt, Init, Schema};
+pub(super) use files::{Fmt, Init, Merge, MergeWord, Schema};
 pub(super) use views::{Graph, GraphFormat, History, Timeline};
 
 /// Options that every command takes.

@@ -65,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 20] {
+pub(super) fn tools() -> [Command; 21] {
     [
         args::Init::command(),
         args::List::command(),
@@ -84,6 +84,7 @@ pub(super) fn tools() -> [Command; 20] {
         args::Flaky::command(),
         args::Verify::command(),
         args::Hook::command(),
+        args::Merge::command(),
         args::Schema::command(),
         args::Completions::command(),
         args::Man::command(),

@@ -28,6 +28,7 @@ mod limits;
 mod list;
 mod log;
 mod man;
+mod merge;
 mod origin;
 mod out;
 mod question;
@@ -76,7 +77,7 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 20] = [
+const TOOLS: [&str; 21] = [
     "cache",
     "check",
     "clean",
@@ -90,6 +91,7 @@ const TOOLS: [&str; 20] = [
     "list",
     "log",
     "man",
+    "merge",
     "schema",
     "show",
     "stats",
@@ -100,7 +102,7 @@ const TOOLS: [&str; 20] = [
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 7] = ["audit", "compare", "import", "merge", "vars", "watch", "tool"];
+const LATER: [&str; 6] = ["audit", "compare", "import", "vars", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -194,6 +196,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),
+        "merge" => parsed(scan, |args| merge::merge(&args)),
         "schema" => parsed(scan, |args| schema::schema(&args)),
         "show" => parsed(scan, |args| show::show(&args, &workspace?)),
         "stats" => parsed(scan, |args| stats::stats(&args, &workspace?)),

@@ -25,6 +25,7 @@ mod hooks;
 mod init_tool;
 mod layers;
 mod live;
+mod merge_tool;
 mod moving;
 mod mutants;
 mod names;
