@@ -11,7 +11,7 @@ use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint};
 use crate::report::Mode;
 
 pub(super) use files::{Fmt, Init, Merge, MergeWord, Schema};
-pub(super) use views::{Graph, GraphFormat, History, Timeline};
+pub(super) use views::{Compare, Graph, GraphFormat, History, Timeline};
 
 /// Options that every command takes.
 #[derive(Args, Debug)]

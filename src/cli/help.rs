@@ -65,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 21] {
+pub(super) fn tools() -> [Command; 22] {
     [
         args::Init::command(),
         args::List::command(),
@@ -79,6 +79,7 @@ pub(super) fn tools() -> [Command; 21] {
         args::Status::command(),
         args::History::command(),
         args::Timeline::command(),
+        args::Compare::command(),
         args::Stats::command(),
         args::Cache::command(),
         args::Flaky::command(),

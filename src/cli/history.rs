@@ -59,7 +59,7 @@ fn as_text(root: &Path, most: usize, now_ms: u64) -> String {
 }
 
 /// `2 ran, 1 failed of 212`.
-fn counts(run: &Past) -> String {
+pub(super) fn counts(run: &Past) -> String {
     let words = ["ran", "restored", "failed", "skipped", "cancelled"];
     let parts = words.iter().filter(|word| run.count(word) > 0);
     let parts: Vec<String> = parts.map(|word| format!("{} {word}", run.count(word))).collect();

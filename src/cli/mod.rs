@@ -11,6 +11,7 @@ mod changes;
 mod check;
 mod clean;
 mod columns;
+mod compare;
 mod completions;
 mod create;
 mod doubts;
@@ -77,10 +78,11 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 21] = [
+const TOOLS: [&str; 22] = [
     "cache",
     "check",
     "clean",
+    "compare",
     "completions",
     "flaky",
     "fmt",
@@ -102,7 +104,7 @@ const TOOLS: [&str; 21] = [
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 6] = ["audit", "compare", "import", "vars", "watch", "tool"];
+const LATER: [&str; 5] = ["audit", "import", "vars", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -184,6 +186,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "cache" => parsed(scan, |args| cache::cache(&args, workspace)),
         "check" => parsed(scan, |args| check::check(&args, workspace)),
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
+        "compare" => parsed(scan, |args| compare::compare(&args, &workspace?)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
         "flaky" => parsed(scan, |args| flaky::flaky(&args, &workspace?)),
         "fmt" => {

@@ -59,7 +59,7 @@ fn bash_completes() {
         ("taskr why page@posts/b", "page@posts/b.md"),
         ("taskr secret@", ""),
         ("taskr sta", "status stats"),
-        ("taskr c", "check cache completions clean"),
+        ("taskr c", "check compare cache completions clean"),
         ("taskr -j pai", "paint"),
         ("taskr -j 4 pai", "paint"),
         ("taskr -C sub in", "init inner"),

@@ -125,6 +125,34 @@ fn a_timeline_shows_the_overlap() {
 }
 
 #[test]
+fn two_runs_stand_side_by_side() {
+    let p = failed();
+    p.taskr(["compare"]).says("there is no run `2`").exits(2);
+    p.go();
+    p.taskr(["-j2"]).ran(["bad", "last"]).makes("bad", "a\na\n").makes("last", "a\na\n").ok();
+    let told = p.taskr(["compare"]).ok();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = told.stdout.lines().map(words).collect();
+    for line in [
+        "command taskr -j2 taskr -j2",
+        "tasks 2 ran, 1 failed, 1 skipped of 4 2 ran of 4",
+        "end exit 1 ok",
+        "ended otherwise: 1 task",
+        "bad failed → ran",
+        "only in run 2: 2 tasks",
+        "only in run 1: 1 task",
+        "last",
+    ] {
+        assert!(lines.iter().any(|told| told == line), "{line}: {told}");
+    }
+    let seen = json_of(&p, &["compare", "2", "1", "--json"]);
+    let tasks = seen["tasks"].as_array().expect("tasks");
+    let bad = tasks.iter().find(|task| task["task"] == "bad").expect("one");
+    assert_eq!((&bad["old"]["outcome"], &bad["new"]["outcome"]), (&json!("failed"), &json!("ran")));
+    assert_eq!(seen["old"]["exit_code"], 1);
+}
+
+#[test]
 fn failed_builds_what_failed_and_what_that_kept_from_running() {
     let p = failed();
     p.write("a.in", "b\n");

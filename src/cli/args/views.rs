@@ -46,6 +46,28 @@ pub(in crate::cli) struct Timeline {
     pub(in crate::cli) common: Common,
 }
 
+/// Show two runs side by side: what became slower, what ended otherwise
+#[derive(Parser, Debug)]
+#[command(
+    name = "compare",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr compare [OPTIONS] [OLD] [NEW]"
+)]
+pub(in crate::cli) struct Compare {
+    /// Which run: its number in `taskr history`, or its id. The default is 2, the one before the last
+    #[arg(value_name = "OLD", default_value = "2", hide_default_value = true)]
+    pub(in crate::cli) old: String,
+    /// Which other; the default is 1, the last
+    #[arg(value_name = "NEW", default_value = "1", hide_default_value = true)]
+    pub(in crate::cli) new: String,
+    /// As JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
+
 /// Draw which target waits for which
 #[derive(Parser, Debug)]
 #[command(
