@@ -16,6 +16,7 @@ use super::End;
 use super::args::Build;
 use super::changes::changes;
 use super::create::{EVENTS, TRACE, create};
+use super::failed::{Failed, failed};
 use super::limits::jobs_within_limits;
 use super::out::FirstError;
 use super::terminal::{self, Colours};
@@ -30,14 +31,27 @@ use crate::run::{Ask, Force, Messages, Request, UpToDate, run};
 use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
-    let more = More { changes: changes(args, workspace)?, env: Vec::new() };
+    let mut more = More { changes: changes(args, workspace)?, ..More::default() };
+    if args.failed {
+        match failed(args, workspace)? {
+            Failed::Tasks(tasks) => more.tasks = Some(tasks),
+            Failed::Nothing(what) => {
+                let _ = writeln!(People::of(args).writer(), "{what}");
+                return Ok(End::Code(0));
+            }
+        }
+    }
     build_with(args, workspace, typed, more)
 }
 
 /// What decides about a build beside its options.
+#[derive(Default)]
 pub(super) struct More {
     /// Only what these can reach is built.
     pub(super) changes: Option<Changes>,
+    /// These tasks are built instead of the targets that the options name; a private one may be
+    /// among them.
+    pub(super) tasks: Option<Vec<String>>,
     /// What tasks are told in their environment.
     pub(super) env: Vec<(OsString, OsString)>,
 }
@@ -58,7 +72,8 @@ pub(super) fn build_with(
     let mode = Mode::from(args.output);
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
-        wanted,
+        private: more.tasks.is_some(),
+        wanted: more.tasks.unwrap_or(wanted),
         changes: more.changes,
         most_failures: most_failures(args),
         dry_run: args.dry_run,
@@ -110,7 +125,8 @@ pub(super) fn build_with(
 
 /// Whether a build with nothing to do tells no more than that.
 fn is_plain(args: &Build) -> bool {
-    let looks_closer = args.dry_run || args.rehash || args.force.is_some();
+    // What failed in the last run is no part of the question.
+    let looks_closer = args.dry_run || args.rehash || args.force.is_some() || args.failed;
     let tells_more = args.verbose > 0 || args.events.is_some() || args.trace.is_some();
     !looks_closer && !tells_more
 }
@@ -149,6 +165,7 @@ fn options(args: &Build, terminal: bool) -> Options {
 /// What is to be built, and what of it although it is fresh: names that the Taskfile has.
 fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Error> {
     let wanted = match args.targets.is_empty() {
+        true if args.failed => Vec::new(),
         true => workspace.default_targets()?,
         false => workspace.full_names(&args.targets)?,
     };

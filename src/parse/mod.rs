@@ -10,6 +10,7 @@ mod duration;
 mod fields;
 mod file;
 mod foreign;
+mod format;
 mod full_name;
 mod hooks;
 mod lex;
@@ -37,6 +38,7 @@ use crate::expr::Template;
 pub use document::LARGEST_BYTES;
 pub use duration::Duration;
 pub use fields::{FIELDS, Field, INCLUDE, Kind, PACKAGE, SETTINGS, TOP_LEVEL};
+pub use format::format;
 pub use full_name::{
     Whose, Written, full_name, is_below, read_name, seen_from, split_name, split_pick,
 };

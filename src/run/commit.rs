@@ -69,7 +69,8 @@ impl Build<'_> {
         if recorded {
             self.held.live_intents.insert(run.id.clone(), intent);
         }
-        self.active.insert(id, Active::Running(Box::new(Running { due, intent })));
+        let begun_ms = self.now_ms();
+        self.active.insert(id, Active::Running(Box::new(Running { due, intent, begun_ms })));
         self.running += 1;
         self.workers.start(Job::Run(Box::new(run)));
     }

@@ -6,6 +6,7 @@
 
 mod absence;
 mod absent;
+mod account;
 mod advice;
 mod ask;
 mod clean;
@@ -209,6 +210,8 @@ struct Due {
 struct Running {
     due: Due,
     intent: u64,
+    /// When it began, in milliseconds since the run did.
+    begun_ms: u64,
 }
 
 /// Tasks that wait for files, at most so many: more would only hold memory.
@@ -263,6 +266,8 @@ struct Deeds {
     fixed: fixed::Fixed,
     /// What ran, for the run's own file.
     ran: Vec<serde_json::Value>,
+    /// What did not succeed, in the order of its end, for the same file.
+    not_done: Vec<serde_json::Value>,
     /// What the store has otherwise under the same key.
     differing: Vec<Differing>,
     /// Tasks of which the ledger was told something.

@@ -81,8 +81,7 @@ impl Held {
             );
             return [told].into_iter().chain(failed).collect();
         }
-        sweep(root, "replaced");
-        sweep(root, "runs");
+        sweep(root);
         let kept = keep_intents(&dir, &self.live_intents, names);
         let failed =
             kept.err().map(|error| format!("cannot write {STATE_DIR}/intents: {}", said(&error)));

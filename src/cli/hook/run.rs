@@ -60,7 +60,7 @@ pub(super) fn run(args: Hook, workspace: &Workspace, typed: &str) -> Result<End,
         _ => None,
     };
     let env = told(&name, &passed);
-    let end = build_with(&build, workspace, typed, More { changes, env })?;
+    let end = build_with(&build, workspace, typed, More { changes, env, ..More::default() })?;
     match (restage, end) {
         (Some(restage), End::Code(0)) => restage.after()?,
         (Some(restage), _) => restage.after_failure()?,
