@@ -206,7 +206,7 @@ fn as_json(taskfile: &Taskfile, graph: Option<&Graph>) -> Value {
     })
 }
 
-/// `group`, `recorded` or `unrecorded`; unknown without a graph.
+/// `group`, `recorded`, `unrecorded` or `service`; unknown without a graph.
 fn kind(target: &Target, graph: Option<&Graph>) -> Option<&'static str> {
     if target.command.is_none() {
         return Some("group");
@@ -218,6 +218,7 @@ fn kind(target: &Target, graph: Option<&Graph>) -> Option<&'static str> {
         Kind::Group => "group",
         Kind::Unrecorded => "unrecorded",
         Kind::Recorded => "recorded",
+        Kind::Service => "service",
     })
 }
 

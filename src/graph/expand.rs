@@ -14,6 +14,7 @@ use super::names::Names;
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
+use super::service::Service;
 use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
 use crate::error::{Diagnostic, Error, nearest};
 use crate::expr::Template;
@@ -173,9 +174,11 @@ impl<'a> Prepared<'a> {
         let kind = match &source.command {
             None => Kind::Group,
             _ if items.is_some_and(<[Item]>::is_empty) => Kind::Group,
+            _ if source.service.service => Kind::Service,
             _ if declares || over_files || self.uses_depfile => Kind::Recorded,
             _ => Kind::Unrecorded,
         };
+        let shell = shell_of(source.shell.as_deref());
         Target {
             name: source.name.clone(),
             place: Some(source.place.clone()),
@@ -183,7 +186,8 @@ impl<'a> Prepared<'a> {
             private: source.private,
             kind,
             always: source.always,
-            policy: Policy::of(&source.policy, shell_of(source.shell.as_deref())),
+            service: Service::of(&source.service, &shell),
+            policy: Policy::of(&source.policy, shell),
             uses_targets: self.uses_targets,
             asked: self.asked.clone(),
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),

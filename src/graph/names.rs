@@ -93,7 +93,8 @@ impl<'a> Check<'a> {
         }
         let env = target.env.values().map(|(_, text)| text);
         let asked = command.iter().chain(target.shell.iter().flatten()).chain(env);
-        for text in asked.chain(&target.policy.fresh_if) {
+        let service = target.service.texts();
+        for text in asked.chain(&target.policy.fresh_if).chain(service) {
             self.text(text, true);
         }
     }

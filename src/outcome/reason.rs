@@ -24,6 +24,8 @@ pub enum Change {
 pub enum Reason {
     /// It declares nothing, so it runs whenever it is wanted.
     Unrecorded,
+    /// A service, asked for by name: it is never up to date.
+    Service,
     /// `always = true`.
     Always,
     /// `-B`, or `--force` with its name.
@@ -77,6 +79,7 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Reason::Unrecorded => "unrecorded",
+            Reason::Service => "service",
             Reason::Always => "always",
             Reason::Forced => "forced",
             Reason::NoRecord => "no_record",
@@ -185,6 +188,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Unrecorded => f.write_str("it declares no inputs or outputs"),
+            Reason::Service => f.write_str("it is a service"),
             Reason::Always => f.write_str("it has `always = true`"),
             Reason::Forced => f.write_str("it was forced"),
             Reason::NoRecord => f.write_str("it has not been built before"),

@@ -37,6 +37,8 @@ pub enum Kind {
     Cache,
     /// A number and a unit of time.
     Duration,
+    /// When a service is ready.
+    Ready,
     /// `"auto"`, a number or a percentage.
     Jobs,
     /// A table of its own rules.
@@ -61,7 +63,7 @@ impl Kind {
             Kind::Cache => "true, false or \"local\"",
             Kind::Duration => "a duration",
             Kind::Jobs => "a number, a percentage or \"auto\"",
-            Kind::Table => "a table",
+            Kind::Table | Kind::Ready => "a table",
             Kind::Planned => "something of a later version",
         }
     }
@@ -152,10 +154,10 @@ pub const FIELDS: &[Field] = &[
     field("gates", Kind::Planned, "yes", "Limits for the metrics that it writes", r#"gates = { coverage = ">= 95" }"#),
     field("rollback", Kind::Planned, "no", "The command that undoes it", r#"rollback = "kubectl rollout undo deploy/app""#),
     field("interactive", Kind::Planned, "no", "Gets the terminal", "interactive = true"),
-    field("service", Kind::Planned, "no", "Stays up while others need it", "service = true"),
-    field("stop", Kind::Planned, "no", "The command that ends a service", r#"stop = "pg_ctl stop""#),
+    field("service", Kind::Flag, "no", "Stays up while others need it", "service = true"),
+    field("stop", Kind::Command, "no", "The command that ends a service", r#"stop = "pg_ctl stop""#),
     field("restart", Kind::Planned, "no", "Whether `watch` restarts a service", "restart = false"),
-    field("ready", Kind::Planned, "no", "When a service is ready", "ready = { port = 5432 }"),
+    field("ready", Kind::Ready, "no", "When a service is ready", "ready = { port = 5432 }"),
     field("private", Kind::Flag, "no", "Not listed, not buildable by name", "private = true"),
 ];
 

@@ -15,6 +15,7 @@ mod lex;
 mod names;
 mod policy;
 mod read;
+mod service;
 mod syntax;
 mod target;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use duration::Duration;
 pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
 pub use hooks::HOOKS;
 pub use policy::{POLICY_FIELDS, Policy};
+pub use service::{Address, Probe, Ready, Service, port_of};
 pub use text::place_within;
 
 /// One Taskfile as it was written.
@@ -155,6 +157,8 @@ pub struct Target {
     pub private: bool,
     /// What becomes of its results and its inputs.
     pub policy: Policy,
+    /// Whether it stays up, and how.
+    pub service: Service,
     /// The keys that were written, by the name of the field.
     keys: Vec<(&'static str, Place)>,
 }
@@ -185,6 +189,7 @@ impl Target {
             .chain(&self.dir)
             .chain(&self.depfile)
             .chain(&self.policy.fresh_if)
+            .chain(self.service.texts())
     }
 }
 

@@ -70,6 +70,15 @@ const VERSION: u64 = 1;
 /// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace); `place` (object, null: `file`, `line` and `column` of what is wrong in the Taskfile), `help` (string, null: what to write instead) |
 /// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`), `task` (string, null: what failed of what it needs), `text` (string, for people) |
 /// | | `at_ms` | number | |
+/// | `service_started` | `command` | string | a service starts: the command for people |
+/// | | `named` | bool | it was asked for by name, and stays until Ctrl-C |
+/// | | `at_ms` | number | |
+/// | `service_ready` | `after_ms` | number | what needs it may start; how long that took |
+/// | | `named` | bool | as in `service_started` |
+/// | | `at_ms` | number | |
+/// | `service_ended` | `exit_code` | number, null | it is gone. Its `task_finished` follows if it failed or was asked for by name |
+/// | | `duration_ms` | number | how long it was up |
+/// | | `at_ms` | number | |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
 /// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
 /// | | `wall_ms` | number | from start to end |
@@ -152,6 +161,21 @@ impl<W: Write> Json<W> {
                 .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
                 .with("failure", failure.map(failed))
                 .with("because", because.map(skipped))
+                .with("at_ms", *at_ms),
+            Event::ServiceStarted { task, command, named, at_ms } => begin("service_started")
+                .task(task)
+                .with("command", *command)
+                .with("named", *named)
+                .with("at_ms", *at_ms),
+            Event::ServiceReady { task, after_ms, named, at_ms } => begin("service_ready")
+                .task(task)
+                .with("after_ms", *after_ms)
+                .with("named", *named)
+                .with("at_ms", *at_ms),
+            Event::ServiceEnded { task, exit_code, duration_ms, at_ms } => begin("service_ended")
+                .task(task)
+                .with("exit_code", *exit_code)
+                .with("duration_ms", *duration_ms)
                 .with("at_ms", *at_ms),
             Event::Warning { task, message } => {
                 let line = begin("warning");

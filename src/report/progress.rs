@@ -101,6 +101,9 @@ impl Progress {
             }
             Event::RunFinished { .. } => self.over = true,
             Event::TaskReady { .. }
+            | Event::ServiceStarted { .. }
+            | Event::ServiceReady { .. }
+            | Event::ServiceEnded { .. }
             | Event::TaskOutput { .. }
             | Event::Stage { .. }
             | Event::Sums { .. }

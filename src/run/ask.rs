@@ -18,7 +18,7 @@ impl Build<'_> {
         let asked = rendered.fresh_if.as_ref().filter(|_| !self.request.dry_run);
         let Some(argv) = asked else { return Ok(true) };
         let known = self.lookups.fresh_if.get(&id).copied();
-        known.ok_or_else(|| match self.question(id, argv, rendered) {
+        known.ok_or_else(|| match self.shell_command(id, argv, rendered) {
             Ok(command) => Gap::Unasked(Box::new(command)),
             Err(what) => {
                 let message = format!("its `fresh_if` cannot be asked: {what}");
@@ -27,7 +27,8 @@ impl Build<'_> {
         })
     }
 
-    fn question(
+    /// A command beside the task's own, in its folder and environment.
+    pub(super) fn shell_command(
         &self,
         id: TaskId,
         argv: &[String],

@@ -88,7 +88,13 @@ impl Build<'_> {
         let restores = matches!(launch, Launch::Restore(_));
         let others = self.recorded_by_others(id, gathered);
         let asks_again = recorded && !restores;
-        let inputs = if asks_again { self.expected(gathered) } else { Vec::new() };
+        let (mut inputs, mut globs) = (Vec::new(), Vec::new());
+        if asks_again {
+            (inputs, globs) = self.inputs_of_services(id);
+            inputs.extend(self.expected(gathered));
+            globs.extend(gathered.globs.iter().cloned());
+        }
+        let stop = if restores { None } else { self.stopper_of(id) };
         let (rule, number) = (&self.graph.task(id).rule, self.held.next_intent);
         let declared = |output: &Output| Declared { output: output.clone(), dir: rule.dir.clone() };
         let intents = self.held.intents.clone().filter(|_| recorded);
@@ -105,7 +111,7 @@ impl Build<'_> {
             before: self.still_own(id, gathered),
             others,
             inputs,
-            globs: if asks_again { gathered.globs.clone() } else { Vec::new() },
+            globs,
             new_command: restores || has_new_command(gathered),
             keep_outputs: rule.target.policy.keep_outputs,
             strict: self.request.strict,
@@ -113,6 +119,7 @@ impl Build<'_> {
             stream: self.request.stream,
             timed: self.request.timed,
             guard: self.guard.clone(),
+            stop,
         }
     }
 
@@ -180,6 +187,10 @@ impl Build<'_> {
         self.forget_outputs_of(id, &running, &ended);
         self.take_written(&ended);
         self.tell_replaced(id, &ended);
+        if let Some(lost) = self.lost_service(id, &running) {
+            self.fail_for_service(id, &running, &ended, lost);
+            return Ok(());
+        }
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {

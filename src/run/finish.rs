@@ -183,13 +183,18 @@ impl Build<'_> {
                 let name = self.graph.name(id).to_owned();
                 let own = if failed { Because::Needs(&name) } else { self.because_stopped() };
                 self.tell_skipped(&skipped, because.unwrap_or(own));
-                let most = self.request.most_failures;
-                let enough = most.is_some_and(|most| self.tally.failures >= most);
-                if enough && !self.plan.is_stopped() {
-                    self.plan.stop();
-                    self.give_up_judging();
-                }
+                self.stop_after_failures();
             }
+        }
+    }
+
+    /// Nothing new starts after so many failures as the run was given.
+    pub(super) fn stop_after_failures(&mut self) {
+        let most = self.request.most_failures;
+        let enough = most.is_some_and(|most| self.tally.failures >= most);
+        if enough && !self.plan.is_stopped() {
+            self.plan.stop();
+            self.give_up_judging();
         }
     }
 
@@ -349,7 +354,7 @@ pub(super) fn unix_ms() -> u64 {
 
 /// A time in milliseconds since 1970 as RFC 3339 has it. Days to dates after Howard Hinnant's
 /// `civil_from_days`.
-fn utc(ms: u64) -> String {
+pub(super) fn utc(ms: u64) -> String {
     let (days, in_day) = (ms / 86_400_000, ms % 86_400_000);
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);

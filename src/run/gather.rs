@@ -88,7 +88,7 @@ impl Build<'_> {
         let rendered = self.render(id, &all.words);
         self.spent.enter(was);
         let rendered = rendered?;
-        if self.graph.task(id).kind() == Kind::Recorded {
+        if matches!(self.graph.task(id).kind(), Kind::Recorded | Kind::Service) {
             self.gather_command(id, &rendered, &mut all)?;
         }
         if !all.unread.is_empty() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::serving::Serving;
 use crate::expr::{self, ExprError, Problem, Value, failure, map_value, plain_words, words_value};
 use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
@@ -41,6 +42,8 @@ pub(super) struct Rendered {
     pub(super) env: Vec<(String, String)>,
     /// What is asked before it counts as up to date: program and arguments.
     pub(super) fresh_if: Option<Vec<String>>,
+    /// Of a service: when it is ready, and what ends it.
+    pub(super) service: Option<Serving>,
 }
 
 /// What a ready task knows beyond its scope.
@@ -76,7 +79,9 @@ impl Ready<'_> {
             let value = text.template.text(&resolve).map_err(|error| (error, text.clone()))?;
             env.push((name.clone(), value));
         }
-        Ok(Rendered { argv, shown, plain, env, fresh_if: fresh_if.transpose()? })
+        let service = target.service.as_ref().map(|service| Serving::render(service, &resolve));
+        let (fresh_if, service) = (fresh_if.transpose()?, service.transpose()?);
+        Ok(Rendered { argv, shown, plain, env, fresh_if, service })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
@@ -121,7 +126,10 @@ impl Ready<'_> {
 }
 
 /// Program and arguments of an action.
-fn argv_of(action: &Action, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, Text)> {
+pub(super) fn argv_of(
+    action: &Action,
+    resolve: &expr::Scope,
+) -> Result<Vec<String>, (ExprError, Text)> {
     let words = |texts: &[Text]| -> Result<Vec<String>, (ExprError, Text)> {
         let mut all = Vec::new();
         for text in texts {
@@ -229,7 +237,7 @@ impl Around<'_> {
     ) -> Vec<(OsString, OsString)> {
         let target = &rule.target;
         let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
-        let recorded = target.kind == Kind::Recorded;
+        let recorded = matches!(target.kind, Kind::Recorded | Kind::Service);
         if recorded {
             env.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
         }

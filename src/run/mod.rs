@@ -22,6 +22,8 @@ mod moved;
 mod open;
 mod preview;
 mod reach;
+mod services;
+mod serving;
 mod spent;
 mod stored;
 mod tally;
@@ -53,6 +55,7 @@ use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
+use services::Services;
 use spent::{Part, Spent};
 use stored::{Hit, Kept};
 use tally::Tally;
@@ -274,6 +277,7 @@ struct Build<'a> {
     postponed: VecDeque<Message>,
     running: usize,
     waiting: Waiting,
+    services: Services,
     lookups: Lookups,
     deeds: Deeds,
     tally: Tally,
@@ -282,7 +286,12 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn begin(&mut self) {
-        let tasks = self.plan.wanted().filter(|&(id, _)| self.graph.task(id).kind() != Kind::Group);
+        let counts = |id| match self.graph.task(id).kind() {
+            Kind::Group => false,
+            Kind::Service => self.services.is_named(id),
+            Kind::Recorded | Kind::Unrecorded => true,
+        };
+        let tasks = self.plan.wanted().filter(|&(id, _)| counts(id));
         let tasks = tasks.count();
         self.tally.summary.counts.tasks = tasks;
         self.tally.summary.jobs = self.request.jobs;
@@ -302,7 +311,8 @@ impl Build<'_> {
         loop {
             self.start_what_may()?;
             self.send_reads();
-            if self.active.is_empty() {
+            self.tend_services();
+            if self.active.is_empty() && self.services.are_down() {
                 return Ok(());
             }
             self.give_way();
@@ -322,6 +332,7 @@ impl Build<'_> {
                     self.task_ended(*ended)?;
                     self.spent.enter(was);
                 }
+                Message::Service(id, news) => self.service_said(id, news),
                 Message::Signal(signal) => self.signal(signal),
             }
         }
@@ -408,13 +419,19 @@ impl Build<'_> {
 
     /// The first signal stops new starts and is forwarded; the second kills.
     fn signal(&mut self, signal: i32) {
-        if self.tally.summary.signal.is_some() {
+        if self.tally.summary.signal.is_some() || self.services_were_told() {
+            self.tally.summary.signal.get_or_insert(signal);
             self.stopper.kill();
+            self.services.kill();
+            return;
+        }
+        if self.ends_services(signal) {
             return;
         }
         self.tally.summary.signal = Some(signal);
         self.plan.stop();
         self.stopper.stop(signal);
+        self.services.stop_users(signal);
         self.give_up_judging();
     }
 
@@ -448,13 +465,13 @@ impl Build<'_> {
                 self.tally.passed(&self.graph, id);
                 return Ok(());
             }
-            Kind::Recorded if !self.take_back_lock()? => {
+            Kind::Recorded | Kind::Service if !self.take_back_lock()? => {
                 if self.active.remove(&id).is_some() {
                     self.end(id, &End::without_run(Finish::Cancelled));
                 }
                 return Ok(());
             }
-            Kind::Recorded | Kind::Unrecorded => {}
+            Kind::Recorded | Kind::Service | Kind::Unrecorded => {}
         }
         if !self.waiting.missing.contains_key(&id) {
             let task = self.task_ref(id);
@@ -473,6 +490,10 @@ impl Build<'_> {
                 self.some_need_would_run(id).or_else(|| self.some_fixer_would_run(id))
         {
             let need = self.graph.name(need).to_owned();
+            if self.graph.task(id).kind() == Kind::Service {
+                self.service_may_change(id, need);
+                return Ok(());
+            }
             self.would_run(id, &[Reason::MayChange(need)], "");
             return Ok(());
         }
@@ -480,6 +501,7 @@ impl Build<'_> {
         let decided = self.decide(id, &again);
         self.spent.enter(was);
         match decided {
+            Ok(due) if self.graph.task(id).kind() == Kind::Service => self.service_judged(id, due),
             Ok(due) if due.reasons.is_empty() => self.is_fresh(id, due.gathered),
             Ok(due) if self.request.dry_run => match &due.hit {
                 Some(hit) => self.would_restore(id, &due, hit),
@@ -487,8 +509,7 @@ impl Build<'_> {
             },
             Ok(due) => {
                 self.active.insert(id, Active::Runnable(Box::new(due)));
-                self.runnable.push(self.plan.rank(id));
-                self.start_runnable();
+                self.admit(id);
             }
             Err(Gap::Unread(files)) => {
                 self.active.insert(id, Active::Judging(again));

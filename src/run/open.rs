@@ -14,6 +14,7 @@ use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::reach::{Before, reached};
+use super::services::Services;
 use super::spent::{Laps, Spent};
 use super::stored::Kept;
 use super::tally::Tally;
@@ -111,6 +112,8 @@ impl<'a> Build<'a> {
         }
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
+        let named = find_wanted(&graph, request)?;
+        let all: Vec<TaskId> = plan.wanted().map(|(id, _)| id).collect();
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
@@ -133,6 +136,7 @@ impl<'a> Build<'a> {
             runnable: std::collections::BinaryHeap::new(),
             running: 0,
             waiting: Waiting::default(),
+            services: Services::new(&graph, &all, &named),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
             deeds: Deeds::default(),
@@ -503,7 +507,7 @@ fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> 
         .tasks()
         .iter()
         .map(|task| match task.kind() {
-            Kind::Group => 0,
+            Kind::Group | Kind::Service => 0,
             _ => record::duration_ms(state, &names.id(&task.rule.name)).unwrap_or(0),
         })
         .collect()

@@ -159,7 +159,7 @@ impl<'r> Reach<'r> {
             Kind::Group => return false,
             Kind::Unrecorded => return true,
             Kind::Recorded if rule.target.always || rule.inputs.is_empty() => return true,
-            Kind::Recorded => {}
+            Kind::Recorded | Kind::Service => {}
         }
         let record = record::read(self.before.state, &self.before.names.id(&rule.name));
         self.makers.contains(&id)

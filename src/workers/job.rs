@@ -53,6 +53,8 @@ pub enum Message {
     Ended(Box<Ended>),
     /// Answer to [`Job::Ask`]: yes or no, or why it could not be asked.
     Asked(TaskId, std::result::Result<bool, String>),
+    /// What a service has to say.
+    Service(TaskId, super::service::News),
     /// A signal came to taskr.
     Signal(i32),
 }
@@ -144,6 +146,8 @@ pub struct Run {
     pub timed: bool,
     /// Told of process groups.
     pub guard: Option<Arc<Guard>>,
+    /// Told when this task alone must end.
+    pub stop: Option<Stop>,
 }
 
 /// What to start.

@@ -36,6 +36,7 @@ mod real_c;
 mod rebuild;
 mod repository;
 mod scale;
+mod services;
 mod signals;
 mod state;
 mod store;

@@ -1,0 +1,599 @@
+//! Services of a run: started when a task that needs one is about to run, ended after the last
+//! that needs it, or when the user says so.
+//!
+//! In the plan a service is done as soon as what defines it is known, so that what needs it can be
+//! judged; only what must run waits until it is ready. It takes neither places nor tokens.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::finish::{End, unix_ms, utc};
+use super::open::described;
+use super::{Active, Build, Done, Due, Running};
+use crate::error::said;
+use crate::graph::{Graph, Kind};
+use crate::ids::TaskId;
+use crate::outcome::{Because, Event, Failure, Finish, Manifest, Reason, TaskRef, shown};
+use crate::plan::State;
+use crate::process::{Status, Stopper};
+use crate::workers::{Down, Ended, Expected, Listed, News, Result as Outcome, RunningService};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// INT, TERM.
+const INT: i32 = rustix::process::Signal::INT.as_raw();
+const TERM: i32 = rustix::process::Signal::TERM.as_raw();
+const KILL: i32 = rustix::process::Signal::KILL.as_raw();
+
+/// How far a service is.
+#[derive(Debug)]
+enum Stage {
+    /// Nobody who runs has needed it yet.
+    Idle,
+    /// It waits for services that it needs itself.
+    Waiting,
+    Starting(Started),
+    Ready(Started),
+    /// It was told to end; because of this if it failed.
+    Ending(Started, Option<String>),
+    /// It ended, and was needed no more.
+    Gone,
+    Failed,
+}
+
+#[derive(Debug)]
+struct Started {
+    running: RunningService,
+    since: Instant,
+}
+
+struct One {
+    due: Box<Due>,
+    stage: Stage,
+}
+
+/// The services of one run.
+#[derive(Default)]
+pub(super) struct Services {
+    /// Asked for by name: they stay until the user ends them.
+    named: FxHashSet<TaskId>,
+    /// What needs each service by its `deps`; those that have ended are taken away.
+    users: FxHashMap<TaskId, Vec<TaskId>>,
+    /// What is known of those whose turn came.
+    all: FxHashMap<TaskId, One>,
+    /// Tasks that must run and wait for a service.
+    parked: BTreeSet<TaskId>,
+    /// What ends a running task that needs a service, alone.
+    stoppers: FxHashMap<TaskId, Stopper>,
+    /// The signal by which the user ended what only he needed.
+    ended_by: Option<i32>,
+}
+
+/// Whether all services that a task needs are there for it.
+enum There {
+    All,
+    NotYet,
+    /// This one will not be.
+    Never(TaskId),
+}
+
+impl Services {
+    /// Services among the wanted tasks: those of `named`, and who needs which.
+    pub(super) fn new(graph: &Graph, wanted: &[TaskId], named: &[TaskId]) -> Services {
+        let is_service = |id: &TaskId| graph.task(*id).kind() == Kind::Service;
+        let mut services = Services::default();
+        if !wanted.iter().any(is_service) {
+            return services;
+        }
+        services.named = graph.without_groups(named).into_iter().filter(is_service).collect();
+        for &id in wanted {
+            for service in needed(graph, id) {
+                services.users.entry(service).or_default().push(id);
+            }
+        }
+        services
+    }
+
+    /// Whether it was asked for by name.
+    pub(super) fn is_named(&self, id: TaskId) -> bool {
+        self.named.contains(&id)
+    }
+
+    /// Whether none runs.
+    pub(super) fn are_down(&self) -> bool {
+        !self.all.values().any(|one| one.stage.started().is_some())
+    }
+
+    /// Passes a signal on to running tasks that need services. Services end after them.
+    pub(super) fn stop_users(&self, signal: i32) {
+        self.stoppers.values().for_each(|stopper| stopper.stop(signal));
+    }
+
+    /// Ends everything at once.
+    pub(super) fn kill(&self) {
+        self.stoppers.values().for_each(Stopper::kill);
+        let started = self.all.values().filter_map(|one| one.stage.started());
+        started.for_each(|started| started.running.kill());
+    }
+}
+
+impl Stage {
+    fn started(&self) -> Option<&Started> {
+        match self {
+            Stage::Starting(started) | Stage::Ready(started) | Stage::Ending(started, _) => {
+                Some(started)
+            }
+            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed => None,
+        }
+    }
+}
+
+/// The services that a task needs by its `deps`.
+fn needed(graph: &Graph, id: TaskId) -> Vec<TaskId> {
+    let task = graph.task(id);
+    if task.kind() == Kind::Group {
+        return Vec::new();
+    }
+    let mut needed = graph.without_groups(&task.deps);
+    needed.retain(|&need| graph.task(need).kind() == Kind::Service);
+    needed
+}
+
+impl Build<'_> {
+    /// What defines a service is known: what needs it can be judged.
+    pub(super) fn service_judged(&mut self, id: TaskId, due: Due) {
+        let key = Manifest::new(due.gathered.fields.clone()).key();
+        self.done[id] = Done { key: Some(key), ..Done::default() };
+        if self.request.dry_run && self.services.is_named(id) {
+            self.would_serve(id, &[Reason::Service], &due.gathered.rendered.shown);
+        }
+        self.services.all.insert(id, One { due: Box::new(due), stage: Stage::Idle });
+        self.plan.succeed(&self.graph, id);
+        self.tally.passed(&self.graph, id);
+        if self.services.is_named(id) && !self.request.dry_run {
+            self.want_service(id);
+        }
+    }
+
+    /// In a dry run: what a service is made of would change.
+    pub(super) fn service_may_change(&mut self, id: TaskId, need: String) {
+        if self.services.is_named(id) {
+            self.would_serve(id, &[Reason::MayChange(need)], "");
+        }
+        self.done[id].would_run = true;
+        self.plan.succeed(&self.graph, id);
+        self.tally.passed(&self.graph, id);
+    }
+
+    fn would_serve(&mut self, id: TaskId, reasons: &[Reason], command: &str) {
+        let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
+        (self.listener)(&Event::TaskStarted { task, reasons, key: None, command, at_ms });
+        self.tell_service_finished(id, &Finish::WouldRun, &Down::default(), None);
+    }
+
+    /// A task must run: it may as soon as its services are ready and there is a place.
+    pub(super) fn admit(&mut self, id: TaskId) {
+        let Some(Active::Runnable(due)) = self.active.get(&id) else { return };
+        let needs = due.hit.is_none() && !self.services.users.is_empty();
+        match if needs { self.services_of(id) } else { There::All } {
+            There::All => {
+                self.services.parked.remove(&id);
+                self.runnable.push(self.plan.rank(id));
+                self.start_runnable();
+            }
+            There::NotYet => {
+                self.services.parked.insert(id);
+            }
+            There::Never(service) => {
+                self.services.parked.remove(&id);
+                self.active.remove(&id);
+                let name = self.graph.name(service).to_owned();
+                self.end(id, &End::skipped(Because::Needs(&name)));
+            }
+        }
+    }
+
+    /// Starts what a task needs and is not there.
+    fn services_of(&mut self, id: TaskId) -> There {
+        let needed = needed(&self.graph, id);
+        let is_lost = |service: &&TaskId| match self.services.all.get(*service) {
+            Some(one) => matches!(one.stage, Stage::Failed | Stage::Gone | Stage::Ending(..)),
+            None => true,
+        };
+        if let Some(&lost) = needed.iter().find(is_lost) {
+            return There::Never(lost);
+        }
+        let mut there = There::All;
+        for service in needed {
+            self.want_service(service);
+            match self.services.all.get(&service).map(|one| &one.stage) {
+                Some(Stage::Ready(_)) => {}
+                Some(Stage::Failed) => return There::Never(service),
+                _ => there = There::NotYet,
+            }
+        }
+        there
+    }
+
+    fn want_service(&mut self, id: TaskId) {
+        let stage = self.services.all.get(&id).map(|one| &one.stage);
+        if !matches!(stage, Some(Stage::Idle | Stage::Waiting)) {
+            return;
+        }
+        match self.services_of(id) {
+            There::All => self.start_service(id),
+            There::NotYet => self.set_stage(id, Stage::Waiting),
+            There::Never(lost) => {
+                self.set_stage(id, Stage::Failed);
+                let name = self.graph.name(lost).to_owned();
+                self.tell_skipped(&[id], Because::Needs(&name));
+            }
+        }
+    }
+
+    fn set_stage(&mut self, id: TaskId, stage: Stage) {
+        self.take_stage(id, stage);
+    }
+
+    /// The stage up to now.
+    fn take_stage(&mut self, id: TaskId, next: Stage) -> Option<Stage> {
+        let one = self.services.all.get_mut(&id)?;
+        Some(std::mem::replace(&mut one.stage, next))
+    }
+
+    fn start_service(&mut self, id: TaskId) {
+        self.start_guard();
+        let Some(one) = self.services.all.get(&id) else { return };
+        let (rendered, named) = (&one.due.gathered.rendered, self.services.is_named(id));
+        let up = self.up(id, rendered, self.request.stream);
+        let command = rendered.shown.clone();
+        let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
+        (self.listener)(&Event::ServiceStarted { task, command: &command, named, at_ms });
+        let running = up.and_then(|up| {
+            let started = self.workers.serve(up);
+            started.map_err(|error| format!("cannot start it: {}", said(&error)))
+        });
+        match running {
+            Ok(running) => {
+                let started = Started { running, since: Instant::now() };
+                self.set_stage(id, Stage::Starting(started));
+            }
+            Err(what) => self.service_failed(id, what, &Down::default()),
+        }
+    }
+
+    /// A service has something to say.
+    pub(super) fn service_said(&mut self, id: TaskId, news: News) {
+        match news {
+            News::Ready => self.service_is_ready(id),
+            News::NotReady(what) => {
+                let Some(one) = self.services.all.get_mut(&id) else { return };
+                match std::mem::replace(&mut one.stage, Stage::Idle) {
+                    Stage::Starting(started) => {
+                        one.stage = Stage::Ending(started, Some(what));
+                        self.tell_to_end(id, TERM);
+                    }
+                    other => one.stage = other,
+                }
+            }
+            News::Warning(what) => self.warn(Some(id), &what),
+            News::Ended(down) => self.service_ended(id, &down),
+        }
+    }
+
+    fn service_is_ready(&mut self, id: TaskId) {
+        let Some(one) = self.services.all.get_mut(&id) else { return };
+        match std::mem::replace(&mut one.stage, Stage::Idle) {
+            Stage::Starting(started) => {
+                let after_ms = u64::try_from(started.since.elapsed().as_millis());
+                one.stage = Stage::Ready(started);
+                let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
+                let (after_ms, named) = (after_ms.unwrap_or(u64::MAX), self.services.is_named(id));
+                (self.listener)(&Event::ServiceReady { task, after_ms, named, at_ms });
+                self.services_changed();
+            }
+            other => one.stage = other,
+        }
+    }
+
+    /// What waited for a service may go on, or never will.
+    fn services_changed(&mut self) {
+        let waiting = self.services.all.iter();
+        let waiting = waiting.filter(|(_, one)| matches!(one.stage, Stage::Waiting));
+        let mut waiting: Vec<TaskId> = waiting.map(|(&id, _)| id).collect();
+        waiting.sort_unstable();
+        waiting.into_iter().for_each(|id| self.want_service(id));
+        for id in std::mem::take(&mut self.services.parked) {
+            self.admit(id);
+        }
+    }
+
+    fn service_ended(&mut self, id: TaskId, down: &Down) {
+        // What it wrote, nobody declared.
+        self.forget_everything();
+        let needed = !self.users_are_done(id);
+        let Some(stage) = self.take_stage(id, Stage::Gone) else { return };
+        let named = self.services.is_named(id);
+        let how = down.status.map(|status| status.to_string()).unwrap_or_default();
+        let failed = match &stage {
+            _ if down.busy.is_some() => {
+                self.tally.summary.busy = true;
+                let holder = down.busy.clone().flatten();
+                Some(format!("another taskr runs it{}", described(holder.as_ref())))
+            }
+            _ if down.refused.is_some() => down.refused.clone(),
+            Stage::Ending(_, failed) => failed.clone(),
+            Stage::Starting(_) => Some(format!("it ended before it was ready: {how}")),
+            Stage::Ready(_) if needed => Some(format!("it ended while others need it: {how}")),
+            Stage::Ready(_) if named && down.status != Some(Status::Code(0)) => Some(how),
+            _ => None,
+        };
+        let was_told = matches!(stage, Stage::Ending(..));
+        if let Stage::Starting(started) | Stage::Ready(started) | Stage::Ending(started, _) = stage
+        {
+            started.running.join();
+        }
+        if let Some(what) = failed {
+            return self.service_failed(id, what, down);
+        }
+        if was_told && down.status == Some(Status::Signal(KILL)) {
+            self.warn(Some(id), "it did not end when it was told to, and was killed");
+            // Nobody can say any more that it ended well.
+            self.tally.summary.signal = self.tally.summary.signal.or(self.services.ended_by);
+        }
+        self.tell_service_ended(id, down);
+        if named {
+            let finish = match self.tally.summary.signal {
+                None if !self.plan.is_stopped() => Finish::Ran,
+                _ => Finish::Cancelled,
+            };
+            self.tell_service_finished(id, &finish, down, None);
+        }
+        self.services_changed();
+    }
+
+    fn service_failed(&mut self, id: TaskId, what: String, down: &Down) {
+        self.set_stage(id, Stage::Failed);
+        let rendered = self.services.all.get(&id).map(|one| &one.due.gathered.rendered);
+        let command = rendered.map_or_else(String::new, |rendered| rendered.shown.clone());
+        let started = down.status.is_some();
+        let log = if started { self.task_dir(id).join("log") } else { Vec::new() };
+        let failure = Failure { what, command, tail: down.tail.clone(), log, wrong: None };
+        if started {
+            self.tell_service_ended(id, down);
+        }
+        self.tell_service_finished(id, &Finish::Failed, down, Some(&failure));
+        for user in self.services.users.get(&id).into_iter().flatten() {
+            if let Some(stopper) = self.services.stoppers.get(user) {
+                stopper.stop(TERM);
+            }
+        }
+        self.services_changed();
+        self.stop_after_failures();
+    }
+
+    fn tell_service_ended(&mut self, id: TaskId, down: &Down) {
+        let exit_code = match down.status {
+            Some(Status::Code(code)) => Some(code),
+            Some(Status::Signal(_)) | None => None,
+        };
+        let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
+        let duration_ms = down.duration_ms;
+        (self.listener)(&Event::ServiceEnded { task, exit_code, duration_ms, at_ms });
+    }
+
+    /// Counts and tells the end of a service as that of a task, and writes it down.
+    fn tell_service_finished(
+        &mut self,
+        id: TaskId,
+        finish: &Finish,
+        down: &Down,
+        failure: Option<&Failure>,
+    ) {
+        self.tally.ended(&self.graph, id, finish, 0);
+        let exit_code = match down.status {
+            Some(Status::Code(code)) => Some(code),
+            Some(Status::Signal(_)) | None => None,
+        };
+        let log = self.root.absolute(&self.task_dir(id).join("log"));
+        let at_ms = self.now_ms();
+        (self.listener)(&Event::TaskFinished {
+            task: TaskRef { id, name: self.graph.name(id) },
+            finish,
+            duration_ms: down.duration_ms,
+            saved_ms: None,
+            exit_code,
+            outputs: &[],
+            fixed: &[],
+            log: down.status.map(|_| &*log),
+            failure,
+            because: None,
+            at_ms,
+        });
+        if down.status.is_some() {
+            self.write_service_result(id, finish, (down, exit_code), failure);
+        }
+    }
+
+    /// Whether nothing of this run needs a service any more.
+    fn users_are_done(&mut self, id: TaskId) -> bool {
+        let mut users = self.services.users.remove(&id).unwrap_or_default();
+        while let Some(&user) = users.last()
+            && self.is_over(user)
+        {
+            users.pop();
+        }
+        let done = users.is_empty();
+        self.services.users.insert(id, users);
+        done
+    }
+
+    /// Whether a task will not run, or not any more, in this run.
+    fn is_over(&mut self, id: TaskId) -> bool {
+        let over = match self.plan.state(id) {
+            State::Unwanted | State::Failed | State::Skipped => true,
+            State::Waiting(_) | State::Ready => self.plan.is_stopped(),
+            State::Started => !self.active.contains_key(&id),
+            State::Done => true,
+        };
+        match self.services.all.get(&id).map(|one| &one.stage) {
+            None => over,
+            Some(Stage::Gone | Stage::Failed) => true,
+            Some(Stage::Idle | Stage::Waiting) => {
+                self.plan.is_stopped() || (!self.stays(id) && self.users_are_done(id))
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Ends what is needed no more.
+    pub(super) fn tend_services(&mut self) {
+        if self.services.are_down() {
+            return;
+        }
+        let up = self.services.all.iter();
+        let up = up.filter(|(_, one)| matches!(one.stage, Stage::Starting(_) | Stage::Ready(_)));
+        let mut up: Vec<TaskId> = up.map(|(&id, _)| id).collect();
+        up.sort_unstable();
+        for id in up {
+            if self.stays(id) || !self.users_are_done(id) {
+                continue;
+            }
+            let signal = self.tally.summary.signal.or(self.services.ended_by);
+            let named = self.services.is_named(id);
+            if let Some(Stage::Starting(started) | Stage::Ready(started)) =
+                self.take_stage(id, Stage::Idle)
+            {
+                self.set_stage(id, Stage::Ending(started, None));
+            }
+            self.tell_to_end(id, signal.filter(|_| named).unwrap_or(TERM));
+        }
+    }
+
+    /// Whether the user wants it, whoever else does.
+    fn stays(&self, id: TaskId) -> bool {
+        let told = self.tally.summary.signal.or(self.services.ended_by);
+        self.services.is_named(id) && told.is_none() && !self.plan.is_stopped()
+    }
+
+    fn tell_to_end(&mut self, id: TaskId, signal: i32) {
+        let one = self.services.all.get_mut(&id);
+        if let Some(Stage::Ending(started, _)) = one.map(|one| &mut one.stage) {
+            started.running.end(signal);
+        }
+    }
+
+    /// Ctrl-C while nothing is left but services that the user asked for: that is how they end.
+    pub(super) fn ends_services(&mut self, signal: i32) -> bool {
+        let mut up = self.services.all.values().filter(|one| one.stage.started().is_some());
+        let usual = signal == INT
+            && self.services.ended_by.is_none()
+            && self.active.is_empty()
+            && !self.services.are_down()
+            && up.all(|one| matches!(one.stage, Stage::Ready(_)));
+        if usual {
+            self.services.ended_by = Some(signal);
+        }
+        usual
+    }
+
+    /// Whether the user has ended services before by a signal.
+    pub(super) fn services_were_told(&self) -> bool {
+        self.services.ended_by.is_some()
+    }
+
+    /// What ends this task alone, if it needs services.
+    pub(super) fn stopper_of(&mut self, id: TaskId) -> Option<crate::process::Stop> {
+        if self.services.users.is_empty() || needed(&self.graph, id).is_empty() {
+            return None;
+        }
+        // Without it the task ends by itself, and fails then.
+        let stopper = Stopper::new().ok()?;
+        let stop = stopper.watch();
+        self.services.stoppers.insert(id, stopper);
+        Some(stop)
+    }
+
+    /// A task has ended: the service that it needed and that was gone by then, if there is one.
+    pub(super) fn lost_service(&mut self, id: TaskId, running: &Running) -> Option<String> {
+        if self.services.users.is_empty() {
+            return None;
+        }
+        self.services.stoppers.remove(&id);
+        if running.due.hit.is_some() || self.tally.summary.signal.is_some() {
+            return None;
+        }
+        let lost = needed(&self.graph, id).into_iter().find(|service| {
+            self.services.all.get(service).is_none_or(|one| match &one.stage {
+                Stage::Ready(started) => started.running.has_ended(),
+                _ => true,
+            })
+        })?;
+        Some(format!("the service `{}` ended while it ran", self.graph.name(lost)))
+    }
+
+    /// A task whose service was lost: what it made is of nobody knows what.
+    pub(super) fn fail_for_service(
+        &mut self,
+        id: TaskId,
+        running: &Running,
+        ended: &Ended,
+        lost: String,
+    ) {
+        let what = match &ended.result {
+            Outcome::Failed(own) => format!("{own}; {lost}"),
+            _ => lost,
+        };
+        self.keep_unproven(id, running, ended);
+        self.fail(id, running, ended, what);
+    }
+
+    /// What services of a task are made of, to be asked for again after it has run.
+    pub(super) fn inputs_of_services(&mut self, id: TaskId) -> (Vec<Expected>, Vec<Listed>) {
+        let (mut inputs, mut globs) = (Vec::new(), Vec::new());
+        if self.services.users.is_empty() {
+            return (inputs, globs);
+        }
+        let mut waiting = needed(&self.graph, id);
+        let mut seen = FxHashSet::default();
+        while let Some(service) = waiting.pop() {
+            if !seen.insert(service) {
+                continue;
+            }
+            waiting.extend(needed(&self.graph, service));
+            let Some(one) = self.services.all.remove(&service) else { continue };
+            inputs.extend(self.expected(&one.due.gathered));
+            globs.extend(one.due.gathered.globs.iter().cloned());
+            self.services.all.insert(service, one);
+        }
+        (inputs, globs)
+    }
+
+    /// `result.json` in its folder, with the fields of a task's.
+    fn write_service_result(
+        &mut self,
+        id: TaskId,
+        finish: &Finish,
+        (down, exit_code): (&Down, Option<i32>),
+        failure: Option<&Failure>,
+    ) {
+        let rule = &self.graph.task(id).rule;
+        let result = serde_json::json!({
+            "task": rule.name,
+            "target": rule.target.name,
+            "item": rule.scope.item().map(|item| shown(&item.written)),
+            "run": self.run_id,
+            "outcome": finish.code(),
+            "key": self.done[id].key.map(|key| key.to_string()),
+            "failure": failure.map(|failure| failure.what.clone()),
+            "started": utc(unix_ms().saturating_sub(down.duration_ms)),
+            "duration_ms": down.duration_ms,
+            "exit_code": exit_code,
+            "attempts": 1,
+            "outputs": [],
+        });
+        let path = self.task_dir(id).join("result.json");
+        if let Err(error) = self.root.write(&path, format!("{result:#}\n").as_bytes()) {
+            self.warn(Some(id), &format!("cannot write {}: {}", shown(&path), said(&error)));
+        }
+    }
+}
