@@ -150,6 +150,12 @@ impl Reader {
                 ));
                 return None;
             }
+            if value.get_ref().as_str().is_some_and(|text| text.trim().is_empty()) {
+                let problem = Diagnostic::error(format!("`{kind}` is empty"));
+                let place = self.place(value.span());
+                self.refuse(problem.at(place, "").help(format!("write {example}")));
+                return None;
+            }
             let asker = Asker { name: kind, asks: "a string", example, filled: true };
             probe = self.probe(kind, value, asker);
             understood &= probe.is_some();
@@ -234,10 +240,13 @@ impl Reader {
                 problem
                     .at(target.place_of(field).clone(), "has no sense for what stays up")
                     .also(place, "never up to date, and makes nothing for others")
-                    .help(format!(
-                        "remove `{field}`; what is to be made before it starts is a target of its \
-                         own: name that in `deps`"
-                    )),
+                    .help(match field {
+                        "outputs" | "installs" | "depfile" => format!(
+                            "remove `{field}`; a target of its own makes what is to be there before \
+                             it starts:\nname that in `deps`"
+                        ),
+                        _ => format!("remove `{field}`"),
+                    }),
             );
             return false;
         }
@@ -253,8 +262,8 @@ impl Reader {
 }
 
 fn which_ready() -> String {
-    let examples = KINDS.map(|(_, example)| example).join("\n      ");
-    format!("add one of\n      {examples}")
+    let examples = KINDS.map(|(_, example)| example).join("\n  ");
+    format!("add one of\n  {examples}")
 }
 
 impl Service {
