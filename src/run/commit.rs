@@ -123,8 +123,13 @@ impl Build<'_> {
         }
     }
 
-    /// The first start of a process also starts the guard.
+    /// The first start of a process also starts the guard, and then what it shall not inherit.
     pub(super) fn start_guard(&mut self) {
+        self.start_guard_alone();
+        self.open_pool();
+    }
+
+    fn start_guard_alone(&mut self) {
         let (None, Some(lock), false) = (&self.guard, &self.held.lock, self.unguarded) else {
             return;
         };

@@ -445,7 +445,13 @@ impl Build<'_> {
     }
 
     pub(super) fn around(&self) -> Around<'_> {
-        Around { root: self.root.path(), env: &self.request.env, run_id: &self.run_id }
+        Around {
+            root: self.root.path(),
+            env: &self.request.env,
+            run_id: &self.run_id,
+            pool: self.tokens.pool(),
+            jobs: self.request.jobs,
+        }
     }
 
     fn render(&self, id: TaskId, words: &[FileId]) -> Result<Rendered, Gap> {

@@ -12,6 +12,7 @@ use super::serving::Serving;
 use crate::expr::{self, ExprError, Problem, Value, failure, map_value, plain_words, words_value};
 use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
+use crate::jobserver::{MAKEFLAGS, Pool, makeflags_without};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
 
@@ -173,6 +174,9 @@ pub(super) struct Around<'a> {
     pub(super) root: &'a Path,
     pub(super) env: &'a BTreeMap<OsString, OsString>,
     pub(super) run_id: &'a str,
+    /// What commands are offered to share the jobs.
+    pub(super) pool: Option<&'a Pool>,
+    pub(super) jobs: usize,
 }
 
 impl Around<'_> {
@@ -252,6 +256,9 @@ impl Around<'_> {
         let tmp = self.root.join(OsStr::from_bytes(&task.join("tmp")));
         env.insert("TMPDIR".into(), tmp.into());
         env.extend(rendered.env.iter().map(|(name, value)| (name.into(), value.into())));
+        if !rendered.env.iter().any(|(name, _)| name == MAKEFLAGS) {
+            self.share_jobs(target.kind, &mut env);
+        }
         let own = rule.scope.own();
         let root_word = word_of_path(&rule.dir, b"");
         let own_vars: [(&str, OsString); 7] = [
@@ -269,6 +276,20 @@ impl Around<'_> {
             env.insert("TASKR_ITEM".into(), OsString::from_vec(item.written.clone()));
         }
         env.into_iter().collect()
+    }
+}
+
+impl Around<'_> {
+    /// Tells a command of the job server. A service takes no tokens: it may not end for long.
+    fn share_jobs(&self, kind: Kind, env: &mut BTreeMap<OsString, OsString>) {
+        let name = OsStr::new(MAKEFLAGS);
+        let before = env.get(name).map(OsString::as_os_str);
+        let value = match (self.pool, kind) {
+            (Some(_), Kind::Service) => before.map(makeflags_without),
+            (Some(pool), _) => Some(pool.makeflags(before, self.jobs)),
+            (None, _) => None,
+        };
+        env.extend(value.map(|value| (name.to_owned(), value)));
     }
 }
 

@@ -27,6 +27,7 @@ mod serving;
 mod spent;
 mod stored;
 mod tally;
+mod tokens;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -43,6 +44,7 @@ use crate::error::Error;
 use crate::files::Files;
 use crate::graph::{Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
+use crate::jobserver::Pool;
 use crate::lock::TaskLock;
 use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
@@ -59,6 +61,7 @@ use services::Services;
 use spent::{Part, Spent};
 use stored::{Hit, Kept};
 use tally::Tally;
+use tokens::Tokens;
 
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
@@ -95,6 +98,8 @@ pub struct Request<'a> {
     pub changes: Option<Changes>,
     /// How many may run at once; at least 1.
     pub jobs: usize,
+    /// The job server of whoever called; none if this run is one itself.
+    pub shared: Option<Pool>,
     /// After so many failures nothing new starts; none means never.
     pub most_failures: Option<usize>,
     /// `-n`: change nothing.
@@ -278,6 +283,7 @@ struct Build<'a> {
     running: usize,
     waiting: Waiting,
     services: Services,
+    tokens: Tokens<'a>,
     lookups: Lookups,
     deeds: Deeds,
     tally: Tally,
@@ -316,6 +322,7 @@ impl Build<'_> {
                 return Ok(());
             }
             self.give_way();
+            self.tokens.keep_for(self.running);
             let was = self.spent.enter(Part::Wait);
             let message = self.wait();
             self.spent.enter(was);
@@ -332,6 +339,7 @@ impl Build<'_> {
                     self.task_ended(*ended)?;
                     self.spent.enter(was);
                 }
+                Message::Token => self.token_came(),
                 Message::Service(id, news) => self.service_said(id, news),
                 Message::Signal(signal) => self.signal(signal),
             }
@@ -359,7 +367,8 @@ impl Build<'_> {
 
     /// Starts tasks that were judged while all places were taken.
     fn start_runnable(&mut self) {
-        while self.running < self.request.jobs
+        while !self.runnable.is_empty()
+            && self.has_place()
             && let Some((_, Reverse(id))) = self.runnable.pop()
         {
             if let Some(Active::Runnable(due)) = self.active.remove(&id) {

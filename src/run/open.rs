@@ -18,6 +18,7 @@ use super::services::Services;
 use super::spent::{Laps, Spent};
 use super::stored::Kept;
 use super::tally::Tally;
+use super::tokens::Tokens;
 use super::{
     Active, Build, Deeds, Force, Listener, Lookups, Messages, Request, Waiting, default_done,
     new_run_id,
@@ -137,6 +138,7 @@ impl<'a> Build<'a> {
             running: 0,
             waiting: Waiting::default(),
             services: Services::new(&graph, &all, &named),
+            tokens: Tokens::new(request.shared.as_ref()),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
             deeds: Deeds::default(),
@@ -164,6 +166,7 @@ impl<'a> Build<'a> {
             .collect();
         self.tell_skipped(&left, self.because_stopped());
         self.workers.finish();
+        self.tokens.keep_for(0);
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
         }

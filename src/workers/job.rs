@@ -53,6 +53,8 @@ pub enum Message {
     Ended(Box<Ended>),
     /// Answer to [`Job::Ask`]: yes or no, or why it could not be asked.
     Asked(TaskId, std::result::Result<bool, String>),
+    /// There may be a token of the job server.
+    Token,
     /// What a service has to say.
     Service(TaskId, super::service::News),
     /// A signal came to taskr.

@@ -19,6 +19,7 @@ mod foreign;
 mod freshness;
 mod graphs;
 mod hooks;
+mod jobs;
 mod layers;
 mod live;
 mod moving;
