@@ -11,7 +11,7 @@ use crate::project::{Project, until};
 fn service(name: &str, more: &str) -> String {
     format!(
         "[target.{name}]\nservice = true\nready = {{ log = 'listening' }}\n{more}\n\
-         run = '''\nran {name} up\ntrap \"ran {name} down; exit 0\" TERM\ntrap \"ran {name} int; exit 0\" INT\n\
+         run = '''\ntrap \"ran {name} down; exit 0\" TERM\ntrap \"ran {name} int; exit 0\" INT\nran {name} up\n\
          echo listening\nwhile :; do sleep 0.01; done\n'''\n"
     )
 }
@@ -317,12 +317,12 @@ fn what_changes_under_a_service_is_not_recorded() {
 fn its_environment_is_that_of_recorded_tasks() {
     let p = project(&[
         "[target.db]\nservice = true\nready = { log = 'up' }\nenv_inputs = ['SEEN']\n\
-         run = 'echo ${SEEN-unset} ${OTHER-unset} >~/seen; echo up; exec sleep 100'\n"
+         run = 'echo ${SEEN-unset} ${OTHER-unset} ${MAKEFLAGS-unset} >~/seen; echo up; exec sleep 100'\n"
             .to_owned(),
         task("test", "'db'"),
     ]);
     p.taskr(["test"]).env("SEEN", "1").env("OTHER", "1").ran(["test"]).ok();
-    assert_eq!(fs::read_to_string(p.outside("home/seen")).expect("written"), "1 unset\n");
+    assert_eq!(fs::read_to_string(p.outside("home/seen")).expect("written"), "1 unset unset\n");
     p.taskr(["test"]).env("SEEN", "1").env("OTHER", "2").ok();
     p.taskr(["test"]).env("SEEN", "2").ran(["test"]).ok();
 }
