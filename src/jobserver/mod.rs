@@ -33,7 +33,7 @@ pub const MAKEFLAGS: &str = "MAKEFLAGS";
 /// Descriptors that children inherit begin here: shells can name those below 10 only.
 const FIRST_DESCRIPTOR: i32 = 100;
 
-/// More tokens than this a pipe may not hold.
+/// A pipe of one page holds so many tokens, and a few that others invented.
 const MOST_TOKENS: usize = 4000;
 
 /// A pipe with tokens.
@@ -85,14 +85,30 @@ impl Pool {
     /// for a fifo, if it can be one.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says, or that it would be more tokens than a pipe is sure to hold.
     pub fn serve(jobs: usize, make: Option<&Path>, path: PathBuf) -> io::Result<Pool> {
+        if jobs > MOST_TOKENS {
+            return Err(io::Error::from(ErrorKind::InvalidInput));
+        }
         let pool = match make.is_none_or(knows_fifo) && is_plain(&path) {
             true => Pool::with_fifo(jobs, path),
             false => Pool::with_pipe(jobs),
         }?;
-        (&pool.writer).write_all(&vec![b'+'; jobs.saturating_sub(1).min(MOST_TOKENS)])?;
+        pool.fill()?;
         Ok(pool)
+    }
+
+    fn fill(&self) -> io::Result<()> {
+        let tokens = self.jobs.unwrap_or(1).saturating_sub(1);
+        (&self.writer).write_all(&vec![b'+'; tokens])
+    }
+
+    /// Of a server of ours, while nobody holds a token: those that died with children are there
+    /// again.
+    pub fn refill(&self) {
+        while self.try_take().is_some() {}
+        // What it held a moment ago it holds again.
+        let _ = self.fill();
     }
 
     fn with_fifo(jobs: usize, path: PathBuf) -> io::Result<Pool> {
@@ -299,13 +315,17 @@ mod tests {
             assert_eq!(other.try_take(), Some(b'+'));
             assert_eq!((pool.try_take(), other.try_take()), (None, None));
             let (rings, rung) = unbounded();
-            let bell = pool.bell(move || drop(rings.send(()))).expect("a thread");
+            let bell = pool.bell(move || rings.send(()).expect("heard")).expect("a thread");
             bell.ask();
             other.give_back(b'x');
             rung.recv_timeout(std::time::Duration::from_secs(20)).expect("it rings");
             assert_eq!(pool.try_take(), Some(b'x'), "the very byte");
             bell.ask();
             drop(bell);
+            assert_eq!((other.try_take(), other.try_take()), (None, None), "both are lost");
+            pool.refill();
+            assert_eq!((other.try_take(), other.try_take()), (Some(b'+'), Some(b'+')));
+            assert_eq!(other.try_take(), None);
             drop((pool, other));
             assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
         }

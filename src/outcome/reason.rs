@@ -46,6 +46,8 @@ pub enum Reason {
     Glob(Vec<u8>),
     /// A dependency that counts by its key.
     Dependency(String),
+    /// What defines a service that it needs is not what it was.
+    ServiceChanged(String),
     /// A declared output or install: it is declared since, or no longer, or otherwise.
     Outputs(Vec<u8>, Change),
     /// The program that it runs.
@@ -90,6 +92,7 @@ impl Reason {
             Reason::Found(..) => "found",
             Reason::Glob(_) => "glob",
             Reason::Dependency(_) => "dependency",
+            Reason::ServiceChanged(_) => "service_changed",
             Reason::Outputs(..) => "outputs",
             Reason::Tool(_) => "tool",
             Reason::Format => "format",
@@ -140,6 +143,7 @@ impl Reason {
             Reason::InstallChanged(path) => format!("{} was missing or replaced", shown(path)),
             Reason::TooOld => "its result was older than `max_age`".to_owned(),
             Reason::FreshIf => "its `fresh_if` said no".to_owned(),
+            Reason::ServiceChanged(task) => format!("the service {task} had been changed"),
             other => other.to_string(),
         }
     }
@@ -208,6 +212,7 @@ impl fmt::Display for Reason {
             }
             Reason::Glob(pattern) => write!(f, "the pattern {} is new or gone", shown(pattern)),
             Reason::Dependency(task) => write!(f, "{task} was built anew"),
+            Reason::ServiceChanged(task) => write!(f, "the service {task} was changed"),
             Reason::Outputs(path, Change::Added) => write!(f, "it now makes {}", shown(path)),
             Reason::Outputs(path, Change::Removed) => {
                 write!(f, "it no longer makes {}", shown(path))

@@ -162,27 +162,39 @@ impl<W: Write> Json<W> {
                 .with("failure", failure.map(failed))
                 .with("because", because.map(skipped))
                 .with("at_ms", *at_ms),
-            Event::ServiceStarted { task, command, named, at_ms } => begin("service_started")
-                .task(task)
-                .with("command", *command)
-                .with("named", *named)
-                .with("at_ms", *at_ms),
-            Event::ServiceReady { task, after_ms, named, at_ms } => begin("service_ready")
-                .task(task)
-                .with("after_ms", *after_ms)
-                .with("named", *named)
-                .with("at_ms", *at_ms),
-            Event::ServiceEnded { task, exit_code, duration_ms, at_ms } => begin("service_ended")
-                .task(task)
-                .with("exit_code", *exit_code)
-                .with("duration_ms", *duration_ms)
-                .with("at_ms", *at_ms),
+            Event::ServiceStarted { .. }
+            | Event::ServiceReady { .. }
+            | Event::ServiceEnded { .. } => return self.service_line(event),
             Event::Warning { task, message } => {
                 let line = begin("warning");
                 let line = task.iter().fold(line, Line::task);
                 line.with("message", *message)
             }
             Event::RunFinished { summary, .. } => run_finished(begin("run_finished"), summary),
+        })
+    }
+}
+
+impl<W: Write> Json<W> {
+    /// The line of an event about a service.
+    fn service_line(&self, event: &Event<'_>) -> Option<Line> {
+        let begin = |name, task| Line::new(name, &self.run_id).task(task);
+        Some(match event {
+            Event::ServiceStarted { task, command, named, at_ms } => begin("service_started", task)
+                .with("command", *command)
+                .with("named", *named)
+                .with("at_ms", *at_ms),
+            Event::ServiceReady { task, after_ms, named, at_ms } => begin("service_ready", task)
+                .with("after_ms", *after_ms)
+                .with("named", *named)
+                .with("at_ms", *at_ms),
+            Event::ServiceEnded { task, exit_code, duration_ms, at_ms } => {
+                begin("service_ended", task)
+                    .with("exit_code", *exit_code)
+                    .with("duration_ms", *duration_ms)
+                    .with("at_ms", *at_ms)
+            }
+            _ => return None,
         })
     }
 }
@@ -397,6 +409,29 @@ mod tests {
                 "message": "odd"}),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn services_come_and_go() {
+        let (task, at_ms) = (task(), 5);
+        let lines = told(&[
+            STARTED,
+            Event::ServiceStarted { task, command: "db", named: true, at_ms },
+            Event::ServiceReady { task, after_ms: 3, named: false, at_ms },
+            Event::ServiceEnded { task, exit_code: None, duration_ms: 9, at_ms },
+        ]);
+        let with = |event: &str, more: Value| {
+            let mut line = json!({"v": 1, "event": event, "run": "r1", "task": "app", "task_id": 7,
+                "at_ms": 5});
+            line.as_object_mut().expect("one").extend(more.as_object().expect("one").clone());
+            line
+        };
+        let expected = [
+            with("service_started", json!({"command": "db", "named": true})),
+            with("service_ready", json!({"after_ms": 3, "named": false})),
+            with("service_ended", json!({"exit_code": null, "duration_ms": 9})),
+        ];
+        assert_eq!(lines[1..], expected);
     }
 
     #[test]

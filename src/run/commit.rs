@@ -181,6 +181,9 @@ impl Build<'_> {
     pub(super) fn task_ended(&mut self, mut ended: Ended) -> Result<(), Error> {
         self.workers.answered();
         self.running -= 1;
+        if !matches!(ended.result, Outcome::Success(_)) {
+            self.tokens.doubt();
+        }
         self.tell_steps(&ended);
         self.task_locks.extend(ended.lock.take());
         let id = ended.task;

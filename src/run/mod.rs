@@ -22,6 +22,7 @@ mod moved;
 mod open;
 mod preview;
 mod reach;
+mod served;
 mod services;
 mod serving;
 mod spent;

@@ -113,8 +113,6 @@ impl<'a> Build<'a> {
         }
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
-        let named = find_wanted(&graph, request)?;
-        let all: Vec<TaskId> = plan.wanted().map(|(id, _)| id).collect();
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
@@ -137,7 +135,7 @@ impl<'a> Build<'a> {
             runnable: std::collections::BinaryHeap::new(),
             running: 0,
             waiting: Waiting::default(),
-            services: Services::new(&graph, &all, &named),
+            services: Services::new(&graph, &plan, &find_wanted(&graph, request)?),
             tokens: Tokens::new(request.shared.as_ref()),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),

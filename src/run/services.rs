@@ -7,26 +7,26 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::finish::{End, unix_ms, utc};
+use super::finish::End;
 use super::open::described;
 use super::{Active, Build, Done, Due, Running};
 use crate::error::said;
 use crate::graph::{Graph, Kind};
 use crate::ids::TaskId;
-use crate::outcome::{Because, Event, Failure, Finish, Manifest, Reason, TaskRef, shown};
-use crate::plan::State;
+use crate::outcome::{Because, Event, Finish, Manifest, Reason, TaskRef};
+use crate::plan::{Plan, State};
 use crate::process::{Status, Stopper};
 use crate::workers::{Down, Ended, Expected, Listed, News, Result as Outcome, RunningService};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// INT, TERM.
 const INT: i32 = rustix::process::Signal::INT.as_raw();
-const TERM: i32 = rustix::process::Signal::TERM.as_raw();
+pub(super) const TERM: i32 = rustix::process::Signal::TERM.as_raw();
 const KILL: i32 = rustix::process::Signal::KILL.as_raw();
 
 /// How far a service is.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Nobody who runs has needed it yet.
     Idle,
     /// It waits for services that it needs itself.
@@ -41,13 +41,13 @@ enum Stage {
 }
 
 #[derive(Debug)]
-struct Started {
+pub(super) struct Started {
     running: RunningService,
     since: Instant,
 }
 
-struct One {
-    due: Box<Due>,
+pub(super) struct One {
+    pub(super) due: Box<Due>,
     stage: Stage,
 }
 
@@ -57,13 +57,13 @@ pub(super) struct Services {
     /// Asked for by name: they stay until the user ends them.
     named: FxHashSet<TaskId>,
     /// What needs each service by its `deps`; those that have ended are taken away.
-    users: FxHashMap<TaskId, Vec<TaskId>>,
+    pub(super) users: FxHashMap<TaskId, Vec<TaskId>>,
     /// What is known of those whose turn came.
-    all: FxHashMap<TaskId, One>,
+    pub(super) all: FxHashMap<TaskId, One>,
     /// Tasks that must run and wait for a service.
     parked: BTreeSet<TaskId>,
     /// What ends a running task that needs a service, alone.
-    stoppers: FxHashMap<TaskId, Stopper>,
+    pub(super) stoppers: FxHashMap<TaskId, Stopper>,
     /// The signal by which the user ended what only he needed.
     ended_by: Option<i32>,
 }
@@ -77,15 +77,16 @@ enum There {
 }
 
 impl Services {
-    /// Services among the wanted tasks: those of `named`, and who needs which.
-    pub(super) fn new(graph: &Graph, wanted: &[TaskId], named: &[TaskId]) -> Services {
+    /// Services among the tasks of a plan: those of `named`, and who needs which.
+    pub(super) fn new(graph: &Graph, plan: &Plan, named: &[TaskId]) -> Services {
+        let wanted: Vec<TaskId> = plan.wanted().map(|(id, _)| id).collect();
         let is_service = |id: &TaskId| graph.task(*id).kind() == Kind::Service;
         let mut services = Services::default();
         if !wanted.iter().any(is_service) {
             return services;
         }
         services.named = graph.without_groups(named).into_iter().filter(is_service).collect();
-        for &id in wanted {
+        for id in wanted {
             for service in needed(graph, id) {
                 services.users.entry(service).or_default().push(id);
             }
@@ -164,12 +165,6 @@ impl Build<'_> {
         self.tally.passed(&self.graph, id);
     }
 
-    fn would_serve(&mut self, id: TaskId, reasons: &[Reason], command: &str) {
-        let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
-        (self.listener)(&Event::TaskStarted { task, reasons, key: None, command, at_ms });
-        self.tell_service_finished(id, &Finish::WouldRun, &Down::default(), None);
-    }
-
     /// A task must run: it may as soon as its services are ready and there is a place.
     pub(super) fn admit(&mut self, id: TaskId) {
         let Some(Active::Runnable(due)) = self.active.get(&id) else { return };
@@ -230,7 +225,7 @@ impl Build<'_> {
         }
     }
 
-    fn set_stage(&mut self, id: TaskId, stage: Stage) {
+    pub(super) fn set_stage(&mut self, id: TaskId, stage: Stage) {
         self.take_stage(id, stage);
     }
 
@@ -296,7 +291,7 @@ impl Build<'_> {
     }
 
     /// What waited for a service may go on, or never will.
-    fn services_changed(&mut self) {
+    pub(super) fn services_changed(&mut self) {
         let waiting = self.services.all.iter();
         let waiting = waiting.filter(|(_, one)| matches!(one.stage, Stage::Waiting));
         let mut waiting: Vec<TaskId> = waiting.map(|(&id, _)| id).collect();
@@ -349,69 +344,6 @@ impl Build<'_> {
             self.tell_service_finished(id, &finish, down, None);
         }
         self.services_changed();
-    }
-
-    fn service_failed(&mut self, id: TaskId, what: String, down: &Down) {
-        self.set_stage(id, Stage::Failed);
-        let rendered = self.services.all.get(&id).map(|one| &one.due.gathered.rendered);
-        let command = rendered.map_or_else(String::new, |rendered| rendered.shown.clone());
-        let started = down.status.is_some();
-        let log = if started { self.task_dir(id).join("log") } else { Vec::new() };
-        let failure = Failure { what, command, tail: down.tail.clone(), log, wrong: None };
-        if started {
-            self.tell_service_ended(id, down);
-        }
-        self.tell_service_finished(id, &Finish::Failed, down, Some(&failure));
-        for user in self.services.users.get(&id).into_iter().flatten() {
-            if let Some(stopper) = self.services.stoppers.get(user) {
-                stopper.stop(TERM);
-            }
-        }
-        self.services_changed();
-        self.stop_after_failures();
-    }
-
-    fn tell_service_ended(&mut self, id: TaskId, down: &Down) {
-        let exit_code = match down.status {
-            Some(Status::Code(code)) => Some(code),
-            Some(Status::Signal(_)) | None => None,
-        };
-        let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
-        let duration_ms = down.duration_ms;
-        (self.listener)(&Event::ServiceEnded { task, exit_code, duration_ms, at_ms });
-    }
-
-    /// Counts and tells the end of a service as that of a task, and writes it down.
-    fn tell_service_finished(
-        &mut self,
-        id: TaskId,
-        finish: &Finish,
-        down: &Down,
-        failure: Option<&Failure>,
-    ) {
-        self.tally.ended(&self.graph, id, finish, 0);
-        let exit_code = match down.status {
-            Some(Status::Code(code)) => Some(code),
-            Some(Status::Signal(_)) | None => None,
-        };
-        let log = self.root.absolute(&self.task_dir(id).join("log"));
-        let at_ms = self.now_ms();
-        (self.listener)(&Event::TaskFinished {
-            task: TaskRef { id, name: self.graph.name(id) },
-            finish,
-            duration_ms: down.duration_ms,
-            saved_ms: None,
-            exit_code,
-            outputs: &[],
-            fixed: &[],
-            log: down.status.map(|_| &*log),
-            failure,
-            because: None,
-            at_ms,
-        });
-        if down.status.is_some() {
-            self.write_service_result(id, finish, (down, exit_code), failure);
-        }
     }
 
     /// Whether nothing of this run needs a service any more.
@@ -547,6 +479,18 @@ impl Build<'_> {
         self.fail(id, running, ended, what);
     }
 
+    /// A dependency that counts by its key was built anew, unless it is a service.
+    pub(super) fn name_services(&self, reasons: &mut [Reason]) {
+        for reason in reasons {
+            if let Reason::Dependency(name) = reason
+                && let Some(id) = self.graph.find(name)
+                && self.graph.task(id).kind() == Kind::Service
+            {
+                *reason = Reason::ServiceChanged(std::mem::take(name));
+            }
+        }
+    }
+
     /// What services of a task are made of, to be asked for again after it has run.
     pub(super) fn inputs_of_services(&mut self, id: TaskId) -> (Vec<Expected>, Vec<Listed>) {
         let (mut inputs, mut globs) = (Vec::new(), Vec::new());
@@ -566,34 +510,5 @@ impl Build<'_> {
             self.services.all.insert(service, one);
         }
         (inputs, globs)
-    }
-
-    /// `result.json` in its folder, with the fields of a task's.
-    fn write_service_result(
-        &mut self,
-        id: TaskId,
-        finish: &Finish,
-        (down, exit_code): (&Down, Option<i32>),
-        failure: Option<&Failure>,
-    ) {
-        let rule = &self.graph.task(id).rule;
-        let result = serde_json::json!({
-            "task": rule.name,
-            "target": rule.target.name,
-            "item": rule.scope.item().map(|item| shown(&item.written)),
-            "run": self.run_id,
-            "outcome": finish.code(),
-            "key": self.done[id].key.map(|key| key.to_string()),
-            "failure": failure.map(|failure| failure.what.clone()),
-            "started": utc(unix_ms().saturating_sub(down.duration_ms)),
-            "duration_ms": down.duration_ms,
-            "exit_code": exit_code,
-            "attempts": 1,
-            "outputs": [],
-        });
-        let path = self.task_dir(id).join("result.json");
-        if let Err(error) = self.root.write(&path, format!("{result:#}\n").as_bytes()) {
-            self.warn(Some(id), &format!("cannot write {}: {}", shown(&path), said(&error)));
-        }
     }
 }

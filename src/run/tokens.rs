@@ -22,12 +22,15 @@ pub(super) struct Tokens<'p> {
     /// Rings when there may be a token.
     bell: Option<Bell>,
     asked: bool,
+    /// A command did not end well since it was last known that no token is lost.
+    doubtful: bool,
 }
 
 impl<'p> Tokens<'p> {
     pub(super) fn new(shared: Option<&'p Pool>) -> Tokens<'p> {
         let opened = shared.is_some();
-        Tokens { shared, own: None, opened, held: Vec::new(), bell: None, asked: false }
+        let held = Vec::new();
+        Tokens { shared, own: None, opened, held, bell: None, asked: false, doubtful: false }
     }
 
     /// None before the first process starts, and where the system has none to give.
@@ -45,6 +48,17 @@ impl<'p> Tokens<'p> {
                 pool.give_back(token);
             }
         }
+        // Nobody has any now: what is missing went with a make that was killed.
+        if running == 0
+            && let Some(own) = self.own.as_ref().filter(|_| std::mem::take(&mut self.doubtful))
+        {
+            own.refill();
+        }
+    }
+
+    /// A command did not end well, and perhaps not with all that it had taken.
+    pub(super) fn doubt(&mut self) {
+        self.doubtful = true;
     }
 
     /// Takes what one more task needs beside `running` others. Says whether it has that.

@@ -13,7 +13,7 @@ use crate::process::{self, Command, Guard, Stop};
 /// A connection within one machine is there at once or not at all.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
 /// How long an answer may take; then it is asked anew.
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
+const ANSWER_WAIT: Duration = Duration::from_secs(2);
 /// Of a status line no more is read.
 const STATUS_BYTES: u64 = 4 * 1024;
 

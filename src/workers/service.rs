@@ -5,8 +5,9 @@
 //! where it has one. Knows no graph and no other service: what needs it is the caller's.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -78,6 +79,13 @@ pub struct Down {
     pub tail: Vec<u8>,
 }
 
+impl Down {
+    fn broken() -> Down {
+        let what = "taskr itself broke while it ran; please report it";
+        Down { refused: Some(what.to_owned()), ..Down::default() }
+    }
+}
+
 /// A service at work.
 #[derive(Debug)]
 pub struct Running {
@@ -89,7 +97,11 @@ pub struct Running {
     up: Arc<Up>,
     messages: Sender<Message>,
     threads: Vec<JoinHandle<()>>,
+    /// The threads that end it by its own command.
+    enders: Enders,
 }
+
+type Enders = Arc<Mutex<Vec<JoinHandle<()>>>>;
 
 impl Running {
     /// Starts a service. What becomes of it is told as [`News`].
@@ -110,6 +122,7 @@ impl Running {
             up: Arc::new(up),
             messages: context.messages.clone(),
             threads: Vec::new(),
+            enders: Enders::default(),
         };
         let (begins, begun) = bounded(WATCHERS);
         let watch = Arc::new(Watch {
@@ -126,10 +139,12 @@ impl Running {
             watch,
             pieces: pieces.clone(),
         };
-        let messages = context.messages.clone();
+        let (messages, enders) = (context.messages.clone(), Arc::clone(&running.enders));
         running.threads.push(Builder::new().spawn(move || {
-            let down = serve.to_its_end(&begins);
+            let work = || serve.to_its_end(&begins);
+            let down = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Down::broken());
             drop(leaves);
+            join_all(&enders);
             // The receiver lives as long as the run.
             let _ = messages.send(Message::Service(serve.up.task, News::Ended(down)));
         })?);
@@ -200,7 +215,7 @@ impl Running {
         if runs.is_err() || ends.is_err() {
             self.service.stop(signal);
         }
-        self.threads.extend(runs.into_iter().chain(ends));
+        lock(&self.enders).extend(runs.into_iter().chain(ends));
     }
 
     /// Ends it and all that looks after it, now.
@@ -216,6 +231,18 @@ impl Running {
             // A panic in one was told when it happened.
             let _ = thread.join();
         }
+        join_all(&self.enders);
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn join_all(threads: &Enders) {
+    let threads = std::mem::take(&mut *lock(threads));
+    for thread in threads {
+        let _ = thread.join();
     }
 }
 
@@ -238,7 +265,7 @@ impl Watch {
     }
 
     fn too_late(&self, timeout: Duration) {
-        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let missing = lock(&self.missing).clone();
         let seconds = timeout.as_secs_f64();
         let why = if missing.is_empty() { String::new() } else { format!(": {missing}") };
         self.tell(News::NotReady(format!("it was not ready within {seconds}s{why}")));
@@ -246,7 +273,7 @@ impl Watch {
 
     fn miss(&self, looked: Result<(), String>) {
         if let Err(missing) = looked {
-            *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = missing;
+            *lock(&self.missing) = missing;
         }
     }
 

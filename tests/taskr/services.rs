@@ -52,6 +52,7 @@ fn a_service_is_up_while_a_task_that_needs_it_runs() {
     changed(service("db", "stop = 'true'").replace("'listening'", "'listen'"));
     p.fresh("test");
     changed(service("db", "env = { MODE = 'x' }"));
+    p.taskr(["why", "test"]).says("the service db was changed").ok();
     assert_eq!(order(&p, &["test"]), ["db up", "test", "db down"]);
     p.accept_files();
     p.fresh("test");
