@@ -30,8 +30,9 @@ use flags::Auth;
 /// The variable in which make tells its children of its tokens.
 pub const MAKEFLAGS: &str = "MAKEFLAGS";
 
-/// Descriptors that children inherit begin here: shells can name those below 10 only.
-const FIRST_DESCRIPTOR: i32 = 100;
+/// Descriptors that children inherit begin here, or here where there are not so many: shells can
+/// name those below 10 only.
+const FIRST_DESCRIPTORS: [i32; 2] = [100, 10];
 
 /// A pipe of one page holds so many tokens, and a few that others invented.
 const MOST_TOKENS: usize = 4000;
@@ -248,7 +249,9 @@ fn open_both(path: &Path) -> io::Result<File> {
 
 /// A duplicate that children get, with a number that is in nobody's way.
 fn inheritable(descriptor: impl std::os::fd::AsFd) -> io::Result<OwnedFd> {
-    let own = fcntl_dupfd_cloexec(descriptor, FIRST_DESCRIPTOR)?;
+    let [first, lower] = FIRST_DESCRIPTORS;
+    let own = fcntl_dupfd_cloexec(&descriptor, first)
+        .or_else(|_| fcntl_dupfd_cloexec(&descriptor, lower))?;
     fcntl_setfd(&own, FdFlags::empty())?;
     Ok(own)
 }

@@ -52,7 +52,7 @@ const KINDS: [(&str, &str); 4] = [
 const TIMEOUT_EXAMPLE: &str = "timeout = \"60s\"";
 
 /// Fields that have no sense for a program that stays up.
-const NOT_OF_SERVICES: [&str; 11] = [
+const NOT_OF_SERVICES: [&str; 24] = [
     "outputs",
     "installs",
     "depfile",
@@ -64,6 +64,20 @@ const NOT_OF_SERVICES: [&str; 11] = [
     "cache",
     "relocatable",
     "max_age",
+    // What ends, and is started in turn, alone can have these.
+    "timeout",
+    "retry",
+    "accept",
+    "gates",
+    "rollback",
+    "require",
+    "allow_failure",
+    "interactive",
+    "batch",
+    "priority",
+    "cpus",
+    "pool",
+    "memory",
 ];
 
 /// Where a request goes.
@@ -240,13 +254,7 @@ impl Reader {
                 problem
                     .at(target.place_of(field).clone(), "has no sense for what stays up")
                     .also(place, "never up to date, and makes nothing for others")
-                    .help(match field {
-                        "outputs" | "installs" | "depfile" => format!(
-                            "remove `{field}`; a target of its own makes what is to be there before \
-                             it starts:\nname that in `deps`"
-                        ),
-                        _ => format!("remove `{field}`"),
-                    }),
+                    .help(instead_of(field)),
             );
             return false;
         }
@@ -259,6 +267,21 @@ impl Reader {
         }
         true
     }
+}
+
+/// What to write instead of a field that a service cannot have.
+fn instead_of(field: &str) -> String {
+    let more = match field {
+        "outputs" | "installs" | "depfile" => {
+            "; a target of its own makes what is to be there before it starts:\nname that in `deps`"
+        }
+        "timeout" => {
+            "; how long it may take to get ready is a part of `ready`:\n\
+             write ready = { port = 5432, timeout = \"60s\" }"
+        }
+        _ => "",
+    };
+    format!("remove `{field}`{more}")
 }
 
 fn which_ready() -> String {

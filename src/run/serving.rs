@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Build;
-use super::launch::{GRACE, Rendered, argv_of};
+use super::launch::{Rendered, argv_of};
 use crate::expr::{self, ExprError};
 use crate::graph::{self, Service, Text};
 use crate::ids::TaskId;
@@ -78,8 +78,7 @@ impl Build<'_> {
         };
         let stop = serving.stop.as_ref().map(|argv| self.shell_command(id, argv, rendered));
         let stop = stop.transpose().map_err(|what| format!("its `stop`: {what}"))?;
-        let mut command = self.around().command(rule, &dir, rendered, 1)?;
-        command.grace = GRACE;
+        let command = self.around().command(rule, &dir, rendered, 1)?;
         Ok(Up {
             task: id,
             command,

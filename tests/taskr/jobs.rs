@@ -97,7 +97,7 @@ fn within_a_make_the_jobs_are_shared() {
 #[test]
 fn tokens_come_back_whatever_ends_taskr() {
     let p = project(
-        "[target.all]\nmatrix = { n = ['1', '2', '3'] }\nrun = 'ran t; echo $PPID >~/taskr; exec sleep 100'\n\
+        "[target.all]\nmatrix = { n = ['1', '2', '3'] }\nrun = 'echo $PPID >~/taskr; ran t; exec sleep 100'\n\
          [target.bad]\nmatrix = { n = ['1', '2', '3'] }\nrun = 'meet 3; exit 1'\n",
     );
     p.write("Makefile", "t: ; +taskr all\nbad: ; +taskr bad\n");
@@ -119,7 +119,11 @@ fn tokens_come_back_whatever_ends_taskr() {
 fn without_the_plus_of_make_it_is_told() {
     let p = project("[target.all]\nmatrix = { n = ['1', '2', '3'] }\nrun = 'job'\n");
     p.write("Makefile", "t: ; taskr all\n");
-    let output = make(&p, &["-j3", "t"]).wait();
+    // Make from 4.4 on hands its tokens to everybody, by a fifo, unless it is told otherwise.
+    let help = make(&p, &["--help"]).wait().stdout;
+    let style = help.contains("--jobserver-style").then_some("--jobserver-style=pipe");
+    let args: Vec<&str> = ["-j3", "t"].into_iter().chain(style).collect();
+    let output = make(&p, &args).wait();
     assert!(output.status.success(), "{output}");
     assert!(output.stderr.contains("write `+` before"), "{output}");
     assert_eq!(ran_at_once(&p), (3, 1));

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use crate::project::{Project, until};
+use crate::project::{Live, Project, until};
 
 /// A service that says when it comes and goes; `more` are further fields.
 fn service(name: &str, more: &str) -> String {
@@ -33,6 +33,18 @@ fn order(p: &Project, args: &[&str]) -> Vec<String> {
     assert!(output.status.success(), "{output}");
     p.await_no_process();
     p.take_ran()
+}
+
+/// Starts taskr and waits until so many services are ready.
+fn ready(p: &Project, args: &[&str], count: usize) -> Live {
+    let events = p.outside("home/events");
+    let events = events.to_str().expect("text");
+    let live = p.spawn(["--events", events].iter().chain(args));
+    until("they are ready", || {
+        let text = fs::read_to_string(events).unwrap_or_default();
+        text.matches("\"service_ready\"").count() == count
+    });
+    live
 }
 
 /// A port that nobody listens on, as far as anybody can know.
@@ -102,13 +114,9 @@ fn asked_for_by_name_a_service_runs_until_ctrl_c() {
         service("web", "deps = ['db']"),
         "[target.other]\ninputs = ['a']\nrun = 'ran other'\n".to_owned(),
     ]);
-    let mut live = p.spawn(["web"]);
-    p.await_ran("web up");
+    let live = ready(&p, &["web"], 2);
     // The workspace is free meanwhile.
     assert!(p.spawn(["--no-wait", "other"]).wait().status.success());
-    until("it is ready", || p.read(".taskr/tasks/web/log").contains("listening"));
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    assert!(live.runs());
     live.signal(Signal::INT);
     let output = live.wait();
     assert_eq!(output.status.code(), Some(0), "Ctrl-C is how it ends: {output}");
@@ -141,11 +149,9 @@ fn other_signals_and_other_times_end_taskr_by_the_signal() {
 fn a_second_ctrl_c_kills() {
     let p = Project::new(
         "[target.web]\nservice = true\nready = { log = 'l' }\n\
-         run = 'trap \"\" INT TERM; echo l; ran up; while :; do sleep 0.01; done'\n",
+         run = 'trap \"\" INT TERM; echo l; while :; do sleep 0.01; done'\n",
     );
-    let mut live = p.spawn(["web"]);
-    p.await_ran("up");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut live = ready(&p, &["web"], 1);
     live.signal(Signal::INT);
     std::thread::sleep(std::time::Duration::from_millis(200));
     assert!(live.runs(), "the first one waits for its grace");
@@ -351,14 +357,7 @@ fn two_at_once_are_told_apart() {
         service("web", ""),
         "[target.dev]\ndeps = ['db', 'web']\n".to_owned(),
     ]);
-    let live = p.spawn(["--output", "stream", "dev"]);
-    p.await_ran("db up");
-    p.await_ran("web up");
-    for name in ["db", "web"] {
-        let log = format!(".taskr/tasks/{name}/log");
-        until("it is ready", || fs::read_to_string(p.path(&log)).is_ok_and(|log| !log.is_empty()));
-    }
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let live = ready(&p, &["--output", "stream", "dev"], 2);
     live.signal(Signal::INT);
     let output = live.wait();
     assert_eq!(output.status.code(), Some(0), "{output}");
