@@ -195,7 +195,7 @@ impl Build<'_> {
         self.forget_outputs_of(id, &running, &ended);
         self.take_written(&ended);
         self.tell_replaced(id, &ended);
-        if let Some(lost) = self.lost_service(id, &running) {
+        if let Some(lost) = self.lost_service(id, &running, &ended) {
             self.fail_for_service(id, &running, &ended, lost);
             return Ok(());
         }

@@ -6,7 +6,6 @@ use super::services::{Stage, TERM};
 use crate::error::said;
 use crate::ids::TaskId;
 use crate::outcome::{Event, Failure, Finish, Reason, TaskRef, shown};
-use crate::process::Status;
 use crate::workers::Down;
 
 impl Build<'_> {
@@ -27,9 +26,14 @@ impl Build<'_> {
             self.tell_service_ended(id, down);
         }
         self.tell_service_finished(id, &Finish::Failed, down, Some(&failure));
-        for user in self.services.users.get(&id).into_iter().flatten() {
-            if let Some(stopper) = self.services.stoppers.get(user) {
-                stopper.stop(TERM);
+        for user in self.services.users.get(&id).cloned().unwrap_or_default() {
+            match self.services.stoppers.get(&user) {
+                Some(stopper) => stopper.stop(TERM),
+                None => {
+                    let what =
+                        format!("the service `{}` ended, which it needs", self.graph.name(id));
+                    self.end_service(user, TERM, Some(what));
+                }
             }
         }
         self.services_changed();
@@ -37,10 +41,7 @@ impl Build<'_> {
     }
 
     pub(super) fn tell_service_ended(&mut self, id: TaskId, down: &Down) {
-        let exit_code = match down.status {
-            Some(Status::Code(code)) => Some(code),
-            Some(Status::Signal(_)) | None => None,
-        };
+        let exit_code = down.exit_code();
         let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
         let duration_ms = down.duration_ms;
         (self.listener)(&Event::ServiceEnded { task, exit_code, duration_ms, at_ms });
@@ -55,10 +56,7 @@ impl Build<'_> {
         failure: Option<&Failure>,
     ) {
         self.tally.ended(&self.graph, id, finish, 0);
-        let exit_code = match down.status {
-            Some(Status::Code(code)) => Some(code),
-            Some(Status::Signal(_)) | None => None,
-        };
+        let exit_code = down.exit_code();
         let log = self.root.absolute(&self.task_dir(id).join("log"));
         let at_ms = self.now_ms();
         (self.listener)(&Event::TaskFinished {
@@ -75,7 +73,7 @@ impl Build<'_> {
             at_ms,
         });
         if down.status.is_some() {
-            self.write_service_result(id, finish, (down, exit_code), failure);
+            self.write_service_result(id, finish, down, failure);
         }
     }
 
@@ -84,7 +82,7 @@ impl Build<'_> {
         &mut self,
         id: TaskId,
         finish: &Finish,
-        (down, exit_code): (&Down, Option<i32>),
+        down: &Down,
         failure: Option<&Failure>,
     ) {
         let rule = &self.graph.task(id).rule;
@@ -98,7 +96,7 @@ impl Build<'_> {
             "failure": failure.map(|failure| failure.what.clone()),
             "started": utc(unix_ms().saturating_sub(down.duration_ms)),
             "duration_ms": down.duration_ms,
-            "exit_code": exit_code,
+            "exit_code": down.exit_code(),
             "attempts": 1,
             "outputs": [],
         });

@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::finish::End;
 use super::open::described;
 use super::{Active, Build, Done, Due, Running};
@@ -17,9 +19,7 @@ use crate::outcome::{Because, Event, Finish, Manifest, Reason, TaskRef};
 use crate::plan::{Plan, State};
 use crate::process::{Status, Stopper};
 use crate::workers::{Down, Ended, Expected, Listed, News, Result as Outcome, RunningService};
-use rustc_hash::{FxHashMap, FxHashSet};
 
-/// INT, TERM.
 const INT: i32 = rustix::process::Signal::INT.as_raw();
 pub(super) const TERM: i32 = rustix::process::Signal::TERM.as_raw();
 const KILL: i32 = rustix::process::Signal::KILL.as_raw();
@@ -139,6 +139,18 @@ fn needed(graph: &Graph, id: TaskId) -> Vec<TaskId> {
     needed
 }
 
+/// The same, and those that these need.
+fn needed_deeply(graph: &Graph, id: TaskId) -> Vec<TaskId> {
+    let mut all = needed(graph, id);
+    let mut seen: FxHashSet<TaskId> = all.iter().copied().collect();
+    let mut at = 0;
+    while let Some(&service) = all.get(at) {
+        all.extend(needed(graph, service).into_iter().filter(|&need| seen.insert(need)));
+        at += 1;
+    }
+    all
+}
+
 impl Build<'_> {
     /// What defines a service is known: what needs it can be judged.
     pub(super) fn service_judged(&mut self, id: TaskId, due: Due) {
@@ -211,7 +223,7 @@ impl Build<'_> {
 
     fn want_service(&mut self, id: TaskId) {
         let stage = self.services.all.get(&id).map(|one| &one.stage);
-        if !matches!(stage, Some(Stage::Idle | Stage::Waiting)) {
+        if !matches!(stage, Some(Stage::Idle | Stage::Waiting)) || self.plan.is_stopped() {
             return;
         }
         match self.services_of(id) {
@@ -261,13 +273,9 @@ impl Build<'_> {
         match news {
             News::Ready => self.service_is_ready(id),
             News::NotReady(what) => {
-                let Some(one) = self.services.all.get_mut(&id) else { return };
-                match std::mem::replace(&mut one.stage, Stage::Idle) {
-                    Stage::Starting(started) => {
-                        one.stage = Stage::Ending(started, Some(what));
-                        self.tell_to_end(id, TERM);
-                    }
-                    other => one.stage = other,
+                let stage = self.services.all.get(&id).map(|one| &one.stage);
+                if matches!(stage, Some(Stage::Starting(_))) {
+                    self.end_service(id, TERM, Some(what));
                 }
             }
             News::Warning(what) => self.warn(Some(id), &what),
@@ -392,12 +400,7 @@ impl Build<'_> {
             }
             let signal = self.tally.summary.signal.or(self.services.ended_by);
             let named = self.services.is_named(id);
-            if let Some(Stage::Starting(started) | Stage::Ready(started)) =
-                self.take_stage(id, Stage::Idle)
-            {
-                self.set_stage(id, Stage::Ending(started, None));
-            }
-            self.tell_to_end(id, signal.filter(|_| named).unwrap_or(TERM));
+            self.end_service(id, signal.filter(|_| named).unwrap_or(TERM), None);
         }
     }
 
@@ -407,11 +410,16 @@ impl Build<'_> {
         self.services.is_named(id) && told.is_none() && !self.plan.is_stopped()
     }
 
-    fn tell_to_end(&mut self, id: TaskId, signal: i32) {
-        let one = self.services.all.get_mut(&id);
-        if let Some(Stage::Ending(started, _)) = one.map(|one| &mut one.stage) {
-            started.running.end(signal);
-        }
+    /// Tells a service to end that is not told yet; because of `failed` if it failed.
+    pub(super) fn end_service(&mut self, id: TaskId, signal: i32, failed: Option<String>) {
+        let Some(one) = self.services.all.get_mut(&id) else { return };
+        one.stage = match std::mem::replace(&mut one.stage, Stage::Idle) {
+            Stage::Starting(mut started) | Stage::Ready(mut started) => {
+                started.running.end(signal);
+                Stage::Ending(started, failed)
+            }
+            other => other,
+        };
     }
 
     /// Ctrl-C while nothing is left but services that the user asked for: that is how they end.
@@ -446,15 +454,21 @@ impl Build<'_> {
     }
 
     /// A task has ended: the service that it needed and that was gone by then, if there is one.
-    pub(super) fn lost_service(&mut self, id: TaskId, running: &Running) -> Option<String> {
+    pub(super) fn lost_service(
+        &mut self,
+        id: TaskId,
+        running: &Running,
+        ended: &Ended,
+    ) -> Option<String> {
         if self.services.users.is_empty() {
             return None;
         }
         self.services.stoppers.remove(&id);
-        if running.due.hit.is_some() || self.tally.summary.signal.is_some() {
+        let was_told = self.tally.summary.signal.is_some();
+        if running.due.hit.is_some() || (was_told && matches!(ended.result, Outcome::Stopped)) {
             return None;
         }
-        let lost = needed(&self.graph, id).into_iter().find(|service| {
+        let lost = needed_deeply(&self.graph, id).into_iter().find(|service| {
             self.services.all.get(service).is_none_or(|one| match &one.stage {
                 Stage::Ready(started) => started.running.has_ended(),
                 _ => true,
@@ -497,13 +511,7 @@ impl Build<'_> {
         if self.services.users.is_empty() {
             return (inputs, globs);
         }
-        let mut waiting = needed(&self.graph, id);
-        let mut seen = FxHashSet::default();
-        while let Some(service) = waiting.pop() {
-            if !seen.insert(service) {
-                continue;
-            }
-            waiting.extend(needed(&self.graph, service));
+        for service in needed_deeply(&self.graph, id) {
             let Some(one) = self.services.all.remove(&service) else { continue };
             inputs.extend(self.expected(&one.due.gathered));
             globs.extend(one.due.gathered.globs.iter().cloned());

@@ -80,6 +80,14 @@ pub struct Down {
 }
 
 impl Down {
+    /// Of the program, if it ended by itself.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self.status? {
+            Status::Code(code) => Some(code),
+            Status::Signal(_) => None,
+        }
+    }
+
     fn broken() -> Down {
         let what = "taskr itself broke while it ran; please report it";
         Down { refused: Some(what.to_owned()), ..Down::default() }

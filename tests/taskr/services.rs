@@ -225,6 +225,24 @@ fn a_service_that_ends_too_early_fails() {
 }
 
 #[test]
+fn a_service_takes_along_those_that_need_it() {
+    let p = project(&[
+        service("db", "").replace("while :;", "while [ ! -e ~/go ];"),
+        service("api", "deps = ['db']"),
+        "[target.test]\ninputs = ['a']\ndeps = ['api']\n\
+         run = 'ran test; touch ~/go; sleep 100'\n"
+            .to_owned(),
+    ]);
+    p.taskr(["test"])
+        .ran(["db up", "api up", "test", "api down"])
+        .says("it ended while others need it: exit 0")
+        .says("the service `db` ended, which it needs")
+        .says("the service `api` ended while it ran")
+        .exits(1);
+    p.await_no_process();
+}
+
+#[test]
 fn a_port_tells() {
     let port = free_port();
     let p = project(&[
