@@ -74,7 +74,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use taskr::graph::{Graph, Kind as Sort, Settings, Surroundings, expand, link};
+    use taskr::graph::{Args, Graph, Kind as Sort, Settings, Surroundings, expand, link};
 
     use super::*;
 
@@ -85,9 +85,20 @@ mod tests {
         let bytes = fs::read(dir.join("Taskfile.toml")).expect("a Taskfile");
         let taskfile = taskr::parse::parse("Taskfile.toml", &bytes).expect("a right Taskfile");
         let env = BTreeMap::new();
-        let surroundings = Arc::new(Surroundings { env, jobs: 2, profile: "default".to_owned() });
-        let settings =
-            Settings { root: dir.to_owned(), taskfile: None, defines: Vec::new(), surroundings };
+        let surroundings = Arc::new(Surroundings {
+            env,
+            env_asked: Arc::default(),
+            jobs: 2,
+            profile: "default".to_owned(),
+        });
+        let settings = Settings {
+            root: dir.to_owned(),
+            taskfile: None,
+            defines: Vec::new(),
+            surroundings,
+            args: Args::default(),
+            asks: Arc::default(),
+        };
         link(expand(&taskfile, &settings).expect("rules")).expect("a graph")
     }
 

@@ -101,11 +101,13 @@ impl Intents {
         }
     }
 
-    /// Opens the file for appending, made if absent.
+    /// Opens the file for appending, made if absent. What is appended will change what proofs rest
+    /// on: they are forgotten.
     ///
     /// # Errors
     /// It cannot be opened or made.
     pub fn open(dir: &Path) -> io::Result<Intents> {
+        crate::proof::forget(dir)?;
         let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
         let mut options = OpenOptions::new();
         let options = options.append(true).create(true).custom_flags(flags.cast_signed());

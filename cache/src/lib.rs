@@ -12,6 +12,7 @@ mod filesystem;
 mod hash;
 mod intents;
 mod packed;
+mod proof;
 #[cfg(test)]
 mod random;
 mod said;
@@ -23,6 +24,7 @@ pub use content::{Content, Seen, measure};
 pub use digest::{Digest, KeyHasher};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
+pub use proof::{Fact, Question};
 pub use said::said;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
 pub use state::{Access, State, Writer};

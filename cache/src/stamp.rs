@@ -174,6 +174,12 @@ impl Clock {
         Clock { now_ns, trusted }
     }
 
+    /// The same clock, `ago` before it was read.
+    pub fn back(mut self, ago: std::time::Duration) -> Clock {
+        self.now_ns -= i128::try_from(ago.as_nanos()).unwrap_or(i128::MAX);
+        self
+    }
+
     /// What the clock said, in nanoseconds since 1970.
     pub fn now_ns(&self) -> i128 {
         self.now_ns

@@ -45,7 +45,7 @@ pub(super) struct Common {
     about,
     max_term_width = 100,
     args_override_self = true,
-    override_usage = "taskr [OPTIONS] [TARGET]...\n       taskr TOOL ..."
+    override_usage = "taskr [OPTIONS] [TARGET]... [-- ARGS]\n       taskr TOOL ..."
 )]
 pub(super) struct Build {
     /// What to build: targets, or single tasks of one such as obj@src/main.c or 'test@*'.
@@ -230,6 +230,9 @@ pub(super) struct Why {
     /// Which; the Taskfile's `default` if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
+    /// What stands behind `--` in the build that is asked about
+    #[arg(last = true, value_name = "ARGS", hide = true)]
+    pub(super) args: Vec<OsString>,
     /// Why it is not run: what was compared; a file behind it: whether the target reads that
     #[arg(long)]
     pub(super) not: bool,

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -19,12 +20,13 @@ use super::out::FirstError;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
+use crate::graph::Args;
 use crate::jobserver::{MAKEFLAGS, Offer, Pool};
-use crate::outcome::{Changes, Event};
+use crate::outcome::{Changes, Counts, Event, Summary};
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
-use crate::run::{Force, Messages, Request, run};
+use crate::run::{Ask, Force, Messages, Request, UpToDate, run};
 use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
@@ -48,7 +50,9 @@ pub(super) fn build_with(
 ) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
     let (jobs, shared) = jobs(args, workspace)?;
-    let load = workspace.loader(&args.common, jobs)?;
+    let words = words(&args.args)?;
+    let given = Args { words, wanted: wanted.clone() };
+    let load = workspace.loader_for(&args.common.defines, jobs, given)?;
     let mode = Mode::from(args.output);
     let mut request = Request {
         wanted,
@@ -63,16 +67,20 @@ pub(super) fn build_with(
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
         timed: args.trace.is_some(),
         shared,
+        ask: ask(args, workspace)?,
         ..plain_request(workspace, &load, jobs, typed)?
     };
+    if request.changes.is_some() || !more.env.is_empty() {
+        request.ask = None;
+    }
     request.env.extend(more.env);
     let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
     let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
     let messages = unbounded();
-    catch_signals(&messages.0)?;
+    catch_signals(&messages.0, workspace)?;
     let board = board(args, workspace, typed)?;
     let streams = Streams::default();
-    let mut listeners = listeners(args, mode, &board, &streams)?;
+    let mut listeners = listeners(args, &board, &streams)?;
     let mut listen = |event: &Event<'_>| {
         for listener in &mut listeners {
             listener.event(event);
@@ -123,14 +131,42 @@ fn jobs(args: &Build, workspace: &Workspace) -> Result<(usize, Option<Pool>), Er
     Ok((jobs, shared))
 }
 
+/// Whether a build with nothing to do tells no more than that.
+fn is_plain(args: &Build) -> bool {
+    let looks_closer = args.dry_run || args.rehash || args.force.is_some();
+    let tells_more = args.verbose > 0 || args.events.is_some() || args.trace.is_some();
+    !looks_closer && !tells_more
+}
+
+/// The question, if its answer may be proved.
+fn ask(args: &Build, workspace: &Workspace) -> Result<Option<Ask>, Error> {
+    let Some(question) = workspace.question.filter(|_| is_plain(args)) else { return Ok(None) };
+    let (env_asked, asks) = (workspace.env_asked.clone(), workspace.asks()?);
+    Ok(Some(Ask { question, env_asked, asks }))
+}
+
+/// Tells what was proved: a run of tasks that are all up to date.
+pub(super) fn up_to_date(args: &Build, proved: UpToDate, begun: Instant) -> Result<End, Error> {
+    let streams = Streams::default();
+    let out = streams.stdout.of(io::stdout());
+    let mut lines = Lines::new(options(args, io::stdout().is_terminal()), out, warnings(args));
+    let counts = Counts { tasks: proved.tasks, fresh: proved.tasks, ..Counts::default() };
+    let wall_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let summary = Summary { counts, wall_ms, jobs: proved.jobs, ..Summary::default() };
+    lines.event(&Event::RunFinished { run_id: "", summary: &summary });
+    Ok(End::Code(u8::from(streams.are_incomplete(args))))
+}
+
+/// How a build is shown on a stream.
+fn options(args: &Build, terminal: bool) -> Options {
+    let colours = Colours::choose(&args.common.color);
+    let colour = if People::of(args) == People::Stderr { colours.err } else { colours.out };
+    let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
+    Options { mode: Mode::from(args.output), verbosity, colour, terminal }
+}
+
 /// What is to be built, and what of it although it is fresh: names that the Taskfile has.
 fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Error> {
-    if let Some(arg) = args.args.first() {
-        return Err(Error::Usage {
-            message: format!("arguments behind `--` are not there yet: {}", arg.display()),
-            help: Some("pass a variable: `-D NAME=VALUE`".to_owned()),
-        });
-    }
     let wanted = match args.targets.is_empty() {
         true => workspace.default_targets()?,
         false => args.targets.clone(),
@@ -139,6 +175,17 @@ fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Er
     let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
     workspace.check_names(wanted.iter().chain(forced))?;
     Ok((wanted, force))
+}
+
+/// The arguments for targets, as text.
+pub(super) fn words(args: &[OsString]) -> Result<Vec<String>, Error> {
+    let word = |arg: &OsString| {
+        arg.to_str().map(str::to_owned).ok_or_else(|| Error::Usage {
+            message: format!("an argument behind `--` is not UTF-8: {}", arg.display()),
+            help: None,
+        })
+    };
+    args.iter().map(word).collect()
 }
 
 /// What went wrong with the writers of a run. Of a terminal and of stderr nothing could be told.
@@ -173,6 +220,7 @@ pub(super) fn plain_request<'a>(
         root: workspace.root.clone(),
         taskfile: workspace.name.clone(),
         load,
+        asks: workspace.asks()?,
         wanted: Vec::new(),
         private: false,
         changes: None,
@@ -189,14 +237,15 @@ pub(super) fn plain_request<'a>(
         taskr: this_program()?,
         command_line: typed.to_owned(),
         stream: false,
+        ask: None,
         timed: false,
     })
 }
 
 /// The channel for a run, with signals on it.
-pub(super) fn messages_with_signals() -> Result<Messages, Error> {
+pub(super) fn messages_with_signals(workspace: &Workspace) -> Result<Messages, Error> {
     let messages = unbounded();
-    catch_signals(&messages.0)?;
+    catch_signals(&messages.0, workspace)?;
     Ok(messages)
 }
 
@@ -276,17 +325,13 @@ fn warnings(args: &Build) -> Box<dyn Write + Send> {
 
 fn listeners(
     args: &Build,
-    mode: Mode,
     board: &Board,
     streams: &Streams,
 ) -> Result<Vec<Box<dyn Listener>>, Error> {
-    let colours = Colours::choose(&args.common.color);
     let people = People::of(args);
     let events_on_stdout = people == People::Stderr;
-    let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
-    let colour = if events_on_stdout { colours.err } else { colours.out };
     let terminal = people.is_terminal();
-    let options = Options { mode, verbosity, colour, terminal };
+    let options = options(args, terminal);
     let out: Box<dyn Write> = match people {
         _ if terminal => Box::new(board.out()),
         People::Stdout => Box::new(streams.stdout.of(people.writer())),
@@ -335,8 +380,8 @@ fn no_thread(cause: io::Error) -> Error {
     }
 }
 
-/// INT, TERM and HUP arrive as messages from now on.
-fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
+/// INT, TERM and HUP arrive as messages from now on. They end what is asked before a run, too.
+fn catch_signals(messages: &Sender<Message>, workspace: &Workspace) -> Result<(), Error> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|cause| Error::Io {
         doing: "cannot catch signals in".to_owned(),
         path: PathBuf::from("this process"),
@@ -344,8 +389,15 @@ fn catch_signals(messages: &Sender<Message>) -> Result<(), Error> {
     })?;
     outlive_large_files();
     let messages = messages.clone();
+    let stopper = workspace.stopper.get().cloned();
     let listens = thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
+            if let Some(stopper) = &stopper {
+                match stopper.watch().requested() {
+                    None => stopper.stop(signal),
+                    Some(_) => stopper.kill(),
+                }
+            }
             if messages.send(Message::Signal(signal)).is_err() {
                 return;
             }

@@ -120,6 +120,13 @@ fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
 fn warnings(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
     let mut warnings = unused_variables(taskfile);
     warnings.extend(unneeded(taskfile, graph));
+    if let Some(place) = &taskfile.inherit {
+        warnings.push(
+            Diagnostic::warning("recorded tasks see the caller's whole environment")
+                .at(place.clone(), "what they read of it does not count in their keys")
+                .help("remove it, and name what a task needs in its `env_inputs`, or `env_pass`"),
+        );
+    }
     let first = taskfile.targets.values().find(|target| !target.private);
     if let (true, Some(first)) = (taskfile.default.is_empty(), first) {
         warnings.push(

@@ -35,7 +35,7 @@ pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<
         true => None,
         false => Some(names(args, &load()?)?),
     };
-    let messages = messages_with_signals()?;
+    let messages = messages_with_signals(workspace)?;
     let mut listen = |event: &Event<'_>| {
         if let Event::Warning { message, .. } = event {
             let _ = writeln!(std::io::stderr(), "warning: {message}");

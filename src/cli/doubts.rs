@@ -27,7 +27,7 @@ pub(super) fn doubts(taskfile: &Taskfile, graph: &Graph, root: &Path) -> Vec<Dia
     let (there, told) = (FxHashMap::default(), FxHashSet::default());
     let mut doubts = Doubts { taskfile, graph, root, path_var, there, told, found: Vec::new() };
     for (id, task) in graph.tasks().enumerate() {
-        if task.kind() != Kind::Group {
+        if task.kind() != Kind::Group && task.rule.skipped.is_none() {
             doubts.of_task(id);
         }
     }
@@ -59,6 +59,7 @@ impl Doubts<'_> {
         }
         if self.folder(id) {
             self.program(id);
+            self.tools(id);
         }
     }
 
@@ -211,6 +212,27 @@ impl Doubts<'_> {
                 .at(place.clone(), format!("the program of `{field}`"))
                 .help("install it, or correct its name"),
         );
+    }
+
+    /// Tools that are written out and not found.
+    fn tools(&mut self, id: TaskId) {
+        let rule = &self.graph.task(id).rule;
+        let dir = self.root.join(OsStr::from_bytes(&rule.dir));
+        let own_path = rule.target.env.iter().any(|(name, _)| name == "PATH");
+        for text in rule.target.tools.iter().filter(|_| !own_path) {
+            let name = text.template.as_literal().and_then(|line| line.split(' ').next());
+            let (Some(name), Some(place)) = (name, &text.place) else { continue };
+            if !self.is_told(Some(place))
+                && find_program(OsStr::new(name), &self.path_var, &dir).is_none()
+            {
+                let why = why_not_found(name, &self.path_var, &dir);
+                self.tell(
+                    Diagnostic::warning(why)
+                        .at(place.clone(), "one of its `tools`")
+                        .help("install it, or take it out"),
+                );
+            }
+        }
     }
 
     /// A compiler's depfile of which taskr does not know.

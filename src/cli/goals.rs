@@ -138,19 +138,19 @@ fn paths(name: &str, workspace: &Workspace) -> Vec<Vec<u8>> {
 
 /// Whether the file is named by the task's inputs.
 fn reads(task: &Task, file: &[u8]) -> bool {
-    let mut reads = false;
-    for input in &task.rule.inputs {
-        match &input.value {
+    let rule = &task.rule;
+    rule.lists().into_iter().any(|(_, range)| {
+        let list = rule.inputs[range].iter();
+        list.fold(false, |reads, input| match &input.value {
             Input::Path { path, .. } => {
                 let rest = file.strip_prefix(&path[..]);
-                reads |= rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
+                reads || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
             }
-            Input::Glob { pattern, .. } => reads |= pattern.matches_all(file),
-            Input::Not(pattern) => reads &= !pattern.matches_all(file),
-            Input::Outputs { .. } => {}
-        }
-    }
-    reads
+            Input::Glob { pattern, .. } => reads || pattern.matches_all(file),
+            Input::Not(pattern) => reads && !pattern.matches_all(file),
+            Input::Outputs { .. } => reads,
+        })
+    })
 }
 
 /// The task's name, ready for a shell.

@@ -169,6 +169,7 @@ fn written(var: &Var) -> String {
     let words: Vec<&str> = var.texts().iter().map(|text| text.place.text()).collect();
     match var.value {
         VarValue::One(_) => words.concat(),
+        VarValue::Sh(_) => format!("{{ sh = {} }}", words.concat()),
         VarValue::List(_) => format!("[{}]", words.join(", ")),
     }
 }
@@ -187,6 +188,7 @@ fn as_json(taskfile: &Taskfile, graph: Option<&Graph>) -> Value {
     });
     let value = |var: &Var| match &var.value {
         VarValue::One(text) => json!(text.template.source()),
+        VarValue::Sh(text) => json!({ "sh": text.template.source() }),
         VarValue::List(texts) => texts.iter().map(|text| json!(text.template.source())).collect(),
     };
     let variables = variables(taskfile).into_iter().map(|(name, owners, var)| {

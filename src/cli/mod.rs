@@ -24,6 +24,7 @@ mod log;
 mod man;
 mod origin;
 mod out;
+mod question;
 mod runs;
 mod scan;
 mod select;
@@ -41,6 +42,7 @@ mod workspace;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::time::Instant;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -48,6 +50,8 @@ use clap::error::ErrorKind;
 use crate::error::{Error, nearest, quoted};
 use crate::process::{GUARD_ARG, guard_main};
 use crate::report::one_line;
+use crate::run::UpToDate;
+use question::{question, root_of};
 use scan::Scan;
 use terminal::Colours;
 use workspace::Workspace;
@@ -116,7 +120,16 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     if scan.only_about_taskr() {
         return parsed(scan, |_: args::Build| Ok(End::Code(0)));
     }
-    let workspace = Workspace::find(scan.directory.as_deref(), scan.file.as_deref());
+    let begun = Instant::now();
+    let found = taskfile::find(scan.directory.as_deref(), scan.file.as_deref());
+    let asked = found.as_ref().ok().and_then(|found| question(scan, found));
+    if let (Ok(found), Some(asked)) = (&found, asked)
+        && let Some(proved) = UpToDate::proved(asked, root_of(found), &workspace::environment())
+    {
+        scan.drop_run();
+        return parsed(scan, |args| build::up_to_date(&args, proved, begun));
+    }
+    let workspace = found.and_then(|found| Workspace::read(found, asked));
     let word = scan.word.clone();
     let Some(word) = word.as_deref().and_then(OsStr::to_str) else {
         return build_with(scan, workspace);

@@ -2,15 +2,16 @@
 //! an item, another target, or taskr's default.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
 use crate::error::Place;
 use crate::expr::Value;
-use crate::graph::{Graph, Input, Output, Rule, Variable};
+use crate::graph::{Graph, Input, ListName, Output, Rule, Variable};
 use crate::ids::TaskId;
 use crate::outcome::shown;
-use crate::parse::{Command, Probe, Target, Text, Word};
+use crate::parse::{Command, Exclusion, Probe, Target, Text, Word};
 use crate::run::Preview;
 
 /// One value and where it is from.
@@ -58,8 +59,10 @@ struct Sections(Vec<Section>);
 
 impl Sections {
     fn add(&mut self, title: &str, rows: Vec<Row>) {
-        if !rows.is_empty() {
-            self.0.push(Section { title: title.to_owned(), rows });
+        match self.0.last_mut() {
+            _ if rows.is_empty() => {}
+            Some(last) if last.title == title => last.rows.extend(rows),
+            _ => self.0.push(Section { title: title.to_owned(), rows }),
         }
     }
 }
@@ -71,11 +74,18 @@ pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
     let list = |texts: &Option<Vec<Text>>| texts.iter().flatten().map(written).collect();
     all.add("doc", doc(source));
     all.add("foreach", list(&source.foreach));
+    all.add("when", source.when.iter().map(written).collect());
     for (axis, (_, texts)) in &source.matrix {
         all.add(&format!("matrix.{axis}"), texts.iter().map(written).collect());
     }
+    all.add("matrix.exclude", source.exclude.iter().map(exclusion).collect());
     all.add("dir", source.dir.iter().map(written).collect());
-    all.add("inputs", list(&source.inputs));
+    for (title, range) in lists_of(source) {
+        let texts = source.inputs.iter().flatten();
+        all.add(&title, texts.skip(range.start).take(range.len()).map(written).collect());
+    }
+    all.add("env_file", source.reads.env_files.iter().map(written).collect());
+    all.add("tools", source.reads.tools.iter().map(written).collect());
     all.add("outputs", list(&source.outputs));
     all.add("installs", list(&source.installs));
     all.add("depfile", source.depfile.iter().map(written).collect());
@@ -108,6 +118,11 @@ pub(super) fn sections_of_task(
     let rule = &graph.task(id).rule;
     let mut all = Sections::default();
     all.add("doc", doc(source));
+    let when = source.when.iter().map(|text| {
+        let row = Row::new(text.template.source()).at(text.place.clone());
+        row.from(if rule.skipped.is_some() { "false: skipped" } else { "true" })
+    });
+    all.add("when", when.collect());
     if let Some(item) = rule.scope.item() {
         let place = source.place_of("foreach").clone();
         all.add("item", vec![Row::new(shown(&item.written)).from("`foreach`").at(place)]);
@@ -117,7 +132,14 @@ pub(super) fn sections_of_task(
         all.add(&format!("matrix.{axis}"), vec![Row::new(value).at(place.clone())]);
     }
     all.add("dir", vec![dir(source, rule)]);
-    all.add("inputs", inputs(source, graph, id, preview));
+    for (name, range) in rule.lists() {
+        let title = match name {
+            ListName::Plain => "inputs".to_owned(),
+            ListName::Part(name) => format!("inputs.{name}"),
+            ListName::EnvFiles => "env_file".to_owned(),
+        };
+        all.add(&title, inputs(source, (graph, id), preview, &range));
+    }
     let outputs = rule.outputs.iter();
     let outputs = outputs.map(|one| Row::new(shown(one.value.text())).at(one.place.clone()));
     all.add("outputs", outputs.collect());
@@ -126,11 +148,29 @@ pub(super) fn sections_of_task(
     all.add("installs", installs.collect());
     all.add("depfile", depfile(source, rule));
     command(&mut all, source, preview);
+    let tools = source.reads.tools.iter();
+    let tools = tools.map(|text| Row::new(text.template.source()).at(text.place.clone()));
+    all.add("tools", tools.collect());
     all.add("waits for", waits(graph, id));
     service(&mut all, source);
     settings(&mut all, source);
     all.add("variables", variables(source, rule));
     all.0
+}
+
+/// The lists of `inputs`, each with a title, and which of its strings they are.
+fn lists_of(source: &Target) -> Vec<(String, Range<usize>)> {
+    if source.reads.parts.is_empty() {
+        return vec![("inputs".to_owned(), 0..source.inputs.as_ref().map_or(0, Vec::len))];
+    }
+    let parts = source.reads.parts.iter();
+    parts.map(|(name, range)| (format!("inputs.{}", name.text), range.clone())).collect()
+}
+
+fn exclusion(one: &Exclusion) -> Row {
+    let values = one.values.iter();
+    let values = values.map(|(axis, (_, text))| format!("{axis}={}", text.template.source()));
+    Row::new(values.collect::<Vec<_>>().join(",")).at(one.place.clone())
 }
 
 fn doc(source: &Target) -> Vec<Row> {
@@ -161,7 +201,12 @@ fn service(all: &mut Sections, source: &Target) {
 }
 
 /// Files, each with the element that names it; and elements whose files are not known yet.
-fn inputs(source: &Target, graph: &Graph, id: TaskId, preview: &Preview) -> Vec<Row> {
+fn inputs(
+    source: &Target,
+    (graph, id): (&Graph, TaskId),
+    preview: &Preview,
+    list: &Range<usize>,
+) -> Vec<Row> {
     let rule = &graph.task(id).rule;
     let origin = |row: Row, at: usize| {
         let input = &rule.inputs[at];
@@ -177,19 +222,21 @@ fn inputs(source: &Target, graph: &Graph, id: TaskId, preview: &Preview) -> Vec<
             Input::Path { .. } | Input::Not(_) => row.at(input.place.clone()),
         }
     };
-    let files = preview.inputs.iter().map(|(path, at)| {
+    let files = preview.inputs.iter().filter(|(_, at)| list.contains(at)).map(|(path, at)| {
         let row = origin(Row::new(shown(path)), *at);
         let absent = preview.absent.contains(at) && graph.makers().of(path).is_none();
         if absent { row.from("does not exist") } else { row }
     });
-    let empty = preview.absent.iter().filter_map(|&at| match &rule.inputs[at].value {
-        Input::Glob { pattern, .. } => {
-            let row = Row::new(shown(pattern.text())).from("matches no file");
-            Some(row.at(rule.inputs[at].place.clone()))
-        }
-        _ => None,
-    });
-    let unknown = preview.unknown.iter();
+    let within = |at: &&usize| list.contains(at);
+    let empty =
+        preview.absent.iter().filter(within).filter_map(|&at| match &rule.inputs[at].value {
+            Input::Glob { pattern, .. } => {
+                let row = Row::new(shown(pattern.text())).from("matches no file");
+                Some(row.at(rule.inputs[at].place.clone()))
+            }
+            _ => None,
+        });
+    let unknown = preview.unknown.iter().filter(within);
     let unknown = unknown.map(|&at| origin(Row::new("… not known before it has run"), at));
     files.chain(empty).chain(unknown).collect()
 }
@@ -250,7 +297,9 @@ fn settings(all: &mut Sections, source: &Target) {
     };
     all.add("env_inputs", words(&source.env_inputs));
     all.add("env_pass", words(&source.env_pass));
-    for (name, set) in [("always", source.always), ("private", source.private)] {
+    for (name, set) in
+        [("always", source.always), ("private", source.private), ("args", source.reads.args)]
+    {
         if set {
             all.add(name, vec![Row::new("true").at(source.place_of(name).clone())]);
         }

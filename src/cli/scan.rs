@@ -110,6 +110,13 @@ impl Scan {
         *self = Scan::of(std::mem::take(&mut self.args));
     }
 
+    /// Forgets the `run` of `taskr run TARGET`.
+    pub(super) fn drop_run(&mut self) {
+        if self.word.as_deref() == Some(OsStr::new("run")) {
+            self.drop_word();
+        }
+    }
+
     /// Asks for the whole help of what the arguments mean.
     pub(super) fn ask_for_help(&mut self) {
         self.args.insert(1, "--help".into());

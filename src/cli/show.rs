@@ -12,8 +12,8 @@ use super::origin::{Row, Section, common, sections_of_task};
 use super::out::print;
 use super::select::{named_or_default, select};
 use super::workspace::Workspace;
-use crate::error::Error;
-use crate::graph::{Graph, Kind};
+use crate::error::{Diagnostic, Error};
+use crate::graph::{Asking, Graph, Kind};
 use crate::ids::TaskId;
 use crate::outdir::Root;
 use crate::parse::Target;
@@ -25,8 +25,17 @@ const MOST_SHOWN: usize = 10;
 
 pub(super) fn show(args: &Show, workspace: &Workspace) -> Result<End, Error> {
     let names = named_or_default(workspace, &args.targets)?;
+    workspace.asks()?.set(Asking::Now);
     let graph = workspace.loader(&args.common, workspace.jobs(None)?)?()?;
     let ids = select(&graph, &names)?;
+    let broken = workspace.asks()?.broken().into_iter();
+    let is_shown = |(target, _): &(String, _)| {
+        ids.iter().any(|&id| graph.task(id).rule.target.name == *target)
+    };
+    let wrong: Vec<Diagnostic> = broken.filter(is_shown).map(|(_, wrong)| wrong).collect();
+    if !wrong.is_empty() {
+        return Err(Error::Taskfile(wrong));
+    }
     let most = if args.json { ids.len() } else { MOST_SHOWN };
     let shown = ids.iter().take(most).map(|&id| shown(workspace, &graph, id));
     let shown = shown.collect::<Result<Vec<_>, _>>()?;

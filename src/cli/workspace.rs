@@ -1,18 +1,21 @@
 //! The Taskfile as read, and the graph that it makes.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use taskr_cache::{Access, State};
+use taskr_cache::{Access, Question, State};
 
 use crate::error::{Diagnostic, Error};
-use crate::graph::{Graph, Settings, Surroundings, expand, jobs, link};
+use crate::graph::{Args, AskPlace, Asks, Graph, Settings, Surroundings, expand, jobs, link};
 use crate::outdir::STATE_DIR;
-use crate::parse::{Taskfile, Text, parse};
+use crate::parse::{Taskfile, Text, Var, VarValue, parse};
+use crate::process::Stopper;
 use crate::record::Names;
 
 use super::args::Common;
@@ -29,6 +32,14 @@ pub(super) struct Workspace {
     pub(super) taskfile: Taskfile,
     /// What taskr did before the run, and how long.
     pub(super) stages: Stages,
+    /// What was asked of it, if that all is up to date may be proved.
+    pub(super) question: Option<Question>,
+    /// Whether an expression asked for the caller's environment.
+    pub(super) env_asked: Arc<AtomicBool>,
+    /// What commands print for variables; made when the graph is.
+    pub(super) asks: OnceCell<Arc<Asks>>,
+    /// Ends such commands.
+    pub(super) stopper: OnceCell<Stopper>,
 }
 
 impl Workspace {
@@ -37,13 +48,44 @@ impl Workspace {
         directory: Option<&OsStr>,
         file: Option<&OsStr>,
     ) -> Result<Workspace, Error> {
+        Workspace::read(taskfile::find(directory, file)?, None)
+    }
+
+    /// A Taskfile that was found.
+    pub(super) fn read(found: Found, question: Option<Question>) -> Result<Workspace, Error> {
         let stages = Stages::since_the_start();
-        let Found { path, shown, bytes } =
-            stages.time("find", || taskfile::find(directory, file))?;
+        let Found { path, shown, bytes } = found;
         let (root, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());
         let taskfile = stages.time("parse", || parse(&shown, &bytes))?;
         let (root, name) = (root.to_owned(), name.as_bytes().to_vec());
-        Ok(Workspace { root, name, taskfile, stages })
+        let env_asked = Arc::default();
+        let (asks, stopper) = (OnceCell::new(), OnceCell::new());
+        Ok(Workspace { root, name, taskfile, stages, question, env_asked, asks, stopper })
+    }
+
+    /// What commands print for variables. None is run unless somebody says so.
+    pub(super) fn asks(&self) -> Result<Arc<Asks>, Error> {
+        if let Some(asks) = self.asks.get() {
+            return Ok(asks.clone());
+        }
+        let taskfile = &self.taskfile;
+        let own = taskfile.targets.values().flat_map(|target| target.vars.values());
+        let is_asked = |var: &Var| matches!(var.value, VarValue::Sh(_));
+        let asks = match taskfile.vars.values().chain(own).any(is_asked) {
+            false => Arc::default(),
+            true => {
+                let stopper = Stopper::new().map_err(|cause| Error::Io {
+                    doing: "cannot make a pipe for".to_owned(),
+                    path: self.root.clone(),
+                    cause,
+                })?;
+                let env = environment().into_iter().collect();
+                let (root, stop) = (self.root.clone(), stopper.watch());
+                let _ = self.stopper.set(stopper);
+                Arc::new(Asks::at(AskPlace { root, env, stop }))
+            }
+        };
+        Ok(self.asks.get_or_init(|| asks).clone())
     }
 
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.
@@ -112,7 +154,7 @@ impl Workspace {
                 help: Some(format!("this machine has {processors} processors{most}")),
             });
         }
-        let Some(text) = jobs(&self.taskfile, &surroundings(processors))? else {
+        let Some(text) = jobs(&self.taskfile, &self.surroundings(processors))? else {
             return Ok(processors);
         };
         number_of_jobs(&text, processors).ok_or_else(|| {
@@ -139,6 +181,16 @@ impl Workspace {
         defines: &[String],
         jobs: usize,
     ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
+        self.loader_for(defines, jobs, Args::default())
+    }
+
+    /// The same for a build with arguments behind `--`.
+    pub(super) fn loader_for(
+        &self,
+        defines: &[String],
+        jobs: usize,
+        args: Args,
+    ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
         let defines = defines.iter().map(|define| match define.split_once('=') {
             Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
             None => Err(Error::Usage {
@@ -150,12 +202,22 @@ impl Workspace {
             root: self.root.clone(),
             taskfile: self.prefix().map(<[u8]>::to_vec),
             defines: defines.collect::<Result<_, _>>()?,
-            surroundings: surroundings(jobs),
+            surroundings: self.surroundings(jobs),
+            args,
+            asks: self.asks()?,
         };
         Ok(move || {
             let rules = self.stages.time("expand", || expand(&self.taskfile, &settings))?;
             self.stages.time("link", || link(rules))
         })
+    }
+
+    fn surroundings(&self, jobs: usize) -> Arc<Surroundings> {
+        let text = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let (env, profile) = (text.collect(), PROFILE.to_owned());
+        Arc::new(Surroundings { env, env_asked: self.env_asked.clone(), jobs, profile })
     }
 
     /// What is built if nothing is named.
@@ -204,12 +266,6 @@ const PROFILE: &str = "default";
 
 /// More threads than this serve nobody.
 const MOST_JOBS: usize = 10_000;
-
-fn surroundings(jobs: usize) -> Arc<Surroundings> {
-    let text = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Arc::new(Surroundings { env: text.collect(), jobs, profile: PROFILE.to_owned() })
-}
 
 /// The caller's environment.
 pub(super) fn environment() -> BTreeMap<OsString, OsString> {

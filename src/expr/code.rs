@@ -45,7 +45,9 @@ impl Code {
         if text.is_empty() {
             let problem = Problem::new("there is no expression between the braces")
                 .help("`{{ '{{' }}` gives two braces as text");
-            return Err(problem.at(inner.start - 2..inner.end + 2));
+            return Err(
+                problem.at(inner.start.saturating_sub(2)..(inner.end + 2).min(source.len()))
+            );
         }
         let start = inner.start + source[inner.clone()].find(text).unwrap_or(0);
         let range = start..start + text.len();

@@ -23,7 +23,7 @@ pub use minijinja::Value;
 use code::Code;
 use segment::Segment;
 pub use shell::plain_words;
-pub use value::{ITEM_FIELDS, failure, item_value, map_value, words_value};
+pub use value::{ITEM_FIELDS, failure, item_value, map_value, parts_value, truth, words_value};
 
 /// What is wrong with a template, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +147,17 @@ impl Template {
                 }
             }
         }
+        Ok(Template::of(source, parts, (names, calls)))
+    }
+
+    /// A string that is one expression, without braces around it.
+    ///
+    /// # Errors
+    /// As [`Template::parse`]; it must not be blank.
+    pub fn expression(source: &str) -> Result<Template, ExprError> {
+        let mut code = Code::parse(source, 0..source.len())?;
+        let (names, calls) = (code.names().collect(), std::mem::take(&mut code.calls));
+        let parts = vec![Part::Expr(Expr { outer: 0..source.len(), code })];
         Ok(Template::of(source, parts, (names, calls)))
     }
 

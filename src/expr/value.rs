@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::{Value, shell};
@@ -46,9 +46,30 @@ pub fn words_value(words: Vec<String>) -> Value {
     Value::from(words)
 }
 
+/// A list of words that has lists of its own by name; a plain one where there are none.
+pub fn parts_value(words: Vec<String>, parts: Vec<(String, Vec<String>)>) -> Value {
+    if parts.is_empty() {
+        return Value::from(words);
+    }
+    let words = words.into_iter().map(Value::from).collect();
+    let parts = parts.into_iter().map(|(name, words)| (name, Value::from(words))).collect();
+    Value::from_object(Parts { words, parts })
+}
+
 /// A table, for names with attributes such as `env` and `matrix`.
 pub fn map_value(entries: impl IntoIterator<Item = (String, Value)>) -> Value {
     Value::from_pairs(entries)
+}
+
+/// The value, if it is true or false.
+///
+/// # Errors
+/// What it is instead: "text", "a list".
+pub fn truth(value: &Value) -> Result<bool, &'static str> {
+    match value.kind() {
+        ValueKind::Bool => Ok(value.is_true()),
+        _ => Err(kind_name(value)),
+    }
 }
 
 /// What a function that an expression calls refuses with.
@@ -60,6 +81,29 @@ pub fn failure(message: String) -> Error {
 /// path behind the fixed part of the pattern that found it.
 pub fn item_value(path: &str, rel: &str) -> Value {
     Value::from_object(Item { path: path.to_owned(), rel: rel.to_owned() })
+}
+
+#[derive(Debug)]
+struct Parts {
+    words: Vec<Value>,
+    parts: Vec<(String, Value)>,
+}
+
+impl Object for Parts {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str() {
+            Some(name) => Some(self.parts.iter().find(|(part, _)| part == name)?.1.clone()),
+            None => self.words.get(key.as_usize()?).cloned(),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.words.len())
+    }
 }
 
 #[derive(Debug)]

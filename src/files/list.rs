@@ -1,6 +1,7 @@
 //! What is on the disk: the files that a pattern matches, and all that lies below a directory.
 //!
-//! Reads directories and nothing else: no contents, no stamps, no Taskfile. Each call walks anew;
+//! Reads directories and nothing else: no contents, no Taskfile; stamps only of the directories that
+//! it reads, for who wants to know later whether it would find the same. Each call walks anew;
 //! what may be remembered between calls is the caller's matter. Links to directories are never
 //! followed, so every walk ends; only the part of a pattern that is written out may lead through
 //! one, as it does when a command opens it.
@@ -10,6 +11,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use taskr_cache::{Fact, Stamp};
 use walkdir::{DirEntry, WalkDir};
 
 use super::pattern::Pattern;
@@ -25,6 +27,80 @@ const NEVER: [&[u8]; 2] = [b".taskr", b".git"];
 /// A directory that cannot be read, by name: for want of rights, or because its path is longer
 /// than the system takes. One that vanished meanwhile is no error.
 pub fn list(root: &Path, pattern: &Pattern, skip: &[Pattern]) -> io::Result<Vec<Vec<u8>>> {
+    walk_matches(root, pattern, skip, &mut |_, _| {})
+}
+
+/// As [`list`], and what it rests on: the stamps of all directories from before they were read. As
+/// long as these are so, and were settled then, the list is the same.
+///
+/// # Errors
+/// As of [`list`]; or a directory cannot be asked for its stamp.
+pub fn list_and_why(root: &Path, pattern: &Pattern, skip: &[Pattern]) -> io::Result<Listing> {
+    let mut facts = Facts::default();
+    if let Some(path) = pattern.as_path() {
+        facts.add(path, Stamp::of_link(&absolute(root, path)), kind);
+    }
+    let found = walk_matches(root, pattern, skip, &mut |path, at| facts.folder(path, at))?;
+    Ok((found, facts.all()?))
+}
+
+/// Paths, and the facts that they rest on.
+pub type Listing = (Vec<Vec<u8>>, Vec<(Vec<u8>, Fact)>);
+
+/// What was asked along the way, or the first error.
+#[derive(Default)]
+struct Facts {
+    all: Vec<(Vec<u8>, Fact)>,
+    failed: Option<io::Error>,
+}
+
+impl Facts {
+    fn folder(&mut self, path: &[u8], at: &Path) {
+        self.add(path, Stamp::of(at), Fact::LeadsTo);
+    }
+
+    fn add(
+        &mut self,
+        path: &[u8],
+        stamp: io::Result<Option<Stamp>>,
+        fact: impl FnOnce(Option<Stamp>) -> Fact,
+    ) {
+        match stamp {
+            Ok(stamp) => self.all.push((path.to_vec(), fact(stamp))),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    fn all(self) -> io::Result<Vec<(Vec<u8>, Fact)>> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.all),
+        }
+    }
+}
+
+/// That something of this kind is there, or nothing.
+fn kind(stamp: Option<Stamp>) -> Fact {
+    stamp.map_or(Fact::Absent, |stamp| Fact::Is(stamp.kind()))
+}
+
+/// Whether a path that is written out is there, and the fact.
+///
+/// # Errors
+/// It cannot be asked for.
+pub fn is_there_and_why(root: &Path, path: &[u8]) -> io::Result<(bool, Fact)> {
+    let fact = kind(Stamp::of_link(&absolute(root, path))?);
+    Ok((fact != Fact::Absent, fact))
+}
+
+/// What [`list`] gives. `folder` is told of each directory before it is read: as a path of the
+/// workspace, and as it is opened.
+fn walk_matches(
+    root: &Path,
+    pattern: &Pattern,
+    skip: &[Pattern],
+    folder: &mut dyn FnMut(&[u8], &Path),
+) -> io::Result<Vec<Vec<u8>>> {
     let skipped = |path: &[u8]| skip.iter().any(|skip| skip.matches_all(path));
     if let Some(path) = pattern.as_path() {
         let there = !skipped(path) && is_match(root, path)?;
@@ -32,11 +108,20 @@ pub fn list(root: &Path, pattern: &Pattern, skip: &[Pattern]) -> io::Result<Vec<
     }
     let mut found = Vec::new();
     let walk = Walk::new(root, pattern.base());
+    folder(pattern.base(), &walk.start);
     let entries = WalkDir::new(&walk.start).min_depth(1).into_iter().filter_entry(|entry| {
         let path = walk.relative(entry);
-        !NEVER.contains(&entry.file_name().as_bytes())
-            && (!entry.file_type().is_dir()
-                || (pattern.may_contain(path) && !skip.iter().any(|skip| skip.covers(path))))
+        if NEVER.contains(&entry.file_name().as_bytes()) {
+            return false;
+        }
+        if !entry.file_type().is_dir() {
+            return true;
+        }
+        let enters = pattern.may_contain(path) && !skip.iter().any(|skip| skip.covers(path));
+        if enters {
+            folder(path, entry.path());
+        }
+        enters
     });
     for entry in entries {
         let Some(entry) = still_there(entry)? else { continue };
@@ -57,8 +142,28 @@ pub fn list(root: &Path, pattern: &Pattern, skip: &[Pattern]) -> io::Result<Vec<
 /// # Errors
 /// As of [`list`].
 pub fn list_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, bool)>> {
+    walk_tree(root, dir, &mut |_, _| {})
+}
+
+/// What [`list_tree`] rests on, as of [`list_and_why`].
+///
+/// # Errors
+/// As there.
+pub fn why_of_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, Fact)>> {
+    let mut facts = Facts::default();
+    facts.add(dir, Stamp::of_link(&absolute(root, dir)), kind);
+    walk_tree(root, dir, &mut |path, at| facts.folder(path, at))?;
+    facts.all()
+}
+
+fn walk_tree(
+    root: &Path,
+    dir: &[u8],
+    folder: &mut dyn FnMut(&[u8], &Path),
+) -> io::Result<Vec<(Vec<u8>, bool)>> {
     let mut found: Vec<(Vec<u8>, bool)> = Vec::new();
     let walk = Walk::new(root, dir);
+    folder(dir, &walk.start);
     let entries = WalkDir::new(&walk.start).follow_root_links(false).min_depth(1);
     // A directory is empty until an entry below it follows.
     let mut depth_above = usize::MAX;
@@ -68,6 +173,9 @@ pub fn list_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, bool)>> {
             found.pop();
         }
         let is_dir = entry.file_type().is_dir();
+        if is_dir {
+            folder(walk.relative(&entry), entry.path());
+        }
         depth_above = if is_dir { entry.depth() } else { usize::MAX };
         found.push((walk.relative(&entry).to_vec(), is_dir));
     }
@@ -95,9 +203,13 @@ impl Walk {
     }
 }
 
+fn absolute(root: &Path, path: &[u8]) -> PathBuf {
+    root.join(OsStr::from_bytes(path))
+}
+
 /// Whether a path that is written out is there and may be a match.
 fn is_match(root: &Path, path: &[u8]) -> io::Result<bool> {
-    let path = root.join(OsStr::from_bytes(path));
+    let path = absolute(root, path);
     match path.symlink_metadata() {
         Ok(metadata) => Ok(metadata.is_file() || metadata.is_symlink()),
         Err(error) if is_gone(&error) => Ok(false),

@@ -4,6 +4,7 @@
 //! read to be known is measured elsewhere and told to [`Files::learn`].
 
 mod depfile;
+mod dotenv;
 mod list;
 mod pattern;
 
@@ -21,7 +22,8 @@ use crate::ids::{FileId, Id, IdVec, Paths};
 use crate::spread::spread;
 
 pub use depfile::{DepfileError, parse as parse_depfile};
-pub use list::{list, list_tree};
+pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
+pub use list::{Listing, is_there_and_why, list, list_and_why, list_tree, why_of_tree};
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 
 /// Opens a file to read it. Never waits, as one does at a pipe that nobody writes.
@@ -135,6 +137,24 @@ impl Files {
                 self.facts[id] = stamped(seen);
             }
         }
+    }
+
+    /// All paths that were asked for: their stamps, none if nothing is there; and whether it is
+    /// a folder, of which only that counts.
+    pub fn asked(&self) -> impl Iterator<Item = (FileId, Option<Seen>, bool)> {
+        self.facts.enumerate().filter_map(|(id, fact)| match *fact {
+            Fact::Unasked => None,
+            Fact::Absent => Some((id, None, false)),
+            Fact::Stamped(seen) => Some((id, Some(seen), false)),
+            Fact::Present(seen, content) => {
+                Some((id, Some(seen), content == Some(Content::Folder)))
+            }
+        })
+    }
+
+    /// All patterns that were listed, with what was taken away from them and what was found.
+    pub fn listings(&self) -> impl Iterator<Item = (&Pattern, &[Pattern], &[FileId])> {
+        self.listings.iter().map(|((pattern, skip), found)| (pattern, &skip[..], &found[..]))
     }
 
     /// What was read at `id`.

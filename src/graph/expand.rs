@@ -9,7 +9,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::item::{self, Declared, Items};
+use super::args::Args;
+use super::asks::Asks;
+use super::item::{self, Declared, Items, Looked, Made};
 use super::names::Names;
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
@@ -33,14 +35,19 @@ pub struct Settings {
     pub defines: Vec<(String, String)>,
     /// What is the same for all tasks.
     pub surroundings: Arc<Surroundings>,
+    /// What stands behind `--`, and for whom.
+    pub args: Args,
+    /// What commands print for variables.
+    pub asks: Arc<Asks>,
 }
 
 /// Makes the rules of a Taskfile, in order of declaration.
 ///
 /// # Errors
 /// All that is wrong in the Taskfile, or a `-D` of a variable that nobody has.
-pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Vec<Rule>, Error> {
+pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Error> {
     check_defines(taskfile, settings)?;
+    settings.asks.begin();
     let mut wrong = Vec::new();
     let mut prepared = Vec::new();
     for target in taskfile.targets.values() {
@@ -52,8 +59,17 @@ pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Vec<Rule>, Err
     if !wrong.is_empty() {
         return Err(Error::Taskfile(each_once(wrong)));
     }
-    let rules = rules_of_all(&prepared, settings).map_err(Error::Taskfile)?;
-    Ok(rules.into_iter().flatten().collect())
+    settings.args.give(&mut prepared)?;
+    let expanded = rules_of_all(&prepared, settings);
+    settings.asks.interrupted()?;
+    expanded.map_err(Error::Taskfile)
+}
+
+/// Rules, and what their making saw of the disk.
+#[derive(Debug)]
+pub struct Expanded {
+    pub(super) rules: Vec<Rule>,
+    pub(super) looked: Looked,
 }
 
 /// Targets that use one wrong variable are answered once.
@@ -106,6 +122,8 @@ pub(super) struct Prepared<'a> {
     uses_targets: bool,
     asked: Vec<Ref>,
     env_inputs: BTreeSet<String>,
+    inherits: bool,
+    asks: bool,
 }
 
 impl<'a> Prepared<'a> {
@@ -116,6 +134,7 @@ impl<'a> Prepared<'a> {
     ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
         let variables = Arc::new(variables_of(taskfile, source, settings)?);
         let scope = Scope::new(settings.surroundings.clone(), variables, &source.name);
+        let scope = scope.with_asks(settings.asks.clone());
         let names = Names::check(source, &scope)?;
         let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
         let env_inputs = source.env_inputs.iter().map(|word| word.text.clone());
@@ -128,6 +147,8 @@ impl<'a> Prepared<'a> {
             uses_targets: names.targets,
             asked: names.asked,
             env_inputs,
+            inherits: taskfile.inherit.is_some(),
+            asks: names.asks,
         })
     }
 
@@ -193,32 +214,12 @@ impl<'a> Prepared<'a> {
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),
             env: source.env.iter().map(|(name, (_, text))| (name.clone(), text.into())).collect(),
             env_inputs: self.env_inputs.iter().cloned().collect(),
+            inherits: self.inherits,
             env_pass: source.env_pass.iter().map(|word| word.text.clone()).collect(),
+            tools: source.reads.tools.iter().map(Into::into).collect(),
+            asks: self.asks,
             items: item::patterns(self),
         }
-    }
-
-    /// All combinations of the matrix: the last axis moves fastest.
-    fn combinations(&self) -> Result<Vec<Vec<(String, String)>>, Vec<Diagnostic>> {
-        let mut combinations = vec![Vec::new()];
-        for (axis, (_, texts)) in &self.source.matrix {
-            let mut values = Vec::new();
-            for text in texts {
-                let elements = Element::expand(text, &self.scope).map_err(|wrong| vec![wrong])?;
-                values.extend(elements.iter().map(|element| printable(&element.literal())));
-            }
-            combinations = combinations
-                .into_iter()
-                .flat_map(|combination: Vec<(String, String)>| {
-                    values.iter().map(move |value| {
-                        let mut longer = combination.clone();
-                        longer.push((axis.clone(), value.clone()));
-                        longer
-                    })
-                })
-                .collect();
-        }
-        Ok(combinations)
     }
 
     fn rule(
@@ -232,25 +233,27 @@ impl<'a> Prepared<'a> {
             self.own_paths(scope, &name, settings).map_err(|wrong| vec![wrong])?;
         let mut wrong = Vec::new();
         let source = self.source;
+        let skipped = self.skipped(&scope).unwrap_or_else(|diagnostic| {
+            wrong.push(diagnostic);
+            None
+        });
         let mut list = |texts: &[parse::Text]| elements(texts, &scope, &mut wrong);
-        let inputs = list(source.inputs.as_deref().unwrap_or_default());
         let outputs = list(source.outputs.as_deref().unwrap_or_default());
         let installs = list(source.installs.as_deref().unwrap_or_default());
         let (deps, after) = (list(&source.deps), list(&source.after));
+        let (inputs, lists) = self.inputs(&scope, &mut wrong);
         let mut keep = Keep(&mut wrong);
-        let item = scope.item().and_then(|item| item.file.clone()).map(|path| {
-            let value = super::rule::Input::Path { path, optional: false };
-            super::rule::Placed { value, place: Some(source.place_of("foreach").clone()) }
-        });
         let rule = Rule {
             target: target.clone(),
-            inputs: item.into_iter().chain(keep.all(&inputs, |one| one.input(&self.dir))).collect(),
+            inputs,
+            lists,
             outputs: keep.all(&outputs, |one| one.output(&self.dir)),
             installs: keep.all(&installs, |one| one.install(&self.dir)),
             deps: keep.all(&deps, Element::reference),
             after: keep.all(&after, Element::reference),
             dir: self.dir.clone(),
             depfile,
+            skipped,
             scope,
             name,
         };
@@ -286,10 +289,10 @@ impl<'a> Prepared<'a> {
         };
         let with_out = scope.with_own(Own { depfile: String::new(), ..copy(&own) });
         let resolve = |name: &str| with_out.value(name, &nothing_ready);
-        own.depfile = text
-            .template
-            .text(&resolve)
-            .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
+        let Some(depfile) = scope.settled(text, text.template.text(&resolve))? else {
+            return Ok((scope.with_own(own), None));
+        };
+        own.depfile = depfile;
         let path = normalise(&self.dir, own.depfile.as_bytes()).map_err(|error| {
             outside(error, (own.depfile.as_bytes(), &self.dir), &text.place)
                 .help("leave `depfile` out and let the command write to `{{ depfile }}`")
@@ -312,10 +315,10 @@ fn shown_dir(dir: &[u8]) -> String {
 }
 
 /// Takes results apart, keeping what is wrong.
-struct Keep<'a>(&'a mut Vec<Diagnostic>);
+pub(super) struct Keep<'a>(pub(super) &'a mut Vec<Diagnostic>);
 
 impl Keep<'_> {
-    fn all<T>(
+    pub(super) fn all<T>(
         &mut self,
         elements: &[Element],
         read: impl Fn(&Element) -> Result<T, Diagnostic>,
@@ -331,7 +334,11 @@ impl Keep<'_> {
     }
 }
 
-fn elements(texts: &[parse::Text], scope: &Scope, wrong: &mut Vec<Diagnostic>) -> Vec<Element> {
+pub(super) fn elements(
+    texts: &[parse::Text],
+    scope: &Scope,
+    wrong: &mut Vec<Diagnostic>,
+) -> Vec<Element> {
     let mut all = Vec::with_capacity(texts.len());
     for text in texts {
         match Element::expand(text, scope) {
@@ -381,10 +388,9 @@ fn task_name(target: &str, item: Option<&Item>, matrix: &[(String, String)]) -> 
 fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagnostic> {
     let Some(text) = &source.dir else { return Ok(Vec::new()) };
     let resolve = |name: &str| scope.value(name, &nothing_ready);
-    let dir = text
-        .template
-        .text(&resolve)
-        .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
+    let Some(dir) = scope.settled(text, text.template.text(&resolve))? else {
+        return Ok(Vec::new());
+    };
     let wrong = |what: String| {
         Diagnostic::error(what)
             .at(text.place.clone(), "")
@@ -419,6 +425,7 @@ fn variable(value: &VarValue) -> Variable {
     match value {
         VarValue::One(text) => Variable::One(text.into()),
         VarValue::List(texts) => Variable::List(texts.iter().map(Into::into).collect()),
+        VarValue::Sh(text) => Variable::Sh(text.into()),
     }
 }
 
@@ -426,7 +433,7 @@ fn variable(value: &VarValue) -> Variable {
 fn define(old: &Variable, name: &str, value: &str) -> Result<Variable, String> {
     let literal = |text: &str| super::rule::Text { template: Template::literal(text), place: None };
     match old {
-        Variable::One(_) => Ok(Variable::One(literal(value))),
+        Variable::One(_) | Variable::Sh(_) => Ok(Variable::One(literal(value))),
         Variable::List(_) => match shlex::split(value) {
             Some(words) => Ok(Variable::List(words.iter().map(|word| literal(word)).collect())),
             None => Err(format!("-D {name}: the quotes in `{value}` do not match")),
@@ -442,7 +449,7 @@ const MOST_ROUNDS: usize = 100;
 fn rules_of_all(
     prepared: &[Prepared<'_>],
     settings: &Settings,
-) -> Result<Vec<Vec<Rule>>, Vec<Diagnostic>> {
+) -> Result<Expanded, Vec<Diagnostic>> {
     let mut rules = Vec::with_capacity(prepared.len());
     let mut wrong = Vec::new();
     for one in prepared {
@@ -464,11 +471,14 @@ fn rules_of_all(
     let mut lister = Items::new(&settings.root);
     for round in 0.. {
         let declared = Declared::of(&rules);
+        let by_name = prepared.iter().enumerate().map(|(at, one)| (one.source.name.as_str(), at));
+        let names: FxHashMap<&str, usize> = by_name.collect();
         let mut grew = None;
         let mut empty = Vec::new();
         for &at in &each {
-            let (found, none) =
-                lister.find(&prepared[at], at, &declared).map_err(|wrong| vec![wrong])?;
+            let made = Made { names: &names, rules: &rules };
+            let found = lister.find(&prepared[at], at, &declared, &made);
+            let (found, none) = found.map_err(|wrong| vec![wrong])?;
             empty.extend(none);
             if items.get(&at) != Some(&found) {
                 rules[at] = prepared[at].rules(Some(&found), settings)?;
@@ -477,7 +487,11 @@ fn rules_of_all(
             }
         }
         let Some(at) = grew else {
-            return if empty.is_empty() { Ok(rules) } else { Err(empty) };
+            let rules = rules.into_iter().flatten().collect();
+            return match empty.is_empty() {
+                true => Ok(Expanded { rules, looked: lister.looked }),
+                false => Err(empty),
+            };
         };
         if round > MOST_ROUNDS.max(each.len()) {
             let place = prepared[at].source.place_of("foreach").clone();

@@ -4,6 +4,8 @@
 //! found by hash and by order, patterns by their folder, so that thousands of formatters, one for
 //! each file, and thousands of readers cost no more than their number.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use super::ancestors;
@@ -17,19 +19,12 @@ use crate::outdir::is_within;
 
 /// The files that a task's command may change: none unless it is a formatter.
 #[derive(Clone, Debug, Default)]
-pub struct Fixes(Vec<Input>);
+pub struct Fixes(Vec<Vec<Input>>);
 
 impl Fixes {
     /// Whether `path` is one of them.
     pub fn covers(&self, path: &[u8]) -> bool {
-        self.0.iter().enumerate().any(|(at, input)| {
-            let named = match input {
-                Input::Path { path: named, .. } => ancestors(path).any(|path| path == named),
-                Input::Glob { pattern, .. } => pattern.matches(path),
-                Input::Not(_) | Input::Outputs { .. } => false,
-            };
-            named && !takes_away(&self.0[at + 1..], path)
-        })
+        self.0.iter().any(|list| covers(list, path))
     }
 
     /// Whether there are none.
@@ -42,7 +37,12 @@ impl Rule {
     /// What its command may change. Where its item is a file, only that: what else it reads is the
     /// same for all items.
     pub fn fixes(&self) -> Fixes {
-        Fixes(self.fixable().iter().map(|input| input.value.clone()).collect())
+        let fixable = self.fixable();
+        let lists =
+            self.lists().into_iter().map(|(_, range)| range.start..range.end.min(fixable.len()));
+        let lists = lists.filter(|range| !range.is_empty());
+        let values = |range: Range<usize>| fixable[range].iter().map(|input| input.value.clone());
+        Fixes(lists.map(|range| values(range).collect()).collect())
     }
 
     /// The elements of its inputs that [`Rule::fixes`] stands for.
@@ -52,7 +52,7 @@ impl Rule {
             false => &[],
             // A target that stands for its items has none itself.
             true if is_item => self.inputs.get(..1).unwrap_or_default(),
-            true => &self.inputs,
+            true => self.named_inputs(),
         }
     }
 }
@@ -164,7 +164,7 @@ impl Fixers {
         for (fixer, rule) in tasks {
             let fixable = rule.fixable();
             parts.extend((0..fixable.len()).filter_map(|at| {
-                let named = Named::first_of(&fixable[at..])?;
+                let named = Named::first_of(rule.from_input(at))?;
                 Some(Part { fixer, place: fixable[at].place.clone(), named })
             }));
         }
@@ -205,6 +205,17 @@ impl Fixers {
         found.dedup_by_key(|meeting| meeting.fixer);
         found
     }
+}
+
+fn covers(list: &[Input], path: &[u8]) -> bool {
+    list.iter().enumerate().any(|(at, input)| {
+        let named = match input {
+            Input::Path { path: named, .. } => ancestors(path).any(|path| path == named),
+            Input::Glob { pattern, .. } => pattern.matches(path),
+            Input::Not(_) | Input::Outputs { .. } => false,
+        };
+        named && !takes_away(&list[at + 1..], path)
+    })
 }
 
 fn takes_away(behind: &[Input], path: &[u8]) -> bool {
@@ -260,7 +271,7 @@ mod tests {
     #[test]
     fn what_a_formatter_covers() {
         let words = ["src", "!src/gen/**", "*.py", "!old.py"];
-        let fixes = Fixes(inputs(&words).into_iter().map(|input| input.value).collect());
+        let fixes = Fixes(vec![inputs(&words).into_iter().map(|input| input.value).collect()]);
         for (path, expected) in [
             ("src/a.c", true),
             ("src/gen/a.c", false),

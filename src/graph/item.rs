@@ -12,15 +12,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::ancestors;
 use super::expand::Prepared;
 use super::globs::Globs;
-use super::rule::{Input, Output, Rule};
+use super::rule::{Input, Kind, Output, Rule};
 use super::scope::Item;
 use super::text::{Element, PathOrGlob};
-use crate::error::Diagnostic;
+use crate::error::{Diagnostic, nearest, quoted};
 use crate::files::{Pattern, list, relative_to};
 
 /// The outputs that targets declare, by the number of the target.
 pub(super) struct Declared {
-    paths: FxHashMap<Vec<u8>, usize>,
+    /// None: by a task that is skipped, so that nothing will be there.
+    paths: FxHashMap<Vec<u8>, Option<usize>>,
     globs: Globs<usize>,
 }
 
@@ -29,12 +30,15 @@ impl Declared {
         let mut declared = Declared { paths: FxHashMap::default(), globs: Globs::default() };
         let mut globs = Vec::new();
         for (target, rules) in rules.iter().enumerate() {
-            for output in rules.iter().flat_map(|rule| &rule.outputs) {
-                match &output.value {
-                    Output::Path(path) => {
-                        declared.paths.insert(path.clone(), target);
+            for rule in rules {
+                for output in &rule.outputs {
+                    match &output.value {
+                        Output::Path(path) => {
+                            let made = rule.skipped.is_none().then_some(target);
+                            declared.paths.insert(path.clone(), made);
+                        }
+                        Output::Glob(pattern) => globs.push((pattern.clone(), target)),
                     }
-                    Output::Glob(pattern) => globs.push((pattern.clone(), target)),
                 }
             }
         }
@@ -49,15 +53,73 @@ impl Declared {
     }
 }
 
+/// What the disk said while the graph was made, and the graph rests on.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// The files of patterns.
+    pub listed: HashMap<Pattern, Arc<[Vec<u8>]>>,
+    /// Whether paths that are written out were there.
+    pub there: HashMap<Vec<u8>, bool>,
+}
+
+/// All rules by the name of their target, for items that are another's outputs.
+pub(super) struct Made<'r> {
+    pub(super) names: &'r FxHashMap<&'r str, usize>,
+    pub(super) rules: &'r [Vec<Rule>],
+}
+
+impl Made<'_> {
+    /// The outputs that `@NAME` or `@NAME:GLOB` stands for; none if the element is no such thing.
+    fn outputs_of(
+        &self,
+        element: &Element,
+        target: &Prepared<'_>,
+    ) -> Result<Option<Vec<Vec<u8>>>, Diagnostic> {
+        let Some((name, only)) = element.made_by()? else { return Ok(None) };
+        let wrong = |what: String| Diagnostic::error(what).at(element.place().clone(), "");
+        let Some(&number) = self.names.get(&*name) else {
+            let near = nearest(&name, self.names.keys().copied());
+            let help = near.map(|near| format!("did you mean `@{near}`?"));
+            return Err(wrong(format!("there is no target {}", quoted(&name))).help_if(help));
+        };
+        if name == target.source.name {
+            return Err(wrong(format!("`{name}` cannot make a task for each of its own outputs")));
+        }
+        let outputs = || self.rules[number].iter().flat_map(|rule| &rule.outputs);
+        let pattern = outputs().find(|output| matches!(output.value, Output::Glob(_)));
+        if let Some(pattern) = pattern {
+            let text = crate::outcome::shown(pattern.value.text());
+            return Err(wrong(format!(
+                "`@{name}` gives no items: its output `{text}` is a pattern"
+            ))
+            .also(pattern.place.clone(), "which files it matches is known only afterwards")
+            .help(format!("list the outputs of `{name}` one by one")));
+        }
+        // A target without tasks, because its own `foreach` finds nothing, gives no items.
+        let makes = |rule: &Rule| rule.target.kind != Kind::Group || rule.target.action.is_none();
+        if outputs().next().is_none() && self.rules[number].iter().any(makes) {
+            let what = format!("`@{name}` gives no items: `{name}` declares no outputs");
+            return Err(wrong(what).help("add `outputs` there: one plain path for each item here"));
+        }
+        let made = self.rules[number].iter().filter(|rule| rule.skipped.is_none());
+        let paths = made.flat_map(|rule| &rule.outputs).filter_map(|output| match &output.value {
+            Output::Path(path) => Some(path.clone()),
+            Output::Glob(_) => None,
+        });
+        let fits = |path: &Vec<u8>| only.as_ref().is_none_or(|only| only.matches_all(path));
+        Ok(Some(paths.filter(fits).collect()))
+    }
+}
+
 /// Lists files, each pattern once.
 pub(super) struct Items {
     root: PathBuf,
-    listed: HashMap<Pattern, Arc<[Vec<u8>]>>,
+    pub(super) looked: Looked,
 }
 
 impl Items {
     pub(super) fn new(root: &Path) -> Items {
-        Items { root: root.to_owned(), listed: HashMap::new() }
+        Items { root: root.to_owned(), looked: Looked::default() }
     }
 
     /// The items of one target, in the order of its list, each once; and what is wrong if a
@@ -67,6 +129,7 @@ impl Items {
         target: &Prepared<'_>,
         number: usize,
         declared: &Declared,
+        made: &Made<'_>,
     ) -> Result<(Vec<Item>, Option<Diagnostic>), Diagnostic> {
         let mut items: Vec<Item> = Vec::new();
         let mut empty = None;
@@ -80,6 +143,11 @@ impl Items {
                     items.retain(|item| {
                         !taken.matches_all(item.file.as_ref().unwrap_or(&item.written))
                     });
+                    continue;
+                }
+                if let Some(paths) = made.outputs_of(&element, target)? {
+                    let file = |path: &Vec<u8>| file(path, &Pattern::literal(path), &target.dir);
+                    items.extend(paths.iter().map(file));
                     continue;
                 }
                 let optional = element.optional();
@@ -106,9 +174,13 @@ impl Items {
         Ok((items, empty))
     }
 
-    fn is_there(&self, path: &[u8], declared: &Declared) -> bool {
-        let on_disk = || std::fs::symlink_metadata(self.absolute(path)).is_ok();
-        declared.paths.contains_key(path) || (!path.is_empty() && on_disk())
+    fn is_there(&mut self, path: &[u8], declared: &Declared) -> bool {
+        if let Some(maker) = declared.paths.get(path) {
+            return maker.is_some();
+        }
+        let there = !path.is_empty() && std::fs::symlink_metadata(self.absolute(path)).is_ok();
+        self.looked.there.insert(path.to_vec(), there);
+        there
     }
 
     fn matching(
@@ -118,16 +190,17 @@ impl Items {
         number: usize,
         declared: &Declared,
     ) -> Result<Vec<Vec<u8>>, Diagnostic> {
-        if !self.listed.contains_key(pattern) {
+        if !self.looked.listed.contains_key(pattern) {
             let found = list(&self.root, pattern, &[]).map_err(|error| {
                 Diagnostic::error(format!("cannot list files: {error}"))
                     .at(element.place().clone(), "for this pattern")
             })?;
-            self.listed.insert(pattern.clone(), found.into());
+            self.looked.listed.insert(pattern.clone(), found.into());
         }
-        let on_disk = self.listed[pattern].iter().filter(|path| !declared.owns(path));
+        let on_disk = self.looked.listed[pattern].iter().filter(|path| !declared.owns(path));
+        let by_others = |maker: &Option<usize>| maker.is_some_and(|maker| maker != number);
         let made =
-            declared.paths.iter().filter(|&(_, &maker)| maker != number).map(|(path, _)| path);
+            declared.paths.iter().filter(|(_, maker)| by_others(maker)).map(|(path, _)| path);
         let made = made.filter(|path| pattern.matches(path));
         let mut found: Vec<Vec<u8>> = on_disk.chain(made).cloned().collect();
         found.sort_unstable();

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::expand::Expanded;
 use super::globs::Globs;
+use super::item::Looked;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
 use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service};
 use crate::error::{Diagnostic, Error, Place, quoted};
@@ -23,7 +25,8 @@ const MOST_TASKS: usize = 1_000_000;
 ///
 /// # Errors
 /// Clashing outputs, unknown names, paths that need an edge and have none, cycles.
-pub fn link(rules: Vec<Rule>) -> Result<Graph, Error> {
+pub fn link(expanded: Expanded) -> Result<Graph, Error> {
+    let Expanded { rules, looked } = expanded;
     if rules.len() > MOST_TASKS {
         let message = format!("{} tasks are more than the million that taskr takes", rules.len());
         return Err(Error::Taskfile(vec![Diagnostic::error(message)]));
@@ -33,7 +36,7 @@ pub fn link(rules: Vec<Rule>) -> Result<Graph, Error> {
     linker.wrong.extend(service::refuse_misused(&linker.tasks, &linker.members));
     let makers = linker.find_makers();
     linker.tie_paths(&makers);
-    linker.finish(makers)
+    Ok(Graph { looked, ..linker.finish(makers)? })
 }
 
 struct Linker {
@@ -113,6 +116,10 @@ impl Linker {
                 })
                 .collect();
             self.wrong.extend(wrong);
+            // What is skipped needs nothing.
+            if self.tasks[id].rule.skipped.is_some() {
+                continue;
+            }
             let needs = &mut self.needs[id.index()];
             needs.extend(deps.iter().chain(&after).chain(sources.iter().flatten()));
             self.tasks[id].sources = sources;
@@ -181,6 +188,9 @@ impl Linker {
         let mut own = Vec::new();
         for id in self.tasks.ids() {
             let task = &self.tasks[id];
+            if task.rule.skipped.is_some() {
+                continue;
+            }
             let mut found = Vec::new();
             for (at, input) in task.rule.inputs.iter().enumerate() {
                 match &input.value {
@@ -197,13 +207,13 @@ impl Linker {
                             .entry(pattern.clone())
                             .or_insert_with(|| makers_of_glob(&below, makers, pattern));
                         found.extend(makers.iter().filter(|&&maker| {
-                            !is_taken_away(&task.rule.inputs[at..], &self.tasks[maker].rule)
+                            !is_taken_away(task.rule.from_input(at), &self.tasks[maker].rule)
                         }));
                     }
                     Input::Not(_) | Input::Outputs { .. } => {}
                 }
                 untied.extend(
-                    meeting_globs(makers, &task.rule.inputs[at..])
+                    meeting_globs(makers, task.rule.from_input(at))
                         .into_iter()
                         .filter(|(_, maker)| *maker != id)
                         .map(|(pattern, maker)| (id, at, pattern.clone(), maker)),
@@ -270,7 +280,7 @@ impl Linker {
     fn refuse_strangers(&mut self) {
         for id in self.tasks.ids() {
             let asked = &self.tasks[id].rule.target.asked;
-            if !asked.is_empty() {
+            if !asked.is_empty() && self.tasks[id].rule.skipped.is_none() {
                 let known = self.behind_groups(id);
                 let wrong: Vec<_> =
                     asked.iter().filter_map(|asked| self.stranger(id, asked, &known)).collect();
@@ -340,6 +350,7 @@ impl Linker {
             return Err(Error::Taskfile(self.wrong));
         }
         let needed_by = needs.reversed();
+        let skips = self.tasks.iter().any(|task| task.rule.skipped.is_some());
         Ok(Graph {
             tasks: self.tasks,
             needs,
@@ -348,6 +359,8 @@ impl Linker {
             makers,
             targets: self.targets,
             members: self.members,
+            looked: Looked::default(),
+            skips,
         })
     }
 }

@@ -34,7 +34,7 @@ const ALIASES: [(&str, &str); 9] = [
 ];
 
 /// Names that a later version knows.
-const PLANNED: [&str; 3] = ["items", "args", "package"];
+const PLANNED: [&str; 2] = ["items", "package"];
 
 impl Sight<'_> {
     /// What is wrong with the name `path`, which is no variable. `ready`: the text is read when
@@ -48,6 +48,8 @@ impl Sight<'_> {
             "item" => unknown_field(field?, deeper).map(Fault::Unknown),
             "matrix" if self.target.matrix.is_empty() => Some(Fault::NotHere(self.no_matrix())),
             "matrix" => self.unknown_axis(field?).map(Fault::NotHere),
+            "args" if !self.target.reads.args => Some(Fault::NotHere(self.no_args())),
+            "inputs" if ready && field.is_some() => self.unknown_part(field?).map(Fault::Unknown),
             _ if READY_NAMES.contains(&head) && !ready => Some(Fault::NotHere(self.not_yet(head))),
             _ if READY_NAMES.contains(&head) || LOAD_NAMES.contains(&head) => None,
             _ => Some(Fault::Unknown(self.unknown(head, ready))),
@@ -86,6 +88,12 @@ impl Sight<'_> {
             .help("for a task for each value, add matrix = { os = [\"linux\", \"mac\"] }")
     }
 
+    fn no_args(&self) -> Problem {
+        let name = &self.target.name;
+        Problem::new(format!("`args` means nothing in target `{name}`: it takes none"))
+            .help("add args = true; they stand behind `--` on the command line")
+    }
+
     fn unknown_axis(&self, axis: &str) -> Option<Problem> {
         let axes = &self.target.matrix;
         if axes.contains_key(axis) {
@@ -100,6 +108,27 @@ impl Sight<'_> {
         };
         let message = format!("target `{}` has no axis `{axis}`", self.target.name);
         Some(Problem::new(message).help(help))
+    }
+
+    fn unknown_part(&self, part: &str) -> Option<Problem> {
+        let target = self.target;
+        let parts = || target.reads.parts.iter().map(|(name, _)| name.text.as_str());
+        if parts().any(|name| name == part) {
+            return None;
+        }
+        let problem = Problem::new(format!("`inputs.{part}` is not defined"));
+        Some(match (nearest(part, parts()), parts().next()) {
+            (Some(near), _) => problem.help(format!("did you mean `inputs.{near}`?")),
+            (None, Some(_)) => {
+                let all: Vec<String> = parts().map(|name| format!("inputs.{name}")).collect();
+                problem.help(listed("its lists:", all.iter().map(String::as_str)))
+            }
+            (None, None) => problem.help(format!(
+                "`inputs` of target `{}` is one list; to name a part of it, write a table of \
+                 lists:\ninputs = {{ {part} = [\"src/**\"] }}",
+                target.name
+            )),
+        })
     }
 
     fn not_yet(&self, head: &str) -> Problem {
@@ -134,6 +163,7 @@ impl Sight<'_> {
         let means = |name: &&str| match *name {
             "item" => self.target.foreach.is_some(),
             "matrix" => !self.target.matrix.is_empty(),
+            "args" => self.target.reads.args,
             _ => true,
         };
         let when_ready = READY_NAMES.into_iter().filter(|_| ready);

@@ -5,6 +5,8 @@
 //! nothing else is looked up on the disk: input globs are listed and commands rendered when a
 //! task is ready, because generated files do not exist before. It holds no state of a run.
 
+mod args;
+mod asks;
 mod clash;
 mod cycle;
 mod expand;
@@ -12,6 +14,8 @@ mod fixes;
 mod globs;
 mod item;
 mod link;
+mod lists;
+mod matrix;
 mod meaning;
 mod names;
 mod policy;
@@ -22,6 +26,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod text;
+mod when;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -29,9 +34,13 @@ use std::ops::Range;
 use globs::Globs;
 use rustc_hash::FxHashMap;
 
-pub use expand::{Settings, expand, jobs};
+pub use args::Args;
+pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
+pub use expand::{Expanded, Settings, expand, jobs};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
+pub use item::Looked;
 pub use link::link;
+pub use lists::{ListName, Lists};
 pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text};
 pub use scope::{Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
@@ -55,9 +64,12 @@ pub struct Task {
 }
 
 impl Task {
-    /// What becomes of a success.
+    /// What becomes of a success. A group that is skipped does not stand for others: it is told.
     pub fn kind(&self) -> Kind {
-        self.rule.target.kind
+        match (self.rule.target.kind, &self.rule.skipped) {
+            (Kind::Group, Some(_)) => Kind::Unrecorded,
+            (kind, _) => kind,
+        }
     }
 }
 
@@ -73,6 +85,9 @@ pub struct Graph {
     makers: Makers,
     targets: Vec<TaskId>,
     members: Members,
+    looked: Looked,
+    /// Whether tasks are skipped.
+    skips: bool,
 }
 
 /// The tasks of each target, by its name.
@@ -118,9 +133,24 @@ impl Graph {
         }
     }
 
+    /// Whether a task is skipped, because its `when` is false.
+    pub fn is_skipped(&self, id: TaskId) -> bool {
+        self.tasks[id].rule.skipped.is_some()
+    }
+
+    /// Whether any task is.
+    pub fn skips(&self) -> bool {
+        self.skips
+    }
+
     /// Each target once, in order of declaration: its only task, or the group of them all.
     pub fn targets(&self) -> &[TaskId] {
         &self.targets
+    }
+
+    /// What its making saw of the disk.
+    pub fn looked(&self) -> &Looked {
+        &self.looked
     }
 
     /// Who declares what.

@@ -20,6 +20,8 @@ pub(super) struct Names {
     pub(super) env: BTreeSet<String>,
     /// Whether the command asks for a depfile.
     pub(super) depfile: bool,
+    /// Whether a value is what a command prints.
+    pub(super) asks: bool,
     /// Whether it asks for what other targets made.
     pub(super) targets: bool,
     /// The names of those, as far as they are written out.
@@ -76,7 +78,14 @@ impl<'a> Check<'a> {
         let lists = [&target.inputs, &target.outputs, &target.installs, &target.foreach];
         let lists = lists.into_iter().flatten().chain([&target.deps, &target.after]).flatten();
         let matrix = target.matrix.values().flat_map(|(_, texts)| texts);
-        for text in lists.chain(matrix).chain(&target.dir).chain(&target.depfile) {
+        let exclude = target.exclude.iter().flat_map(|one| one.values.values());
+        let matrix = matrix.chain(exclude.map(|(_, text)| text));
+        for text in lists
+            .chain(matrix)
+            .chain(&target.dir)
+            .chain(&target.depfile)
+            .chain(&target.reads.env_files)
+        {
             self.text(text, false);
         }
         let command = match &target.command {
@@ -93,9 +102,19 @@ impl<'a> Check<'a> {
         }
         let env = target.env.values().map(|(_, text)| text);
         let asked = command.iter().chain(target.shell.iter().flatten()).chain(env);
-        let service = target.service.texts();
-        for text in asked.chain(&target.policy.fresh_if).chain(service) {
+        let asked = asked.chain(&target.reads.tools).chain(target.service.texts());
+        for text in asked.chain(&target.policy.fresh_if) {
             self.text(text, true);
+        }
+        self.when();
+    }
+
+    /// What `when` reads of the environment decides whether the task runs, not what it makes.
+    fn when(&mut self) {
+        if let Some(text) = &self.target.when {
+            let env = self.names.env.clone();
+            self.text(text, false);
+            self.names.env = env;
         }
     }
 
@@ -138,6 +157,7 @@ impl<'a> Check<'a> {
 
     /// The names within a variable's value, as this target would see them.
     fn variable(&mut self, variable: &'a Variable, of: &Use<'a>) {
+        self.names.asks |= matches!(variable, Variable::Sh(_));
         for text in texts(variable) {
             self.asks(&text.template, &|part| text.place_of(part));
             for name in text.template.names() {
@@ -198,7 +218,7 @@ fn head(name: &Name) -> &str {
 
 fn texts(variable: &Variable) -> &[Text] {
     match variable {
-        Variable::One(text) => std::slice::from_ref(text),
+        Variable::One(text) | Variable::Sh(text) => std::slice::from_ref(text),
         Variable::List(texts) => texts,
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use taskr_cache::{Digest, KeyHasher};
 
+use super::lists::Lists;
 use super::scope::Scope;
 use super::service::Service;
 use crate::error::Place;
@@ -111,8 +112,14 @@ pub struct Target {
     pub env: Vec<(String, Text)>,
     /// Variables taken from the caller: name, whether set, value count.
     pub env_inputs: Vec<String>,
+    /// Its tasks see the caller's whole environment although they are recorded.
+    pub inherits: bool,
     /// Variables passed on without counting. A name may end in `*`.
     pub env_pass: Vec<String>,
+    /// Programs that count beside the one that it starts.
+    pub tools: Vec<Text>,
+    /// Whether a variable is used of which the value is what a command prints.
+    pub asks: bool,
     /// Which files are items of its `foreach`: paths and patterns in order, and what is taken away.
     pub items: Vec<Input>,
 }
@@ -130,6 +137,8 @@ pub struct Rule {
     pub dir: Vec<u8>,
     /// In order.
     pub inputs: Vec<Placed<Input>>,
+    /// The lists that they are of.
+    pub lists: Lists,
     /// In order.
     pub outputs: Vec<Placed<Output>>,
     /// Paths that the command sets up in place for others.
@@ -140,6 +149,8 @@ pub struct Rule {
     pub after: Vec<Ref>,
     /// Read after the command.
     pub depfile: Option<Vec<u8>>,
+    /// The `when` that is false: the task is skipped.
+    pub skipped: Option<Text>,
 }
 
 /// A thing and where it was written.
@@ -251,11 +262,13 @@ impl Rule {
             scope,
             dir: Vec::new(),
             inputs: Vec::new(),
+            lists: Lists::default(),
             outputs: Vec::new(),
             installs: Vec::new(),
             deps: Vec::new(),
             after: Vec::new(),
             depfile: None,
+            skipped: None,
         }
     }
 }

@@ -7,19 +7,21 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 
 use crate::expr::{Problem, Value, item_value, map_value, words_value};
+use crate::graph::asks::{Asks, Lack};
 use crate::graph::rule::Text;
 
 /// Names that only a ready task knows.
 pub(super) const READY_NAMES: [&str; 3] = ["inputs", "outputs", "target"];
 
 /// Names that every task knows when the graph is made.
-pub(super) const LOAD_NAMES: [&str; 13] = [
-    "name", "item", "matrix", "out", "state", "depfile", "dir", "env", "os", "arch", "ci", "jobs",
-    "profile",
+pub(super) const LOAD_NAMES: [&str; 14] = [
+    "name", "args", "item", "matrix", "out", "state", "depfile", "dir", "env", "os", "arch", "ci",
+    "jobs", "profile",
 ];
 
 /// Variables nest at most so deep.
@@ -32,6 +34,8 @@ pub enum Variable {
     One(Text),
     /// A list: each element one word, or a list by a whole-element expression.
     List(Vec<Text>),
+    /// What a command for the shell prints.
+    Sh(Text),
 }
 
 /// A variable's value may be so long.
@@ -44,13 +48,19 @@ impl Variable {
     /// Its strings.
     pub fn texts(&self) -> &[Text] {
         match self {
-            Variable::One(text) => std::slice::from_ref(text),
+            Variable::One(text) | Variable::Sh(text) => std::slice::from_ref(text),
             Variable::List(texts) => texts,
         }
     }
 
-    fn value(&self, scope: &crate::expr::Scope<'_>) -> Result<Value, Problem> {
+    fn value(
+        &self,
+        name: &str,
+        scope: &crate::expr::Scope<'_>,
+        asks: &Asks,
+    ) -> Result<Value, Problem> {
         Ok(match self {
+            Variable::Sh(text) => asks.value(name, &text.template.shell(scope)?, text)?,
             Variable::One(text) => text.template.value(scope)?,
             Variable::List(texts) => {
                 let mut words = Vec::new();
@@ -68,6 +78,8 @@ impl Variable {
 pub struct Surroundings {
     /// The caller's environment, where it is text.
     pub env: BTreeMap<String, String>,
+    /// Set as soon as an expression asks for it.
+    pub env_asked: Arc<AtomicBool>,
     /// How many tasks may run at once.
     pub jobs: usize,
     /// The profile's name.
@@ -116,6 +128,9 @@ pub struct Scope {
     item: Option<Arc<Item>>,
     matrix: Arc<[(String, String)]>,
     own: Arc<Own>,
+    /// Of the command line, if the target takes them.
+    args: Option<Arc<[String]>>,
+    asks: Arc<Asks>,
 }
 
 impl Scope {
@@ -126,7 +141,17 @@ impl Scope {
         target: &str,
     ) -> Scope {
         let (target, own) = (target.into(), Arc::default());
-        Scope { surroundings, variables, target, item: None, matrix: Arc::new([]), own }
+        let matrix = Arc::new([]);
+        Scope {
+            surroundings,
+            variables,
+            target,
+            item: None,
+            matrix,
+            own,
+            args: None,
+            asks: Arc::default(),
+        }
     }
 
     /// The same for one item and one combination.
@@ -137,6 +162,31 @@ impl Scope {
     /// The same with the paths of one task.
     pub fn with_own(&self, own: Own) -> Scope {
         Scope { own: Arc::new(own), ..self.clone() }
+    }
+
+    /// The same with what commands print for variables.
+    pub(super) fn with_asks(&self, asks: Arc<Asks>) -> Scope {
+        Scope { asks, ..self.clone() }
+    }
+
+    /// Why what a command prints was not there, if that is why the last expression failed.
+    pub fn lack(&self) -> Option<Lack> {
+        self.asks.lack()
+    }
+
+    /// Whether the last expression failed because what a command prints is not there.
+    pub(super) fn is_lacking(&self) -> bool {
+        self.asks.is_lacking(&self.target)
+    }
+
+    /// The same with arguments of the command line.
+    pub(super) fn with_args(&self, args: Arc<[String]>) -> Scope {
+        Scope { args: Some(args), ..self.clone() }
+    }
+
+    /// The arguments of the command line, if the target takes them.
+    pub fn args(&self) -> Option<&[String]> {
+        self.args.as_deref()
     }
 
     /// The paths of this task.
@@ -199,7 +249,7 @@ impl Scope {
                 return Ok(Some(value.clone()));
             }
             let inner = |name: &str| self.nested(name, ready, known, depth + 1);
-            let value = variable.value(&inner)?;
+            let value = variable.value(name, &inner, &self.asks)?;
             if value.as_str().is_some_and(|text| text.len() > LONGEST_BYTES) {
                 let message = format!("the variable `{name}` is longer than 1 MiB");
                 return Err(Problem::new(message));
@@ -220,12 +270,15 @@ impl Scope {
             "matrix" if !self.matrix.is_empty() => map_value(
                 self.matrix.iter().map(|(axis, value)| (axis.clone(), Value::from(value.as_str()))),
             ),
-            "env" => map_value(
-                self.surroundings
-                    .env
-                    .iter()
-                    .map(|(name, value)| (name.clone(), Value::from(value.as_str()))),
-            ),
+            "env" => {
+                self.surroundings.env_asked.store(true, Ordering::Relaxed);
+                let all = self.surroundings.env.iter();
+                map_value(all.map(|(name, value)| (name.clone(), Value::from(value.as_str()))))
+            }
+            "args" => match &self.args {
+                Some(args) => words_value(args.to_vec()),
+                None => return Ok(None),
+            },
             "os" => Value::from(std::env::consts::OS),
             "arch" => Value::from(std::env::consts::ARCH),
             "ci" => Value::from(self.surroundings.env.contains_key("CI")),

@@ -40,6 +40,21 @@ impl Text {
     }
 }
 
+impl Scope {
+    /// What an expression gave; none if it needs what a command prints and that is not there.
+    pub(super) fn settled<T>(
+        &self,
+        text: &parse::Text,
+        result: Result<T, ExprError>,
+    ) -> Result<Option<T>, Diagnostic> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(_) if self.is_lacking() => Ok(None),
+            Err(error) => Err(diagnostic(&error, Some(text.place_of(error.range.clone())))),
+        }
+    }
+}
+
 /// Names that only ready tasks know are unknown while the graph is made.
 pub(super) fn nothing_ready(_: &str) -> Result<Option<Value>, Problem> {
     Ok(None)
@@ -66,10 +81,8 @@ impl Element {
     /// Expands one string of a list field; a whole-element expression may give several.
     pub(super) fn expand(text: &parse::Text, scope: &Scope) -> Result<Vec<Element>, Diagnostic> {
         let resolve = |name: &str| scope.value(name, &nothing_ready);
-        let words = text
-            .template
-            .words_with(&resolve, &escape)
-            .map_err(|error| diagnostic(&error, Some(text.place_of(error.range.clone()))))?;
+        let words = scope.settled(text, text.template.words_with(&resolve, &escape))?;
+        let words = words.unwrap_or_default();
         let place = &text.place;
         let written = text.template.as_literal().map(|literal| (0, literal.len()));
         Ok(words
@@ -131,6 +144,19 @@ impl Element {
         Ok(Placed { value, place })
     }
 
+    /// Reads an element of `env_file`.
+    pub(super) fn env_file(&self, dir: &[u8]) -> Result<Placed<Input>, Diagnostic> {
+        let input = self.input(dir)?;
+        match input.value {
+            Input::Path { .. } => Ok(input),
+            _ => Err(self.refuse(
+                "is no file",
+                "`env_file` takes plain paths, and `?path` for one that may be absent: their order \
+                 says which value counts",
+            )),
+        }
+    }
+
     /// Reads an element of `outputs`.
     pub(super) fn output(&self, dir: &[u8]) -> Result<Placed<Output>, Diagnostic> {
         if let [first @ (b'!' | b'?' | b'@'), ..] = &self.text[..] {
@@ -171,6 +197,20 @@ impl Element {
     /// A `?glob` without its mark.
     pub(super) fn optional(&self) -> Option<Element> {
         self.strip(b'?')
+    }
+
+    /// Reads `@NAME` or `@NAME:GLOB` of a `foreach`: the target, and which of its outputs. None if
+    /// it is nothing like that.
+    pub(super) fn made_by(&self) -> Result<Option<(String, Option<Pattern>)>, Diagnostic> {
+        let Some(rest) = self.strip(b'@') else { return Ok(None) };
+        let Input::Outputs { of, only } = rest.outputs_of()? else { return Ok(None) };
+        match of.text.contains('@') {
+            true => Err(self.refuse(
+                "names some tasks of a target",
+                "`foreach` takes the outputs of a whole target, `@NAME`, or `@NAME:*.c`",
+            )),
+            false => Ok(Some((of.text, only))),
+        }
     }
 
     /// Reads a reference: `obj`, `obj@db=pg`, `obj@src/*.c`.

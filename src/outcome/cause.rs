@@ -44,8 +44,11 @@ impl Cause {
             ..Cause::default()
         };
         match reason {
-            Reason::MayChange(task) | Reason::Dependency(task) | Reason::ServiceChanged(task) => {
-                cause.task = Some(task.clone())
+            Reason::MayChange(task)
+            | Reason::Dependency(task)
+            | Reason::ServiceChanged(task)
+            | Reason::Skipped(task, _) => {
+                cause.task = Some(task.clone());
             }
             Reason::Input(path, _) => cause.was = digest_in(old, Tag::Input, path),
             Reason::Found(path, _) => cause.was = digest_in(old, Tag::Discovered, path),

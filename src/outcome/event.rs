@@ -38,6 +38,8 @@ pub enum Finish {
     Unstable,
     /// Not started, because what it needs failed or nothing new starts after a failure.
     Skipped,
+    /// Not started, because its `when` is false: no failure.
+    WhenFalse,
     /// Ended by taskr: a signal or another task's failure.
     Cancelled,
 }
@@ -54,7 +56,7 @@ impl Finish {
             Finish::WouldRestore => "would_restore",
             Finish::Failed => "failed",
             Finish::Unstable => "unstable",
-            Finish::Skipped => "skipped",
+            Finish::Skipped | Finish::WhenFalse => "skipped",
             Finish::Cancelled => "cancelled",
         }
     }
@@ -69,6 +71,8 @@ pub enum Because<'a> {
     Failure,
     /// A signal came.
     Signal,
+    /// This expression, its `when`, is false.
+    When(&'a str),
 }
 
 impl Because<'_> {
@@ -78,6 +82,7 @@ impl Because<'_> {
             Because::Needs(_) => "needs",
             Because::Failure => "failure",
             Because::Signal => "signal",
+            Because::When(_) => "when",
         }
     }
 
@@ -85,7 +90,7 @@ impl Because<'_> {
     pub fn task(&self) -> Option<&str> {
         match self {
             Because::Needs(task) => Some(task),
-            Because::Failure | Because::Signal => None,
+            Because::Failure | Because::Signal | Because::When(_) => None,
         }
     }
 }
@@ -96,6 +101,7 @@ impl std::fmt::Display for Because<'_> {
             Because::Needs(task) => write!(f, "{task} failed"),
             Because::Failure => f.write_str("stopped after a failure (-k goes on)"),
             Because::Signal => f.write_str("interrupted"),
+            Because::When(text) => write!(f, "its `when` is false: {text}"),
         }
     }
 }
@@ -166,6 +172,8 @@ pub struct Summary {
     pub signal: Option<i32>,
     /// How many of those that failed did so because their inputs kept changing.
     pub unstable: usize,
+    /// How many of those that were skipped are so because their `when` is false.
+    pub when_false: usize,
     /// Whether a file changed after a task of this run had used it: outputs may be of old sources.
     /// Or `.taskr` was removed, with outputs that were still in it.
     pub outdated: bool,
@@ -187,7 +195,7 @@ impl Summary {
             () if self.busy => 75,
             () if self.counts.failed > self.unstable || self.counts.cancelled > 0 => 1,
             () if self.unstable > 0 || self.outdated => 3,
-            () if self.counts.skipped > 0 => 1,
+            () if self.counts.skipped > self.when_false => 1,
             () => 0,
         }
     }

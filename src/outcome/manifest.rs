@@ -10,6 +10,7 @@
 //! | a dependency without output files, or with `installs`: its key | [`Tag::Dependency`] |
 //! | declared outputs and installs | [`Tag::Output`] |
 //! | the program that runs | [`Tag::Tool`] |
+//! | arguments of the command line; that the caller's whole environment is seen | [`Tag::Args`], [`Tag::Environment`] |
 //!
 //! Out, because a result does not depend on it: mtimes, where the checkout lies, user, host,
 //! `-j`, colour, umask, `MAKEFLAGS`, run id, attempt, `env_pass`, `after`, `doc`. Values of
@@ -52,10 +53,14 @@ pub enum Tag {
     Platform = 13,
     /// An input that the last run's depfile named.
     Discovered = 14,
+    /// Arguments of the command line, of a task that takes some.
+    Args = 15,
+    /// Whose environment it sees, if not what it names.
+    Environment = 16,
 }
 
 impl Tag {
-    const ALL: [Tag; 14] = [
+    const ALL: [Tag; 16] = [
         Tag::Format,
         Tag::Task,
         Tag::Command,
@@ -70,6 +75,8 @@ impl Tag {
         Tag::Tool,
         Tag::Platform,
         Tag::Discovered,
+        Tag::Args,
+        Tag::Environment,
     ];
 }
 
@@ -91,7 +98,7 @@ pub struct Manifest {
 }
 
 /// Changes whenever the meaning of a field does.
-const FORMAT: &[u8] = b"1";
+const FORMAT: &[u8] = b"2";
 
 impl Manifest {
     /// A manifest of these fields, in any order. Format and platform are added here.

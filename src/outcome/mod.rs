@@ -17,5 +17,5 @@ pub use cause::Cause;
 pub use event::{Because, Changes, Counts, Event, Failure, Finish, Step, Summary, TaskRef};
 pub use flaw::{Difference, Flaw};
 pub use manifest::{Field, Manifest, Tag, encode_words};
-pub use reason::{Change, Reason, shown};
+pub use reason::{Change, Reason, SKIPPED, shown};
 pub use record::{FoundList, Made, OutFile, Record};

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::manifest::{Field, Tag};
 
+/// The value of a dependency that is skipped.
+pub const SKIPPED: &[u8] = b"skipped";
+
 /// How one ingredient differs from the recorded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -48,6 +51,8 @@ pub enum Reason {
     Dependency(String),
     /// What defines a service that it needs is not what it was.
     ServiceChanged(String),
+    /// A dependency is skipped now, or no longer.
+    Skipped(String, bool),
     /// A declared output or install: it is declared since, or no longer, or otherwise.
     Outputs(Vec<u8>, Change),
     /// The program that it runs.
@@ -93,6 +98,7 @@ impl Reason {
             Reason::Glob(_) => "glob",
             Reason::Dependency(_) => "dependency",
             Reason::ServiceChanged(_) => "service_changed",
+            Reason::Skipped(..) => "skipped",
             Reason::Outputs(..) => "outputs",
             Reason::Tool(_) => "tool",
             Reason::Format => "format",
@@ -141,6 +147,8 @@ impl Reason {
             Reason::OutputMissing(path) => format!("{} was missing", shown(path)),
             Reason::OutputChanged(path) => format!("{} had been edited", shown(path)),
             Reason::InstallChanged(path) => format!("{} was missing or replaced", shown(path)),
+            Reason::Skipped(task, true) => format!("{task} was skipped"),
+            Reason::Skipped(task, false) => format!("{task} was no longer skipped"),
             Reason::TooOld => "its result was older than `max_age`".to_owned(),
             Reason::FreshIf => "its `fresh_if` said no".to_owned(),
             Reason::ServiceChanged(task) => format!("the service {task} had been changed"),
@@ -151,7 +159,12 @@ impl Reason {
     /// Whether the command's text may have changed because of this, so that the text is not the
     /// first thing to name.
     pub(super) fn may_change_the_command(&self) -> bool {
-        matches!(self, Reason::Input(_, Change::Added | Change::Removed) | Reason::Outputs(..))
+        matches!(
+            self,
+            Reason::Input(_, Change::Added | Change::Removed)
+                | Reason::Outputs(..)
+                | Reason::Command("arguments")
+        )
     }
 
     /// The reason that a differing field gives. A glob's number is told only where the files
@@ -164,11 +177,16 @@ impl Reason {
             Tag::Command => Reason::Command("command"),
             Tag::Dir => Reason::Command("folder"),
             Tag::Shell => Reason::Command("shell"),
+            Tag::Args => Reason::Command("arguments"),
+            Tag::Environment => Reason::Command("environment"),
             Tag::Env | Tag::EnvInput => Reason::Variable(name()),
             Tag::Input => Reason::Input(field.name.clone(), change),
             Tag::Discovered => Reason::Found(field.name.clone(), change),
             Tag::Glob if change == Change::Content => return None,
             Tag::Glob => Reason::Glob(field.name.clone()),
+            Tag::Dependency if field.value == SKIPPED => {
+                Reason::Skipped(name(), change != Change::Removed)
+            }
             Tag::Dependency => Reason::Dependency(name()),
             Tag::Output => Reason::Outputs(field.name.clone(), change),
             Tag::Tool => Reason::Tool(field.name.clone()),
@@ -197,6 +215,7 @@ impl fmt::Display for Reason {
             Reason::Forced => f.write_str("it was forced"),
             Reason::NoRecord => f.write_str("it has not been built before"),
             Reason::Unfinished => f.write_str("its last run failed or was broken off"),
+            Reason::Command(what @ "arguments") => write!(f, "its {what} are others"),
             Reason::Command(what) => write!(f, "its {what} changed"),
             Reason::Variable(name) => write!(f, "the variable {name} changed"),
             Reason::Found(path, Change::Removed) => write!(f, "{} is gone", shown(path)),
@@ -213,11 +232,16 @@ impl fmt::Display for Reason {
             Reason::Glob(pattern) => write!(f, "the pattern {} is new or gone", shown(pattern)),
             Reason::Dependency(task) => write!(f, "{task} was built anew"),
             Reason::ServiceChanged(task) => write!(f, "the service {task} was changed"),
+            Reason::Skipped(task, true) => write!(f, "{task} is skipped now"),
+            Reason::Skipped(task, false) => write!(f, "{task} is no longer skipped"),
             Reason::Outputs(path, Change::Added) => write!(f, "it now makes {}", shown(path)),
             Reason::Outputs(path, Change::Removed) => {
                 write!(f, "it no longer makes {}", shown(path))
             }
             Reason::Outputs(path, _) => write!(f, "it declares {} otherwise", shown(path)),
+            Reason::Tool(path) if path.contains(&b' ') => {
+                write!(f, "`{}` prints something else", shown(path))
+            }
             Reason::Tool(path) => write!(f, "the program {} changed", shown(path)),
             Reason::Format => f.write_str("taskr's format or the platform changed"),
             Reason::OutputMissing(path) => write!(f, "{} is missing", shown(path)),

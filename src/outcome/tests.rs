@@ -140,6 +140,8 @@ fn naive_reason(tag: Tag, name: &[u8], change: Change) -> Option<Reason> {
         Tag::Command => Reason::Command("command"),
         Tag::Dir => Reason::Command("folder"),
         Tag::Shell => Reason::Command("shell"),
+        Tag::Args => Reason::Command("arguments"),
+        Tag::Environment => Reason::Command("environment"),
         Tag::Env | Tag::EnvInput => Reason::Variable(text),
         Tag::Input => Reason::Input(name.to_vec(), change),
         Tag::Discovered => Reason::Found(name.to_vec(), change),
@@ -178,7 +180,7 @@ fn the_difference_is_that_of_two_sets() {
         // A list that changed may have changed the command.
         let is_list = |reason: &Reason| match reason {
             Reason::Input(_, change) => matches!(change, Change::Added | Change::Removed),
-            other => matches!(other, Reason::Outputs(..)),
+            other => matches!(other, Reason::Outputs(..) | Reason::Command("arguments")),
         };
         if expected.contains(&Reason::Command("command")) {
             let both = |name: &[u8]| {

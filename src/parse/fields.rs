@@ -13,6 +13,8 @@ pub enum Kind {
     Line,
     /// Paths, globs or names of targets: strings that are not empty; one will do.
     Paths,
+    /// The same, or a table of such lists.
+    PathLists,
     /// One path: a string that is not empty.
     Path,
     /// Lines for a shell.
@@ -39,6 +41,10 @@ pub enum Kind {
     Duration,
     /// When a service is ready.
     Ready,
+    /// An expression without braces.
+    Expression,
+    /// `"inherit"`.
+    Inherit,
     /// `"auto"`, a number or a percentage.
     Jobs,
     /// A table of its own rules.
@@ -53,6 +59,7 @@ impl Kind {
         match self {
             Kind::Line => "a string",
             Kind::Paths | Kind::Argv => "a list of strings",
+            Kind::PathLists => "a list of strings, or a table of lists",
             Kind::Path => "a path",
             Kind::Script => "a string or a list of strings",
             Kind::Command => "a string",
@@ -62,6 +69,8 @@ impl Kind {
             Kind::Flag => "true or false",
             Kind::Cache => "true, false or \"local\"",
             Kind::Duration => "a duration",
+            Kind::Expression => "an expression",
+            Kind::Inherit => "\"inherit\"",
             Kind::Jobs => "a number, a percentage or \"auto\"",
             Kind::Table | Kind::Ready => "a table",
             Kind::Planned => "something of a later version",
@@ -70,7 +79,16 @@ impl Kind {
 
     /// Whether it refuses empty strings, because they name nothing.
     pub fn filled(self) -> bool {
-        matches!(self, Kind::Path | Kind::Paths | Kind::Command | Kind::Names | Kind::Prefixes)
+        matches!(
+            self,
+            Kind::Path
+                | Kind::Paths
+                | Kind::PathLists
+                | Kind::Expression
+                | Kind::Command
+                | Kind::Names
+                | Kind::Prefixes
+        )
     }
 }
 
@@ -110,7 +128,7 @@ const fn field(
 #[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
     field("doc", Kind::Line, "no", "One line about the target, shown by `taskr list`", r#"doc = "Compiles the server""#),
-    field("inputs", Kind::Paths, "content", "What it reads: paths, globs, `!glob`, `?path`, `@target`", r#"inputs = ["src/**"]"#),
+    field("inputs", Kind::PathLists, "content", "What it reads: paths, globs, `!glob`, `?path`, `@target`", r#"inputs = ["src/**"]"#),
     field("outputs", Kind::Paths, "paths", "What it makes: paths, folders or globs", r#"outputs = ["bin/app"]"#),
     field("installs", Kind::Paths, "paths", "What it sets up in place for others; not copied, not stored", r#"installs = ["node_modules"]"#),
     field("deps", Kind::Paths, "their outputs", "Built first", r#"deps = ["lib", "test"]"#),
@@ -121,18 +139,18 @@ pub const FIELDS: &[Field] = &[
     field("shell", Kind::Argv, "yes", "The program that gets the text of `run`", r#"shell = ["bash", "-euc"]"#),
     field("vars", Kind::Vars, "where used", "Variables of this target", r#"vars = { mode = "debug" }"#),
     field("env", Kind::Env, "yes", "Environment variables set for the command", r#"env = { LANG = "C" }"#),
-    field("env_file", Kind::Planned, "content", "Dotenv files", r#"env_file = [".env"]"#),
+    field("env_file", Kind::Paths, "content", "Dotenv files", r#"env_file = [".env"]"#),
     field("env_inputs", Kind::Names, "name and value", "Names taken from the caller's environment", r#"env_inputs = ["CI"]"#),
     field("env_pass", Kind::Prefixes, "no", "Names passed on from the caller's environment, not counted", r#"env_pass = ["SSH_AUTH_SOCK", "CARGO_*"]"#),
-    field("tools", Kind::Planned, "yes", "Programs whose content, or version, counts", r#"tools = ["protoc"]"#),
+    field("tools", Kind::Paths, "yes", "Programs whose content, or version, counts", r#"tools = ["protoc"]"#),
     field("depfile", Kind::Path, "no", "The makefile-style depfile that the command writes", r#"depfile = "{{ out }}/a.d""#),
     field("foreach", Kind::Paths, "item", "A task for each", r#"foreach = ["src/**/*.c"]"#),
     field("matrix", Kind::Axes, "values", "A task for each combination", r#"matrix = { os = ["linux", "mac"] }"#),
     field("batch", Kind::Planned, "no", "How many items go to one process", "batch = 20"),
     field("use", Kind::Planned, "via fields", "Templates merged below its own fields", r#"use = "rust""#),
     field("inherit", Kind::Planned, "no", "Whether it takes anything from `[defaults]`", "inherit = false"),
-    field("when", Kind::Planned, "no", "Skipped where this is false", r#"when = "os == 'linux'""#),
-    field("args", Kind::Planned, "yes", "Takes what stands after `--` on the command line", "args = true"),
+    field("when", Kind::Expression, "no", "Skipped where this is false", r#"when = "os == 'linux'""#),
+    field("args", Kind::Flag, "yes", "Takes what stands after `--` on the command line", "args = true"),
     field("always", Kind::Flag, "no", "Runs each time it is wanted", "always = true"),
     field("fresh_if", Kind::Command, "no", "A command asked before it counts as up to date", r#"fresh_if = "docker image inspect app""#),
     field("fixes_inputs", Kind::Flag, "no", "A formatter: changes its own inputs", "fixes_inputs = true"),
@@ -171,7 +189,7 @@ pub const SETTINGS: &[Field] = &[
     field("max_failures", Kind::Planned, "no", "No more starts after so many failures", "max_failures = 5"),
     field("max_failure_rate", Kind::Planned, "no", "No more starts when so large a part fails", "max_failure_rate = 0.5"),
     field("gates", Kind::Planned, "no", "Limits for the run itself", r#"gates = { wall_s = "<= 1200" }"#),
-    field("env", Kind::Planned, "yes", r#"`"inherit"`: tasks see the caller's whole environment"#, r#"env = "inherit""#),
+    field("env", Kind::Inherit, "yes", r#"`"inherit"`: tasks see the caller's whole environment"#, r#"env = "inherit""#),
     field("gitignore", Kind::Planned, "no", "Whether globs skip what `.gitignore` names", "gitignore = false"),
 ];
 

@@ -28,6 +28,7 @@ pub(super) fn taskfile(source: &Arc<Source>, table: &DeTable<'_>) -> Result<Task
         default: Vec::new(),
         vars: IndexMap::new(),
         jobs: None,
+        inherit: None,
         hooks: IndexMap::new(),
         targets: IndexMap::new(),
     };
@@ -85,6 +86,10 @@ impl Reader {
             match find(SETTINGS, key.get_ref()) {
                 None => self.unknown_setting(key, value),
                 Some(field) if !field.ready() => self.not_yet(key, field),
+                Some(field) if field.kind == Kind::Inherit => {
+                    let inherits = self.inherit(value, field.into());
+                    file.inherit = inherits.then(|| self.place(value.span()));
+                }
                 Some(field) => file.jobs = self.scalar(value, field.into()),
             }
         }

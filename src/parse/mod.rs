@@ -12,9 +12,11 @@ mod file;
 mod foreign;
 mod hooks;
 mod lex;
+mod matrix;
 mod names;
 mod policy;
 mod read;
+mod reads;
 mod service;
 mod syntax;
 mod target;
@@ -35,7 +37,9 @@ pub use document::LARGEST_BYTES;
 pub use duration::Duration;
 pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
 pub use hooks::HOOKS;
+pub use matrix::Exclusion;
 pub use policy::{POLICY_FIELDS, Policy};
+pub use reads::Reads;
 pub use service::{Address, Probe, Ready, Service, port_of};
 pub use text::place_within;
 
@@ -50,6 +54,8 @@ pub struct Taskfile {
     pub vars: IndexMap<String, Var>,
     /// `[taskr] jobs`.
     pub jobs: Option<Text>,
+    /// `[taskr] env = "inherit"`: its place.
+    pub inherit: Option<Place>,
     /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
     pub hooks: IndexMap<String, (Place, Vec<Text>)>,
     /// Its targets in the order of the file. Never empty.
@@ -81,6 +87,8 @@ pub enum VarValue {
     One(Text),
     /// A list, which stays one: each element is one word.
     List(Vec<Text>),
+    /// What a command for the shell prints.
+    Sh(Text),
 }
 
 /// One variable.
@@ -96,7 +104,7 @@ impl Var {
     /// Its strings.
     pub fn texts(&self) -> &[Text] {
         match &self.value {
-            VarValue::One(text) => std::slice::from_ref(text),
+            VarValue::One(text) | VarValue::Sh(text) => std::slice::from_ref(text),
             VarValue::List(texts) => texts,
         }
     }
@@ -123,6 +131,10 @@ pub struct Target {
     pub doc: Option<String>,
     /// What it reads.
     pub inputs: Option<Vec<Text>>,
+    /// What else its result depends on.
+    pub reads: Reads,
+    /// Skipped where this expression is false.
+    pub when: Option<Text>,
     /// What it makes.
     pub outputs: Option<Vec<Text>>,
     /// What it sets up in place.
@@ -151,6 +163,8 @@ pub struct Target {
     pub foreach: Option<Vec<Text>>,
     /// A task for each combination: the place of each axis and its values, never none.
     pub matrix: IndexMap<String, (Place, Vec<Text>)>,
+    /// Combinations without a task.
+    pub exclude: Vec<Exclusion>,
     /// Runs each time it is wanted.
     pub always: bool,
     /// Cannot be asked for on the command line.
@@ -179,6 +193,8 @@ impl Target {
         };
         let lists = lists.into_iter().flatten().flatten();
         let tables = self.matrix.values().flat_map(|(_, texts)| texts);
+        let exclude = self.exclude.iter().flat_map(|one| one.values.values());
+        let tables = tables.chain(exclude.map(|(_, text)| text));
         let tables = tables.chain(self.env.values().map(|(_, text)| text));
         lists
             .chain(&self.deps)
@@ -188,6 +204,9 @@ impl Target {
             .chain(self.vars.values().flat_map(Var::texts))
             .chain(&self.dir)
             .chain(&self.depfile)
+            .chain(&self.reads.env_files)
+            .chain(&self.reads.tools)
+            .chain(&self.when)
             .chain(&self.policy.fresh_if)
             .chain(self.service.texts())
     }

@@ -6,8 +6,9 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Service, Target, Text};
+use super::{Command, Policy, Reads, Service, Target, Text};
 use crate::error::{Diagnostic, quoted};
+use crate::expr::Template;
 
 /// Fields that a target without a command has no use for, and why.
 const OF_COMMANDS: &[(&str, &str)] = &[
@@ -15,6 +16,9 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("installs", "nothing makes them"),
     ("depfile", "nothing writes it"),
     ("inputs", "nothing reads them"),
+    ("env_file", "nothing reads it"),
+    ("args", "nothing takes them"),
+    ("tools", "nothing is started"),
     ("fresh_if", "nothing is up to date"),
     ("fixes_inputs", "nothing fixes them"),
     ("restage", "nothing is fixed"),
@@ -89,6 +93,8 @@ impl Reader {
             place: self.place(key.span()),
             doc: None,
             inputs: None,
+            reads: Reads::default(),
+            when: None,
             outputs: None,
             installs: None,
             deps: Vec::new(),
@@ -103,6 +109,7 @@ impl Reader {
             depfile: None,
             foreach: None,
             matrix: IndexMap::new(),
+            exclude: Vec::new(),
             always: false,
             private: false,
             policy: Policy::default(),
@@ -118,7 +125,7 @@ impl Reader {
                 let text = self.text(value, field.into());
                 *(if field.name == "dir" { &mut target.dir } else { &mut target.depfile }) = text;
             }
-            Kind::Paths => self.paths(target, field, value),
+            Kind::Paths | Kind::PathLists => self.paths(target, field, value),
             Kind::Script => {
                 let lines = self.script(value, field.into());
                 target.command = lines.map(Command::Shell).or(target.command.take());
@@ -137,6 +144,7 @@ impl Reader {
                 let flag = self.flag(value, field.into()).unwrap_or(false);
                 *(match field.name {
                     "always" => &mut target.always,
+                    "args" => &mut target.reads.args,
                     "private" => &mut target.private,
                     "service" => &mut target.service.service,
                     "relocatable" => &mut target.policy.relocatable,
@@ -156,7 +164,8 @@ impl Reader {
             }
             Kind::Ready => target.service.ready = self.ready(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
-            Kind::Table | Kind::Jobs | Kind::Planned => {}
+            Kind::Expression => target.when = self.when(value, field.into()),
+            Kind::Table | Kind::Jobs | Kind::Inherit | Kind::Planned => {}
         }
     }
 
@@ -165,20 +174,13 @@ impl Reader {
         match field.kind {
             Kind::Vars => target.vars = self.vars(table),
             Kind::Env => target.env = self.env(table),
-            _ => target.matrix = self.axes(value, table),
+            _ => self.matrix(target, value, table),
         }
     }
 
     fn paths(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
         match (field.name, value.get_ref()) {
-            ("inputs", DeValue::Table(_)) => {
-                let place = target.place_of(field.name).clone();
-                let problem =
-                    Diagnostic::error("`inputs` as a table is not there yet").at(place, "");
-                self.refuse(
-                    problem.help(format!("it is planned; write one list: {}", field.example)),
-                );
-            }
+            ("inputs", DeValue::Table(table)) => self.parts(target, table),
             ("foreach", DeValue::Table(_)) => {
                 let place = target.place_of(field.name).clone();
                 let problem =
@@ -187,26 +189,22 @@ impl Reader {
                     problem.help(format!("it is planned; write a list: {}", field.example)),
                 );
             }
-            ("foreach", _) => target.foreach = self.foreach(field, value),
+            ("foreach", _) => target.foreach = self.filled_list(value, field.into()),
             ("inputs", _) => target.inputs = self.list(value, field.into()),
+            ("env_file", _) => {
+                target.reads.env_files = self.list(value, field.into()).unwrap_or_default();
+            }
+            ("tools", _) => {
+                target.reads.tools = self.list(value, field.into()).unwrap_or_default();
+                for text in &target.reads.tools {
+                    self.check_script(std::slice::from_ref(text), Template::check_shell);
+                }
+            }
             ("outputs", _) => target.outputs = self.list(value, field.into()),
             ("installs", _) => target.installs = self.list(value, field.into()),
             ("deps", _) => target.deps = self.list(value, field.into()).unwrap_or_default(),
             _ => target.after = self.list(value, field.into()).unwrap_or_default(),
         }
-    }
-
-    fn foreach(&mut self, field: &'static Field, value: &Value<'_>) -> Option<Vec<Text>> {
-        let items = self.filled_list(value, field.into())?;
-        for item in items.iter().filter(|item| item.template.source().starts_with('@')) {
-            let problem = Diagnostic::error("`foreach` over a target is not there yet");
-            self.refuse(
-                problem
-                    .at(item.place.clone(), "")
-                    .help("it is planned; list the files: foreach = [\"gen/*.c\"]"),
-            );
-        }
-        Some(items)
     }
 
     fn argv(&mut self, field: &'static Field, value: &Value<'_>) -> Option<Vec<Text>> {

@@ -11,6 +11,7 @@ const BAD: &[(&str, &str)] = &[
     ("values", include_str!("bad/values.txt")),
     ("targets", include_str!("bad/targets.txt")),
     ("services", include_str!("bad/services.txt")),
+    ("reads", include_str!("bad/reads.txt")),
 ];
 
 fn answer(bytes: &[u8]) -> String {
@@ -116,7 +117,7 @@ fn the_first_example_is_read() {
     assert_eq!(sources(flags), ["-O2", "-Wall"]);
     let one = |name: &str| match &file.vars[name].value {
         VarValue::One(text) => text.template.source().to_owned(),
-        VarValue::List(_) => panic!("{name} is one"),
+        VarValue::List(_) | VarValue::Sh(_) => panic!("{name} is one"),
     };
     assert_eq!([one("cc"), one("level"), one("debug")], ["cc", "3", "false"]);
     assert_eq!(file.jobs.expect("jobs").place.line(), 11);

@@ -33,16 +33,24 @@ impl Reader {
         let asker = Asker { name, asks, example: &example, filled: false };
         match value.get_ref() {
             DeValue::Array(_) => self.scalars(value, asker).map(VarValue::List),
-            DeValue::Table(table) if table.contains_key("sh") => {
-                let place = self.place(value.span());
-                let problem = Diagnostic::error("`{ sh = … }` is not there yet");
-                self.refuse(problem.at(place, "").help(
-                    "it is planned; this version of taskr does not have it.\nCall the command where the value is used: run = \"… $(git rev-parse HEAD)\"",
-                ));
-                None
-            }
+            DeValue::Table(table) if table.contains_key("sh") => self.sh(table),
             _ => self.scalar(value, asker).map(VarValue::One),
         }
+    }
+
+    /// `{ sh = "a command" }`: what it prints is the value.
+    fn sh(&mut self, table: &DeTable<'_>) -> Option<VarValue> {
+        let example = "{ sh = \"git rev-parse HEAD\" }";
+        if let Some((key, _)) = table.iter().find(|(key, _)| key.get_ref() != "sh") {
+            let message = format!("{} does not go with `sh`", quoted(key.get_ref()));
+            let place = self.place(key.span());
+            self.refuse(Diagnostic::error(message).at(place, "").help(format!("write {example}")));
+            return None;
+        }
+        let asker = Asker { name: "sh", asks: "a command", example, filled: true };
+        let text = self.text(table.get("sh")?, asker)?;
+        self.check_script(std::slice::from_ref(&text), Template::check_shell);
+        Some(VarValue::Sh(text))
     }
 
     /// Whether a variable may be called so.
@@ -63,7 +71,7 @@ impl Reader {
     }
 
     /// Whether a variable, an axis or an environment variable may be called so.
-    fn plain_name(&mut self, key: &Key<'_>, what: &str) -> bool {
+    pub(super) fn plain_name(&mut self, key: &Key<'_>, what: &str) -> bool {
         let name: &str = key.get_ref();
         is_variable(name) || {
             let place = self.place(key.span());
@@ -86,44 +94,6 @@ impl Reader {
             }
         }
         env
-    }
-
-    /// The axes of a matrix.
-    pub(super) fn axes(
-        &mut self,
-        value: &Value<'_>,
-        table: &DeTable<'_>,
-    ) -> IndexMap<String, (Place, Vec<Text>)> {
-        let mut axes = IndexMap::new();
-        if table.is_empty() {
-            let place = self.place(value.span());
-            let problem = Diagnostic::error("`matrix` is empty");
-            self.refuse(
-                problem.at(place, "no axis").help("write matrix = { os = [\"linux\", \"mac\"] }"),
-            );
-        }
-        for (key, value) in table {
-            if key.get_ref() == "exclude" {
-                let place = self.place(key.span());
-                let problem = Diagnostic::error("`exclude` is not there yet").at(place, "");
-                self.refuse(
-                    problem.help("it is planned; this version of taskr builds all combinations"),
-                );
-                continue;
-            }
-            let name: &str = key.get_ref();
-            let example = format!("{name} = [\"a\", \"b\"]");
-            let asker = Asker { name, asks: "a list of strings", example: &example, filled: true };
-            let named = self.plain_name(key, "axis");
-            let values = match value.get_ref() {
-                DeValue::Array(elements) if elements.is_empty() => self.filled_list(value, asker),
-                _ => self.scalars(value, asker),
-            };
-            if let (true, Some(values)) = (named, values) {
-                axes.insert(name.to_owned(), (self.place(key.span()), values));
-            }
-        }
-        axes
     }
 
     /// Names of environment variables; with `prefixes` also `CARGO_*`.

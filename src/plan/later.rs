@@ -89,7 +89,7 @@ impl Later {
         let rule = &graph.task(id).rule;
         let mut gates: Vec<usize> = rule.depfile.iter().map(|_| self.all).collect();
         for at in 0..rule.inputs.len() {
-            let Some(named) = Named::first_of(&rule.inputs[at..]) else { continue };
+            let Some(named) = Named::first_of(rule.from_input(at)) else { continue };
             let gate = known.entry(named).or_insert_with_key(|named| {
                 let meetings = index.of(named).into_iter();
                 let fixers: Vec<TaskId> = meetings.map(|meeting| meeting.fixer).collect();
@@ -186,8 +186,7 @@ impl<'g> Early<'g> {
         let fixable = rule.fixable();
         for at in 0..rule.inputs.len() {
             let writes = at < fixable.len();
-            let inputs = if writes { fixable } else { &rule.inputs };
-            let Some(named) = Named::first_of(&inputs[at..]) else { continue };
+            let Some(named) = Named::first_of(rule.from_input(at)) else { continue };
             for meeting in index.of(&named) {
                 if meeting.fixer != id {
                     self.meet(id, (at, writes), &meeting);

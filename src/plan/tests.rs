@@ -25,13 +25,19 @@ fn graph(lines: &str) -> Graph {
 
 /// The graph of a Taskfile.
 fn of_text(text: &str) -> Graph {
-    let surroundings =
-        Surroundings { env: BTreeMap::new(), jobs: 1, profile: "default".to_owned() };
+    let surroundings = Surroundings {
+        env: BTreeMap::new(),
+        env_asked: Arc::default(),
+        jobs: 1,
+        profile: "default".to_owned(),
+    };
     let settings = Settings {
         root: PathBuf::from("/"),
         taskfile: None,
         defines: Vec::new(),
         surroundings: Arc::new(surroundings),
+        args: crate::graph::Args::default(),
+        asks: Arc::default(),
     };
     let taskfile = parse("Taskfile.toml", text.as_bytes()).expect("a Taskfile");
     link(expand(&taskfile, &settings).expect("targets")).expect("a graph")

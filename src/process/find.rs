@@ -17,20 +17,25 @@ use rustix::fs::{Access, access};
 /// order, of which an empty one means `dir` and a relative one is relative to it. Counts: a regular
 /// file that we may execute.
 pub fn find_program(name: &OsStr, path_var: &OsStr, dir: &Path) -> Option<PathBuf> {
-    if name.is_empty() {
-        return None;
-    }
-    if name.as_bytes().contains(&b'/') {
-        return Some(dir.join(name)).filter(|path| is_program(path));
-    }
-    path_var
-        .as_bytes()
-        .split(|&byte| byte == b':')
-        .map(|entry| dir.join(OsStr::from_bytes(entry)).join(name))
-        .find(|path| is_program(path))
+    places_of(name, path_var, dir).find(|path| is_program(path))
 }
 
-fn is_program(path: &Path) -> bool {
+/// Where [`find_program`] looks, in order.
+pub fn places_of<'p>(
+    name: &'p OsStr,
+    path_var: &'p OsStr,
+    dir: &'p Path,
+) -> impl Iterator<Item = PathBuf> + Clone {
+    let is_path = name.as_bytes().contains(&b'/');
+    let entries = path_var.as_bytes().split(|&byte| byte == b':');
+    let looked_up = entries.map(move |entry| dir.join(OsStr::from_bytes(entry)).join(name));
+    let given = is_path.then(|| dir.join(name));
+    let looked_up = looked_up.filter(move |_| !is_path && !name.is_empty());
+    given.into_iter().chain(looked_up)
+}
+
+/// Whether a regular file that we may execute is there.
+pub fn is_program(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 

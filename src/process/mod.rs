@@ -7,6 +7,7 @@
 //! absolute program. The calling thread blocks in `poll`; what is done when is decided in `ending`,
 //! without a clock.
 
+mod ask;
 mod ending;
 mod find;
 mod guard;
@@ -27,14 +28,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
+pub use ask::{LONGEST_ANSWER, Said, ask};
 use ending::{Act, Ending};
-pub use find::{Interpreter, find_program, interpreter};
+pub use find::{Interpreter, find_program, interpreter, is_program, places_of};
 pub use guard::{GUARD_ARG, Guard, RUN_ID_VAR, guard_main};
 pub use refusal::{why_not_found, why_not_in, why_not_started};
 pub use stop::{Stop, Stopper};
@@ -58,6 +61,8 @@ pub struct Command {
     pub dir: PathBuf,
     /// From the signal that asks it to stop to the one that makes it.
     pub grace: Duration,
+    /// Where its stderr goes, if not where its stdout goes.
+    pub errors: Option<Arc<File>>,
 }
 
 /// How a process ended.
@@ -180,8 +185,11 @@ fn spawn(command: &Command) -> io::Result<(Child, PipeReader)> {
         .current_dir(&command.dir)
         .process_group(0)
         .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
+        .stdout(writer.try_clone()?);
+    match &command.errors {
+        Some(errors) => builder.stderr(errors.try_clone()?),
+        None => builder.stderr(writer),
+    };
     let child = retry_busy(BUSY_LIMIT, || builder.spawn())?;
     Ok((child, reader))
 }

@@ -29,6 +29,7 @@ fn sh(script: &str) -> Command {
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         dir: "/".into(),
         grace: Duration::from_secs(60),
+        errors: None,
     }
 }
 

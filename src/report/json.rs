@@ -68,7 +68,7 @@ const VERSION: u64 = 1;
 /// | | `fixed` | bytes | inputs that it changed, if it is a formatter; also if it failed |
 /// | | `log` | bytes, null | absolute path of its whole output |
 /// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace); `place` (object, null: `file`, `line` and `column` of what is wrong in the Taskfile), `help` (string, null: what to write instead) |
-/// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`), `task` (string, null: what failed of what it needs), `text` (string, for people) |
+/// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`; `when`: its `when` is false, which is no failure), `task` (string, null: what failed of what it needs), `text` (string, for people) |
 /// | | `at_ms` | number | |
 /// | `service_started` | `command` | string | a service starts: the command for people |
 /// | | `named` | bool | it was asked for by name, and stays until Ctrl-C |

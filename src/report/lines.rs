@@ -249,7 +249,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         let was_live = self.run.live.take_if(|live| *live == task.id).is_some();
         match end.finish {
             Finish::Fresh => self.run.tasks = self.run.tasks.saturating_sub(1),
-            Finish::Skipped => self.run.ends.skipped(|| end.line(task)),
+            Finish::Skipped | Finish::WhenFalse => self.run.ends.skipped(|| end.line(task)),
             _ => {}
         }
         let told = end.failed()

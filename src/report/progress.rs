@@ -99,7 +99,7 @@ impl Progress {
                     Finish::Ran | Finish::WouldRun => self.ran += 1,
                     Finish::Failed => self.failed += 1,
                     Finish::Unstable => self.unstable += 1,
-                    Finish::Skipped | Finish::Cancelled => self.others += 1,
+                    Finish::Skipped | Finish::WhenFalse | Finish::Cancelled => self.others += 1,
                 }
             }
             Event::ServiceStarted { task, named, .. } => {

@@ -142,7 +142,7 @@ pub(super) fn ending(
         }
         Finish::Unstable => ("unstable", "its inputs kept changing"),
         Finish::Cancelled => ("cancelled", ""),
-        Finish::Skipped => ("skipped", ""),
+        Finish::Skipped | Finish::WhenFalse => ("skipped", ""),
         _ => ("failed", ""),
     };
     let mut rest = match duration_ms {

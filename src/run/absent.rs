@@ -35,6 +35,13 @@ impl Build<'_> {
         Diagnostic::error(format!("its input {} does not exist", shown(path))).help(advice)
     }
 
+    /// The same where an environment file should be.
+    pub(super) fn absent_env_file(&self, id: TaskId, path: &[u8]) -> Diagnostic {
+        let name = shown(&relative_to(&self.graph.task(id).rule.dir, path));
+        Diagnostic::error(format!("its environment file {} does not exist", shown(path)))
+            .help(format!("write `?{name}` if it may be absent"))
+    }
+
     /// A link at which the way ends.
     pub(super) fn dangling(&self, path: &[u8]) -> Diagnostic {
         let link = self.root.absolute(path);

@@ -1,15 +1,49 @@
-//! `fresh_if`: a command that is asked before a task counts as up to date, once a run.
+//! Commands that are asked while tasks are judged, each once a run: `fresh_if`, `tools`, and
+//! commands of which a variable is what they print.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
-use super::Build;
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::gather::Gap;
 use super::launch::{GRACE, Rendered};
+use super::{Build, Request};
 use crate::error::{Diagnostic, Error};
+use crate::graph::{Asking, Graph, ask_command};
 use crate::ids::TaskId;
-use crate::process::{Command, why_not_found, why_not_in};
+use crate::plan::Plan;
+use crate::process::{Command, RUN_ID_VAR, Said, Status, why_not_found, why_not_in};
 use crate::workers::{Ask, Job};
+
+/// What a command is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Topic {
+    /// Whether a task is fresh.
+    FreshIf(TaskId),
+    /// Which tool it is: its words, its folder, and the variables that it sees.
+    Tool(Vec<String>, PathBuf, Vec<(OsString, OsString)>),
+    /// The value of a variable.
+    Value(String),
+}
+
+/// What was asked in this run.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    topics: Vec<Topic>,
+    pub(super) known: FxHashMap<Topic, Asked>,
+}
+
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// These tasks wait for the answer.
+    Waits(Vec<TaskId>),
+    Said(Result<Said, String>),
+}
+
+/// One question of a task.
+pub(super) type Question = (Topic, Command);
 
 impl Build<'_> {
     /// What the `fresh_if` of a task says, if it has one and was asked.
@@ -17,25 +51,45 @@ impl Build<'_> {
         // Without a lock and a guard nothing is started.
         let asked = rendered.fresh_if.as_ref().filter(|_| !self.request.dry_run);
         let Some(argv) = asked else { return Ok(true) };
-        let known = self.lookups.fresh_if.get(&id).copied();
-        known.ok_or_else(|| match self.shell_command(id, argv, rendered) {
-            Ok(command) => Gap::Unasked(Box::new(command)),
-            Err(what) => {
-                let message = format!("its `fresh_if` cannot be asked: {what}");
-                Gap::Wrong(Box::new(Diagnostic::error(message)))
+        let wrong = |what: &str| {
+            let message = format!("its `fresh_if` cannot be asked: {what}");
+            Gap::Wrong(Box::new(Diagnostic::error(message)))
+        };
+        let topic = Topic::FreshIf(id);
+        match self.lookups.questions.known.get(&topic) {
+            Some(Asked::Said(Ok(said))) => Ok(said.status.success()),
+            Some(Asked::Said(Err(what))) => Err(wrong(what)),
+            Some(Asked::Waits(_)) | None => {
+                let mut command = self.question(id, argv, rendered).map_err(|what| wrong(&what))?;
+                let rule = &self.graph.task(id).rule;
+                command.env = self.around().environment(rule, &self.task_dir(id), rendered, 1);
+                Err(Gap::Unasked(vec![(topic, command)]))
             }
-        })
+        }
     }
 
-    /// A command beside the task's own, in its folder and environment.
-    pub(super) fn shell_command(
+    /// The commands of variables that were found to be needed and not known.
+    pub(super) fn questions_of_values(&self, scripts: Vec<String>) -> Vec<Question> {
+        let env = self.request.env.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let env: Vec<(OsString, OsString)> = env.collect();
+        let question = |script: String| {
+            let mut command = ask_command(&script, self.root.path(), &env);
+            command.env.push((RUN_ID_VAR.into(), self.run_id.clone().into()));
+            (Topic::Value(script), command)
+        };
+        scripts.into_iter().map(question).collect()
+    }
+
+    /// A program of the task with its words, as it would be started there. It sees the variables of
+    /// the task, but for those that are another's for each task.
+    pub(super) fn question(
         &self,
         id: TaskId,
         argv: &[String],
         rendered: &Rendered,
     ) -> Result<Command, String> {
         let (around, rule) = (self.around(), &self.graph.task(id).rule);
-        let dir = self.root.path().join(std::ffi::OsStr::from_bytes(&rule.dir));
+        let dir = self.root.path().join(OsStr::from_bytes(&rule.dir));
         if let Some(why) = why_not_in(&dir, self.root.path()) {
             return Err(why);
         }
@@ -43,45 +97,74 @@ impl Build<'_> {
         let program = around
             .find(name, &rule.dir, rendered)
             .ok_or_else(|| why_not_found(name, around.path_variable(rendered), &dir))?;
-        Ok(Command {
-            program,
-            args: args.iter().map(OsString::from).collect(),
-            env: around.environment(rule, &self.task_dir(id), rendered, 1),
-            dir,
-            grace: GRACE,
-        })
+        let mut env = around.environment(rule, &self.task_dir(id), rendered, 1);
+        env.retain(|(name, _)| {
+            let name = name.as_bytes();
+            name == RUN_ID_VAR.as_bytes()
+                || !(name.starts_with(b"TASKR_")
+                    || matches!(name, b"OUT" | b"STATE" | b"TMPDIR" | b"MAKEFLAGS"))
+        });
+        let args = args.iter().map(OsString::from).collect();
+        Ok(Command { program, args, env, dir, grace: GRACE, errors: None })
     }
 
-    pub(super) fn ask(&mut self, id: TaskId, command: Command) {
-        self.start_guard();
-        // Its $TMPDIR; what cannot be made it will say itself.
-        let _ = self.root.create_dirs(&self.task_dir(id).join("tmp"));
-        self.workers.start(Job::Ask(Box::new(Ask {
-            task: id,
-            command,
-            guard: self.guard.clone(),
-        })));
+    /// Asks what was not asked yet; the task goes on when something was answered.
+    pub(super) fn ask(&mut self, id: TaskId, questions: Vec<Question>) {
+        if !self.request.dry_run {
+            self.start_guard();
+        }
+        for (topic, command) in questions {
+            if let Some(Asked::Waits(tasks)) = self.lookups.questions.known.get_mut(&topic) {
+                tasks.push(id);
+                continue;
+            }
+            if matches!(topic, Topic::FreshIf(_)) {
+                // Its $TMPDIR; what cannot be made it will say itself.
+                let _ = self.root.create_dirs(&self.task_dir(id).join("tmp"));
+            }
+            let number = self.lookups.questions.topics.len();
+            self.lookups.questions.topics.push(topic.clone());
+            self.lookups.questions.known.insert(topic, Asked::Waits(vec![id]));
+            let guard = self.guard.clone();
+            self.workers.start(Job::Ask(Box::new(Ask { number, command, guard })));
+        }
     }
 
     /// An answer came; a task that was given up meanwhile needs none.
     pub(super) fn was_asked(
         &mut self,
-        id: TaskId,
-        said: Result<bool, String>,
+        number: usize,
+        said: Result<Said, String>,
     ) -> Result<(), Error> {
         self.workers.answered();
-        match said {
-            Ok(yes) => {
-                self.lookups.fresh_if.insert(id, yes);
-                self.judge_again(id)
-            }
-            Err(what) => {
-                if self.active.remove(&id).is_some() {
-                    let message = format!("its `fresh_if` cannot be asked: {what}");
-                    self.cannot_be_judged(id, Box::new(Diagnostic::error(message)));
-                }
-                Ok(())
-            }
+        let questions = &mut self.lookups.questions;
+        let topic = questions.topics[number].clone();
+        if let Topic::Value(script) = &topic {
+            let said = said.clone().unwrap_or_else(|what| Said {
+                status: Status::Code(127),
+                output: Vec::new(),
+                errors: what.into_bytes(),
+            });
+            self.request.asks.learn(script, &said);
         }
+        let waited = questions.known.insert(topic, Asked::Said(said));
+        let Some(Asked::Waits(mut tasks)) = waited else { return Ok(()) };
+        tasks.dedup();
+        tasks.into_iter().try_for_each(|id| self.judge_again(id))
     }
+}
+
+/// The graph is made. Targets of which a path or an item needs what a command prints, and it failed:
+/// that is told where they are wanted. What is still to be asked workers ask.
+pub(super) fn asked_so_far(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<(), Error> {
+    request.asks.set(Asking::Later);
+    let mut broken = request.asks.broken();
+    if !broken.is_empty() {
+        let wanted: FxHashSet<&str> =
+            plan.wanted().map(|(id, _)| graph.task(id).rule.target.name.as_str()).collect();
+        broken.retain(|(target, _)| wanted.contains(target.as_str()));
+    }
+    let mut wrong: Vec<Diagnostic> = broken.into_iter().map(|(_, wrong)| wrong).collect();
+    wrong.dedup();
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Taskfile(wrong)) }
 }

@@ -175,15 +175,24 @@ impl Build<'_> {
     }
 
     /// A file in a folder that is an output as a whole, but not one that the task left there.
-    fn extra_in_folder(&self, id: TaskId, record: &Record) -> Option<Vec<u8>> {
-        let declared = self.graph.task(id).rule.outputs.iter().map(|output| &output.value);
-        let folders = declared.filter(|output| match output {
-            Output::Path(path) => record.outputs.iter().all(|file| file.path != *path),
-            Output::Glob(_) => false,
-        });
+    pub(super) fn extra_in_folder(&self, id: TaskId, record: &Record) -> Option<Vec<u8>> {
+        let folders = self.folders_of_outputs(id, record);
         let recorded: FxHashSet<&[u8]> = record.outputs.iter().map(|file| &file.path[..]).collect();
         let mut standing = folders.flat_map(|output| standing_at(&self.root, output));
         standing.find(|path| !recorded.contains(&path[..]))
+    }
+
+    /// Outputs that are folders as a whole.
+    pub(super) fn folders_of_outputs(
+        &self,
+        id: TaskId,
+        record: &Record,
+    ) -> impl Iterator<Item = &Output> {
+        let declared = self.graph.task(id).rule.outputs.iter().map(|output| &output.value);
+        declared.filter(|output| match output {
+            Output::Path(path) => record.outputs.iter().all(|file| file.path != *path),
+            Output::Glob(_) => false,
+        })
     }
 
     /// Of a link that is an output only its text counts.

@@ -41,6 +41,11 @@ impl<'e> End<'e> {
         End { because: Some(because), ..End::without_run(Finish::Skipped) }
     }
 
+    /// Its `when`, this expression, is false.
+    pub(super) fn when_false(when: &'e str) -> End<'e> {
+        End { because: Some(Because::When(when)), ..End::without_run(Finish::WhenFalse) }
+    }
+
     /// taskr ended it.
     pub(super) fn stopped(ended: &'e Ended, running: &'e Running) -> End<'e> {
         let running = Some(running);
@@ -174,6 +179,7 @@ impl Build<'_> {
             | Finish::Ran
             | Finish::WouldRun
             | Finish::WouldRestore
+            | Finish::WhenFalse
             | Finish::Group => {
                 self.plan.succeed(&self.graph, id);
             }

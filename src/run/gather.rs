@@ -4,6 +4,7 @@
 //! known; everything that was known by then is remembered.
 
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -11,11 +12,13 @@ use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Digest, FileKind, Seen};
 
 use super::Build;
+use super::ask::Question;
 use super::launch::{Around, Ready, Rendered, Targets};
+use super::named::Named;
 use super::spent::Part;
 use crate::error::{Diagnostic, said};
-use crate::files::{Look, Pattern};
-use crate::graph::{Input, Kind, Output};
+use crate::files::{Look, Pattern, Variables};
+use crate::graph::{Input, Kind, Lack, Output};
 use crate::ids::{FileId, TaskId};
 use crate::outcome::{Field, Made, Record, Tag, encode_words, shown};
 use crate::process::{self, Interpreter};
@@ -30,7 +33,7 @@ pub(super) enum Gap {
     /// These files must be read first.
     Unread(Vec<FileId>),
     /// This must be asked first.
-    Unasked(Box<process::Command>),
+    Unasked(Vec<Question>),
     /// What it declares is not there.
     Wrong(Box<Diagnostic>),
 }
@@ -59,11 +62,12 @@ pub(super) struct Gathered {
 
 /// Collects files and gaps of one task.
 #[derive(Default)]
-struct Collector {
+pub(super) struct Collector {
+    /// Of the list that is being read: each file once.
     words: Vec<FileId>,
     /// The same as a set.
     listed: FxHashSet<FileId>,
-    fields: Vec<Field>,
+    pub(super) fields: Vec<Field>,
     inputs: Vec<(FileId, Option<Seen>, Content)>,
     globs: Vec<Listed>,
     seen: FxHashSet<FileId>,
@@ -82,10 +86,15 @@ impl Collector {
 impl Build<'_> {
     pub(super) fn gather(&mut self, id: TaskId) -> Result<Gathered, Gap> {
         let mut all = Collector::default();
-        self.gather_inputs(id, &mut all)?;
+        let lists = self.gather_inputs(id, &mut all)?;
         self.gather_deps(id, &mut all)?;
+        all.fields.extend(self.skipped_needs(id));
         let was = self.spent.enter(Part::Render);
-        let rendered = self.render(id, &all.words);
+        if !all.unread.is_empty() && !lists.env_files.is_empty() {
+            return Err(Gap::Unread(all.unread));
+        }
+        let from_files = self.env_of_files(id, &lists.env_files)?;
+        let rendered = self.render(id, &lists, from_files);
         self.spent.enter(was);
         let rendered = rendered?;
         if matches!(self.graph.task(id).kind(), Kind::Recorded | Kind::Service) {
@@ -107,9 +116,30 @@ impl Build<'_> {
         })
     }
 
-    fn gather_inputs(&mut self, id: TaskId, all: &mut Collector) -> Result<(), Gap> {
-        let count = self.graph.task(id).rule.inputs.len();
-        for at in 0..count {
+    /// All inputs; the files of each list.
+    fn gather_inputs(&mut self, id: TaskId, all: &mut Collector) -> Result<Named<FileId>, Gap> {
+        let lists = self.graph.task(id).rule.lists().into_iter();
+        let lists: Vec<_> = lists.map(|(name, range)| (name.clone(), range)).collect();
+        let mut named = Named::default();
+        for (name, range) in lists {
+            self.gather_list(id, range, all)?;
+            let words = std::mem::take(&mut all.words);
+            all.listed.clear();
+            for &file in &words {
+                self.take_file(file, Tag::Input, all)?;
+            }
+            named.push(name, words);
+        }
+        Ok(named)
+    }
+
+    fn gather_list(
+        &mut self,
+        id: TaskId,
+        range: Range<usize>,
+        all: &mut Collector,
+    ) -> Result<(), Gap> {
+        for at in range {
             let input = self.graph.task(id).rule.inputs[at].value.clone();
             match input {
                 Input::Path { path, optional } => {
@@ -117,7 +147,7 @@ impl Build<'_> {
                 }
                 Input::Glob { pattern, optional } => {
                     let found = self.gather_glob(id, at, &pattern, all)?;
-                    if found == 0 && !optional {
+                    if found == 0 && !optional && !self.may_be_skipped(id, &pattern) {
                         let what = self.absent_files(id, &pattern);
                         return Err(self.wrong_input(id, at, what));
                     }
@@ -134,18 +164,15 @@ impl Build<'_> {
                 Input::Outputs { of, only } => {
                     let tasks = self.graph.task(id).sources[at].clone();
                     let found = self.gather_outputs(&tasks, only.as_ref(), all)?;
-                    if found == 0 {
+                    let skipped = |&task: &TaskId| self.graph.is_skipped(task);
+                    let may_be = self.graph.without_groups(&tasks).iter().any(skipped);
+                    if found == 0 && !may_be {
                         let what = self.absent_outputs((id, at), &of, only.as_ref());
                         return Err(self.wrong_input(id, at, what));
                     }
                 }
             }
         }
-        let words = std::mem::take(&mut all.words);
-        for &file in &words {
-            self.take_file(file, Tag::Input, all)?;
-        }
-        all.words = words;
         Ok(())
     }
 
@@ -174,12 +201,17 @@ impl Build<'_> {
                 let what = self.dangling(path);
                 return Err(self.wrong_input(id, at, what));
             }
-            Look::Known(_, Content::Absent) if optional => {
+            Look::Known(_, Content::Absent)
+                if optional || self.may_be_skipped(id, &Pattern::tree(path)) =>
+            {
                 all.fields.push(Field::input(Tag::Input, path, &Content::Absent));
                 all.inputs.push((file, None, Content::Absent));
             }
             Look::Known(_, Content::Absent) => {
-                let what = self.absent_path(id, path);
+                let what = match self.graph.task(id).rule.named_inputs().len() > at {
+                    true => self.absent_path(id, path),
+                    false => self.absent_env_file(id, path),
+                };
                 return Err(self.wrong_input(id, at, what));
             }
             Look::Known(..) | Look::Unread => all.push(file),
@@ -218,7 +250,7 @@ impl Build<'_> {
         let own: Vec<Pattern> =
             rule.outputs.iter().flat_map(|output| own_patterns(&output.value)).collect();
         let own: Vec<Pattern> = own.into_iter().filter(|own| own.overlaps(pattern)).collect();
-        let taken = rule.inputs[at..].iter().filter_map(|input| match &input.value {
+        let taken = rule.from_input(at).iter().filter_map(|input| match &input.value {
             Input::Not(pattern) => Some(pattern.clone()),
             _ => None,
         });
@@ -336,6 +368,12 @@ impl Build<'_> {
         for (name, value) in &rendered.env {
             push(Tag::Env, name.as_bytes(), Digest::of(value.as_bytes()).as_bytes().to_vec());
         }
+        if let Some(args) = rule.scope.args() {
+            push(Tag::Args, b"", encode_words(args));
+        }
+        if rule.target.inherits {
+            push(Tag::Environment, b"", b"inherited".to_vec());
+        }
         for name in &rule.target.env_inputs {
             let value =
                 self.request.env.get(OsStr::new(name)).map(|value| Digest::of(value.as_bytes()));
@@ -349,14 +387,14 @@ impl Build<'_> {
         }
         let program = rendered.plain.as_ref().and_then(|words| words.first());
         let program = program.or(if is_script { None } else { rendered.argv.first() });
-        match program.cloned() {
-            Some(program) => self.gather_program(id, &program, rendered, all),
-            None => Ok(()),
+        if let Some(program) = program.cloned() {
+            self.gather_program(id, &program, rendered, all)?;
         }
+        self.gather_tools(id, rendered, all)
     }
 
     /// The program counts by its content, and so does what starts it if it is a script.
-    fn gather_program(
+    pub(super) fn gather_program(
         &mut self,
         id: TaskId,
         name: &str,
@@ -413,18 +451,31 @@ impl Build<'_> {
     }
 
     /// Looks a program up, each once: ten folders of PATH are ten questions to the disk.
-    fn find_program(&mut self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
-        let usual = !name.contains('/') && rendered.env.iter().all(|(name, _)| name != "PATH");
+    pub(super) fn find_program(
+        &mut self,
+        name: &str,
+        dir: &[u8],
+        rendered: &Rendered,
+    ) -> Option<PathBuf> {
+        let usual = !name.contains('/') && rendered.variables().all(|(name, _)| name != "PATH");
         if !usual {
-            return self.around().find(name, dir, rendered);
+            return self.search(name, dir, rendered);
         }
         // PATH may have relative entries.
         let key = (name.to_owned(), dir.to_vec());
         if let Some(known) = self.lookups.programs.get(&key) {
             return known.clone();
         }
-        let found = self.around().find(name, dir, rendered);
+        let found = self.search(name, dir, rendered);
         self.lookups.programs.insert(key, found.clone());
+        found
+    }
+
+    fn search(&mut self, name: &str, dir: &[u8], rendered: &Rendered) -> Option<PathBuf> {
+        let path = self.around().path_variable(rendered).to_owned();
+        let at = self.root.path().join(OsStr::from_bytes(dir));
+        let found = self.around().find(name, dir, rendered);
+        self.lookups.searched.insert((name.to_owned(), path, at), found.clone());
         found
     }
 
@@ -454,7 +505,12 @@ impl Build<'_> {
         }
     }
 
-    fn render(&self, id: TaskId, words: &[FileId]) -> Result<Rendered, Gap> {
+    fn render(
+        &self,
+        id: TaskId,
+        named: &Named<FileId>,
+        from_files: Variables,
+    ) -> Result<Rendered, Gap> {
         let task = self.graph.task(id);
         let targets = match task.rule.target.uses_targets {
             true => self.targets_of(id),
@@ -463,12 +519,17 @@ impl Build<'_> {
         let ready = Ready {
             rule: &task.rule,
             dir: &self.task_dir(id),
-            inputs: words.iter().map(|&file| self.paths.bytes(file)).collect(),
+            inputs: named.words(|&file| self.paths.bytes(file)),
             targets: &targets,
+            from_files,
         };
-        ready.render().map_err(|(error, text)| {
-            let what = Diagnostic::error(format!("an expression fails: {}", error.message));
-            Gap::Wrong(Box::new(what.at(text.place, "").help_if(error.help)))
+        ready.render().map_err(|(error, text)| match self.request.asks.lack() {
+            Some(Lack::Unasked(scripts)) => Gap::Unasked(self.questions_of_values(scripts)),
+            Some(Lack::Failed(wrong)) => Gap::Wrong(wrong),
+            None => {
+                let what = Diagnostic::error(format!("an expression fails: {}", error.message));
+                Gap::Wrong(Box::new(what.at(text.place, "").help_if(error.help)))
+            }
         })
     }
 

@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::named::Words;
 use super::serving::Serving;
-use crate::expr::{self, ExprError, Problem, Value, failure, map_value, plain_words, words_value};
+use crate::expr::{
+    self, ExprError, Problem, Value, failure, map_value, parts_value, plain_words, words_value,
+};
+use crate::files::Variables;
 use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::jobserver::{MAKEFLAGS, Pool, makeflags_without};
@@ -41,6 +45,10 @@ pub(super) struct Rendered {
     pub(super) plain: Option<Vec<String>>,
     /// Values of the variables that the task sets.
     pub(super) env: Vec<(String, String)>,
+    /// Variables from its environment files; those that it sets itself win.
+    pub(super) from_files: Variables,
+    /// Programs that count, each with the words that it is asked with.
+    pub(super) tools: Vec<Vec<String>>,
     /// What is asked before it counts as up to date: program and arguments.
     pub(super) fresh_if: Option<Vec<String>>,
     /// Of a service: when it is ready, and what ends it.
@@ -52,8 +60,17 @@ pub(super) struct Ready<'a> {
     pub(super) rule: &'a Rule,
     pub(super) dir: &'a TaskDir,
     /// Paths of `{{ inputs }}`.
-    pub(super) inputs: Vec<&'a [u8]>,
+    pub(super) inputs: Words<'a>,
     pub(super) targets: &'a Targets,
+    /// What its environment files say.
+    pub(super) from_files: Variables,
+}
+
+impl Rendered {
+    /// All variables that the task sets; of two with one name the last counts.
+    pub(super) fn variables(&self) -> impl DoubleEndedIterator<Item = &(String, String)> {
+        self.from_files.iter().chain(&self.env)
+    }
 }
 
 impl Ready<'_> {
@@ -80,16 +97,24 @@ impl Ready<'_> {
             let value = text.template.text(&resolve).map_err(|error| (error, text.clone()))?;
             env.push((name.clone(), value));
         }
+        let tools = target.tools.iter().map(|text| tool(text, &resolve));
+        let tools = tools.collect::<Result<_, _>>()?;
+        let from_files = self.from_files.clone();
         let service = target.service.as_ref().map(|service| Serving::render(service, &resolve));
         let (fresh_if, service) = (fresh_if.transpose()?, service.transpose()?);
-        Ok(Rendered { argv, shown, plain, env, fresh_if, service })
+        Ok(Rendered { argv, shown, plain, env, tools, from_files, fresh_if, service })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
         Ok(Some(match name {
             "inputs" => {
-                let words = self.inputs.iter().map(|path| utf8(word_of_path(&self.rule.dir, path)));
-                words_value(words.collect::<Result<_, _>>()?)
+                let words = |paths: &[&[u8]]| -> Result<Vec<String>, Problem> {
+                    paths.iter().map(|path| utf8(word_of_path(&self.rule.dir, path))).collect()
+                };
+                let Words { all, parts } = &self.inputs;
+                let parts =
+                    parts.iter().map(|(name, paths)| Ok(((*name).to_owned(), words(paths)?)));
+                parts_value(words(all)?, parts.collect::<Result<_, Problem>>()?)
             }
             "outputs" if self.rule.outputs.is_empty() => {
                 return Err(Problem::new("this target declares no outputs")
@@ -124,6 +149,18 @@ impl Ready<'_> {
             ))),
         })
     }
+}
+
+/// The words of an element of `tools`.
+fn tool(text: &Text, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, Text)> {
+    let wrong = |error| (error, text.clone());
+    let line = text.template.shell(resolve).map_err(wrong)?;
+    plain_words(&line).ok_or_else(|| {
+        let problem = Problem::new(format!("`{line}` is no program with plain words")).help(
+            "a tool is a name, \"protoc\", or a question, \"cc --version\"; no shell reads it",
+        );
+        wrong(problem.at(0..text.template.source().len()))
+    })
 }
 
 /// Program and arguments of an action.
@@ -188,7 +225,7 @@ impl Around<'_> {
     }
 
     pub(super) fn path_variable<'p>(&'p self, rendered: &'p Rendered) -> &'p OsStr {
-        let own = rendered.env.iter().find(|(name, _)| name == "PATH");
+        let own = rendered.variables().rfind(|(name, _)| name == "PATH");
         let path = own.map(|(_, path)| OsStr::new(path));
         let path = path.or(self.env.get(OsStr::new("PATH")).map(OsString::as_os_str));
         path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
@@ -229,6 +266,7 @@ impl Around<'_> {
             env: self.environment(rule, task, rendered, attempt),
             dir,
             grace: GRACE,
+            errors: None,
         })
     }
 
@@ -241,7 +279,7 @@ impl Around<'_> {
     ) -> Vec<(OsString, OsString)> {
         let target = &rule.target;
         let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
-        let recorded = matches!(target.kind, Kind::Recorded | Kind::Service);
+        let recorded = matches!(target.kind, Kind::Recorded | Kind::Service) && !target.inherits;
         if recorded {
             env.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
         }
@@ -255,8 +293,8 @@ impl Around<'_> {
         env.extend(passed.map(|(name, value)| (name.clone(), value.clone())));
         let tmp = self.root.join(OsStr::from_bytes(&task.join("tmp")));
         env.insert("TMPDIR".into(), tmp.into());
-        env.extend(rendered.env.iter().map(|(name, value)| (name.into(), value.into())));
-        if !rendered.env.iter().any(|(name, _)| name == MAKEFLAGS) {
+        env.extend(rendered.variables().map(|(name, value)| (name.into(), value.into())));
+        if !rendered.variables().any(|(name, _)| name == MAKEFLAGS) {
             self.share_jobs(target.kind, &mut env);
         }
         let own = rule.scope.own();

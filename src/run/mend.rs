@@ -201,7 +201,7 @@ impl<'m> Mend<'m> {
     }
 
     /// Removes a task's outputs, where they are as recorded, its folder and its record.
-    fn forget(&self, id: &[u8], name: &str, state: &State, writer: &mut Writer) {
+    pub(super) fn forget(&self, id: &[u8], name: &str, state: &State, writer: &mut Writer) {
         let outputs = record::read(state, id).into_iter().flat_map(|record| record.outputs);
         for file in outputs {
             self.remove(&file);

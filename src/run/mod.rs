@@ -4,12 +4,14 @@
 //! owned jobs and answer on one channel, on which signals arrive too. Nothing here prints or
 //! exits: what happens is told as events, what it came to is the summary.
 
+mod absence;
 mod absent;
 mod advice;
 mod ask;
 mod clean;
 mod commit;
 mod decide;
+mod env_files;
 mod finish;
 mod fixed;
 mod found;
@@ -19,8 +21,10 @@ mod launch;
 mod ledger;
 mod mend;
 mod moved;
+mod named;
 mod open;
 mod preview;
+mod proof;
 mod reach;
 mod served;
 mod services;
@@ -29,7 +33,9 @@ mod spent;
 mod stored;
 mod tally;
 mod tokens;
+mod tools;
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::ffi::OsString;
@@ -43,7 +49,7 @@ use taskr_cache::{Clock, Content, Differing, Digest, Seen};
 
 use crate::error::Error;
 use crate::files::Files;
-use crate::graph::{Graph, Kind};
+use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::jobserver::Pool;
 use crate::lock::TaskLock;
@@ -69,6 +75,7 @@ pub use judged::{Attempt, Judged, dry_run};
 pub use ledger::add_to_ledger;
 pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
+pub use proof::{Ask, UpToDate};
 pub use stored::StoreAt;
 
 /// Which tasks run although they are fresh.
@@ -91,6 +98,8 @@ pub struct Request<'a> {
     pub taskfile: Vec<u8>,
     /// Makes the graph; asked again when the files it listed may have changed.
     pub load: &'a dyn Fn() -> Result<Graph, Error>,
+    /// What the graph's variables ask of commands.
+    pub asks: Arc<Asks>,
     /// Names of targets and tasks.
     pub wanted: Vec<String>,
     /// Whether private targets may be named, too.
@@ -123,6 +132,8 @@ pub struct Request<'a> {
     pub command_line: String,
     /// Whether the listener wants output while tasks run.
     pub stream: bool,
+    /// Set if that all is up to date may be proved to who asks the same.
+    pub ask: Option<Ask>,
     /// Whether the listener wants to know how long taskr's own stages take.
     pub timed: bool,
 }
@@ -142,13 +153,22 @@ pub fn run(
     messages: &Messages,
     listener: &mut Listener<'_>,
 ) -> Result<Summary, Error> {
-    let mut build = Build::open(request, messages, listener)?;
+    let warned = Cell::new(false);
+    let mut listen = |event: &Event<'_>| {
+        warned.set(warned.get() || matches!(event, Event::Warning { .. }));
+        listener(event);
+    };
+    let mut build = Build::open(request, messages, &mut listen)?;
     build.begin();
     build.spent = Spent::begin(request.timed);
     let worked = build.work();
     build.spent.end(build.listener);
     worked?;
-    Ok(build.end_run())
+    let summary = build.end_run();
+    if let (Some(ask), false) = (&request.ask, warned.get()) {
+        build.prove(ask, &summary);
+    }
+    Ok(summary)
 }
 
 /// How a wanted task ended in this run, as far as those that need it care.
@@ -220,14 +240,18 @@ struct Lookups {
     interpreters: FxHashMap<FileId, Option<(FileId, Option<String>)>>,
     /// Programs by name and folder, as PATH gives them.
     programs: FxHashMap<(String, Vec<u8>), Option<PathBuf>>,
+    /// What was looked up, by its name, PATH and the folder, and where it was.
+    searched: FxHashMap<(String, OsString, PathBuf), Option<PathBuf>>,
     /// What all records say of paths; made on first use.
     recorded: Option<Arc<FxHashMap<Vec<u8>, Made>>>,
     /// Whose folder is which; made on first use.
     folders: Option<FxHashMap<Vec<u8>, TaskId>>,
     /// Who makes a file that a depfile named.
     makers: FxHashMap<FileId, Option<TaskId>>,
-    /// What the `fresh_if` of tasks said.
-    fresh_if: FxHashMap<TaskId, bool>,
+    /// What environment files say.
+    env_files: FxHashMap<FileId, env_files::Known>,
+    /// What was asked of commands.
+    questions: ask::Questions,
 }
 
 /// What this run did to the workspace, for its end.
@@ -330,7 +354,7 @@ impl Build<'_> {
             match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
-                Message::Asked(id, said) => self.was_asked(id, said)?,
+                Message::Asked(number, said) => self.was_asked(number, said)?,
                 Message::Waits(id, holder) => {
                     let holder = open::described(holder.as_ref());
                     self.warn(Some(id), &format!("waiting for another taskr{holder}"));
@@ -483,6 +507,10 @@ impl Build<'_> {
             }
             Kind::Recorded | Kind::Service | Kind::Unrecorded => {}
         }
+        if let Some(when) = self.graph.task(id).rule.skipped.clone() {
+            self.leave_out(id, &when);
+            return Ok(());
+        }
         if !self.waiting.missing.contains_key(&id) {
             let task = self.task_ref(id);
             (self.listener)(&Event::TaskReady { task: TaskRef { id, name: &task } });
@@ -525,9 +553,9 @@ impl Build<'_> {
                 self.active.insert(id, Active::Judging(again));
                 self.wait_for(id, files);
             }
-            Err(Gap::Unasked(command)) => {
+            Err(Gap::Unasked(questions)) => {
                 self.active.insert(id, Active::Judging(again));
-                self.ask(id, *command);
+                self.ask(id, questions);
             }
             Err(Gap::Wrong(wrong)) => self.cannot_be_judged(id, wrong),
         }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 
+use super::ask::asked_so_far;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::reach::{Before, reached};
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::error::{Error, nearest, said};
 use crate::files::Files;
-use crate::graph::{Graph, Kind};
+use crate::graph::{Asking, Graph, Kind};
 use crate::ids::{IdVec, Paths, TaskId};
 use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
@@ -101,6 +102,7 @@ impl<'a> Build<'a> {
         let root =
             Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
         refuse_nested(request, &dir)?;
+        request.asks.set(Asking::Now);
         let graph = (request.load)()?;
         find_wanted(&graph, request)?;
         let names = Names::new(&request.taskfile, "default");
@@ -113,6 +115,7 @@ impl<'a> Build<'a> {
         }
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
+        asked_so_far(&graph, request, &plan)?;
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
@@ -381,7 +384,8 @@ fn for_writing(
         held.live_intents.remove(&gone);
     }
     // What a task that is no more had made may have been an item of another.
-    while mend.orphans(&graph, &held.state, &dir) {
+    // Of targets whose paths are not known it cannot be said what they no longer make.
+    while request.asks.broken().is_empty() && mend.orphans(&graph, &held.state, &dir) {
         held.state = State::open(&dir, Access::Read).0;
         graph = (request.load)()?;
     }

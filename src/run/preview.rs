@@ -12,10 +12,11 @@ use taskr_cache::{Access, State};
 
 use super::gather::own_patterns;
 use super::launch::{Ready, Targets};
+use super::named::Named;
 use super::open::{prefix, read_state};
 use crate::error::Diagnostic;
-use crate::files::{Pattern, list};
-use crate::graph::{Graph, Input, Output, diagnostic, word_of_path};
+use crate::files::{Pattern, Variables, list};
+use crate::graph::{Graph, Input, Lack, Output, diagnostic, word_of_path};
 use crate::ids::TaskId;
 use crate::outcome::{Made, Tag};
 use crate::outdir::{Root, STATE_DIR, TaskDir};
@@ -24,7 +25,7 @@ use crate::record::{self, Names};
 /// What one task would read and execute.
 #[derive(Debug)]
 pub struct Preview {
-    /// Each file once, in order, and the number of the element of `inputs` that names it.
+    /// Each file once in its list, in order, and the number of the element that names it.
     pub inputs: Vec<(Vec<u8>, usize)>,
     /// Elements of `inputs` whose files are not all known before others have run.
     pub unknown: Vec<usize>,
@@ -58,23 +59,31 @@ pub fn preview(
     let state = read_state(&root.path().join(STATE_DIR), Access::Read).state;
     let known = Known { graph, root: root.path(), taskfile, state: &state };
     let mut found = Found::default();
-    for at in 0..graph.task(id).rule.inputs.len() {
-        known.input(id, at, &mut found)?;
-    }
     let rule = &graph.task(id).rule;
+    let mut named: Named<Vec<u8>> = Named::default();
+    for (name, range) in rule.lists() {
+        for at in range {
+            known.input(id, at, &mut found)?;
+        }
+        named.push(name.clone(), found.end_list());
+    }
     let ready = Ready {
         rule,
         dir: &known.task_dir(id),
-        inputs: found.files.iter().map(|(path, _)| &path[..]).collect(),
+        inputs: named.words(|path| &path[..]),
         targets: &known.targets_of(id),
+        from_files: Variables::default(),
     };
     let command = ready.render().map(|rendered| Texts {
         command: rendered.shown,
         env: rendered.env,
         fresh_if: rendered.fresh_if.and_then(|mut argv| argv.pop()),
     });
-    let command = command.map_err(|(error, text)| diagnostic(&error, text.place));
-    Ok(Preview { inputs: found.files, unknown: found.unknown, absent: found.absent, command })
+    let command = command.map_err(|(error, text)| match rule.scope.lack() {
+        Some(Lack::Failed(wrong)) => *wrong,
+        _ => diagnostic(&error, text.place),
+    });
+    Ok(Preview { inputs: found.all, unknown: found.unknown, absent: found.absent, command })
 }
 
 /// The tasks that read a file when they last ran although no line of the Taskfile names it: their
@@ -91,6 +100,9 @@ pub fn readers_by_depfile(graph: &Graph, root: &Path, taskfile: &[u8], path: &[u
 
 #[derive(Default)]
 struct Found {
+    /// Of the lists before.
+    all: Vec<(Vec<u8>, usize)>,
+    /// Of the list that is being read.
     files: Vec<(Vec<u8>, usize)>,
     seen: FxHashSet<Vec<u8>>,
     unknown: Vec<usize>,
@@ -98,6 +110,14 @@ struct Found {
 }
 
 impl Found {
+    /// The list that was read is over: its files.
+    fn end_list(&mut self) -> Vec<Vec<u8>> {
+        self.seen.clear();
+        let files = self.files.iter().map(|(path, _)| path.clone()).collect();
+        self.all.append(&mut self.files);
+        files
+    }
+
     fn push(&mut self, path: Vec<u8>, at: usize) {
         if self.seen.insert(path.clone()) {
             self.files.push((path, at));
@@ -152,7 +172,7 @@ impl Known<'_> {
     ) -> std::io::Result<()> {
         let rule = &self.graph.task(id).rule;
         let own = rule.outputs.iter().flat_map(|output| own_patterns(&output.value));
-        let taken = rule.inputs[at..].iter().filter_map(|input| match &input.value {
+        let taken = rule.from_input(at).iter().filter_map(|input| match &input.value {
             Input::Not(pattern) => Some(pattern.clone()),
             _ => None,
         });

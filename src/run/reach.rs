@@ -155,9 +155,12 @@ impl<'r> Reach<'r> {
     /// Whether a change reaches the task itself, not by what it needs.
     fn directly(&mut self, id: TaskId) -> bool {
         let rule = &self.graph.task(id).rule;
-        match rule.target.kind {
+        match self.graph.task(id).kind() {
+            _ if rule.skipped.is_some() => return false,
             Kind::Group => return false,
             Kind::Unrecorded => return true,
+            // What a command prints is not looked at here.
+            Kind::Recorded if rule.target.asks => return true,
             Kind::Recorded if rule.target.always || rule.inputs.is_empty() => return true,
             Kind::Recorded | Kind::Service => {}
         }
@@ -201,7 +204,7 @@ impl<'r> Reach<'r> {
         let meets = |inputs: &[Placed<Input>]| {
             Named::first_of(inputs).is_some_and(|named| !fixers.of(&named).is_empty())
         };
-        if (0..rule.inputs.len()).any(|at| meets(&rule.inputs[at..])) {
+        if (0..rule.inputs.len()).any(|at| meets(rule.from_input(at))) {
             return true;
         }
         let state_id = self.before.names.id(&rule.name);
@@ -214,7 +217,10 @@ impl<'r> Reach<'r> {
 
     fn reads(&mut self, rule: &Rule) -> bool {
         let item = rule.scope.item().and_then(|item| item.file.as_deref());
-        !self.named(rule.inputs.iter().map(|input| &input.value), item).is_empty()
+        rule.lists().into_iter().any(|(_, range)| {
+            let list = rule.inputs[range].iter().map(|input| &input.value);
+            !self.named(list, item).is_empty()
+        })
     }
 
     /// The changed paths that these elements name. `item` is never taken away.
@@ -293,7 +299,9 @@ impl<'r> Reach<'r> {
                 field.value.first() == Some(&b'l') && self.by_link(&field.name)
             }
             Tag::Tool if field.name.contains(&b'/') => {
-                normalise(&rule.dir, &field.name).is_ok_and(|path| self.touched(&path))
+                let program = field.name.split(|&byte| byte == b' ').next();
+                normalise(&rule.dir, program.unwrap_or_default())
+                    .is_ok_and(|path| self.touched(&path))
             }
             _ => false,
         })

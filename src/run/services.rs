@@ -135,7 +135,11 @@ fn needed(graph: &Graph, id: TaskId) -> Vec<TaskId> {
         return Vec::new();
     }
     let mut needed = graph.without_groups(&task.deps);
-    needed.retain(|&need| graph.task(need).kind() == Kind::Service);
+    // One that its `when` leaves out nobody needs.
+    needed.retain(|&need| {
+        let task = graph.task(need);
+        task.kind() == Kind::Service && task.rule.skipped.is_none()
+    });
     needed
 }
 

@@ -8,6 +8,7 @@ use crate::expr::{self, ExprError};
 use crate::graph::{self, Service, Text};
 use crate::ids::TaskId;
 use crate::parse::{Address, port_of};
+use crate::process::Command;
 use crate::workers::{Probe, Up};
 
 /// What tells that a service is ready, and what ends it.
@@ -61,6 +62,19 @@ impl Serving {
 }
 
 impl Build<'_> {
+    /// A command beside the service's own, in its folder and environment.
+    fn shell_command(
+        &self,
+        id: TaskId,
+        argv: &[String],
+        rendered: &Rendered,
+    ) -> Result<Command, String> {
+        let mut command = self.question(id, argv, rendered)?;
+        let rule = &self.graph.task(id).rule;
+        command.env = self.around().environment(rule, &self.task_dir(id), rendered, 1);
+        Ok(command)
+    }
+
     /// All that is needed to start a service.
     pub(super) fn up(&self, id: TaskId, rendered: &Rendered, stream: bool) -> Result<Up, String> {
         let (rule, dir) = (&self.graph.task(id).rule, self.task_dir(id));

@@ -41,9 +41,10 @@ impl Tally {
             Finish::Restored | Finish::WouldRestore => counts.restored += 1,
             Finish::Ran | Finish::WouldRun => counts.ran += 1,
             Finish::Failed | Finish::Unstable => counts.failed += 1,
-            Finish::Skipped => counts.skipped += 1,
+            Finish::Skipped | Finish::WhenFalse => counts.skipped += 1,
             Finish::Cancelled => counts.cancelled += 1,
         }
+        self.summary.when_false += usize::from(*finish == Finish::WhenFalse);
         self.summary.unstable += usize::from(*finish == Finish::Unstable);
         self.failures += usize::from(matches!(finish, Finish::Failed | Finish::Unstable));
         self.summary.work_ms += duration_ms;

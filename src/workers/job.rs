@@ -15,7 +15,7 @@ use crate::ids::{FileId, TaskId};
 use crate::lock::{Note, TaskLock};
 use crate::outcome::{Made, OutFile};
 use crate::outdir::TaskDir;
-use crate::process::{self, Command, Guard, Stop, why_not_started};
+use crate::process::{Command, Guard, Said, Stop, ask, why_not_started};
 
 /// Work for one thread.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ pub enum Job {
 /// A command that is asked.
 #[derive(Debug)]
 pub struct Ask {
-    /// On behalf of which task.
-    pub task: TaskId,
-    /// What is started; 0 means yes. What it writes nobody reads.
+    /// Of the question; comes back.
+    pub number: usize,
+    /// What is started.
     pub command: Command,
     /// Told of process groups.
     pub guard: Option<Arc<Guard>>,
@@ -51,8 +51,8 @@ pub enum Message {
     Waits(TaskId, Option<Note>),
     /// Answer to [`Job::Run`].
     Ended(Box<Ended>),
-    /// Answer to [`Job::Ask`]: yes or no, or why it could not be asked.
-    Asked(TaskId, std::result::Result<bool, String>),
+    /// Answer to [`Job::Ask`]: what was said, or why it could not be asked.
+    Asked(usize, std::result::Result<Said, String>),
     /// There may be a token of the job server.
     Token,
     /// What a service has to say.
@@ -91,15 +91,9 @@ impl Read {
 }
 
 impl Ask {
-    pub(super) fn answer(&self, stop: &Stop) -> std::result::Result<bool, String> {
-        let null = std::fs::File::options().write(true).open("/dev/null");
-        let ended = null.and_then(|mut log| {
-            process::run(&self.command, &mut log, stop, self.guard.as_deref(), &mut |_| {})
-        });
-        match ended {
-            Ok(ended) => Ok(ended.status.success()),
-            Err(error) => Err(why_not_started(&self.command, &error)),
-        }
+    pub(super) fn answer(&self, stop: &Stop) -> std::result::Result<Said, String> {
+        ask(&self.command, stop, self.guard.as_deref())
+            .map_err(|error| why_not_started(&self.command, &error))
     }
 }
 
@@ -348,7 +342,7 @@ impl Success {
 pub(super) enum Subject {
     Read(Vec<(FileId, (u32, u32))>),
     Run(TaskId),
-    Ask(TaskId),
+    Ask(usize),
 }
 
 impl Job {
@@ -358,7 +352,7 @@ impl Job {
                 Subject::Read(paths.iter().map(|read| (read.file, read.version)).collect())
             }
             Job::Run(run) => Subject::Run(run.task),
-            Job::Ask(ask) => Subject::Ask(ask.task),
+            Job::Ask(ask) => Subject::Ask(ask.number),
         }
     }
 }
@@ -378,7 +372,7 @@ impl Subject {
                     |(file, version)| ReadResult { file, version, result: Err(what.to_owned()) };
                 Message::Read(files.into_iter().map(broken).collect())
             }
-            Subject::Ask(task) => Message::Asked(task, Err(what.to_owned())),
+            Subject::Ask(number) => Message::Asked(number, Err(what.to_owned())),
             Subject::Run(task) => Message::Ended(Box::new(Ended {
                 task,
                 result: Result::Failed(what.to_owned()),

@@ -162,6 +162,6 @@ fn answer(context: &Context, job: Job, pieces: &Sender<Piece>, buffer: &mut Vec<
             Message::Read(paths.into_iter().map(|read| read.measure(buffer)).collect())
         }
         Job::Run(run) => Message::Ended(Box::new(attempt::run(context, &run, pieces, buffer))),
-        Job::Ask(ask) => Message::Asked(ask.task, ask.answer(&context.stop)),
+        Job::Ask(ask) => Message::Asked(ask.number, ask.answer(&context.stop)),
     }
 }

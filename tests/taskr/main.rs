@@ -1,6 +1,7 @@
 //! Black-box tests: the true binary in temporary workspaces. A module per promise, and the oracle
 //! that holds random graphs against computed answers.
 
+mod asks;
 mod badinput;
 mod cache_tool;
 mod changes;
@@ -32,7 +33,9 @@ mod policy;
 mod precommit;
 mod programs;
 mod project;
+mod proof;
 mod readonly;
+mod reads;
 mod real_c;
 mod rebuild;
 mod repository;
@@ -49,5 +52,6 @@ mod toy;
 mod trace;
 mod tree;
 mod verify_tool;
+mod when;
 mod why;
 mod words;

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use taskr::error::{Error, render};
-use taskr::graph::{Graph, Settings, Surroundings, expand, link};
+use taskr::graph::{Args, Graph, Settings, Surroundings, expand, link};
 use taskr::ids::IdVec;
 use taskr::outcome::{Event, Field, Manifest, OutFile, Record, Tag};
 use taskr::parse::parse;
@@ -201,12 +201,18 @@ impl Workspace {
     }
 
     fn settings(&self) -> Settings {
-        let surroundings =
-            Surroundings { env: BTreeMap::new(), jobs: 2, profile: "default".to_owned() };
+        let surroundings = Surroundings {
+            env: BTreeMap::new(),
+            env_asked: Arc::default(),
+            jobs: 2,
+            profile: "default".to_owned(),
+        };
         Settings {
             root: self.root().to_owned(),
             taskfile: None,
             defines: Vec::new(),
+            args: Args::default(),
+            asks: Arc::default(),
             surroundings: Arc::new(surroundings),
         }
     }
@@ -218,6 +224,7 @@ impl Workspace {
     /// Builds what is wanted; how many tasks were found fresh.
     fn build(&self, wanted: &str, mut hear: impl FnMut(&Event<'_>)) -> Result<usize, Error> {
         let request = Request {
+            asks: Arc::default(),
             root: self.root().to_owned(),
             taskfile: b"Taskfile.toml".to_vec(),
             load: &|| self.graph(),
@@ -238,6 +245,7 @@ impl Workspace {
             command_line: "taskr".to_owned(),
             stream: false,
             timed: false,
+            ask: None,
         };
         let summary = run(&request, &crossbeam_channel::unbounded(), &mut hear)?;
         assert_eq!(summary.exit_code(), 0, "{summary:?}");

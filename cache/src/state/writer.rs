@@ -120,6 +120,12 @@ impl Drop for Writer {
 }
 
 fn start(dir: &Path) -> Link {
+    if let Err(error) = crate::proof::forget(dir) {
+        return Link::Broken(Some(format!(
+            "what rests on the build state cannot be forgotten ({}); this run is not recorded",
+            crate::said(&error)
+        )));
+    }
     let (sender, receiver) = crossbeam_channel::unbounded();
     let recorder = Recorder { dir: dir.to_owned(), stage: Stage::Unopened };
     let thread = thread::Builder::new().name("state".to_owned());

@@ -28,7 +28,7 @@ use super::status::unix_ms;
 use super::terminal::width;
 use super::workspace::Workspace;
 use crate::error::{Error, render};
-use crate::graph::Kind;
+use crate::graph::{Asking, Kind};
 use crate::outcome::{Difference as Differed, Event, Flaw, Record};
 use crate::run::{Messages, Request, add_to_ledger, find};
 use compare::{compare, files};
@@ -40,7 +40,7 @@ use trial::{Built, How, Trial};
 pub(super) fn verify(args: &Verify, workspace: &Workspace) -> Result<End, Error> {
     let part = args.sample.as_deref().map(sample::part).transpose()?;
     let asked = Asked::new(args, workspace)?;
-    let messages = messages_with_signals()?;
+    let messages = messages_with_signals(workspace)?;
     let (report, flaws) = match part {
         Some(part) => sample::sample(&asked, part, &messages)?,
         None => asked.runs(&messages)?,
@@ -71,6 +71,7 @@ impl<'a> Asked<'a> {
         if let Some(warning) = warning {
             let _ = writeln!(std::io::stderr(), "warning: {warning}");
         }
+        workspace.asks()?.set(Asking::Now);
         let graph = workspace.loader(&args.common, jobs)?()?;
         let mut ids = Vec::new();
         for name in &names {

@@ -68,7 +68,7 @@ impl How<'_> {
         let options = Options { mode: Mode::Failed, verbosity: -1, colour, terminal: false };
         let mut lines = Lines::new(options, io::stderr(), io::stderr());
         let mut listen = |event: &Event<'_>| lines.event(event);
-        let summary = run(&request, &messages_with_signals()?, &mut listen)?;
+        let summary = run(&request, &messages_with_signals(&copy)?, &mut listen)?;
         if let Some(signal) = summary.signal {
             return Err(Error::Interrupted(signal));
         }

@@ -39,6 +39,8 @@ pub(super) enum State {
     Failed(String),
     /// What it needs cannot be judged.
     Skipped,
+    /// It is skipped: its `when` is false.
+    WhenFalse(String),
     /// It stands for so many tasks.
     Group(usize),
 }
@@ -135,6 +137,7 @@ impl Search<'_> {
                 Some(Node { state: State::WouldRestore, ..node })
             }
             Said::Failed(what) => node(State::Failed(what.clone()), Vec::new(), 0, Vec::new()),
+            Said::WhenFalse(why) => node(State::WhenFalse(why.clone()), Vec::new(), 0, Vec::new()),
             Said::Skipped => {
                 let needs = graph.needs(task).to_vec();
                 node(State::Skipped, Vec::new(), 0, self.open(needs))
@@ -242,7 +245,7 @@ impl Search<'_> {
         match &node.state {
             State::Failed(what) => vec![what.clone()],
             State::Running(_) => vec![format!("{:?}", node.task)],
-            State::Group(_) | State::Skipped => Vec::new(),
+            State::Group(_) | State::Skipped | State::WhenFalse(_) => Vec::new(),
             State::Fresh(_) | State::WouldRun | State::WouldRestore | State::Ran(_) => {
                 let own = node.causes.iter();
                 let graph = &self.facts.judged.graph;

@@ -25,6 +25,8 @@ pub(super) enum Said {
     Failed(String),
     /// What it needs cannot be judged.
     Skipped,
+    /// It is skipped: its `when` is false.
+    WhenFalse(String),
 }
 
 /// What the dry run says, as it says it. Warnings are passed on.
@@ -47,6 +49,11 @@ impl Heard {
             }
             Event::TaskFinished { task, finish: Finish::Skipped, .. } => {
                 self.put(task.id, Said::Skipped);
+            }
+            Event::TaskFinished {
+                task, finish: Finish::WhenFalse, because: Some(because), ..
+            } => {
+                self.put(task.id, Said::WhenFalse(because.to_string()));
             }
             Event::TaskFinished { task, failure: Some(failure), .. } => {
                 self.put(task.id, Said::Failed(failure.what.clone()));

@@ -57,7 +57,7 @@ fn state(state: &State) -> &'static str {
         State::Running(_) => "running",
         State::Ran(_) => "ran",
         State::Failed(_) => "failed",
-        State::Skipped => "skipped",
+        State::Skipped | State::WhenFalse(_) => "skipped",
         State::Group(_) => "group",
     }
 }

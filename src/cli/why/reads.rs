@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::facts::Facts;
 use crate::error::Place;
-use crate::graph::{Input, Kind, Task};
+use crate::graph::{Input, Kind, Placed, Task};
 use crate::ids::TaskId;
 use crate::outcome::{Tag, shown};
 use crate::report::one_line;
@@ -147,8 +147,20 @@ fn how(facts: &Facts, id: TaskId, path: &[u8]) -> How {
 /// What the elements of `inputs` say, each after the one before it.
 fn as_written(task: &Task, path: &[u8]) -> How {
     let item = task.rule.scope.item().and_then(|item| item.file.as_deref());
+    let lists = task
+        .rule
+        .lists()
+        .into_iter()
+        .map(|(_, range)| in_list(&task.rule.inputs[range], path, item));
+    let mut lists: Vec<How> = lists.collect();
+    let named = lists.iter().position(|how| matches!(how, How::Named(_)));
+    let left_out = || lists.iter().position(|how| matches!(how, How::LeftOut(_)));
+    named.or_else(left_out).map_or(How::None, |at| lists.swap_remove(at))
+}
+
+fn in_list(list: &[Placed<Input>], path: &[u8], item: Option<&[u8]>) -> How {
     let mut how = How::None;
-    for input in &task.rule.inputs {
+    for input in list {
         let place = || input.place.clone();
         match &input.value {
             Input::Path { path: named, .. } if lies_in(path, named) => how = How::Named(place()),

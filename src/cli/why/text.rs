@@ -119,6 +119,7 @@ fn line(facts: &Facts, hop: &Hop) -> String {
         }
         State::Failed(what) => format!("{name} cannot be judged: {what}"),
         State::Skipped => format!("{name} cannot be judged: what it needs cannot be"),
+        State::WhenFalse(why) => format!("{name} is skipped: {why}"),
         State::Group(_) => group(facts, hop.task),
     }
 }

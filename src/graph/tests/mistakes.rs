@@ -12,6 +12,7 @@ const BAD: &[(&str, &str)] = &[
     ("policy", include_str!("../bad/policy.txt")),
     ("edges", include_str!("../bad/edges.txt")),
     ("services", include_str!("../bad/services.txt")),
+    ("reads", include_str!("../bad/reads.txt")),
 ];
 
 #[test]

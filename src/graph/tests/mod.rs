@@ -49,12 +49,15 @@ impl World {
 
     fn settings(&self) -> Settings {
         let env = BTreeMap::from([("HOME", "/home/ann"), ("PATH", "/bin")].map(owned));
-        let surroundings = Surroundings { env, jobs: 4, profile: "default".to_owned() };
+        let surroundings =
+            Surroundings { env, env_asked: Arc::default(), jobs: 4, profile: "default".to_owned() };
         Settings {
             root: self.root.path().to_owned(),
             taskfile: None,
             defines: self.defines.clone(),
             surroundings: Arc::new(surroundings),
+            args: Args::default(),
+            asks: Arc::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::disk::{decode, see, write_node};
 use super::model::{Model, Place, Task};
@@ -11,6 +12,9 @@ use super::random::Random;
 use super::steps::{Time, change};
 use super::world::{Node, World, Writes};
 use crate::project::{Entry, Live, Output, Project, tree};
+
+/// Longer than stamps take to settle.
+const SETTLED: Duration = Duration::from_millis(2_200);
 
 /// What went wrong, in words.
 pub(crate) type Check = Result<(), String>;
@@ -34,6 +38,8 @@ pub(crate) struct Tally {
     pub(crate) store_faults: usize,
     /// Builds of what changed files reach.
     pub(crate) by_changes: usize,
+    /// Builds whose freshness was proved before something changed.
+    pub(crate) proved: usize,
 }
 
 pub(crate) struct Session {
@@ -53,6 +59,8 @@ pub(crate) struct Session {
     pub(crate) rotten: bool,
     pub(crate) trace: Vec<String>,
     pub(crate) tally: Tally,
+    /// What was proved, to be asked again after the next change.
+    asked: Option<Build>,
 }
 
 /// Who recorded a path, and whether it was published from the task's `out/`.
@@ -103,6 +111,7 @@ impl Session {
             rotten: false,
             trace: Vec::new(),
             tally: Tally::default(),
+            asked: None,
         };
         session.apply(world, &[]);
         session
@@ -137,8 +146,29 @@ impl Session {
                 }
             }
         }
-        let build = self.random_build(random);
+        let build = self.asked.take().unwrap_or_else(|| self.random_build(random));
         self.build_and_check(&build)
+    }
+
+    /// Waits until what was built is settled, and builds without a change: that it is fresh is
+    /// proved, and asked again after the next change.
+    pub(crate) fn rest(&mut self, random: &mut Random) -> Check {
+        let mut build = self.random_build(random);
+        build.flags.retain(|flag| flag != "--rehash" && flag != "-B");
+        build.force = false;
+        self.build_and_check(&build)?;
+        std::thread::sleep(SETTLED);
+        for _ in 0..2 {
+            let rested = self.run(&build);
+            self.trace.push(format!("rested, and built {:?} of {:?}", build.flags, build.targets));
+            if !rested.began.is_empty() || !rested.output.status.success() {
+                return Err(format!("after a rest {:?} ran: {}", rested.began, rested.output));
+            }
+        }
+        let proofs = fs::read_dir(self.project.path(".taskr/proofs"));
+        self.tally.proved += usize::from(proofs.is_ok_and(|mut proofs| proofs.next().is_some()));
+        self.asked = Some(build);
+        Ok(())
     }
 
     fn is_all_built(&self) -> bool {

@@ -1,0 +1,88 @@
+//! Arguments of the command line: what stands behind `--`, and which targets get it.
+//!
+//! Only targets that were asked for: what these need is built as ever, so that an argument for the
+//! tests does not rebuild what is tested. A group passes them on to what it stands for.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::expand::Prepared;
+use super::text::Element;
+use crate::error::Error;
+use crate::outcome::shown;
+
+/// What stands behind `--`, and the names of what was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Args {
+    /// Each argument.
+    pub words: Vec<String>,
+    /// Targets and tasks.
+    pub wanted: Vec<String>,
+}
+
+impl Args {
+    /// Gives them to the targets that were asked for and take arguments; none to others.
+    ///
+    /// # Errors
+    /// There are arguments, and nobody takes them.
+    pub(super) fn give(&self, prepared: &mut [Prepared<'_>]) -> Result<(), Error> {
+        let asked = self.asked(prepared);
+        let mut given = false;
+        for one in prepared.iter_mut().filter(|one| one.source.reads.args) {
+            let is_asked = asked.contains(&one.source.name);
+            given |= is_asked;
+            let words = if is_asked { self.words.clone() } else { Vec::new() };
+            one.scope = one.scope.with_args(Arc::from(words));
+        }
+        if given || self.words.is_empty() {
+            return Ok(());
+        }
+        let takers = prepared.iter().filter(|one| one.source.reads.args && !one.source.private);
+        let takers: Vec<String> = takers.map(|one| format!("`{}`", one.source.name)).collect();
+        let wanted = self.wanted.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let first =
+            self.wanted.first().map_or("NAME", |name| name.split('@').next().unwrap_or(name));
+        Err(Error::Usage {
+            message: format!(
+                "{} takes no arguments: {}",
+                wanted.join(", "),
+                shown_words(&self.words)
+            ),
+            help: Some(match takers.is_empty() {
+                true => format!(
+                    "what stands behind `--` is for targets with args = true: add it to \
+                     [target.{first}], and write `{{{{ args }}}}` in its command"
+                ),
+                false => format!(
+                    "what stands behind `--` is for targets with args = true that are asked for by \
+                     name: {}",
+                    takers.join(", ")
+                ),
+            }),
+        })
+    }
+
+    /// The names of targets that were asked for, by themselves or through groups.
+    fn asked(&self, prepared: &[Prepared<'_>]) -> FxHashSet<String> {
+        let target = |name: &str| name.split('@').next().unwrap_or(name).to_owned();
+        let mut asked = FxHashSet::default();
+        let mut waiting: Vec<String> = self.wanted.iter().map(|name| target(name)).collect();
+        while let Some(name) = waiting.pop() {
+            let one = prepared.iter().find(|one| one.source.name == name);
+            if !asked.insert(name) {
+                continue;
+            }
+            let Some(group) = one.filter(|one| one.source.command.is_none()) else { continue };
+            let deps = group.source.deps.iter();
+            let elements = deps.filter_map(|text| Element::expand(text, &group.scope).ok());
+            waiting.extend(elements.flatten().map(|dep| target(&shown(&dep.literal()))));
+        }
+        asked
+    }
+}
+
+fn shown_words(words: &[String]) -> String {
+    let joined = shlex::try_join(words.iter().map(String::as_str));
+    shown(joined.unwrap_or_else(|_| words.join(" ")).as_bytes())
+}

@@ -1,0 +1,102 @@
+//! Reading `matrix`: its axes, and the combinations that are left out.
+
+use indexmap::IndexMap;
+use toml::de::{DeTable, DeValue};
+
+use super::read::{Asker, Reader, Value};
+use super::{Target, Text};
+use crate::error::{Diagnostic, Place, listed, nearest, quoted};
+
+/// The key that is no axis.
+const EXCLUDE: &str = "exclude";
+
+/// How exclusions are written.
+const EXAMPLE: &str = "exclude = [{ os = \"mac\", db = \"pg\" }]";
+
+/// Combinations that have no task: all that have each of these values.
+#[derive(Clone, Debug)]
+pub struct Exclusion {
+    /// Where it stands.
+    pub place: Place,
+    /// The place of each axis and its value; never none.
+    pub values: IndexMap<String, (Place, Text)>,
+}
+
+impl Reader {
+    /// The axes of a matrix, and what is left out.
+    pub(super) fn matrix(&mut self, target: &mut Target, value: &Value<'_>, table: &DeTable<'_>) {
+        let axes = table.iter().filter(|(key, _)| key.get_ref() != EXCLUDE);
+        for (key, value) in axes {
+            let name: &str = key.get_ref();
+            let example = format!("{name} = [\"a\", \"b\"]");
+            let asker = Asker { name, asks: "a list of strings", example: &example, filled: true };
+            let named = self.plain_name(key, "axis");
+            let values = match value.get_ref() {
+                DeValue::Array(elements) if elements.is_empty() => self.filled_list(value, asker),
+                _ => self.scalars(value, asker),
+            };
+            if let (true, Some(values)) = (named, values) {
+                target.matrix.insert(name.to_owned(), (self.place(key.span()), values));
+            }
+        }
+        let exclude = table.iter().find(|(key, _)| key.get_ref() == EXCLUDE);
+        if table.len() == usize::from(exclude.is_some()) {
+            let place = self.place(super::read::first_line(&self.source.text, value.span()));
+            let problem = Diagnostic::error("`matrix` is empty");
+            self.refuse(
+                problem.at(place, "no axis").help("write matrix = { os = [\"linux\", \"mac\"] }"),
+            );
+        } else if let Some((_, value)) = exclude {
+            self.exclude(target, value);
+        }
+    }
+
+    fn exclude(&mut self, target: &mut Target, value: &Value<'_>) {
+        let asks = "a list of tables";
+        let asker = Asker { name: EXCLUDE, asks, example: EXAMPLE, filled: true };
+        let elements = match value.get_ref() {
+            DeValue::Array(elements) => elements.iter().collect(),
+            _ => vec![value],
+        };
+        for element in elements {
+            let Some(table) = self.table(element, asker) else { return };
+            let place = self.place(super::read::first_line(&self.source.text, element.span()));
+            if table.is_empty() {
+                let problem =
+                    Diagnostic::error("an empty table in `exclude` leaves out everything");
+                self.refuse(problem.at(place, "names no axis").help(format!("write {EXAMPLE}")));
+                return;
+            }
+            let values = self.exclusion(target, table);
+            target.exclude.push(Exclusion { place, values });
+        }
+    }
+
+    fn exclusion(
+        &mut self,
+        target: &Target,
+        table: &DeTable<'_>,
+    ) -> IndexMap<String, (Place, Text)> {
+        let mut values = IndexMap::new();
+        for (key, value) in table {
+            let name: &str = key.get_ref();
+            let place = self.place(key.span());
+            if !target.matrix.contains_key(name) {
+                let axes = || target.matrix.keys().map(String::as_str);
+                let help = match nearest(name, axes()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => listed("its axes:", axes()),
+                };
+                let problem = Diagnostic::error(format!("the matrix has no axis {}", quoted(name)));
+                self.refuse(problem.at(place, "").help(help));
+                continue;
+            }
+            let example = format!("{name} = \"…\"; for two values, write two tables");
+            let asker = Asker { name, asks: "one value", example: &example, filled: false };
+            if let Some(text) = self.scalar(value, asker) {
+                values.insert(name.to_owned(), (place, text));
+            }
+        }
+        values
+    }
+}

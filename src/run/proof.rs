@@ -1,0 +1,290 @@
+//! The proof of a run in which all was up to date: everything that it saw of the disk, so that the
+//! next one that is asked the same need only see the same ([`Question`]).
+//!
+//! Nothing is proved that rests on more than files: a task that is asked something, that ages, or
+//! whose files may have changed within a tick of the clock. That there is no proof costs time only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustc_hash::FxHashSet;
+use taskr_cache::{Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp};
+
+use super::Build;
+use crate::files::{is_there_and_why, list_and_why, why_of_tree};
+use crate::graph::{Asks, Kind, Output};
+use crate::ids::TaskId;
+use crate::outcome::Summary;
+use crate::outdir::STATE_DIR;
+use crate::process::{is_program, places_of};
+use crate::record;
+
+/// Facts with their paths, relative to the workspace or absolute.
+type Facts = Vec<(Vec<u8>, Fact)>;
+
+/// The caller's environment.
+type Env = BTreeMap<OsString, OsString>;
+
+/// Who asks for a build.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What is asked.
+    pub question: Question,
+    /// Whether an expression asked for the caller's environment by now.
+    pub env_asked: Arc<AtomicBool>,
+    /// What commands printed for variables.
+    pub asks: Arc<Asks>,
+}
+
+/// Variables that count for every build: where programs are, and what `ci` says.
+const USUAL: [&str; 2] = ["PATH", "CI"];
+
+/// What a proof answers: a run of so many tasks, all of them up to date.
+///
+/// Kept as the two numbers (8 bytes each, little-endian), then the variables that it rests on:
+/// after a byte 1 the digest of all of them, or after a byte 0 each name with its length (4 bytes)
+/// and the digest of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpToDate {
+    /// How many tasks there are.
+    pub tasks: usize,
+    /// How many might have run at once.
+    pub jobs: usize,
+}
+
+impl UpToDate {
+    /// The answer to `question` in the workspace `root` with this environment, if it is proved.
+    pub fn proved(question: Question, root: &Path, env: &Env) -> Option<UpToDate> {
+        let answer = question.answer(&root.join(STATE_DIR), root)?;
+        let (tasks, rest) = answer.split_first_chunk()?;
+        let (jobs, rest) = rest.split_first_chunk()?;
+        let number = |bytes: &[u8; 8]| usize::try_from(u64::from_le_bytes(*bytes)).ok();
+        let proved = UpToDate { tasks: number(tasks)?, jobs: number(jobs)? };
+        variables_are(rest, env)?.then_some(proved)
+    }
+}
+
+/// The names and digests that an answer rests on.
+fn encode_variables(names: Option<&BTreeSet<&str>>, env: &Env) -> Vec<u8> {
+    let Some(names) = names else { return [&[1], &whole(env).as_bytes()[..]].concat() };
+    let mut bytes = vec![0];
+    for name in names {
+        bytes.extend_from_slice(&(name.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(value_of(name.as_bytes(), env).as_bytes());
+    }
+    bytes
+}
+
+/// Whether they are so now; none if they cannot be read.
+fn variables_are(bytes: &[u8], env: &Env) -> Option<bool> {
+    let (sort, mut rest) = bytes.split_first()?;
+    if *sort == 1 {
+        return Some(rest == whole(env).as_bytes());
+    }
+    while !rest.is_empty() {
+        let (length, tail) = rest.split_first_chunk()?;
+        let (name, tail) = tail.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        let (value, tail) = tail.split_first_chunk::<32>()?;
+        if value_of(name, env).as_bytes() != value {
+            return Some(false);
+        }
+        rest = tail;
+    }
+    Some(true)
+}
+
+/// Of whether it is set, and its value.
+fn value_of(name: &[u8], env: &Env) -> Digest {
+    let mut hasher = KeyHasher::new("taskr 2026 variable of a proof v1");
+    if let Some(value) = env.get(OsStr::from_bytes(name)) {
+        hasher.update(b"=");
+        hasher.update(value.as_bytes());
+    }
+    hasher.finish()
+}
+
+fn whole(env: &Env) -> Digest {
+    let mut hasher = KeyHasher::new("taskr 2026 environment of a proof v1");
+    for part in env.iter().flat_map(|(name, value)| [name, value]) {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finish()
+}
+
+impl Build<'_> {
+    /// Keeps a proof that all is up to date, if that is so and rests on files alone. The state has
+    /// been written.
+    pub(super) fn prove(&self, ask: &Ask, summary: &Summary) {
+        let counts = summary.counts;
+        let all_fresh = counts.fresh == counts.tasks && summary.exit_code() == 0;
+        let is_ours = self.held.lock.is_some() && !self.held.is_lost();
+        let has_asked = ask.asks.have_answers() || !self.lookups.questions.known.is_empty();
+        if !all_fresh || !is_ours || has_asked || summary.signal.is_some() {
+            return;
+        }
+        let Some(facts) = self.facts_of_all() else { return };
+        let numbers = [counts.tasks, self.request.jobs].map(|number| (number as u64).to_le_bytes());
+        let names = (!ask.env_asked.load(Ordering::Relaxed)).then(|| self.variables());
+        let variables = encode_variables(names.as_ref(), &self.request.env);
+        let answer = [&numbers.concat()[..], &variables].concat();
+        // The next run does without.
+        let _ = ask.question.prove(&self.root.path().join(STATE_DIR), &answer, facts);
+    }
+
+    /// The variables that count for what was wanted.
+    fn variables(&self) -> BTreeSet<&str> {
+        let wanted = self.plan.wanted().map(|(id, _)| &self.graph.task(id).rule.target);
+        let named = wanted.flat_map(|target| target.env_inputs.iter().map(String::as_str));
+        USUAL.into_iter().chain(named).collect()
+    }
+
+    fn facts_of_all(&self) -> Option<Facts> {
+        let dir = self.root.path().join(STATE_DIR);
+        // Whatever is older than the begin of this run by the time to settle was so all the time.
+        let clock = Clock::read(&dir).ok()?.back(self.begun.elapsed());
+        let mut settled = Settled { clock, root: self.root.path() };
+        let mut facts = self.facts_of_files(&mut settled)?;
+        self.add_listings(&mut facts)?;
+        self.add_graph(&mut facts)?;
+        self.add_tasks(&mut facts)?;
+        self.add_programs(&mut facts)?;
+        for (path, fact) in &facts {
+            if let Fact::LeadsTo(Some(stamp)) = fact {
+                settled.check(path, stamp)?;
+            }
+        }
+        for name in STATE_FILES {
+            facts.push(self.fact_of_state(name)?);
+        }
+        Some(facts)
+    }
+
+    /// All paths that were asked for.
+    fn facts_of_files(&self, settled: &mut Settled<'_>) -> Option<Facts> {
+        let mut facts = Vec::new();
+        for (file, seen, is_folder) in self.files.asked() {
+            let path = self.paths.bytes(file);
+            let fact = match seen {
+                None => Fact::Absent,
+                Some(_) if is_folder => Fact::Is(FileKind::Dir),
+                Some(seen) => {
+                    seen.stamps().try_for_each(|stamp| settled.check(path, stamp))?;
+                    Fact::Seen(seen)
+                }
+            };
+            facts.push((path.to_vec(), fact));
+        }
+        Some(facts)
+    }
+
+    /// Inputs that were listed. They are listed again, from behind the stamps.
+    fn add_listings(&self, facts: &mut Facts) -> Option<()> {
+        for (pattern, skip, found) in self.files.listings() {
+            let (now, why) = list_and_why(self.root.path(), pattern, skip).ok()?;
+            let same = now.len() == found.len()
+                && now.iter().zip(found).all(|(path, &file)| self.paths.bytes(file) == path);
+            same.then(|| facts.extend(why))?;
+        }
+        Some(())
+    }
+
+    /// What the making of the graph looked for.
+    fn add_graph(&self, facts: &mut Facts) -> Option<()> {
+        let looked = self.graph.looked();
+        for (pattern, found) in &looked.listed {
+            let (now, why) = list_and_why(self.root.path(), pattern, &[]).ok()?;
+            (now[..] == found[..]).then(|| facts.extend(why))?;
+        }
+        for (path, &was_there) in &looked.there {
+            let (is_there, fact) = is_there_and_why(self.root.path(), path).ok()?;
+            (is_there == was_there).then(|| facts.push((path.clone(), fact)))?;
+        }
+        Some(())
+    }
+
+    /// What tasks look at beside files: folders that are outputs as a whole, and what is installed.
+    fn add_tasks(&self, facts: &mut Facts) -> Option<()> {
+        for (id, _) in self.plan.wanted() {
+            let rule = &self.graph.task(id).rule;
+            let policy = &rule.target.policy;
+            let ages = policy.max_age_ms.is_some() || policy.fresh_if.is_some();
+            let runs = matches!(self.graph.task(id).kind(), Kind::Unrecorded | Kind::Service);
+            if ages || rule.target.always || runs {
+                return None;
+            }
+            let is_path = |output: &Output| matches!(output, Output::Path(_));
+            let may_be_folder = rule.outputs.iter().any(|output| is_path(&output.value));
+            if may_be_folder || !rule.installs.is_empty() {
+                self.add_recorded(id, facts)?;
+            }
+        }
+        Some(())
+    }
+
+    fn add_recorded(&self, id: TaskId, facts: &mut Facts) -> Option<()> {
+        let record = record::read(&self.held.state, &self.names.id(self.graph.name(id)))?;
+        for folder in self.folders_of_outputs(id, &record) {
+            if let Output::Path(path) = folder {
+                facts.extend(why_of_tree(self.root.path(), path).ok()?);
+            }
+        }
+        if self.extra_in_folder(id, &record).is_some() {
+            return None;
+        }
+        facts.extend(
+            record.installs.into_iter().map(|(path, dev, ino)| (path, Fact::Same(dev, ino))),
+        );
+        Some(())
+    }
+
+    /// Where programs were looked for in vain before they were found, or at all.
+    fn add_programs(&self, facts: &mut Facts) -> Option<()> {
+        let mut seen: FxHashSet<PathBuf> = FxHashSet::default();
+        for ((name, path_var, dir), found) in &self.lookups.searched {
+            let places = places_of(name.as_ref(), path_var, dir);
+            for place in places.clone().take_while(|place| Some(place) != found.as_ref()) {
+                if seen.insert(place.clone()) {
+                    let fact = Fact::LeadsTo(Stamp::of(&place).ok()?);
+                    facts.push((place.as_os_str().as_bytes().to_vec(), fact));
+                }
+            }
+            // Looked up again, from behind the stamps.
+            let mut places = places;
+            if places.find(|place| is_program(place)) != *found {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// The state as it is now. Nothing that is not written by now counts.
+    fn fact_of_state(&self, name: &str) -> Option<(Vec<u8>, Fact)> {
+        let path = format!("{STATE_DIR}/{name}");
+        let seen = Seen::of(&self.root.path().join(&path)).ok()?;
+        let half_done = seen.is_some() && name != "state.db" && name != "intents";
+        let fact = seen.map_or(Fact::Absent, Fact::Seen);
+        (!half_done).then(|| (path.into_bytes(), fact))
+    }
+}
+
+/// The files of the state.
+const STATE_FILES: [&str; 4] = ["state.db", "state.db-wal", "state.db-journal", "intents"];
+
+/// Whether stamps may stand for what they were seen with.
+struct Settled<'r> {
+    clock: Clock,
+    root: &'r Path,
+}
+
+impl Settled<'_> {
+    fn check(&mut self, path: &[u8], stamp: &Stamp) -> Option<()> {
+        self.clock.learn(stamp.dev, &self.root.join(OsStr::from_bytes(path)));
+        self.clock.settled(stamp).then_some(())
+    }
+}

@@ -1,0 +1,218 @@
+//! That all is up to date is proved once, and then believed as long as everything that it rests on
+//! is as it was: a build with nothing to do reads no state and no Taskfile. Whatever moves, the
+//! build goes the long way.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::project::{Project, fingerprint};
+
+/// Longer than stamps take to settle.
+const SETTLED: Duration = Duration::from_millis(2_300);
+
+const TASKFILE: &str = "
+[target.copy]
+foreach = [\"src/*.txt\"]
+run = \"ran {{ item.stem }}; tool >/dev/null; cat {{ item }} > {{ out }}/copy\"
+
+[target.list]
+inputs = [\"data/**\", \"?maybe\"]
+outputs = [\"made\"]
+env_inputs = [\"LEVEL\"]
+run = \"ran list; mkdir -p {{ out }}/made; cat data/x > {{ out }}/made/all\"
+
+[target.deep]
+inputs = [\"@copy\", \"link\"]
+outputs = [\"deep.txt\"]
+exec = [\"tool\", \"{{ outputs }}\"]
+
+[target.all]
+deps = [\"list\", \"deep\"]
+";
+
+/// A workspace that was built, is settled, and whose freshness is proved; the time is shared by all.
+fn proved(count: usize) -> Vec<Project> {
+    let projects: Vec<Project> = (0..count).map(|_| built()).collect();
+    std::thread::sleep(SETTLED);
+    for p in &projects {
+        assert_eq!(proofs(p), 0, "nothing is proved before it is settled");
+        p.fresh("all");
+        assert_eq!(proofs(p), 1);
+    }
+    projects
+}
+
+fn built() -> Project {
+    let p = Project::new(TASKFILE);
+    p.program("tool", "ran tool $#; [ $# = 0 ] || echo tool > \"$1\"");
+    fs::create_dir(p.outside("first")).expect("a folder");
+    p.write("src/a.txt", "a").write("src/b.txt", "b").write("data/x", "x").write("data/in/y", "y");
+    p.write("target.txt", "t").link("link", "target.txt");
+    p.taskr(["all"]).any_ran().any_files().ok();
+    p.accept_files();
+    p
+}
+
+fn proofs(p: &Project) -> usize {
+    fs::read_dir(p.path(".taskr/proofs")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_proved_build_reads_nothing_and_writes_nothing() {
+    let p = proved(1).remove(0);
+    // Whoever read one of these would say so.
+    for name in [".taskr/state.db", ".taskr/lock"] {
+        assert!(p.path(name).exists());
+    }
+    let before = fingerprint(&p.root());
+    for args in [&["all"][..], &["all"], &["all"]] {
+        p.taskr(args.iter().copied()).says("4 tasks up to date in ").ok();
+    }
+    assert_eq!(fingerprint(&p.root()), before, "the lock is not taken either");
+    // Another question is asked the long way, which takes the lock.
+    p.taskr(["run", "all"]).says("4 tasks up to date in ").ok();
+    assert_ne!(fingerprint(&p.root()), before);
+    assert_eq!(proofs(&p), 2);
+    p.taskr(["run", "all", "-q"]).stdout("").ok();
+    p.taskr(["run", "all", "-q"]).stdout("").ok();
+}
+
+type Change = fn(&Project);
+
+/// What is changed in a proved workspace, and what runs then.
+const CHANGES: &[(&str, Change, &[&str])] = &[
+    ("nothing", |_| {}, &[]),
+    ("an item", |p| _ = p.write("src/a.txt", "A"), &["a", "tool 0", "tool 1"]),
+    ("a new item", |p| _ = p.write("src/c.txt", "c"), &["c", "tool 0", "tool 1"]),
+    ("an item less", |p| _ = p.remove("src/b.txt"), &["tool 1"]),
+    ("an input of a glob", |p| _ = p.write("data/x", "X"), &["list"]),
+    ("a new input deep in a glob", |p| _ = p.write("data/in/z", "z"), &["list"]),
+    ("an input that may be absent", |p| _ = p.write("maybe", ""), &["list"]),
+    ("what a link leads to", |p| _ = p.write("target.txt", "T"), &["tool 1"]),
+    ("an output", |p| _ = p.write("deep.txt", "edited"), &["tool 1"]),
+    ("an output in a folder", |p| fs::write(p.path("made/all"), "edited").unwrap(), &["list"]),
+    ("a file more in an output", |p| fs::write(p.path("made/more"), "").unwrap(), &["list"]),
+    ("an output that is gone", |p| fs::remove_file(p.path("deep.txt")).unwrap(), &["tool 1"]),
+    (
+        "a program",
+        |p| _ = p.program("tool", "ran new $#; [ $# = 0 ] || echo tool > \"$1\""),
+        &["new 1"],
+    ),
+    (
+        "the state",
+        |p| fs::remove_file(p.path(".taskr/state.db")).unwrap(),
+        &["a", "b", "list", "tool 0", "tool 0", "tool 1"],
+    ),
+    (
+        "the Taskfile",
+        |p| _ = p.write("Taskfile.toml", &TASKFILE.replace("ran list;", "ran list; ran more;")),
+        &["list", "more"],
+    ),
+];
+
+#[test]
+fn whatever_moves_is_seen() {
+    let projects = proved(CHANGES.len());
+    for (p, (what, change, expected)) in projects.iter().zip(CHANGES) {
+        change(p);
+        eprintln!("{what}");
+        p.taskr(["all"]).ran(expected.iter().copied()).any_files().any_warning().ok();
+        p.taskr(["all"]).ran([""; 0]).any_files().ok();
+    }
+}
+
+/// What stands before it on PATH is another program.
+#[test]
+fn a_program_that_is_found_elsewhere_is_seen() {
+    let p = Project::new("[target.t]\noutputs = [\"o\"]\nexec = [\"tool\", \"{{ outputs }}\"]\n");
+    p.program("tool", "ran old; echo old > \"$1\"");
+    let first = p.outside("first");
+    fs::create_dir(&first).expect("a folder");
+    let path = format!("{}:{}:/usr/bin:/bin", first.display(), p.outside("bin").display());
+    let run = || p.taskr(["t"]).env("PATH", &path).any_files();
+    run().ran(["old"]).ok();
+    p.accept_files();
+    std::thread::sleep(SETTLED);
+    run().ok();
+    assert_eq!(proofs(&p), 1);
+    run().ok();
+    fs::copy(p.outside("bin/tool"), first.join("tool")).expect("a program");
+    let script = fs::read_to_string(first.join("tool")).expect("a script").replace("old", "new");
+    fs::write(first.join("tool"), script.replace("${0%/*}", "${0%/*}/../bin")).expect("a script");
+    run().ran(["new"]).ok();
+}
+
+#[test]
+fn variables_count_where_they_are_named() {
+    let p = proved(1).remove(0);
+    let run = |name: &str, value: &str| p.taskr(["all"]).env(name, value).any_files();
+    // A variable that nobody names is no other question.
+    let before = fingerprint(&p.root());
+    run("UNNAMED", "1").ok();
+    assert_eq!(fingerprint(&p.root()), before);
+    run("LEVEL", "2").ran(["list"]).ok();
+    run("LEVEL", "2").ok();
+    run("LEVEL", "3").ran(["list"]).ok();
+}
+
+/// Once an expression asks for the environment, all of it counts.
+#[test]
+fn an_expression_that_asks_for_the_environment_makes_all_of_it_count() {
+    let p = Project::new(
+        "[taskr]\njobs = \"{{ env.WORKERS | default('2') }}\"\n\
+         [target.t]\noutputs = [\"o\"]\nrun = \"ran {{ jobs }}; echo > o\"\n",
+    );
+    let run = |value: &str| p.taskr(["t"]).env("WORKERS", value).any_files();
+    run("1").ran(["1"]).ok();
+    p.accept_files();
+    std::thread::sleep(SETTLED);
+    run("1").ok();
+    assert_eq!(proofs(&p), 1);
+    run("1").ok();
+    run("3").ran(["3"]).ok();
+    run("1").ran(["1"]).ok();
+}
+
+/// What runs, ages or is asked each time is proved by nothing.
+#[test]
+fn what_rests_on_more_than_files_is_not_proved() {
+    let taskfile =
+        |line: &str| format!("[target.t]\noutputs = [\"o\"]\nrun = \"ran t; echo > o\"\n{line}\n");
+    let lines = [
+        "max_age = \"1h\"",
+        "fresh_if = \"true\"",
+        "tools = [\"echo 1\"]",
+        "env = { V = \"{{ asked }}\" }\nvars = { asked = { sh = \"echo 1\" } }",
+        "",
+    ];
+    let projects = lines.map(|line| Project::new(&taskfile(line)));
+    for p in &projects {
+        p.taskr(["t"]).ran(["t"]).any_files().ok();
+        p.accept_files();
+    }
+    std::thread::sleep(SETTLED);
+    for (p, line) in projects.iter().zip(lines) {
+        p.fresh("t");
+        assert_eq!(proofs(p), usize::from(line.is_empty()), "{line}");
+    }
+}
+
+/// A build that is killed in the middle of its work leaves no proof of what was before.
+#[test]
+fn a_build_that_starts_forgets_what_was_proved() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\nrun = \"ran t; ${WAIT:-true}\"\nenv_pass = [\"WAIT\"]\n",
+    );
+    p.taskr(["t"]).ran(["t"]).ok();
+    std::thread::sleep(SETTLED);
+    p.fresh("t");
+    assert_eq!(proofs(&p), 1);
+    let mut command = p.command(&p.root(), ["-B", "t"]);
+    let mut live = crate::project::Live::start(command.env("WAIT", "sleep 60"));
+    p.await_ran("t");
+    assert_eq!(proofs(&p), 0);
+    live.kill();
+    p.await_no_process();
+    p.take_ran();
+    p.taskr(["t"]).ran(["t"]).any_warning().ok();
+}
