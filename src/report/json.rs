@@ -131,13 +131,7 @@ impl<W: Write> Json<W> {
                 .with("reasons", reasons.iter().map(reason).collect::<Vec<_>>())
                 .with("key", key.to_string())
                 .with("at_ms", *at_ms),
-            Event::TaskOutput { task, bytes } => {
-                let line = begin("task_output").task(task);
-                match std::str::from_utf8(bytes) {
-                    Ok(text) => line.with("text", text),
-                    Err(_) => line.with("base64", base64(bytes)),
-                }
-            }
+            Event::TaskOutput { task, bytes } => piece(begin("task_output").task(task), bytes),
             Event::TaskFinished {
                 task,
                 finish,
@@ -231,6 +225,14 @@ impl Line {
 
     fn end(self) -> String {
         self.0 + "}"
+    }
+}
+
+/// A piece of output, in the one way or the other.
+fn piece(line: Line, bytes: &[u8]) -> Line {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => line.with("text", text),
+        Err(_) => line.with("base64", base64(bytes)),
     }
 }
 
