@@ -9,6 +9,7 @@
 //! | 4 | [`record`] | what a success leaves, encoded; the only user of the state |
 //! | 4 | [`workers`] | threads: one process each, a task's own folder, publishing |
 //! | 4 | [`report`] | events to lines, blocks and JSON |
+//! | 3 | [`packages`] | a workspace's Taskfile to all of its packages, and the edges between them |
 //! | 3 | [`graph`] | targets to tasks and edges, immutable; cycles and clashes refused |
 //! | 2 | [`parse`] | Taskfile.toml to what was written, with places |
 //! | 1 | [`expr`] | strings with expressions to text, words, shell text |
@@ -39,6 +40,7 @@ pub mod judge;
 pub mod lock;
 pub mod outcome;
 pub mod outdir;
+pub mod packages;
 pub mod parse;
 pub mod plan;
 pub mod process;

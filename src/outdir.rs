@@ -275,7 +275,10 @@ impl TaskDir {
     /// The folder of a task. `taskfile` is the Taskfile's name where it is not the usual one.
     pub fn new(taskfile: Option<&[u8]>, task: &str) -> TaskDir {
         let mut name = taskfile.map_or_else(Vec::new, |name| [name, b":"].concat());
-        name.extend_from_slice(task.as_bytes());
+        // No task of the root has a `:` before its `@`: the name of one of a package stays unlike.
+        let of_package = task.strip_prefix("//").and_then(|rest| rest.split_once(':'));
+        let is_plain = of_package.is_some_and(|(dir, _)| !dir.contains('@'));
+        name.extend_from_slice(if is_plain { &task.as_bytes()[2..] } else { task.as_bytes() });
         let path = format!("{STATE_DIR}/tasks/{}", component(&name));
         TaskDir { path: path.into_bytes() }
     }

@@ -1,11 +1,17 @@
 //! The options of a build and of each tool, as typed. What they mean is worked out elsewhere.
 
+mod files;
+mod views;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint};
 
 use crate::report::Mode;
+
+pub(super) use files::{Fmt, Init, Merge, MergeWord, Schema};
+pub(super) use views::{Compare, Graph, GraphFormat, History, Timeline};
 
 /// Options that every command takes.
 #[derive(Args, Debug)]
@@ -18,7 +24,7 @@ pub(super) struct Common {
     pub(super) directory: Vec<PathBuf>,
     /// Use FILE; its folder is the workspace
     ///
-    /// The default is the nearest Taskfile.toml upward.
+    /// The default is the nearest Taskfile.toml upward, or the one above that includes it.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: Option<PathBuf>,
     /// Set a variable of the Taskfile
@@ -109,6 +115,12 @@ pub(super) struct Build {
     /// of run. The variable TASKR_CACHE says the same for all runs.
     #[arg(long, value_name = "STORES", hide_short_help = true, hide_possible_values = true)]
     pub(super) cache: Option<super::user::Stores>,
+    /// Only what failed in the last run, and what that kept from running
+    ///
+    /// Of named targets only what they need. That is then judged as usual: what became up to date
+    /// meanwhile does not run.
+    #[arg(long, hide_short_help = true)]
+    pub(super) failed: bool,
     /// Only what changes since a commit can reach
     ///
     /// REV is compared with the files as they are now, committed or not; new files that git does

@@ -10,11 +10,13 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use taskr_cache::Fact;
 
 use super::End;
 use super::args::Build;
 use super::changes::changes;
 use super::create::{EVENTS, TRACE, create};
+use super::failed::{Failed, failed};
 use super::limits::jobs_within_limits;
 use super::out::FirstError;
 use super::terminal::{self, Colours};
@@ -30,14 +32,27 @@ use crate::run::{Ask, Force, Messages, Request, UpToDate, run};
 use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
-    let more = More { changes: changes(args, workspace)?, env: Vec::new() };
+    let mut more = More { changes: changes(args, workspace)?, ..More::default() };
+    if args.failed {
+        match failed(args, workspace)? {
+            Failed::Tasks(tasks) => more.tasks = Some(tasks),
+            Failed::Nothing(what) => {
+                let _ = writeln!(People::of(args).writer(), "{what}");
+                return Ok(End::Code(0));
+            }
+        }
+    }
     build_with(args, workspace, typed, more)
 }
 
 /// What decides about a build beside its options.
+#[derive(Default)]
 pub(super) struct More {
     /// Only what these can reach is built.
     pub(super) changes: Option<Changes>,
+    /// These tasks are built instead of the targets that the options name; a private one may be
+    /// among them.
+    pub(super) tasks: Option<Vec<String>>,
     /// What tasks are told in their environment.
     pub(super) env: Vec<(OsString, OsString)>,
 }
@@ -50,12 +65,13 @@ pub(super) fn build_with(
 ) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
     let (jobs, shared) = jobs(args, workspace)?;
-    let words = words(&args.args)?;
-    let given = Args { words, wanted: wanted.clone() };
+    let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common.defines, jobs, given)?;
     let mode = Mode::from(args.output);
+    let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
-        wanted,
+        private: more.tasks.is_some(),
+        wanted: more.tasks.unwrap_or(wanted),
         changes: more.changes,
         most_failures: most_failures(args),
         dry_run: args.dry_run,
@@ -67,7 +83,7 @@ pub(super) fn build_with(
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
         timed: args.trace.is_some(),
         shared,
-        ask: ask(args, workspace)?,
+        ask: ask(args, workspace, &why)?,
         ..plain_request(workspace, &load, jobs, typed)?
     };
     if request.changes.is_some() || !more.env.is_empty() {
@@ -133,16 +149,21 @@ fn jobs(args: &Build, workspace: &Workspace) -> Result<(usize, Option<Pool>), Er
 
 /// Whether a build with nothing to do tells no more than that.
 fn is_plain(args: &Build) -> bool {
-    let looks_closer = args.dry_run || args.rehash || args.force.is_some();
+    // What failed in the last run is no part of the question.
+    let looks_closer = args.dry_run || args.rehash || args.force.is_some() || args.failed;
     let tells_more = args.verbose > 0 || args.events.is_some() || args.trace.is_some();
     !looks_closer && !tells_more
 }
 
 /// The question, if its answer may be proved.
-fn ask(args: &Build, workspace: &Workspace) -> Result<Option<Ask>, Error> {
+fn ask<'a>(
+    args: &Build,
+    workspace: &Workspace,
+    why: &'a dyn Fn() -> Option<Vec<(Vec<u8>, Fact)>>,
+) -> Result<Option<Ask<'a>>, Error> {
     let Some(question) = workspace.question.filter(|_| is_plain(args)) else { return Ok(None) };
     let (env_asked, asks) = (workspace.env_asked.clone(), workspace.asks()?);
-    Ok(Some(Ask { question, env_asked, asks }))
+    Ok(Some(Ask { question, env_asked, asks, why }))
 }
 
 /// Tells what was proved: a run of tasks that are all up to date.
@@ -168,24 +189,26 @@ fn options(args: &Build, terminal: bool) -> Options {
 /// What is to be built, and what of it although it is fresh: names that the Taskfile has.
 fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Error> {
     let wanted = match args.targets.is_empty() {
+        true if args.failed => Vec::new(),
         true => workspace.default_targets()?,
-        false => args.targets.clone(),
+        false => workspace.full_names(&args.targets)?,
     };
-    let force = force(args);
-    let forced = if let Force::Only(names) = &force { &names[..] } else { &[] };
-    workspace.check_names(wanted.iter().chain(forced))?;
+    let force = match force(args) {
+        Force::Only(names) => Force::Only(workspace.full_names(&names)?),
+        other => other,
+    };
     Ok((wanted, force))
 }
 
-/// The arguments for targets, as text.
-pub(super) fn words(args: &[OsString]) -> Result<Vec<String>, Error> {
+/// The arguments for the targets that are wanted, as text.
+pub(super) fn given(args: &[OsString], wanted: &[String]) -> Result<Args, Error> {
     let word = |arg: &OsString| {
         arg.to_str().map(str::to_owned).ok_or_else(|| Error::Usage {
             message: format!("an argument behind `--` is not UTF-8: {}", arg.display()),
             help: None,
         })
     };
-    args.iter().map(word).collect()
+    Ok(Args { words: args.iter().map(word).collect::<Result<_, _>>()?, wanted: wanted.to_vec() })
 }
 
 /// What went wrong with the writers of a run. Of a terminal and of stderr nothing could be told.
@@ -219,6 +242,7 @@ pub(super) fn plain_request<'a>(
     Ok(Request {
         root: workspace.root.clone(),
         taskfile: workspace.name.clone(),
+        sources: workspace.sources(),
         load,
         asks: workspace.asks()?,
         wanted: Vec::new(),

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 
@@ -11,12 +12,13 @@ use super::args::Check;
 use super::doubts::doubts;
 use super::json_out;
 use super::out::print;
+use super::packages::full_in;
 use super::terminal::{Colours, width};
 use super::workspace::Workspace;
 use crate::error::{Diagnostic, Error, Level, nearest, quoted, render_diagnostics};
 use crate::graph::{Graph, Kind};
 use crate::ids::IdVec;
-use crate::parse::{Target, Taskfile, Text, Var};
+use crate::parse::{Taskfile, Text, Var};
 use crate::plan::Plan;
 
 pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result<End, Error> {
@@ -27,7 +29,9 @@ pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result
         warnings.extend(doubts(&workspace.taskfile, &graph, &workspace.root));
         let tasks = graph.tasks().iter().filter(|task| task.kind() != Kind::Group).count();
         let name = workspace.taskfile.source.name.clone();
-        Ok(Fine { name, targets: workspace.taskfile.targets.len(), tasks, warnings })
+        let targets = graph.targets().len();
+        let packages = workspace.taskfile.packages.len();
+        Ok(Fine { name, packages, targets, tasks, warnings })
     });
     let code = match &checked {
         Ok(fine) if fine.warnings.is_empty() || !args.strict => 0,
@@ -45,6 +49,7 @@ pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result
 /// A Taskfile without mistakes.
 struct Fine {
     name: String,
+    packages: usize,
     targets: usize,
     tasks: usize,
     warnings: Vec<Diagnostic>,
@@ -83,17 +88,19 @@ fn diagnostics(result: Result<(), Error>) -> Result<Vec<Diagnostic>, Error> {
 
 /// Names in `default` and `[hooks]` that cannot be built.
 fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
-    let default = taskfile.default.iter().map(|text| (text, "a bare `taskr`".to_owned()));
+    let default = taskfile.every().flat_map(|file| {
+        file.default.iter().map(move |text| (file, text, "a bare `taskr`".to_owned()))
+    });
     let hooks = taskfile.hooks.iter().flat_map(|(hook, (_, targets))| {
-        targets.iter().map(move |text| (text, format!("the hook {hook}")))
+        targets.iter().map(move |text| (taskfile, text, format!("the hook {hook}")))
     });
     let mut wrong = Vec::new();
-    for (text, who) in default.chain(hooks) {
+    for (file, text, who) in default.chain(hooks) {
         let name = text.template.source();
         let label = format!("{who} would build it");
-        let found = graph.select(name);
+        let found = graph.select(&full_in(&file.package.dir, name));
         let Some(&id) = found.first() else {
-            let public = taskfile.targets.values().filter(|target| !target.private);
+            let public = file.targets.values().filter(|target| !target.private);
             let near = nearest(name, public.map(|target| target.name.as_str()));
             wrong.push(
                 Diagnostic::error(format!("there is no target {}", quoted(name)))
@@ -137,30 +144,43 @@ fn warnings(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
     warnings
 }
 
-fn unused_variables(taskfile: &Taskfile) -> Vec<Diagnostic> {
-    let warning = |name: &str, var: &Var| {
+/// Variables by their places: name, variable, whether something names it.
+type Seen<'f> = IndexMap<(usize, usize, usize), (&'f str, &'f Var, bool)>;
+
+fn see<'f>(seen: &mut Seen<'f>, vars: &'f IndexMap<String, Var>, used: &FxHashSet<&str>) {
+    for (name, var) in vars {
+        seen.entry(var.name_place.id()).or_insert((name, var, false)).2 |=
+            used.contains(name.as_str());
+    }
+}
+
+/// Variables that nothing names. Those of a shared Taskfile serve any of its packages, those of
+/// the root every package; a variable of a file may use one that only targets have.
+fn unused_variables(root: &Taskfile) -> Vec<Diagnostic> {
+    let by_files = root.every().flat_map(|file| file.vars.values());
+    let by_files: FxHashSet<&str> = by_files.flat_map(Var::texts).flat_map(heads).collect();
+    let mut seen = Seen::new();
+    let mut anywhere: FxHashSet<&str> = root.jobs.iter().flat_map(heads).collect();
+    for file in root.every() {
+        let mut in_file = FxHashSet::default();
+        for target in file.targets.values() {
+            let used: FxHashSet<&str> = target.texts().flat_map(heads).collect();
+            see(&mut seen, &target.vars, &used);
+            in_file.extend(used);
+        }
+        if !file.package.dir.is_empty() {
+            see(&mut seen, &file.vars, &in_file);
+        }
+        anywhere.extend(in_file);
+    }
+    see(&mut seen, &root.vars, &anywhere);
+    let unused = seen.into_values().filter(|(name, _, used)| !used && !by_files.contains(name));
+    let warning = |(name, var, _): (&str, &Var, bool)| {
         Diagnostic::warning(format!("the variable {} is not used", quoted(name)))
             .at(var.name_place.clone(), "")
             .help(format!("remove it, or write `{{{{ {name} }}}}` where it belongs"))
     };
-    // A variable of the file may use one that only targets have.
-    let by_file = taskfile.vars.values().flat_map(Var::texts).flat_map(heads);
-    let by_file: FxHashSet<&str> = by_file.collect();
-    let mut used_somewhere = by_file.clone();
-    let mut warnings = Vec::new();
-    for target in taskfile.targets.values() {
-        let used: FxHashSet<&str> = target.texts().flat_map(heads).collect();
-        let unused = target
-            .vars
-            .iter()
-            .filter(|(name, _)| !used.contains(name.as_str()) && !by_file.contains(name.as_str()));
-        warnings.extend(unused.map(|(name, var)| warning(name, var)));
-        used_somewhere.extend(used);
-    }
-    used_somewhere.extend(taskfile.jobs.iter().flat_map(heads));
-    let unused = taskfile.vars.iter().filter(|(name, _)| !used_somewhere.contains(name.as_str()));
-    warnings.extend(unused.map(|(name, var)| warning(name, var)));
-    warnings
+    unused.map(warning).collect()
 }
 
 /// The names that a string's expressions begin with.
@@ -170,16 +190,19 @@ fn heads(text: &Text) -> impl Iterator<Item = &str> {
 
 /// Private targets that no other needs: nothing can ever build them.
 fn unneeded(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
-    let needed = |target: &Target| {
-        let Some(node) = graph.find(&target.name) else { return true };
+    let needed = |full: &str| {
+        let Some(node) = graph.find(full) else { return true };
         let mut tasks = graph.without_groups(&[node]);
         tasks.push(node);
-        let of_others = |id: &_| graph.task(*id).rule.target.name != target.name;
+        let of_others = |id: &_| graph.task(*id).rule.target.name != full;
         tasks.iter().any(|&task| graph.needed_by(task).iter().any(of_others))
     };
-    let lost = taskfile.targets.values().filter(|target| target.private && !needed(target));
-    lost.map(|target| {
-        Diagnostic::warning(format!("nothing can build {}", quoted(&target.name)))
+    let all = taskfile.every().flat_map(|file| {
+        file.targets.values().map(move |target| (file.full_name(&target.name), target))
+    });
+    let lost = all.filter(|(full, target)| target.private && !needed(full));
+    lost.map(|(full, target)| {
+        Diagnostic::warning(format!("nothing can build {}", quoted(&full)))
             .at(target.place.clone(), "is private, and no other target needs it")
             .help("remove `private = true`, or name it in the `deps` of a target")
     })
@@ -203,7 +226,11 @@ fn tell(fine: &Fine, args: &Check) -> Result<(), Error> {
     }
     let targets = counted(fine.targets, "target");
     let tasks = counted(fine.tasks, "task");
-    print(format!("{} is fine{with}: {targets}, {tasks}\n", fine.name).as_bytes())
+    let packages = match fine.packages {
+        0 => String::new(),
+        count => format!("{}, ", counted(count, "package")),
+    };
+    print(format!("{} is fine{with}: {packages}{targets}, {tasks}\n", fine.name).as_bytes())
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -220,6 +247,7 @@ fn as_json(checked: &Result<Fine, Error>) -> Value {
     json!({
         "version": json_out::version(),
         "fine": fine.is_some(),
+        "packages": fine.map(|fine| fine.packages),
         "targets": fine.map(|fine| fine.targets),
         "tasks": fine.map(|fine| fine.tasks),
         "diagnostics": found,

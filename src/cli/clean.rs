@@ -25,7 +25,7 @@ const MOST_NAMED: usize = 10;
 const REPLACED: &str = ".taskr/replaced";
 
 pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<End, Error> {
-    workspace.check_names(args.targets.iter())?;
+    let named = workspace.full_names(&args.targets)?;
     let jobs = workspace.jobs(None)?;
     let load = workspace.loader(&args.common, jobs)?;
     let mut request = plain_request(workspace, &load, jobs, typed)?;
@@ -33,7 +33,7 @@ pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<
     request.dry_run = args.dry_run;
     let only = match args.targets.is_empty() {
         true => None,
-        false => Some(names(args, &load()?)?),
+        false => Some(names(&named, &load()?)?),
     };
     let messages = messages_with_signals(workspace)?;
     let mut listen = |event: &Event<'_>| {
@@ -50,8 +50,8 @@ pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<
     Ok(End::Code(refusals(&cleaned)))
 }
 
-fn names(args: &Clean, graph: &Graph) -> Result<FxHashSet<String>, Error> {
-    let ids = graph.without_groups(&select(graph, &args.targets)?);
+fn names(named: &[String], graph: &Graph) -> Result<FxHashSet<String>, Error> {
+    let ids = graph.without_groups(&select(graph, named)?);
     Ok(ids.into_iter().map(|id| graph.name(id).to_owned()).collect())
 }
 

@@ -3,6 +3,7 @@
 //! The script calls `taskr` back with [`ASK`] set and the words typed so far. The answer reads
 //! the Taskfile and nothing else; it says nothing about a Taskfile that is wrong.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -12,11 +13,13 @@ use clap_complete::env::Shells;
 
 use super::args::{Build, Completions};
 use super::out::print;
+use super::packages::spelt_out;
 use super::scan::Scan;
 use super::workspace::Workspace;
 use super::{End, help};
 use crate::error::{Error, nearest, quoted};
 use crate::graph::Kind;
+use crate::parse::{Target, split_pick};
 use crate::report::one_line;
 
 /// Where the line for each shell goes.
@@ -33,8 +36,8 @@ One line in your shell's own file turns it on:
   elvish: ~/.config/elvish/rc.elv
     eval (taskr completions elvish | slurp)";
 
-/// Else bash takes what stands behind an `@` for a word of its own, and offers host names.
-const WHOLE_NAMES: &[u8] = b"COMP_WORDBREAKS=${COMP_WORDBREAKS//@}\n";
+/// Else bash takes what stands behind an `@` or a `:` for a word of its own, and offers host names.
+const WHOLE_NAMES: &[u8] = b"COMP_WORDBREAKS=${COMP_WORDBREAKS//[@:]}\n";
 
 /// The variable by which a script asks: it holds the shell's name.
 const ASK: &str = "TASKR_COMPLETE";
@@ -98,8 +101,8 @@ pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
     let options = current.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     let scan = Scan::of(words.clone());
     let workspace = Workspace::find(scan.directory.as_deref(), scan.file.as_deref()).ok();
-    let items = current.and_then(|word| word.to_str()?.split_once('@')).map(|(target, _)| target);
-    let mut command = possible(workspace.as_ref(), options, items);
+    let word = current.and_then(|word| word.to_str()).unwrap_or_default();
+    let mut command = possible(workspace.as_ref(), options, word);
     let here = std::env::current_dir().ok();
     let mut text = Vec::new();
     if shell.write_complete(&mut command, words, here.as_deref(), &mut text).is_err() {
@@ -111,10 +114,13 @@ pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
 }
 
 /// The command line with the names of this workspace in it. Options are offered only to who has
-/// begun one, and the tasks of a target to who has written its name and `@`: there are many.
-fn possible(workspace: Option<&Workspace>, options: bool, items: Option<&str>) -> Command {
-    let mut targets = workspace.map(targets).unwrap_or_default();
-    targets.extend(workspace.zip(items).map(tasks).unwrap_or_default());
+/// begun one, the tasks of a target to who has written its name and `@`, and names with their
+/// package to who has begun such a one: there are many.
+fn possible(workspace: Option<&Workspace>, options: bool, word: &str) -> Command {
+    let mut targets = workspace.map(|workspace| targets(workspace, word)).unwrap_or_default();
+    if let (target, Some(_)) = split_pick(word) {
+        targets.extend(workspace.map(|workspace| tasks(workspace, target)).unwrap_or_default());
+    }
     let variables = workspace.map(variables).unwrap_or_default();
     let is_target = |word: &Command| targets.iter().any(|(name, _)| name == word.get_name());
     let tools = || help::tools().map(|tool| with_names(tool, &targets, &variables, options));
@@ -157,25 +163,42 @@ fn candidates(names: &[Named]) -> ArgValueCandidates {
     })
 }
 
-fn targets(workspace: &Workspace) -> Vec<Named> {
-    let targets = workspace.taskfile.targets.values().filter(|target| !target.private);
-    targets.map(|target| (target.name.clone(), target.doc.as_deref().map(one_line))).collect()
+/// The names of the current package's targets; of those of others if `word` has begun so.
+fn targets(workspace: &Workspace, word: &str) -> Vec<Named> {
+    let doc = |target: &Target| target.doc.as_deref().map(one_line);
+    let public = || workspace.targets().filter(|(_, _, target)| !target.private);
+    if word.starts_with(':') {
+        let names: BTreeSet<String> =
+            public().map(|(_, _, one)| format!(":{}", one.name)).collect();
+        return names.into_iter().map(|name| (name, None)).collect();
+    }
+    if word.starts_with('/') {
+        return public().map(|(full, _, one)| (spelt_out(&full), doc(one))).collect();
+    }
+    let own = workspace.package().targets.values().filter(|target| !target.private);
+    own.map(|target| (target.name.clone(), doc(target))).collect()
 }
 
 /// The tasks of a target with `foreach` or `matrix`; none if the Taskfile is wrong.
-fn tasks((workspace, target): (&Workspace, &str)) -> Vec<Named> {
-    let public = workspace.taskfile.targets.get(target).is_some_and(|target| !target.private);
+fn tasks(workspace: &Workspace, target: &str) -> Vec<Named> {
+    let full = workspace.full(target);
+    let public = workspace.taskfile.target(&full).is_some_and(|target| !target.private);
     let graph = workspace.loader_with(&[], 1).and_then(|load| load());
     let Some(graph) = graph.ok().filter(|_| public) else { return Vec::new() };
-    let all = graph.tasks().iter().filter(|task| task.rule.target.name == target);
+    let all = graph.tasks().iter().filter(|task| task.rule.target.name == full);
     let several = all.filter(|task| task.kind() != Kind::Group);
-    several.map(|task| (task.rule.name.clone(), None)).collect()
+    let name = |task: &str| match target.starts_with('/') {
+        true => spelt_out(task),
+        false => workspace.seen(task),
+    };
+    several.map(|task| (name(&task.rule.name), None)).collect()
 }
 
 fn variables(workspace: &Workspace) -> Vec<Named> {
-    let taskfile = &workspace.taskfile;
-    let own = taskfile.targets.values().flat_map(|target| target.vars.keys());
-    let mut names: Vec<&String> = taskfile.vars.keys().chain(own).collect();
+    let files = || workspace.taskfile.every();
+    let targets = files().flat_map(|file| file.targets.values());
+    let own = targets.flat_map(|target| target.vars.keys());
+    let mut names: Vec<&String> = files().flat_map(|file| file.vars.keys()).chain(own).collect();
     names.sort();
     names.dedup();
     names.into_iter().map(|name| (format!("{name}="), None)).collect()

@@ -65,6 +65,23 @@ pub(super) struct Whole {
 }
 
 impl Whole {
+    /// What stands at `path` will be replaced by a file that is not written yet.
+    ///
+    /// # Errors
+    /// There can be no new file beside it.
+    pub(super) fn instead_of(path: &Path) -> io::Result<Whole> {
+        // A link stays one: what it leads to is replaced.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let temporary = path.with_file_name(name);
+        let (file, unnamed) = match create_unnamed(&path) {
+            Some(file) => (file, true),
+            None => (File::options().write(true).create_new(true).open(&temporary)?, false),
+        };
+        Ok(Whole { file, names: Some((temporary, path)), unnamed })
+    }
+
     /// To be written.
     pub(super) fn file(&mut self) -> &mut File {
         &mut self.file
@@ -104,18 +121,7 @@ pub(super) fn create_whole(path: &Path, kind: &Kind) -> Result<Whole, Error> {
         return Ok(Whole { file: create(path, kind)?, names: None, unnamed: false });
     }
     kind.check(path)?;
-    // A link stays one: what it leads to is replaced.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let (file, unnamed) = match create_unnamed(&path) {
-        Some(file) => (file, true),
-        None => {
-            (File::options().write(true).create_new(true).open(&temporary).map_err(failed)?, false)
-        }
-    };
-    Ok(Whole { file, names: Some((temporary, path)), unnamed })
+    Whole::instead_of(path).map_err(failed)
 }
 
 /// A file without a name in the folder of `path`, if the system and its file system have such.

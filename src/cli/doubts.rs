@@ -41,8 +41,8 @@ struct Doubts<'d> {
     path_var: OsString,
     /// Whether a path is there, or a pattern matches something.
     there: FxHashMap<Vec<u8>, bool>,
-    /// Where in the Taskfile something was told.
-    told: FxHashSet<Option<usize>>,
+    /// Where in a Taskfile something was told.
+    told: FxHashSet<Option<(usize, usize, usize)>>,
     found: Vec<Diagnostic>,
 }
 
@@ -65,12 +65,12 @@ impl Doubts<'_> {
 
     /// Whether something was told of this place; asked before what takes long.
     fn is_told(&self, place: Option<&Place>) -> bool {
-        self.told.contains(&place.map(|place| place.span.start))
+        self.told.contains(&place.map(Place::id))
     }
 
     fn tell(&mut self, diagnostic: Diagnostic) {
-        let start = diagnostic.place.as_ref().map(|place| place.span.start);
-        if self.told.insert(start) {
+        let place = diagnostic.place.as_ref().map(Place::id);
+        if self.told.insert(place) {
             self.found.push(diagnostic);
         }
     }
@@ -82,7 +82,7 @@ impl Doubts<'_> {
         let Input::Outputs { of, .. } = &input.value else { return };
         let makers = self.graph.without_groups(&task.sources[at]);
         let gives = |&id: &TaskId| self.gives(&self.graph.task(id).rule);
-        if makers.is_empty() || makers.iter().any(gives) {
+        if makers.is_empty() || of.each.is_some() || makers.iter().any(gives) {
             return;
         }
         let name = &of.text;
@@ -95,7 +95,7 @@ impl Doubts<'_> {
 
     /// Whether a task declares outputs, or may leave some in its own folder.
     fn gives(&self, rule: &Rule) -> bool {
-        let target = self.taskfile.targets.get(&rule.target.name);
+        let target = self.taskfile.target(&rule.target.name);
         let mut names = target
             .into_iter()
             .flat_map(parse::Target::texts)
@@ -163,8 +163,7 @@ impl Doubts<'_> {
     /// Whether the command's folder is there, or will be.
     fn folder(&mut self, id: TaskId) -> bool {
         let rule = &self.graph.task(id).rule;
-        let Some(text) =
-            self.taskfile.targets.get(&rule.target.name).and_then(|one| one.dir.as_ref())
+        let Some(text) = self.taskfile.target(&rule.target.name).and_then(|one| one.dir.as_ref())
         else {
             return true;
         };
@@ -240,7 +239,7 @@ impl Doubts<'_> {
         if rule.depfile.is_some() || rule.target.kind != Kind::Recorded {
             return;
         }
-        let source = self.taskfile.targets.get(&rule.target.name);
+        let source = self.taskfile.target(&rule.target.name);
         let Some(Command::Shell(texts) | Command::Exec(texts)) =
             source.and_then(|source| source.command.as_ref())
         else {

@@ -53,9 +53,9 @@ fn named(args: &Flaky, workspace: &Workspace) -> Result<Option<FxHashSet<String>
     if args.targets.is_empty() {
         return Ok(None);
     }
-    workspace.check_names(args.targets.iter())?;
+    let names = workspace.full_names(&args.targets)?;
     let graph = workspace.loader(&args.common, workspace.jobs(None)?)?()?;
-    let ids = graph.without_groups(&select(&graph, &args.targets)?);
+    let ids = graph.without_groups(&select(&graph, &names)?);
     Ok(Some(ids.into_iter().map(|id| graph.name(id).to_owned()).collect()))
 }
 

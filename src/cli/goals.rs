@@ -5,10 +5,12 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::packages::spelt_out;
 use super::workspace::Workspace;
-use crate::error::{Error, nearest, quoted};
+use crate::error::{Error, listed, nearest, quoted};
 use crate::files::normalise;
 use crate::graph::{Graph, Input, Task};
+use crate::parse::{Taskfile, Whose, read_name, split_pick};
 use crate::report::one_line;
 use crate::run::readers_by_depfile;
 
@@ -20,15 +22,17 @@ pub(super) fn unknown<'n>(
     graph: Option<&Graph>,
     names: impl Iterator<Item = &'n str>,
 ) -> Error {
-    let (target, item) = name.split_once('@').map_or((name, None), |(t, i)| (t, Some(i)));
+    let (target, item) = split_pick(name);
     let near = || {
         let near = nearest(target, names)?;
         Some(item.map_or_else(|| near.to_owned(), |item| format!("{near}@{item}")))
     };
     let help = variable(name)
+        .or_else(|| in_a_package(name, workspace))
         .or_else(|| file(name, workspace, graph?))
         .or_else(|| other_spelling(name, workspace))
         .or_else(|| Some(format!("did you mean {}?", quoted(&one_line(&near()?)))))
+        .or_else(|| elsewhere(target, workspace))
         .or_else(|| special(name).map(str::to_owned))
         .or_else(|| lonely_file(name, workspace))
         .unwrap_or_else(|| "`taskr list` shows all targets".to_owned());
@@ -53,7 +57,7 @@ fn other_spelling(name: &str, workspace: &Workspace) -> Option<String> {
         return Some(format!("write `{target}`; `@` stands before a name only in `inputs`"));
     }
     let (target, item) = name.split_once([':', '/'])?;
-    let several = &workspace.taskfile.targets.get(target)?;
+    let several = workspace.package().targets.get(target)?;
     let item = shlex::try_quote(item).ok().filter(|item| !item.is_empty());
     match item {
         Some(item) if several.foreach.is_some() || !several.matrix.is_empty() => {
@@ -61,6 +65,69 @@ fn other_spelling(name: &str, workspace: &Workspace) -> Option<String> {
         }
         _ => Some(format!("did you mean `{target}`?")),
     }
+}
+
+/// What to write for a name that begins as one with a package does.
+fn in_a_package(name: &str, workspace: &Workspace) -> Option<String> {
+    if !name.starts_with(['/', ':', '^']) {
+        return None;
+    }
+    let root = &workspace.taskfile;
+    let dirs = || root.packages.iter().map(|one| one.package.dir.as_str());
+    let public = |file: &Taskfile| {
+        let public = file.targets.values().filter(|target| !target.private);
+        public.map(|target| target.name.clone()).collect::<Vec<_>>()
+    };
+    let Some(written) = read_name(name) else {
+        let dir = name.strip_prefix("//")?.trim_end_matches('/');
+        if dir.ends_with("...") {
+            return Some(format!("add the name of a target, as in `//{dir}:build`"));
+        }
+        let file = root.package_in(dir)?;
+        let names: Vec<String> = public(file).iter().map(|one| format!("//{dir}:{one}")).collect();
+        return Some(listed("that is a package; its targets:", names.iter().map(String::as_str)));
+    };
+    let start = name.strip_suffix(written.target)?;
+    if written.target.is_empty() {
+        return Some(format!("add the name of a target, as in `{start}build`"));
+    }
+    let names = match written.whose {
+        Whose::Reached => {
+            return Some(format!(
+                "`^` means something in a Taskfile only; all of this name are `:{}`",
+                written.target
+            ));
+        }
+        Whose::Of(dir) => match root.package_in(dir) {
+            Some(file) => public(file),
+            None => {
+                return Some(match nearest(dir, dirs()) {
+                    Some(near) => format!("did you mean `//{near}:{}`?", written.target),
+                    None if dirs().next().is_none() => "this workspace has no packages".to_owned(),
+                    None => listed("the packages are", dirs().take(8)),
+                });
+            }
+        },
+        _ => root.every().flat_map(public).collect(),
+    };
+    let near = nearest(written.bare(), names.iter().map(String::as_str));
+    Some(match near {
+        Some(near) => format!("did you mean `{start}{near}`?"),
+        None => "`taskr list` shows all targets".to_owned(),
+    })
+}
+
+/// A target of that name of another package.
+fn elsewhere(target: &str, workspace: &Workspace) -> Option<String> {
+    let public = |file: &&Taskfile| file.targets.get(target).is_some_and(|target| !target.private);
+    let mut files = workspace.taskfile.every().filter(public);
+    let first = files.next()?;
+    let one = spelt_out(&first.full_name(target));
+    Some(match (first.package.dir.as_str(), files.count()) {
+        ("", _) => format!("that of the root is `{one}`"),
+        (_, 0) => format!("it is one of another package: `{one}`"),
+        (_, more) => format!("{} packages have one: `:{target}`, or `{one}`", more + 1),
+    })
 }
 
 /// Words that other tools know.

@@ -65,20 +65,28 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 14] {
+pub(super) fn tools() -> [Command; 22] {
     [
+        args::Init::command(),
         args::List::command(),
         args::Show::command(),
+        args::Graph::command(),
         args::Why::command(),
         args::Log::command(),
         args::Check::command(),
+        args::Fmt::command(),
         args::Clean::command(),
         args::Status::command(),
+        args::History::command(),
+        args::Timeline::command(),
+        args::Compare::command(),
         args::Stats::command(),
         args::Cache::command(),
         args::Flaky::command(),
         args::Verify::command(),
         args::Hook::command(),
+        args::Merge::command(),
+        args::Schema::command(),
         args::Completions::command(),
         args::Man::command(),
     ]

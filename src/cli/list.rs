@@ -5,11 +5,13 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::args::List;
 use super::json_out::{place, version};
 use super::out::print;
+use super::packages::full_in;
 use super::terminal::out_width;
 use super::workspace::Workspace;
 use super::{End, TOOLS};
@@ -20,10 +22,9 @@ use crate::report::one_line;
 
 pub(super) fn list(args: &List, workspace: &Workspace) -> Result<End, Error> {
     let graph = count(args, workspace)?;
-    let taskfile = &workspace.taskfile;
     let text = match args.json {
-        true => format!("{:#}\n", as_json(taskfile, graph.as_ref())),
-        false => as_text(taskfile, graph.as_ref(), out_width()),
+        true => format!("{:#}\n", as_json(workspace, graph.as_ref())),
+        false => as_text(workspace, graph.as_ref(), out_width()),
     };
     print(text.as_bytes())?;
     Ok(End::Code(0))
@@ -42,29 +43,87 @@ fn count(args: &List, workspace: &Workspace) -> Result<Option<Graph>, Error> {
     }
 }
 
-/// How many tasks a target has; none for a group.
-fn tasks(target: &Target, graph: &Graph) -> usize {
-    let Some(id) = graph.find(&target.name) else { return 0 };
-    match (&target.command, graph.task(id).kind()) {
-        (None, _) => 0,
-        (_, Kind::Group) => graph.task(id).deps.len(),
-        _ => 1,
+/// One target of some package.
+struct Listed<'l> {
+    /// Its full name.
+    full: String,
+    file: &'l Taskfile,
+    target: &'l Target,
+}
+
+impl Listed<'_> {
+    /// How many tasks it has; none for a group.
+    fn tasks(&self, graph: &Graph) -> usize {
+        let Some(id) = graph.find(&self.full) else { return 0 };
+        match (&self.target.command, graph.task(id).kind()) {
+            (None, _) => 0,
+            (_, Kind::Group) => graph.task(id).deps.len(),
+            _ => 1,
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        let is_own = |name: &str| full_in(&self.file.package.dir, name) == self.full;
+        self.file.default.iter().any(|text| is_own(text.template.source()))
+    }
+
+    /// What stands behind the name: the doc, and in brackets what else is worth knowing.
+    fn about(&self, graph: Option<&Graph>, here: &Taskfile) -> String {
+        let target = self.target;
+        let mut notes = Vec::new();
+        if self.is_default() {
+            notes.push("default".to_owned());
+        }
+        if target.command.is_none() {
+            notes.push("group".to_owned());
+        }
+        let many = target.foreach.is_some() || !target.matrix.is_empty();
+        if let (true, true, Some(graph)) = (many, target.command.is_some(), graph) {
+            let count = self.tasks(graph);
+            notes.push(if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") });
+        }
+        if TOOLS.contains(&target.name.as_str()) && std::ptr::eq(self.file, here) {
+            notes.push(format!("hides a tool: `taskr tool {}`", target.name));
+        }
+        let mut words: Vec<String> = target.doc.iter().map(|doc| one_line(doc)).collect();
+        if !notes.is_empty() {
+            words.push(format!("({})", notes.join(", ")));
+        }
+        words.join(" ")
+    }
+
+    /// `group`, `recorded` or `unrecorded`; unknown without a graph.
+    fn kind(&self, graph: Option<&Graph>) -> Option<&'static str> {
+        if self.target.command.is_none() {
+            return Some("group");
+        }
+        let graph = graph?;
+        let id = graph.find(&self.full)?;
+        let first = *graph.without_groups(&[id]).first()?;
+        Some(match graph.task(first).kind() {
+            Kind::Group => "group",
+            Kind::Unrecorded => "unrecorded",
+            Kind::Recorded => "recorded",
+            Kind::Service => "service",
+        })
     }
 }
 
-fn is_default(taskfile: &Taskfile, name: &str) -> bool {
-    taskfile.default.iter().any(|text| text.template.source() == name)
+fn listed(workspace: &Workspace) -> Vec<Listed<'_>> {
+    workspace.targets().map(|(full, file, target)| Listed { full, file, target }).collect()
 }
 
-fn as_text(taskfile: &Taskfile, graph: Option<&Graph>, width: Option<usize>) -> String {
-    let listed = taskfile.targets.values().filter(|target| !target.private);
-    let rows: Vec<(&str, String)> =
-        listed.map(|target| (target.name.as_str(), about(taskfile, target, graph))).collect();
+fn as_text(workspace: &Workspace, graph: Option<&Graph>, width: Option<usize>) -> String {
+    let all = listed(workspace);
+    let public = all.iter().filter(|one| !one.target.private);
+    let rows: Vec<(String, String)> = public
+        .map(|one| (workspace.seen(&one.full), one.about(graph, workspace.package())))
+        .collect();
     let mut text = table(&rows, width);
     if rows.is_empty() {
         text.push_str("every target is private: none can be asked for\n");
     }
-    let variables = variables(taskfile);
+    let variables = variables(workspace, &all);
     if !variables.is_empty() {
         text.push_str("\nvariables (-D NAME=VALUE sets one):\n");
     }
@@ -76,32 +135,8 @@ fn as_text(taskfile: &Taskfile, graph: Option<&Graph>, width: Option<usize>) -> 
     text
 }
 
-/// What stands behind the name: the doc, and in brackets what else is worth knowing.
-fn about(taskfile: &Taskfile, target: &Target, graph: Option<&Graph>) -> String {
-    let mut notes = Vec::new();
-    if is_default(taskfile, &target.name) {
-        notes.push("default".to_owned());
-    }
-    if target.command.is_none() {
-        notes.push("group".to_owned());
-    }
-    let many = target.foreach.is_some() || !target.matrix.is_empty();
-    if let (true, true, Some(graph)) = (many, target.command.is_some(), graph) {
-        let count = tasks(target, graph);
-        notes.push(if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") });
-    }
-    if TOOLS.contains(&target.name.as_str()) {
-        notes.push(format!("hides a tool: `taskr tool {}`", target.name));
-    }
-    let mut words: Vec<String> = target.doc.iter().map(|doc| one_line(doc)).collect();
-    if !notes.is_empty() {
-        words.push(format!("({})", notes.join(", ")));
-    }
-    words.join(" ")
-}
-
 /// Two columns; the second is wrapped at the width of the terminal.
-fn table(rows: &[(&str, String)], width: Option<usize>) -> String {
+fn table(rows: &[(String, String)], width: Option<usize>) -> String {
     let most = width.map_or(40, |width| (width / 2).max(8));
     let column = rows.iter().map(|(name, _)| name.len()).filter(|&len| len <= most).max();
     let column = column.unwrap_or(0);
@@ -142,26 +177,40 @@ fn cut(line: &str, width: Option<usize>) -> String {
     width.map_or_else(|| line.to_owned(), |width| crate::report::cut(line, width))
 }
 
-/// Each variable once: its name, the targets that have it if the file does not, its default.
-fn variables(taskfile: &Taskfile) -> Vec<(&str, Option<String>, &Var)> {
-    let mut all: Vec<(&str, Option<String>, &Var)> =
-        taskfile.vars.iter().map(|(name, var)| (name.as_str(), None, var)).collect();
-    let mut own: indexmap::IndexMap<&str, Vec<(&str, &Var)>> = indexmap::IndexMap::new();
-    for target in taskfile.targets.values() {
-        for (name, var) in &target.vars {
-            if !taskfile.vars.contains_key(name) {
-                own.entry(name).or_default().push((&target.name, var));
-            }
+/// Each variable once: its name, who has it if the root does not, its default.
+fn variables<'l>(
+    workspace: &'l Workspace,
+    all: &[Listed<'l>],
+) -> Vec<(&'l str, Option<String>, &'l Var)> {
+    let root = &workspace.taskfile.vars;
+    let mut listed: Vec<(&str, Option<String>, &Var)> =
+        root.iter().map(|(name, var)| (name.as_str(), None, var)).collect();
+    let mut own: IndexMap<&str, Vec<(String, &Var)>> = IndexMap::new();
+    for package in &workspace.taskfile.packages {
+        for (name, var) in package.vars.iter().filter(|(name, _)| !root.contains_key(*name)) {
+            own.entry(name).or_default().push((format!("//{}", package.package.dir), var));
         }
     }
-    all.extend(own.into_iter().map(|(name, owners)| {
-        let of = match owners[..] {
-            [(target, _)] => target.to_owned(),
-            _ => format!("{} targets", owners.len()),
+    for one in all {
+        let of_files = |name: &str| root.contains_key(name) || one.file.vars.contains_key(name);
+        for (name, var) in one.target.vars.iter().filter(|(name, _)| !of_files(name)) {
+            own.entry(name).or_default().push((one.full.clone(), var));
+        }
+    }
+    listed.extend(own.into_iter().map(|(name, owners)| {
+        let of = match &owners[..] {
+            [(one, _)] => one.clone(),
+            _ if owners
+                .iter()
+                .all(|(owner, _)| owner.contains(':') || !owner.starts_with("//")) =>
+            {
+                format!("{} targets", owners.len())
+            }
+            _ => format!("{} places", owners.len()),
         };
         (name, Some(of), owners[0].1)
     }));
-    all
+    listed
 }
 
 /// The value as it stands in the file.
@@ -174,16 +223,18 @@ fn written(var: &Var) -> String {
     }
 }
 
-fn as_json(taskfile: &Taskfile, graph: Option<&Graph>) -> Value {
-    let targets = taskfile.targets.values().map(|target| {
+fn as_json(workspace: &Workspace, graph: Option<&Graph>) -> Value {
+    let all = listed(workspace);
+    let targets = all.iter().map(|one| {
         json!({
-            "name": target.name,
-            "doc": target.doc,
-            "default": is_default(taskfile, &target.name),
-            "private": target.private,
-            "kind": kind(target, graph),
-            "tasks": graph.map(|graph| tasks(target, graph)),
-            "place": place(Some(&target.place)),
+            "name": one.full,
+            "package": one.file.package.dir,
+            "doc": one.target.doc,
+            "default": one.is_default(),
+            "private": one.target.private,
+            "kind": one.kind(graph),
+            "tasks": graph.map(|graph| one.tasks(graph)),
+            "place": place(Some(&one.target.place)),
         })
     });
     let value = |var: &Var| match &var.value {
@@ -191,7 +242,7 @@ fn as_json(taskfile: &Taskfile, graph: Option<&Graph>) -> Value {
         VarValue::Sh(text) => json!({ "sh": text.template.source() }),
         VarValue::List(texts) => texts.iter().map(|text| json!(text.template.source())).collect(),
     };
-    let variables = variables(taskfile).into_iter().map(|(name, owners, var)| {
+    let variables = variables(workspace, &all).into_iter().map(|(name, owners, var)| {
         json!({
             "name": name,
             "default": value(var),
@@ -199,28 +250,25 @@ fn as_json(taskfile: &Taskfile, graph: Option<&Graph>) -> Value {
             "place": place(Some(&var.name_place)),
         })
     });
-    let default = taskfile.default.iter().map(|text| text.template.source());
+    let here = workspace.package();
+    let default = here.default.iter().map(|text| text.template.source());
+    let files: Vec<&Taskfile> = workspace.taskfile.every().collect();
+    let packages = workspace.taskfile.packages.iter().map(|one| {
+        let deps = one.package.needs.iter().map(|&at| format!("//{}", files[at].package.dir));
+        json!({
+            "dir": one.package.dir,
+            "name": one.package.name,
+            "deps": deps.collect::<Vec<_>>(),
+            "taskfile": one.source.name,
+        })
+    });
     json!({
         "version": version(),
+        "package": here.package.dir,
         "default": default.collect::<Vec<_>>(),
+        "packages": packages.collect::<Vec<_>>(),
         "targets": targets.collect::<Vec<_>>(),
         "variables": variables.collect::<Vec<_>>(),
-    })
-}
-
-/// `group`, `recorded`, `unrecorded` or `service`; unknown without a graph.
-fn kind(target: &Target, graph: Option<&Graph>) -> Option<&'static str> {
-    if target.command.is_none() {
-        return Some("group");
-    }
-    let graph = graph?;
-    let id = graph.find(&target.name)?;
-    let first = *graph.without_groups(&[id]).first()?;
-    Some(match graph.task(first).kind() {
-        Kind::Group => "group",
-        Kind::Unrecorded => "unrecorded",
-        Kind::Recorded => "recorded",
-        Kind::Service => "service",
     })
 }
 
@@ -231,9 +279,9 @@ mod tests {
     #[test]
     fn narrow_terminals_get_wrapped_docs() {
         let rows = [
-            ("app", "Links the program for all who want it (default)".to_owned()),
-            ("a-name-that-is-longer-than-half", "Doc".to_owned()),
-            ("b", String::new()),
+            ("app".to_owned(), "Links the program for all who want it (default)".to_owned()),
+            ("a-name-that-is-longer-than-half".to_owned(), "Doc".to_owned()),
+            ("b".to_owned(), String::new()),
         ];
         let expected = "\
 app  Links the program for all who want

@@ -10,23 +10,33 @@ mod cache;
 mod changes;
 mod check;
 mod clean;
+mod columns;
+mod compare;
 mod completions;
 mod create;
 mod doubts;
+mod failed;
 mod flaky;
+mod fmt;
 mod goals;
+mod graph;
 mod help;
+mod history;
 mod hook;
+mod init;
 mod json_out;
 mod limits;
 mod list;
 mod log;
 mod man;
+mod merge;
 mod origin;
 mod out;
+mod packages;
 mod question;
 mod runs;
 mod scan;
+mod schema;
 mod select;
 mod show;
 mod stages;
@@ -34,6 +44,7 @@ mod stats;
 mod status;
 mod taskfile;
 mod terminal;
+mod timeline;
 mod usage;
 mod user;
 mod verify;
@@ -68,28 +79,33 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 14] = [
+const TOOLS: [&str; 22] = [
     "cache",
     "check",
     "clean",
+    "compare",
     "completions",
     "flaky",
+    "fmt",
+    "graph",
+    "history",
     "hook",
+    "init",
     "list",
     "log",
     "man",
+    "merge",
+    "schema",
     "show",
     "stats",
     "status",
+    "timeline",
     "verify",
     "why",
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 13] = [
-    "audit", "compare", "fmt", "graph", "history", "import", "init", "merge", "schema", "timeline",
-    "vars", "watch", "tool",
-];
+const LATER: [&str; 5] = ["audit", "import", "vars", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -171,15 +187,25 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "cache" => parsed(scan, |args| cache::cache(&args, workspace)),
         "check" => parsed(scan, |args| check::check(&args, workspace)),
         "clean" => parsed(scan, |args| clean::clean(&args, &workspace?, &typed)),
+        "compare" => parsed(scan, |args| compare::compare(&args, &workspace?)),
         "completions" => parsed(scan, |args| completions::completions(&args, scan.program())),
         "flaky" => parsed(scan, |args| flaky::flaky(&args, &workspace?)),
+        "fmt" => {
+            parsed(scan, |args| fmt::fmt(&args, scan.directory.as_deref(), scan.file.as_deref()))
+        }
+        "graph" => parsed(scan, |args| graph::graph(&args, &workspace?)),
+        "history" => parsed(scan, |args| history::history(&args, &workspace?)),
         "hook" => parsed(scan, |args| hook::hook(args, &workspace?, &typed)),
+        "init" => parsed(scan, |args| init::init(&args)),
         "list" => parsed(scan, |args| list::list(&args, &workspace?)),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),
+        "merge" => parsed(scan, |args| merge::merge(&args)),
+        "schema" => parsed(scan, |args| schema::schema(&args)),
         "show" => parsed(scan, |args| show::show(&args, &workspace?)),
         "stats" => parsed(scan, |args| stats::stats(&args, &workspace?)),
         "status" => parsed(scan, |args| status::status(&args, &workspace?)),
+        "timeline" => parsed(scan, |args| timeline::timeline(&args, &workspace?)),
         "verify" => parsed(scan, |args| verify::verify(&args, &workspace?)),
         "why" => parsed(scan, |args| why::why(&args, &workspace?)),
         _ if LATER.contains(&name) => Err(not_there_yet(name)),

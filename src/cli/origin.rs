@@ -181,7 +181,8 @@ fn doc(source: &Target) -> Vec<Row> {
 fn dir(source: &Target, rule: &Rule) -> Row {
     match &source.dir {
         Some(text) => Row::new(shown(&rule.dir)).at(text.place.clone()),
-        None => Row::new(".").from("default"),
+        None if rule.dir.is_empty() => Row::new(".").from("default"),
+        None => Row::new(shown(&rule.dir)).from("its package"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::graph::Graph;
 use crate::ids::TaskId;
 use crate::run::find;
 
-/// What these names mean, in order; a group stands for itself.
+/// What these full names mean, in order; a group stands for itself.
 ///
 /// # Errors
 /// A name that means nothing.
@@ -20,7 +20,7 @@ pub(super) fn select(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Err
     Ok(all)
 }
 
-/// The names that were typed, or the Taskfile's `default`.
+/// The full names of what was typed, or of the Taskfile's `default`.
 ///
 /// # Errors
 /// A name that no target has; nothing is named and there is no `default`.
@@ -28,7 +28,5 @@ pub(super) fn named_or_default(
     workspace: &Workspace,
     names: &[String],
 ) -> Result<Vec<String>, Error> {
-    let names = if names.is_empty() { workspace.default_targets()? } else { names.to_vec() };
-    workspace.check_names(names.iter())?;
-    Ok(names)
+    if names.is_empty() { workspace.default_targets() } else { workspace.full_names(names) }
 }

@@ -65,7 +65,7 @@ struct Shown {
 fn shown(workspace: &Workspace, graph: &Graph, id: TaskId) -> Result<Shown, Error> {
     let rule = &graph.task(id).rule;
     let name = rule.name.clone();
-    let Some(source) = workspace.taskfile.targets.get(&rule.target.name) else {
+    let Some(source) = workspace.taskfile.target(&rule.target.name) else {
         return Err(Error::Usage { message: format!("there is no target `{name}`"), help: None });
     };
     let declared = Row::new(&rule.target.name).at(rule.target.place.clone());

@@ -14,12 +14,11 @@ use super::args::Stats;
 use super::cache::lifetime;
 use super::json_out::version;
 use super::out::print;
-use super::runs::{began_ms, read_json};
+use super::runs::{began_ms, files, read_json};
 use super::status::unix_ms;
 use super::user;
 use super::workspace::Workspace;
 use crate::error::Error;
-use crate::outdir::STATE_DIR;
 use crate::report::{duration, one_line};
 
 /// What is counted; runs leave what they write for as long.
@@ -81,14 +80,8 @@ fn store() -> Result<Option<(PathBuf, Info)>, Error> {
 /// What the runs of the last days left written. A file that cannot be read is left out.
 fn runs(root: &Path) -> Vec<Value> {
     let since_ms = unix_ms().saturating_sub(DAYS * DAY_MS);
-    let entries = std::fs::read_dir(root.join(STATE_DIR).join("runs")).into_iter().flatten();
-    let recent = entries.flatten().filter(|entry| {
-        let name = entry.file_name();
-        name.to_str()
-            .and_then(|name| name.strip_suffix(".json"))
-            .is_some_and(|run| began_ms(run) >= since_ms)
-    });
-    recent.filter_map(|entry| read_json(&entry.path())).collect()
+    let recent = files(root).into_iter().filter(|(run, _)| began_ms(run) >= since_ms);
+    recent.filter_map(|(_, path)| read_json(&path)).collect()
 }
 
 impl Totals {
@@ -110,7 +103,7 @@ impl Totals {
             if task["outcome"] == "restored" {
                 continue;
             }
-            let target = name.split('@').next().unwrap_or(name);
+            let (target, _) = crate::parse::split_pick(name);
             let of = self.targets.entry(target.to_owned()).or_default();
             of.times += 1;
             of.work_ms += took_ms;

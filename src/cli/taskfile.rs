@@ -14,7 +14,8 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, nearest};
 use crate::outcome::shown;
-use crate::parse::LARGEST_BYTES;
+use crate::packages::covers;
+use crate::parse::{LARGEST_BYTES, includes};
 
 /// What a Taskfile is called where nothing else is said.
 pub(super) const NAME: &str = "Taskfile.toml";
@@ -45,6 +46,8 @@ const OF_OTHERS: [(&str, &str); 12] = [
 
 /// A Taskfile that was read.
 pub(super) struct Found {
+    /// The folder in which the search began.
+    pub(super) start: PathBuf,
     /// Absolute and without links.
     pub(super) path: PathBuf,
     /// What messages call it.
@@ -53,7 +56,8 @@ pub(super) struct Found {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The Taskfile named by `-f`, or the nearest one from `directory` upward.
+/// The Taskfile named by `-f`, or the nearest one from `directory` upward; of that, farther up, the
+/// one that includes it.
 ///
 /// # Errors
 /// [`Error::Usage`] if there is none, if it is no file, or if it was found above and belongs to
@@ -66,8 +70,46 @@ pub(super) fn find(directory: Option<&OsStr>, file: Option<&OsStr>) -> Result<Fo
     };
     let bytes = read(&path)?;
     let path = path.canonicalize().map_err(|cause| cannot_read(&path, cause))?;
-    let shown = path.strip_prefix(&start).unwrap_or(&path).display().to_string();
-    Ok(Found { path, shown, bytes })
+    let (path, bytes) = match file {
+        None => including(&path, &start)?.unwrap_or((path, bytes)),
+        Some(_) => (path, bytes),
+    };
+    let shown = shown_from(&start, &path);
+    Ok(Found { start, path, shown, bytes })
+}
+
+/// The Taskfile above that includes the folder of the one at `path`. One above that is no TOML
+/// counts as such if it has an `include` at all: to go on without it could be another build.
+fn including(path: &Path, start: &Path) -> Result<Option<(PathBuf, Vec<u8>)>, Error> {
+    let Some(folder) = path.parent() else { return Ok(None) };
+    for above in folder.ancestors().skip(1) {
+        let candidate = above.join(NAME);
+        let Ok(entry) = candidate.symlink_metadata() else { continue };
+        // What cannot be read is somebody else's.
+        let Ok(bytes) = read(&candidate) else { continue };
+        if !has_include(&bytes) {
+            continue;
+        }
+        let below = folder.strip_prefix(above).unwrap_or(folder).as_os_str().as_bytes();
+        let includes = includes(&shown_from(start, &candidate), &bytes);
+        if includes.as_ref().is_ok_and(|includes| !covers(includes, below)) {
+            continue;
+        }
+        refuse_stranger(&candidate, &entry)?;
+        includes?;
+        return Ok(Some((candidate, bytes)));
+    }
+    Ok(None)
+}
+
+fn has_include(bytes: &[u8]) -> bool {
+    let is_mark = |byte: &&u8| byte.is_ascii_whitespace() || b"[\"'".contains(byte);
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    lines.any(|line| line[line.iter().take_while(is_mark).count()..].starts_with(b"include"))
+}
+
+fn shown_from(start: &Path, path: &Path) -> String {
+    path.strip_prefix(start).unwrap_or(path).display().to_string()
 }
 
 /// Where the search begins.

@@ -12,7 +12,7 @@ use crate::error::{Error, nearest, quoted};
 use crate::report::one_line;
 
 /// Options that are planned.
-const LATER: [&str; 6] = ["--profile", "--junit", "--report", "--failed", "--timeout", "--load"];
+const LATER: [&str; 5] = ["--profile", "--junit", "--report", "--timeout", "--load"];
 
 /// Options of make, ninja, just, Task, npm and their like, and what to write for them here.
 const OF_OTHERS: &[(&[&str], &str)] = &[
@@ -130,6 +130,13 @@ fn instead(option: &str, command: &Command, scan: &Scan) -> String {
     }
     if let Some(near) = option.strip_prefix("--").and_then(|name| nearest(name, longs())) {
         return format!("did you mean `--{near}`?");
+    }
+    // A target of a tool's name comes first.
+    let word = scan.word.as_deref().and_then(std::ffi::OsStr::to_str);
+    let hidden = tools().into_iter().find(|tool| word == Some(tool.get_name()));
+    if let Some(tool) = hidden.filter(|tool| command.get_name() == "taskr" && has(tool, option)) {
+        let name = tool.get_name();
+        return format!("`{name}` is a target here; the tool is `taskr tool {name} {option}`");
     }
     let has_it: Vec<String> = tools()
         .iter()

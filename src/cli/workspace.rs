@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -14,14 +14,15 @@ use taskr_cache::{Access, Question, State};
 use crate::error::{Diagnostic, Error};
 use crate::graph::{Args, AskPlace, Asks, Graph, Settings, Surroundings, expand, jobs, link};
 use crate::outdir::STATE_DIR;
-use crate::parse::{Taskfile, Text, Var, VarValue, parse};
+use crate::packages::{Looked, Where, load};
+use crate::parse::{Taskfile, Text, Var, VarValue, is_below, parse};
 use crate::process::Stopper;
 use crate::record::Names;
 
 use super::args::Common;
+use super::packages::{full_in, spelt_out};
 use super::stages::Stages;
 use super::taskfile::{self, Found, NAME};
-use super::{TOOLS, goals};
 
 /// A Taskfile, read, and the folder that it rules.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub(super) struct Workspace {
     /// The Taskfile's name in the root.
     pub(super) name: Vec<u8>,
     pub(super) taskfile: Taskfile,
+    /// What its packages rest on.
+    pub(super) looked: Looked,
+    /// The folder of the package that the current folder lies in; empty for the root.
+    pub(super) here: String,
     /// What taskr did before the run, and how long.
     pub(super) stages: Stages,
     /// What was asked of it, if that all is up to date may be proved.
@@ -54,13 +59,30 @@ impl Workspace {
     /// A Taskfile that was found.
     pub(super) fn read(found: Found, question: Option<Question>) -> Result<Workspace, Error> {
         let stages = Stages::since_the_start();
-        let Found { path, shown, bytes } = found;
+        let Found { start, path, shown, bytes } = found;
         let (root, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());
         let taskfile = stages.time("parse", || parse(&shown, &bytes))?;
+        let at = Where::new(root, &start);
+        let (taskfile, looked) = stages.time("packages", || load(taskfile, at))?;
+        let here = start.strip_prefix(root).ok().and_then(Path::to_str).unwrap_or_default();
+        let dirs = taskfile.every().map(|one| one.package.dir.as_str());
+        let here = dirs.filter(|dir| is_below(here, dir)).max_by_key(|dir| dir.len());
+        let here = here.unwrap_or_default().to_owned();
         let (root, name) = (root.to_owned(), name.as_bytes().to_vec());
         let env_asked = Arc::default();
         let (asks, stopper) = (OnceCell::new(), OnceCell::new());
-        Ok(Workspace { root, name, taskfile, stages, question, env_asked, asks, stopper })
+        Ok(Workspace {
+            root,
+            name,
+            taskfile,
+            looked,
+            here,
+            stages,
+            question,
+            env_asked,
+            asks,
+            stopper,
+        })
     }
 
     /// What commands print for variables. None is run unless somebody says so.
@@ -68,10 +90,11 @@ impl Workspace {
         if let Some(asks) = self.asks.get() {
             return Ok(asks.clone());
         }
-        let taskfile = &self.taskfile;
-        let own = taskfile.targets.values().flat_map(|target| target.vars.values());
+        let files = || self.taskfile.every();
+        let targets = files().flat_map(|file| file.targets.values());
+        let own = targets.flat_map(|target| target.vars.values());
         let is_asked = |var: &Var| matches!(var.value, VarValue::Sh(_));
-        let asks = match taskfile.vars.values().chain(own).any(is_asked) {
+        let asks = match files().flat_map(|file| file.vars.values()).chain(own).any(is_asked) {
             false => Arc::default(),
             true => {
                 let stopper = Stopper::new().map_err(|cause| Error::Io {
@@ -107,38 +130,25 @@ impl Workspace {
         Names::new(&self.name, PROFILE)
     }
 
-    pub(super) fn has_target(&self, name: &str) -> bool {
-        self.taskfile.targets.contains_key(name)
+    /// The full names of what a hook of the Taskfile runs.
+    ///
+    /// # Errors
+    /// One of them is no target.
+    pub(super) fn of_hook(&self, name: &str) -> Result<Vec<String>, Error> {
+        let Some((_, targets)) = self.taskfile.hooks.get(name) else { return Ok(Vec::new()) };
+        let label = format!("the hook {name} would build it");
+        targets.iter().map(|text| self.written_in("", text, &label)).collect()
     }
 
-    /// Says so if a name on the command line means nothing.
-    pub(super) fn check_names<'n>(
-        &self,
-        names: impl Iterator<Item = &'n String>,
-    ) -> Result<(), Error> {
-        for name in names {
-            let target = name.split('@').next().unwrap_or(name);
-            if self.has_target(target) {
-                continue;
-            }
-            let targets = self.taskfile.targets.values().filter(|target| !target.private);
-            let known = targets.map(|target| target.name.as_str()).chain(TOOLS);
-            let graph = self.loader_with(&[], 1).and_then(|load| load()).ok();
-            return Err(goals::unknown(name, self, graph.as_ref(), known));
-        }
-        Ok(())
-    }
-
-    /// Says so if a hook of the Taskfile names what is no target.
-    pub(super) fn check_hook(&self, name: &str) -> Result<(), Error> {
-        let Some((_, targets)) = self.taskfile.hooks.get(name) else { return Ok(()) };
-        for text in targets {
-            let target = text.template.source().to_owned();
-            let label = format!("the hook {name} would build it");
-            let checked = self.check_names([&target].into_iter());
-            checked.map_err(|error| at_place(error, text, &label))?;
-        }
-        Ok(())
+    /// The full name that a string of the Taskfile of the package in `dir` means.
+    fn written_in(&self, dir: &str, text: &Text, label: &str) -> Result<String, Error> {
+        let full = full_in(dir, text.template.source());
+        let word = match self.here == dir {
+            true => text.template.source().to_owned(),
+            false => spelt_out(&full),
+        };
+        let checked = self.full_names([&word]);
+        checked.map(|_| full).map_err(|error| at_place(error, text, label))
     }
 
     /// How many tasks may run at once: the command line, the Taskfile, the processors.
@@ -220,27 +230,32 @@ impl Workspace {
         Arc::new(Surroundings { env, env_asked: self.env_asked.clone(), jobs, profile })
     }
 
-    /// What is built if nothing is named.
+    /// The full names of what is built if nothing is named.
     pub(super) fn default_targets(&self) -> Result<Vec<String>, Error> {
-        let names = self.taskfile.default.iter().map(|text| text.template.source().to_owned());
-        let names: Vec<String> = names.collect();
-        if names.is_empty() {
-            let known = self.taskfile.targets.values().filter(|target| !target.private);
-            let known: Vec<&str> = known.map(|target| target.name.as_str()).take(10).collect();
-            return Err(Error::Usage {
-                message: format!("nothing to build: {NAME} has no `default`"),
-                help: Some(format!(
-                    "name a target ({}), or write `default = [\"{}\"]` at the top of the file",
-                    known.join(", "),
-                    known.first().unwrap_or(&"build")
-                )),
-            });
+        let package = self.package();
+        if package.default.is_empty() {
+            return Err(nothing_to_build(package));
         }
-        for (name, text) in names.iter().zip(&self.taskfile.default) {
-            let checked = self.check_names([name].into_iter());
-            checked.map_err(|error| at_place(error, text, "a bare `taskr` would build it"))?;
+        let label = "a bare `taskr` would build it";
+        package.default.iter().map(|text| self.written_in(&self.here, text, label)).collect()
+    }
+}
+
+/// Nothing was named, and the Taskfile has no `default`.
+fn nothing_to_build(package: &Taskfile) -> Error {
+    let known = package.targets.values().filter(|target| !target.private);
+    let known: Vec<&str> = known.map(|target| target.name.as_str()).take(10).collect();
+    let (named, first) = match known.first() {
+        Some(first) => (format!("a target ({})", known.join(", ")), (*first).to_owned()),
+        None => {
+            ("one of the packages' targets, as in `taskr :build`".to_owned(), ":build".to_owned())
         }
-        Ok(names)
+    };
+    Error::Usage {
+        message: format!("nothing to build: {} has no `default`", package.source.name),
+        help: Some(format!(
+            "name {named}, or write `default = [\"{first}\"]` at the top of the file"
+        )),
     }
 }
 

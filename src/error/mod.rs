@@ -42,6 +42,11 @@ impl Place {
         Place { source: Arc::clone(source), span }
     }
 
+    /// The same for equal places of one source, and for no others while both live.
+    pub fn id(&self) -> (usize, usize, usize) {
+        (Arc::as_ptr(&self.source) as usize, self.span.start, self.span.end)
+    }
+
     /// What stands there.
     pub fn text(&self) -> &str {
         self.source.text.get(self.span.clone()).unwrap_or("")

@@ -22,7 +22,7 @@ pub use minijinja::Value;
 
 use code::Code;
 use segment::Segment;
-pub use shell::plain_words;
+pub use shell::{literal_words, plain_words};
 pub use value::{ITEM_FIELDS, failure, item_value, map_value, parts_value, truth, words_value};
 
 /// What is wrong with a template, and where.

@@ -135,6 +135,54 @@ fn walk_matches(
     Ok(found)
 }
 
+/// The directories that match `pattern`, sorted by bytes; links to directories are none.
+///
+/// # Errors
+/// As of [`list`].
+pub fn list_folders(root: &Path, pattern: &Pattern) -> io::Result<Vec<Vec<u8>>> {
+    walk_folders(root, pattern, &mut |_, _| {})
+}
+
+/// As [`list_folders`], and what it rests on, as of [`list_and_why`]: the directories that match
+/// among them.
+///
+/// # Errors
+/// As there.
+pub fn list_folders_and_why(root: &Path, pattern: &Pattern) -> io::Result<Listing> {
+    let mut facts = Facts::default();
+    let found = walk_folders(root, pattern, &mut |path, at| facts.folder(path, at))?;
+    Ok((found, facts.all()?))
+}
+
+fn walk_folders(
+    root: &Path,
+    pattern: &Pattern,
+    folder: &mut dyn FnMut(&[u8], &Path),
+) -> io::Result<Vec<Vec<u8>>> {
+    let mut found = Vec::new();
+    let walk = Walk::new(root, pattern.base());
+    folder(pattern.base(), &walk.start);
+    let entries = WalkDir::new(&walk.start).min_depth(1).into_iter().filter_entry(|entry| {
+        let path = walk.relative(entry);
+        let enters = entry.file_type().is_dir()
+            && !NEVER.contains(&entry.file_name().as_bytes())
+            && (pattern.may_contain(path) || pattern.matches(path));
+        if enters {
+            folder(path, entry.path());
+        }
+        enters
+    });
+    for entry in entries {
+        let Some(entry) = still_there(entry)? else { continue };
+        let path = walk.relative(&entry);
+        if pattern.matches(path) {
+            found.push(path.to_vec());
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
 /// Everything below `dir`, dot files included, sorted by bytes: all that is no directory, and with
 /// `true` each directory that has nothing in it. `dir` itself is not followed if it is a link.
 /// What sorts of files may be outputs is the caller's matter.

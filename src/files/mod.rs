@@ -23,7 +23,10 @@ use crate::spread::spread;
 
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
-pub use list::{Listing, is_there_and_why, list, list_and_why, list_tree, why_of_tree};
+pub use list::{
+    Listing, is_there_and_why, list, list_and_why, list_folders, list_folders_and_why, list_tree,
+    why_of_tree,
+};
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 
 /// Opens a file to read it. Never waits, as one does at a pipe that nobody writes.

@@ -11,6 +11,7 @@ use super::expand::Prepared;
 use super::text::Element;
 use crate::error::Error;
 use crate::outcome::shown;
+use crate::parse::{Whose, Written, is_below, read_name, split_name, split_pick};
 
 /// What stands behind `--`, and the names of what was asked for.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ impl Args {
         let asked = self.asked(prepared);
         let mut given = false;
         for one in prepared.iter_mut().filter(|one| one.source.reads.args) {
-            let is_asked = asked.contains(&one.source.name);
+            let is_asked = asked.contains(one.home.own);
             given |= is_asked;
             let words = if is_asked { self.words.clone() } else { Vec::new() };
             one.scope = one.scope.with_args(Arc::from(words));
@@ -39,10 +40,9 @@ impl Args {
             return Ok(());
         }
         let takers = prepared.iter().filter(|one| one.source.reads.args && !one.source.private);
-        let takers: Vec<String> = takers.map(|one| format!("`{}`", one.source.name)).collect();
+        let takers: Vec<String> = takers.map(|one| format!("`{}`", one.home.own)).collect();
         let wanted = self.wanted.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-        let first =
-            self.wanted.first().map_or("NAME", |name| name.split('@').next().unwrap_or(name));
+        let first = self.wanted.first().map_or("NAME", |name| split_name(split_pick(name).0).1);
         Err(Error::Usage {
             message: format!(
                 "{} takes no arguments: {}",
@@ -65,21 +65,37 @@ impl Args {
 
     /// The names of targets that were asked for, by themselves or through groups.
     fn asked(&self, prepared: &[Prepared<'_>]) -> FxHashSet<String> {
-        let target = |name: &str| name.split('@').next().unwrap_or(name).to_owned();
         let mut asked = FxHashSet::default();
-        let mut waiting: Vec<String> = self.wanted.iter().map(|name| target(name)).collect();
+        let targets = |name: &String| meant(name, prepared);
+        let mut waiting: Vec<String> = self.wanted.iter().flat_map(targets).collect();
         while let Some(name) = waiting.pop() {
-            let one = prepared.iter().find(|one| one.source.name == name);
+            let one = prepared.iter().find(|one| one.home.own == name);
             if !asked.insert(name) {
                 continue;
             }
             let Some(group) = one.filter(|one| one.source.command.is_none()) else { continue };
             let deps = group.source.deps.iter();
             let elements = deps.filter_map(|text| Element::expand(text, &group.scope).ok());
-            waiting.extend(elements.flatten().map(|dep| target(&shown(&dep.literal()))));
+            let named = elements.flatten().filter_map(|dep| dep.reference(group.home).ok());
+            let names: Vec<String> = named.flat_map(|named| named.names().to_vec()).collect();
+            waiting.extend(names.iter().map(|name| split_pick(name).0.to_owned()));
         }
         asked
     }
+}
+
+/// The full names of the targets that a name on the command line means.
+fn meant(name: &str, prepared: &[Prepared<'_>]) -> Vec<String> {
+    let Some(Written { whose: Whose::Below(above), target }) = read_name(name) else {
+        return vec![split_pick(name).0.to_owned()];
+    };
+    let bare = split_pick(target).0;
+    let names = prepared.iter().map(|one| one.home.own);
+    let fits = |own: &&str| {
+        let (dir, name) = split_name(own);
+        name == bare && is_below(dir, above)
+    };
+    names.filter(fits).map(str::to_owned).collect()
 }
 
 fn shown_words(words: &[String]) -> String {

@@ -13,15 +13,16 @@ use super::args::Args;
 use super::asks::Asks;
 use super::item::{self, Declared, Items, Looked, Made};
 use super::names::Names;
+use super::packages::{Home, Packages};
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::service::Service;
 use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
-use crate::error::{Diagnostic, Error, nearest};
+use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::expr::Template;
 use crate::files::normalise;
-use crate::outdir::TaskDir;
+use crate::outdir::{TaskDir, is_within};
 use crate::parse::{self, Command, Taskfile, VarValue};
 
 /// What the command line and the machine add to a Taskfile.
@@ -48,12 +49,20 @@ pub struct Settings {
 pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Error> {
     check_defines(taskfile, settings)?;
     settings.asks.begin();
+    let packages = Packages::of(taskfile);
+    let full = |package: &'_ Taskfile| -> Vec<String> {
+        package.targets.keys().map(|name| package.full_name(name)).collect()
+    };
+    let names: Vec<Vec<String>> = taskfile.every().map(full).collect();
     let mut wrong = Vec::new();
     let mut prepared = Vec::new();
-    for target in taskfile.targets.values() {
-        match Prepared::new(taskfile, target, settings) {
-            Ok(one) => prepared.push(one),
-            Err(diagnostics) => wrong.extend(diagnostics),
+    for (number, (package, names)) in taskfile.every().zip(&names).enumerate() {
+        for (target, own) in package.targets.values().zip(names) {
+            let home = Home { packages: &packages, number, own };
+            match Prepared::new(home, target, settings) {
+                Ok(one) => prepared.push(one),
+                Err(diagnostics) => wrong.extend(diagnostics),
+            }
         }
     }
     if !wrong.is_empty() {
@@ -76,7 +85,7 @@ pub struct Expanded {
 fn each_once(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut told = FxHashSet::default();
     wrong.retain(|one| {
-        let place = one.place.as_ref().map(|place| (place.span.start, place.span.end));
+        let place = one.place.as_ref().map(Place::id);
         place.is_none_or(|place| told.insert((place, one.message.clone())))
     });
     wrong
@@ -84,8 +93,10 @@ fn each_once(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 fn check_defines(taskfile: &Taskfile, settings: &Settings) -> Result<(), Error> {
     let known = || {
-        let own = taskfile.targets.values().flat_map(|target| target.vars.keys());
-        taskfile.vars.keys().chain(own).map(String::as_str)
+        taskfile.every().flat_map(|package| {
+            let own = package.targets.values().flat_map(|target| target.vars.keys());
+            package.vars.keys().chain(own).map(String::as_str)
+        })
     };
     for (name, _) in &settings.defines {
         if !known().any(|known| known == name) {
@@ -116,6 +127,7 @@ fn names_of_variables<'n>(known: impl Iterator<Item = &'n str>) -> String {
 /// One target, ready to give its rules.
 pub(super) struct Prepared<'a> {
     pub(super) source: &'a parse::Target,
+    pub(super) home: Home<'a>,
     pub(super) scope: Scope,
     pub(super) dir: Vec<u8>,
     uses_depfile: bool,
@@ -128,26 +140,30 @@ pub(super) struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     fn new(
-        taskfile: &'a Taskfile,
+        home: Home<'a>,
         source: &'a parse::Target,
         settings: &Settings,
     ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
-        let variables = Arc::new(variables_of(taskfile, source, settings)?);
-        let scope = Scope::new(settings.surroundings.clone(), variables, &source.name);
+        let variables = Arc::new(variables_of(home, source, settings)?);
+        let scope = Scope::new(settings.surroundings.clone(), variables, home.own);
         let scope = scope.with_asks(settings.asks.clone());
+        let scope = scope.in_package(home.scope());
         let names = Names::check(source, &scope)?;
         let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
+        let asked = names.asked.into_iter().map(|asked| home.refer_to_one(asked));
+        let asked = asked.collect::<Result<_, _>>().map_err(|wrong| vec![wrong])?;
         let env_inputs = source.env_inputs.iter().map(|word| word.text.clone());
         let env_inputs = env_inputs.chain(names.env).collect();
         Ok(Prepared {
             source,
+            home,
             scope,
             dir,
             uses_depfile: names.depfile,
             uses_targets: names.targets,
-            asked: names.asked,
+            asked,
             env_inputs,
-            inherits: taskfile.inherit.is_some(),
+            inherits: home.packages.all()[0].inherit.is_some(),
             asks: names.asks,
         })
     }
@@ -201,7 +217,7 @@ impl<'a> Prepared<'a> {
         };
         let shell = shell_of(source.shell.as_deref());
         Target {
-            name: source.name.clone(),
+            name: self.home.own.to_owned(),
             place: Some(source.place.clone()),
             doc: source.doc.clone(),
             private: source.private,
@@ -249,8 +265,8 @@ impl<'a> Prepared<'a> {
             lists,
             outputs: keep.all(&outputs, |one| one.output(&self.dir)),
             installs: keep.all(&installs, |one| one.install(&self.dir)),
-            deps: keep.all(&deps, Element::reference),
-            after: keep.all(&after, Element::reference),
+            deps: keep.all(&deps, |one| one.reference(self.home)),
+            after: keep.all(&after, |one| one.reference(self.home)),
             dir: self.dir.clone(),
             depfile,
             skipped,
@@ -258,6 +274,7 @@ impl<'a> Prepared<'a> {
             name,
         };
         wrong.extend(outputs_of_the_whole(&rule));
+        wrong.extend(outputs_of_others(&rule));
         wrong.extend(policy::fixes_nothing(source, &rule));
         if wrong.is_empty() { Ok(rule) } else { Err(wrong) }
     }
@@ -349,17 +366,50 @@ pub(super) fn elements(
     all
 }
 
-/// A task cannot own the whole workspace.
+/// A task cannot own the whole workspace, or the whole of its package.
 fn outputs_of_the_whole(rule: &Rule) -> Option<Diagnostic> {
+    let package = rule.target.package().as_bytes();
     let whole = rule.outputs.iter().find(|output| match &output.value {
-        Output::Path(path) => path.is_empty(),
-        Output::Glob(pattern) => matches!(pattern.text(), b"**" | b"**/*"),
+        Output::Path(path) => path == package,
+        Output::Glob(pattern) => {
+            let rest = pattern.text().strip_prefix(package).unwrap_or_default();
+            matches!(rest.strip_prefix(b"/").unwrap_or(rest), b"**" | b"**/*")
+        }
     })?;
+    let what = if package.is_empty() { "workspace" } else { "package" };
     Some(
-        Diagnostic::error(format!("`{}` would own the whole workspace", rule.name))
+        Diagnostic::error(format!("`{}` would own the whole {what}", rule.name))
             .at(whole.place.clone(), "matches every file")
             .help("name the folder that the command writes, as in `outputs = [\"dist/**\"]`"),
     )
+}
+
+/// What a package writes lies in its folder.
+fn outputs_of_others(rule: &Rule) -> Option<Diagnostic> {
+    let package = rule.target.package();
+    let is_within = |path: &[u8]| is_within(path, package.as_bytes());
+    if package.is_empty() {
+        return None;
+    }
+    let outputs = rule.outputs.iter().map(|output| match &output.value {
+        Output::Path(path) => (&path[..], &output.place),
+        Output::Glob(pattern) => (pattern.base(), &output.place),
+    });
+    let installs = rule.installs.iter().map(|path| (&path.value[..], &path.place));
+    let (path, place) = outputs.chain(installs).find(|(path, _)| !is_within(path))?;
+    Some(
+        Diagnostic::error(format!("`{}` would write outside of its package", rule.name))
+            .at(place.clone(), format!("lies in {}/", folder_of(path)))
+            .note(format!("outputs of this package lie in {package}/"))
+            .help("move the target to the Taskfile of that folder, or write within the package"),
+    )
+}
+
+fn folder_of(path: &[u8]) -> String {
+    match crate::outdir::dir_of(path) {
+        b"" => ".".to_owned(),
+        dir => shown_dir(dir),
+    }
 }
 
 fn action(command: &Command, shell: Option<&[parse::Text]>) -> Action {
@@ -386,7 +436,11 @@ fn task_name(target: &str, item: Option<&Item>, matrix: &[(String, String)]) -> 
 }
 
 fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagnostic> {
-    let Some(text) = &source.dir else { return Ok(Vec::new()) };
+    let package = match scope.package().dir.as_str() {
+        "." => b"",
+        dir => dir.as_bytes(),
+    };
+    let Some(text) = &source.dir else { return Ok(package.to_vec()) };
     let resolve = |name: &str| scope.value(name, &nothing_ready);
     let Some(dir) = scope.settled(text, text.template.text(&resolve))? else {
         return Ok(Vec::new());
@@ -396,22 +450,25 @@ fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagn
             .at(text.place.clone(), "")
             .help("name a folder of the workspace, relative to the Taskfile")
     };
-    match normalise(b"", dir.as_bytes()) {
+    match normalise(package, dir.as_bytes()) {
         Ok(path) if path.starts_with(b"/") => Err(wrong("`dir` is an absolute path".to_owned())),
         Ok(path) => Ok(path),
-        Err(error) => Err(outside(error, (dir.as_bytes(), b""), &text.place)
+        Err(error) => Err(outside(error, (dir.as_bytes(), package), &text.place)
             .help("name a folder of the workspace, relative to the Taskfile")),
     }
 }
 
-/// The variables that a target sees. Strongest first: `-D`, its own, the file's.
+/// The variables that a target sees. Strongest first: `-D`, its own, its package's, the root's.
 fn variables_of(
-    taskfile: &Taskfile,
+    home: Home<'_>,
     source: &parse::Target,
     settings: &Settings,
 ) -> Result<IndexMap<String, Variable>, Vec<Diagnostic>> {
     let mut variables = IndexMap::new();
-    for (name, var) in taskfile.vars.iter().chain(&source.vars) {
+    let files = home.packages.all();
+    let root = if home.number > 0 { Some(&files[0].vars) } else { None };
+    let of_files = root.into_iter().chain([&files[home.number].vars]).flatten();
+    for (name, var) in of_files.chain(&source.vars) {
         variables.insert(name.clone(), variable(&var.value));
     }
     for (name, value) in &settings.defines {
@@ -471,7 +528,7 @@ fn rules_of_all(
     let mut lister = Items::new(&settings.root);
     for round in 0.. {
         let declared = Declared::of(&rules);
-        let by_name = prepared.iter().enumerate().map(|(at, one)| (one.source.name.as_str(), at));
+        let by_name = prepared.iter().enumerate().map(|(at, one)| (one.home.own, at));
         let names: FxHashMap<&str, usize> = by_name.collect();
         let mut grew = None;
         let mut empty = Vec::new();

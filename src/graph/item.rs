@@ -75,14 +75,14 @@ impl Made<'_> {
         element: &Element,
         target: &Prepared<'_>,
     ) -> Result<Option<Vec<Vec<u8>>>, Diagnostic> {
-        let Some((name, only)) = element.made_by()? else { return Ok(None) };
+        let Some((name, only)) = element.made_by(target.home)? else { return Ok(None) };
         let wrong = |what: String| Diagnostic::error(what).at(element.place().clone(), "");
         let Some(&number) = self.names.get(&*name) else {
             let near = nearest(&name, self.names.keys().copied());
             let help = near.map(|near| format!("did you mean `@{near}`?"));
             return Err(wrong(format!("there is no target {}", quoted(&name))).help_if(help));
         };
-        if name == target.source.name {
+        if name == target.home.own {
             return Err(wrong(format!("`{name}` cannot make a task for each of its own outputs")));
         }
         let outputs = || self.rules[number].iter().flat_map(|rule| &rule.outputs);
@@ -217,7 +217,9 @@ impl Items {
 pub(super) fn patterns(target: &Prepared<'_>) -> Vec<Input> {
     let texts = target.source.foreach.iter().flatten();
     let elements = texts.filter_map(|text| Element::expand(text, &target.scope).ok()).flatten();
-    elements.filter_map(|element| Some(element.input(&target.dir).ok()?.value)).collect()
+    elements
+        .filter_map(|element| Some(element.input(&target.dir, target.home).ok()?.value))
+        .collect()
 }
 
 /// An element without wildcards is a file if one is there or a target makes one, or if it is

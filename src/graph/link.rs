@@ -129,17 +129,26 @@ impl Linker {
     }
 
     fn resolve(&self, reference: &Ref) -> Result<Vec<TaskId>, Diagnostic> {
-        if let Some(&id) = self.names.get(&reference.text) {
+        if let (None, Some(&id)) = (&reference.each, self.names.get(&reference.text)) {
             return Ok(vec![id]);
         }
-        if !self.members.contains_key(reference.target()) {
+        if reference.each.is_none() && !self.members.contains_key(reference.target()) {
             return Err(refer::no_target(reference, &self.members, self.is_looking()));
         }
-        let picked = refer::pick(&self.tasks, &self.members, &reference.text);
-        if picked.is_empty() {
+        let picked: Vec<TaskId> =
+            reference.names().iter().flat_map(|name| self.picked(name)).collect();
+        if picked.is_empty() && !reference.names().is_empty() {
             return Err(refer::no_task(reference, &self.tasks, &self.members, self.is_looking()));
         }
         Ok(picked)
+    }
+
+    /// What one name picks.
+    fn picked(&self, name: &str) -> Vec<TaskId> {
+        match self.names.get(name) {
+            Some(&id) => vec![id],
+            None => refer::pick(&self.tasks, &self.members, name),
+        }
     }
 
     /// More than ten errors are not shown; looking for names is dear.
@@ -256,7 +265,7 @@ impl Linker {
                 continue;
             }
             let rule = &self.tasks[reader].rule;
-            let maker = &self.tasks[maker].rule.target.name;
+            let maker = rule.target.names(&self.tasks[maker].rule.target.name);
             let shown = String::from_utf8_lossy(pattern.text()).into_owned();
             self.wrong.push(
                 Diagnostic::error(format!(
@@ -269,7 +278,7 @@ impl Linker {
                 )
                 .help(format!(
                     "add `after = [\"{maker}\"]` to [target.{}], or `!//{shown}` behind this input",
-                    rule.target.name
+                    rule.target.own_name()
                 )),
             );
         }
@@ -319,12 +328,13 @@ impl Linker {
                 .at(asked.place.clone(), "")
                 .help(format!("name one task of it, as in target('{example}')"))
         } else {
-            let target = &self.tasks[id].rule.target.name;
-            Diagnostic::error(format!("{name} is not a dependency of `{target}`"))
+            let target = &self.tasks[id].rule.target;
+            Diagnostic::error(format!("{name} is not a dependency of `{}`", target.name))
                 .at(asked.place.clone(), "not made before this runs")
                 .help(format!(
-                    "add deps = [\"{0}\"] to [target.{target}], or `@{0}` to its inputs",
-                    asked.text
+                    "add deps = [\"{0}\"] to [target.{1}], or `@{0}` to its inputs",
+                    target.names(&asked.text),
+                    target.own_name()
                 ))
         })
     }
@@ -369,9 +379,9 @@ impl Linker {
 /// there are.
 fn one_for_each_place(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut told: Vec<(Diagnostic, usize)> = Vec::new();
-    let mut places: FxHashMap<(usize, usize), usize> = FxHashMap::default();
+    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
     for diagnostic in wrong {
-        let place = diagnostic.place.as_ref().map(|place| (place.span.start, place.span.end));
+        let place = diagnostic.place.as_ref().map(Place::id);
         match place.and_then(|place| places.get(&place).copied()) {
             Some(at) => told[at].1 += 1,
             None => {
@@ -471,7 +481,7 @@ pub(super) fn place_of_edge(task: &Task, to: &Task) -> (Option<Place>, String) {
         _ => None,
     });
     let mut named = rule.deps.iter().chain(&rule.after).chain(references);
-    if let Some(reference) = named.find(|reference| reference.target() == other.target.name) {
+    if let Some(reference) = named.find(|reference| reference.means(&other.target.name)) {
         let label = format!("`{}` needs `{}`", rule.name, other.name);
         return (reference.place.clone(), label);
     }

@@ -27,8 +27,7 @@ pub struct Lists(Vec<(ListName, usize)>);
 impl Rule {
     /// The lists of its inputs, in order.
     pub fn lists(&self) -> Vec<(&ListName, Range<usize>)> {
-        let is_file = self.scope.item().is_some_and(|item| item.file.is_some());
-        let items = usize::from(is_file).min(self.inputs.len());
+        let items = self.items();
         let mut lists = Vec::with_capacity(self.lists.0.len() + 2);
         if items > 0 {
             lists.push((&ListName::Plain, 0..items));
@@ -46,8 +45,15 @@ impl Rule {
 
     /// An input and what stands behind it in its list.
     pub fn from_input(&self, at: usize) -> &[Placed<Input>] {
-        let end = self.lists().into_iter().map(|(_, range)| range.end).find(|&end| end > at);
+        let ends = self.lists.0.iter().map(|(_, end)| *end);
+        let end = std::iter::once(self.items()).chain(ends).find(|&end| end > at);
         &self.inputs[at..end.unwrap_or(self.inputs.len())]
+    }
+
+    /// How many inputs are its item.
+    fn items(&self) -> usize {
+        let is_file = self.scope.item().is_some_and(|item| item.file.is_some());
+        usize::from(is_file).min(self.inputs.len())
     }
 
     /// What `{{ inputs }}` stands for: all but environment files, which are last.
@@ -77,12 +83,12 @@ impl Prepared<'_> {
         let plain = source.reads.parts.is_empty().then_some((ListName::Plain, 0..texts.len()));
         for (name, range) in parts.chain(plain) {
             let elements = elements(&texts[range], scope, wrong);
-            inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir)));
+            inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir, self.home)));
             lists.push((name, inputs.len()));
         }
         if !source.reads.env_files.is_empty() {
             let elements = elements(&source.reads.env_files, scope, wrong);
-            inputs.extend(Keep(wrong).all(&elements, |one| one.env_file(&self.dir)));
+            inputs.extend(Keep(wrong).all(&elements, |one| one.env_file(&self.dir, self.home)));
             lists.push((ListName::EnvFiles, inputs.len()));
         }
         if let [(ListName::Plain, _)] = lists[..] {

@@ -1,7 +1,7 @@
 //! Whether a name of an expression means something to a target, and what to write where it
 //! does not. Knows no places: where the name stands is the caller's.
 
-use super::scope::{LOAD_NAMES, READY_NAMES, Scope};
+use super::scope::{LOAD_NAMES, PACKAGE_FIELDS, READY_NAMES, Scope};
 use crate::error::{listed, nearest};
 use crate::expr::{ITEM_FIELDS, Problem};
 use crate::parse;
@@ -34,7 +34,7 @@ const ALIASES: [(&str, &str); 9] = [
 ];
 
 /// Names that a later version knows.
-const PLANNED: [&str; 2] = ["items", "package"];
+const PLANNED: [&str; 1] = ["items"];
 
 impl Sight<'_> {
     /// What is wrong with the name `path`, which is no variable. `ready`: the text is read when
@@ -50,6 +50,7 @@ impl Sight<'_> {
             "matrix" => self.unknown_axis(field?).map(Fault::NotHere),
             "args" if !self.target.reads.args => Some(Fault::NotHere(self.no_args())),
             "inputs" if ready && field.is_some() => self.unknown_part(field?).map(Fault::Unknown),
+            "package" => self.no_package(field?),
             _ if READY_NAMES.contains(&head) && !ready => Some(Fault::NotHere(self.not_yet(head))),
             _ if READY_NAMES.contains(&head) || LOAD_NAMES.contains(&head) => None,
             _ => Some(Fault::Unknown(self.unknown(head, ready))),
@@ -92,6 +93,24 @@ impl Sight<'_> {
         let name = &self.target.name;
         Problem::new(format!("`args` means nothing in target `{name}`: it takes none"))
             .help("add args = true; they stand behind `--` on the command line")
+    }
+
+    fn no_package(&self, field: &str) -> Option<Fault> {
+        if !PACKAGE_FIELDS.contains(&field) {
+            let problem = Problem::new(format!("`package.{field}` is not defined"));
+            let help = match nearest(field, PACKAGE_FIELDS) {
+                Some(near) => format!("did you mean `package.{near}`?"),
+                None => listed("a package has", PACKAGE_FIELDS),
+            };
+            return Some(Fault::Unknown(problem.help(help)));
+        }
+        let is_nameless = field == "name" && self.scope.package().name.is_none();
+        is_nameless.then(|| {
+            Fault::NotHere(
+                Problem::new("the root of the workspace has no name")
+                    .help("give it one at the top of its Taskfile:\n[package]\nname = \"app\""),
+            )
+        })
     }
 
     fn unknown_axis(&self, axis: &str) -> Option<Problem> {

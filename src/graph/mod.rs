@@ -18,6 +18,7 @@ mod lists;
 mod matrix;
 mod meaning;
 mod names;
+mod packages;
 mod policy;
 mod refer;
 mod rule;
@@ -48,6 +49,7 @@ pub use text::{diagnostic, word_of_path};
 
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
+use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
 
 /// One node: a task, or the group of all tasks of one target.
 #[derive(Debug)]
@@ -90,7 +92,7 @@ pub struct Graph {
     skips: bool,
 }
 
-/// The tasks of each target, by its name.
+/// The tasks of each target, by its full name.
 type Members = FxHashMap<String, Range<usize>>;
 
 impl Graph {
@@ -124,13 +126,21 @@ impl Graph {
         self.names.get(name).copied()
     }
 
-    /// The tasks that a name on the command line means: `obj`, `test@db=pg`, `obj@src/*.c`.
-    /// None if it means nothing.
+    /// The tasks that a full name on the command line means: `obj`, `test@db=pg`,
+    /// `//lib:obj@src/*.c`; also, but for private ones, `:test` and `//packages/...:test`. None if
+    /// it means nothing.
     pub fn select(&self, name: &str) -> Vec<TaskId> {
-        match self.find(name) {
-            Some(id) => vec![id],
-            None => refer::pick(&self.tasks, &self.members, name),
+        if let Some(id) = self.find(name) {
+            return vec![id];
         }
+        let Some(Written { whose: Whose::Below(above), target }) = read_name(name) else {
+            return refer::pick(&self.tasks, &self.members, name);
+        };
+        let bare = split_pick(target).0;
+        let targets = self.targets.iter().map(|&id| &self.tasks[id].rule.target);
+        let meant = targets
+            .filter(|one| !one.private && one.own_name() == bare && is_below(one.package(), above));
+        meant.flat_map(|one| self.select(&full_name(one.package(), target))).collect()
     }
 
     /// Whether a task is skipped, because its `when` is false.

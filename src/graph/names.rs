@@ -195,9 +195,11 @@ impl<'a> Check<'a> {
     /// Remembers which targets' outputs are asked for by name.
     fn asks(&mut self, template: &Template, place: &dyn Fn(Range<usize>) -> Option<Place>) {
         let calls = template.calls().iter().filter(|call| call.name == "target");
-        self.names.asked.extend(
-            calls.map(|call| Ref { text: call.argument.clone(), place: place(call.range.clone()) }),
-        );
+        self.names.asked.extend(calls.map(|call| Ref {
+            text: call.argument.clone(),
+            place: place(call.range.clone()),
+            each: None,
+        }));
     }
 
     /// Remembers what a name asks for.

@@ -6,6 +6,7 @@ use super::{Members, Scope, Task};
 use crate::error::{Diagnostic, listed, nearest, quoted};
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
+use crate::parse::{seen_from, split_name, split_pick};
 
 /// So many words are listed in full; of more, an example is given.
 const FEW: usize = 8;
@@ -14,7 +15,8 @@ const FEW: usize = 8;
 /// axis picks by that, anything else by item; all must hold. `*` alone stands for every task of
 /// a target that has several, and for every value.
 pub(super) fn pick(tasks: &IdVec<TaskId, Task>, members: &Members, text: &str) -> Vec<TaskId> {
-    let (target, picks) = text.split_once('@').unwrap_or((text, ""));
+    let (target, picks) = split_pick(text);
+    let picks = picks.unwrap_or("");
     let members = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
     let picks: Vec<Pick<'_>> = picks.split(',').map(Pick::parse).collect();
     members.filter(|&id| picks.iter().all(|pick| pick.fits(&tasks[id].rule.scope))).collect()
@@ -54,27 +56,34 @@ impl<'a> Pick<'a> {
 
 /// A target that is not there. Looking for a name that was meant is dear: `look` says whether to.
 pub(super) fn no_target(reference: &Ref, members: &Members, look: bool) -> Diagnostic {
-    let target = reference.target();
+    let (dir, target) = split_name(reference.target());
     let diagnostic = Diagnostic::error(format!("there is no target {}", quoted(target)))
         .at(reference.place.clone(), "not a target of this Taskfile");
     if !look {
         return diagnostic;
     }
-    if let Some(near) = nearest(target, members.keys().map(String::as_str)) {
+    let own = members.iter().filter(|(name, _)| split_name(name).0 == dir);
+    let mut known: Vec<(&str, usize)> =
+        own.map(|(name, range)| (split_name(name).1, range.start)).collect();
+    known.sort_unstable_by_key(|(_, start)| *start);
+    if let Some(near) = nearest(target, known.iter().map(|(name, _)| *name)) {
         return diagnostic.help(format!("did you mean `{near}`?"));
     }
-    if reference.text.contains(['/', '.', '*']) {
-        return diagnostic.help(format!(
-            "a file belongs in `inputs`, without `@`: inputs = [\"{}\"]",
-            reference.text
-        ));
+    if !dir.is_empty() && members.contains_key(target) {
+        return diagnostic.help(format!("that of the root is `{}`", seen_from(dir, target)));
     }
-    let mut known: Vec<(&String, usize)> =
-        members.iter().map(|(name, range)| (name, range.start)).collect();
-    known.sort_unstable_by_key(|(_, start)| *start);
+    let (_, written) = split_name(&reference.text);
+    if written.contains(['/', '.', '*']) {
+        return diagnostic
+            .help(format!("a file belongs in `inputs`, without `@`: inputs = [\"{written}\"]"));
+    }
+    let others = members.keys().filter(|name| split_name(name).1 == target);
+    if let Some(other) = others.min() {
+        return diagnostic.help(format!("another package has one: `{other}`"));
+    }
     diagnostic.help(match known.len() {
         1 => format!("the only target is `{}`", known[0].0),
-        ..=FEW => listed("the targets are", known.iter().map(|(name, _)| name.as_str())),
+        ..=FEW => listed("the targets are", known.iter().map(|(name, _)| *name)),
         _ => "`taskr list` shows all targets".to_owned(),
     })
 }
@@ -86,7 +95,9 @@ pub(super) fn no_task(
     members: &Members,
     look: bool,
 ) -> Diagnostic {
-    let (target, picks) = reference.text.split_once('@').unwrap_or((&reference.text, ""));
+    let first = &reference.names().first().unwrap_or(&reference.text);
+    let (target, picks) = split_pick(first);
+    let picks = picks.unwrap_or("");
     let diagnostic = Diagnostic::error(format!("{} names no task", quoted(&reference.text)))
         .at(reference.place.clone(), format!("no task of `{target}` fits"));
     let ids = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);

@@ -14,6 +14,7 @@ use super::service::Service;
 use crate::error::Place;
 use crate::expr::Template;
 use crate::files::Pattern;
+use crate::parse::{seen_from, split_name, split_pick};
 
 /// What becomes of a task's success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub struct Policy {
 /// What all tasks of one target share.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Its name.
+    /// Its full name: `build`, `//packages/ui:build`.
     pub name: String,
     /// Where it was declared.
     pub place: Option<Place>,
@@ -129,7 +130,7 @@ pub struct Target {
 pub struct Rule {
     /// Shared by all tasks of the target.
     pub target: Arc<Target>,
-    /// Printable and unique: the target's name, and `@item` or `@axis=value,…`.
+    /// Printable and unique: the target's full name, and `@item` or `@axis=value,…`.
     pub name: String,
     /// What expressions of this task see.
     pub scope: Scope,
@@ -217,19 +218,55 @@ impl Output {
     }
 }
 
-/// Names tasks: `obj`, `test@db=pg`, `obj@src/*.c`.
+/// Names tasks: `obj`, `test@db=pg`, `//lib:obj@src/*.c`, `^build`.
 #[derive(Clone, Debug)]
 pub struct Ref {
-    /// A target's name, and perhaps behind `@` which of its tasks.
+    /// A target's full name, and perhaps behind `@` which of its tasks; as it is written where it
+    /// means targets of several packages.
     pub text: String,
     /// Where.
     pub place: Option<Place>,
+    /// What a name that means targets of several packages stands for: full names, with picks.
+    pub each: Option<Arc<[String]>>,
 }
 
 impl Ref {
-    /// The target's name.
+    /// The target's full name.
     pub fn target(&self) -> &str {
-        self.text.split('@').next().unwrap_or(&self.text)
+        split_pick(&self.text).0
+    }
+
+    /// Each name that it stands for.
+    pub fn names(&self) -> &[String] {
+        self.each.as_deref().unwrap_or(std::slice::from_ref(&self.text))
+    }
+
+    /// Whether it names tasks of the target of this full name.
+    pub fn means(&self, target: &str) -> bool {
+        self.names().iter().any(|name| split_pick(name).0 == target)
+    }
+}
+
+impl Target {
+    /// The folder of its package; empty for the root.
+    pub fn package(&self) -> &str {
+        split_name(&self.name).0
+    }
+
+    /// Its name in its package.
+    pub fn own_name(&self) -> &str {
+        split_name(&self.name).1
+    }
+
+    /// How its Taskfile names another target, or a task, by its full name.
+    pub fn names(&self, full: &str) -> String {
+        seen_from(self.package(), full)
+    }
+
+    /// All ways in which its Taskfile may name another target or task, by its full name.
+    pub fn spellings(&self, full: &str) -> [String; 2] {
+        let (dir, name) = split_name(full);
+        [self.names(full), format!("//{dir}:{name}")]
     }
 }
 

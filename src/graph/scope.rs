@@ -14,14 +14,15 @@ use indexmap::IndexMap;
 use crate::expr::{Problem, Value, item_value, map_value, words_value};
 use crate::graph::asks::{Asks, Lack};
 use crate::graph::rule::Text;
+use crate::parse::split_name;
 
 /// Names that only a ready task knows.
 pub(super) const READY_NAMES: [&str; 3] = ["inputs", "outputs", "target"];
 
 /// Names that every task knows when the graph is made.
-pub(super) const LOAD_NAMES: [&str; 14] = [
+pub(super) const LOAD_NAMES: [&str; 15] = [
     "name", "args", "item", "matrix", "out", "state", "depfile", "dir", "env", "os", "arch", "ci",
-    "jobs", "profile",
+    "jobs", "profile", "package",
 ];
 
 /// Variables nest at most so deep.
@@ -131,17 +132,30 @@ pub struct Scope {
     /// Of the command line, if the target takes them.
     args: Option<Arc<[String]>>,
     asks: Arc<Asks>,
+    package: Arc<Package>,
 }
 
+/// What `package` gives.
+#[derive(Debug, Default)]
+pub struct Package {
+    /// None for a root that nothing names.
+    pub name: Option<String>,
+    /// Relative to the workspace, `.` for the root.
+    pub dir: String,
+}
+
+/// What an expression may say behind `package.`.
+pub(super) const PACKAGE_FIELDS: [&str; 2] = ["name", "dir"];
+
 impl Scope {
-    /// The scope of a target without items.
+    /// The scope of a target, by its full name, without items.
     pub fn new(
         surroundings: Arc<Surroundings>,
         variables: Arc<IndexMap<String, Variable>>,
         target: &str,
     ) -> Scope {
         let (target, own) = (target.into(), Arc::default());
-        let matrix = Arc::new([]);
+        let (matrix, package) = (Arc::new([]), Arc::default());
         Scope {
             surroundings,
             variables,
@@ -151,7 +165,19 @@ impl Scope {
             own,
             args: None,
             asks: Arc::default(),
+            package,
         }
+    }
+
+    /// The same in a package.
+    #[must_use]
+    pub fn in_package(self, package: Arc<Package>) -> Scope {
+        Scope { package, ..self }
+    }
+
+    /// The package.
+    pub fn package(&self) -> &Package {
+        &self.package
     }
 
     /// The same for one item and one combination.
@@ -258,7 +284,7 @@ impl Scope {
             return Ok(Some(value));
         }
         Ok(Some(match name {
-            "name" => Value::from(&*self.target),
+            "name" => Value::from(split_name(&self.target).1),
             "dir" => Value::from(self.own.dir.as_str()),
             "out" if !self.own.out.is_empty() => Value::from(self.own.out.as_str()),
             "state" if !self.own.out.is_empty() => Value::from(self.own.state.as_str()),
@@ -284,6 +310,11 @@ impl Scope {
             "ci" => Value::from(self.surroundings.env.contains_key("CI")),
             "jobs" => Value::from(self.surroundings.jobs),
             "profile" => Value::from(self.surroundings.profile.as_str()),
+            "package" => {
+                let name = self.package.name.iter().map(|name| ("name".to_owned(), name.as_str()));
+                let fields = name.chain([("dir".to_owned(), self.package.dir.as_str())]);
+                map_value(fields.map(|(field, value)| (field, Value::from(value))))
+            }
             _ => return ready(name),
         }))
     }

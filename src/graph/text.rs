@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::packages::Home;
 use super::rule::{Input, Output, Placed, Ref, Text};
 use super::scope::Scope;
 use crate::error::{Diagnostic, Place, quoted};
@@ -12,7 +13,7 @@ use crate::expr::{ExprError, Problem, Value};
 use crate::files::{PathError, Pattern, normalise, relative_to};
 use crate::outcome::shown;
 use crate::outdir::STATE_DIR;
-use crate::parse;
+use crate::parse::{self, split_pick};
 
 /// A path as a command of the folder `dir` sees it. One that would look like an option gets
 /// `./` in front.
@@ -118,10 +119,10 @@ impl Element {
     }
 
     /// Reads an element of `inputs`.
-    pub(super) fn input(&self, dir: &[u8]) -> Result<Placed<Input>, Diagnostic> {
+    pub(super) fn input(&self, dir: &[u8], home: Home<'_>) -> Result<Placed<Input>, Diagnostic> {
         let place = Some(self.place.clone());
         if let Some(rest) = self.strip(b'@') {
-            let value = rest.outputs_of()?;
+            let value = rest.outputs_of(home)?;
             return Ok(Placed { value, place });
         }
         if let Some(rest) = self.strip(b'!') {
@@ -145,8 +146,8 @@ impl Element {
     }
 
     /// Reads an element of `env_file`.
-    pub(super) fn env_file(&self, dir: &[u8]) -> Result<Placed<Input>, Diagnostic> {
-        let input = self.input(dir)?;
+    pub(super) fn env_file(&self, dir: &[u8], home: Home<'_>) -> Result<Placed<Input>, Diagnostic> {
+        let input = self.input(dir, home)?;
         match input.value {
             Input::Path { .. } => Ok(input),
             _ => Err(self.refuse(
@@ -201,10 +202,14 @@ impl Element {
 
     /// Reads `@NAME` or `@NAME:GLOB` of a `foreach`: the target, and which of its outputs. None if
     /// it is nothing like that.
-    pub(super) fn made_by(&self) -> Result<Option<(String, Option<Pattern>)>, Diagnostic> {
+    pub(super) fn made_by(
+        &self,
+        home: Home<'_>,
+    ) -> Result<Option<(String, Option<Pattern>)>, Diagnostic> {
         let Some(rest) = self.strip(b'@') else { return Ok(None) };
-        let Input::Outputs { of, only } = rest.outputs_of()? else { return Ok(None) };
-        match of.text.contains('@') {
+        let Input::Outputs { of, only } = rest.outputs_of(home)? else { return Ok(None) };
+        let of = of.one()?;
+        match split_pick(&of.text).1.is_some() {
             true => Err(self.refuse(
                 "names some tasks of a target",
                 "`foreach` takes the outputs of a whole target, `@NAME`, or `@NAME:*.c`",
@@ -214,19 +219,28 @@ impl Element {
     }
 
     /// Reads a reference: `obj`, `obj@db=pg`, `obj@src/*.c`.
-    pub(super) fn reference(&self) -> Result<Ref, Diagnostic> {
+    pub(super) fn reference(&self, home: Home<'_>) -> Result<Ref, Diagnostic> {
         let text = String::from_utf8_lossy(&self.literal()).into_owned();
         if let Some(name) = text.strip_prefix('@') {
             return Err(Diagnostic::error(format!("{} is not a target's name", quoted(&text)))
                 .at(self.place.clone(), "")
                 .help(format!("write it without `@`: {}", quoted(name))));
         }
-        Ok(Ref { text, place: Some(self.place.clone()) })
+        home.refer(&text, Some(self.place.clone()))
     }
 
     /// Reads what stands behind `@`: a reference, and perhaps `:glob`.
-    fn outputs_of(&self) -> Result<Input, Diagnostic> {
-        let colon = self.text.iter().position(|&byte| byte == b':');
+    fn outputs_of(&self, home: Home<'_>) -> Result<Input, Diagnostic> {
+        // The first colon of `//lib:obj` and of `:obj` is that of the name.
+        let colon = |from: usize| {
+            let found = self.text[from..].iter().position(|&byte| byte == b':');
+            found.map(|at| from + at)
+        };
+        let named = self.text.starts_with(b"//") || self.text.starts_with(b":");
+        let colon = match (named, colon(0)) {
+            (true, Some(first)) => colon(first + 1),
+            (_, first) => first,
+        };
         let (reference, only) = match colon {
             Some(at) => {
                 let only = self.part(at + 1..self.text.len());
@@ -234,7 +248,7 @@ impl Element {
             }
             None => (self.part(0..self.text.len()), None),
         };
-        Ok(Input::Outputs { of: reference.reference()?, only })
+        Ok(Input::Outputs { of: reference.reference(home)?, only })
     }
 
     /// Parses a pattern that was made of this element.

@@ -186,6 +186,13 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// How many times faster than one task after another, to two digits behind the point; none if
+    /// no time passed.
+    pub fn speedup(&self) -> Option<f64> {
+        let times = self.work_ms as f64 / self.wall_ms as f64;
+        (self.wall_ms > 0).then(|| (times * 100.0).round() / 100.0)
+    }
+
     /// Exit code of the run: 0 all done, 1 a task failed, 2 what a task declares is not there,
     /// 3 inputs kept changing, or changed after they were used, or `.taskr` was removed, 75 another
     /// taskr runs a task and was not waited for. A signal is not a code: the program ends by it.

@@ -47,6 +47,10 @@ pub enum Kind {
     Inherit,
     /// `"auto"`, a number or a percentage.
     Jobs,
+    /// Folders, patterns of folders, or tables about them.
+    Folders,
+    /// A name.
+    Name,
     /// A table of its own rules.
     Table,
     /// Something that this version does not read.
@@ -72,6 +76,8 @@ impl Kind {
             Kind::Expression => "an expression",
             Kind::Inherit => "\"inherit\"",
             Kind::Jobs => "a number, a percentage or \"auto\"",
+            Kind::Folders => "a list of folders",
+            Kind::Name => "a name",
             Kind::Table | Kind::Ready => "a table",
             Kind::Planned => "something of a later version",
         }
@@ -85,6 +91,8 @@ impl Kind {
                 | Kind::Paths
                 | Kind::PathLists
                 | Kind::Expression
+                | Kind::Folders
+                | Kind::Name
                 | Kind::Command
                 | Kind::Names
                 | Kind::Prefixes
@@ -197,7 +205,7 @@ pub const SETTINGS: &[Field] = &[
 #[rustfmt::skip]
 pub const TOP_LEVEL: &[Field] = &[
     field("default", Kind::Paths, "no", "What a bare `taskr` builds", r#"default = ["build"]"#),
-    field("include", Kind::Planned, "no", "Folders with a Taskfile.toml of their own", r#"include = ["packages/*"]"#),
+    field("include", Kind::Folders, "no", "Folders with a Taskfile.toml of their own: packages", r#"include = ["packages/*"]"#),
     field("vars", Kind::Vars, "where used", "Variables of the file", "[vars]"),
     field("target", Kind::Table, "yes", "The targets", "[target.build]"),
     field("taskr", Kind::Table, "no", "Settings", "[taskr]"),
@@ -207,7 +215,23 @@ pub const TOP_LEVEL: &[Field] = &[
     field("pipeline", Kind::Planned, "no", "Steps in an order", "[pipeline.release]"),
     field("pool", Kind::Planned, "no", "Slots and rates", "[pool.link]"),
     field("hooks", Kind::Table, "no", "What git's hooks run: a hook's name and targets", "[hooks]"),
-    field("package", Kind::Planned, "no", "Facts about this package", "[package]"),
+    field("package", Kind::Table, "no", "What this package is and depends on", "[package]"),
+];
+
+/// The keys of an entry of `include` that is a table.
+#[rustfmt::skip]
+pub const INCLUDE: &[Field] = &[
+    field("path", Kind::Paths, "no", "Folders and patterns of folders; `!` takes away", r#"path = "packages/*""#),
+    field("taskfile", Kind::Path, "no", "A Taskfile that all of them share, below their own", r#"taskfile = "npm.toml""#),
+    field("deps_from", Kind::Path, "no", "The manifest in each that names what it depends on", r#"deps_from = "package.json""#),
+];
+
+/// The keys of `[package]`.
+#[rustfmt::skip]
+pub const PACKAGE: &[Field] = &[
+    field("name", Kind::Name, "where used", "What `{{ package.name }}` gives, where no manifest says it", r#"name = "ui""#),
+    field("deps", Kind::Paths, "no", "The packages that it depends on", r#"deps = ["//packages/core"]"#),
+    field("deps_from", Kind::Path, "no", "The manifest that names more of them", r#"deps_from = "Cargo.toml""#),
 ];
 
 /// What other tools call these things.
@@ -255,6 +279,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("variables", "vars"),
     ("settings", "taskr"),
     ("includes", "include"),
+    ("members", "include"),
+    ("packages", "include"),
+    ("projects", "include"),
+    ("workspace", "include"),
+    ("workspaces", "include"),
 ];
 
 /// The field of that name.
@@ -277,7 +306,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_examples_show_them() {
-        for fields in [FIELDS, SETTINGS, TOP_LEVEL] {
+        for fields in [FIELDS, SETTINGS, TOP_LEVEL, INCLUDE, PACKAGE] {
             for (at, field) in fields.iter().enumerate() {
                 assert!(
                     fields[..at].iter().all(|other| other.name != field.name),

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{Kind, SETTINGS, TOP_LEVEL, find};
 use super::names::{LONGEST_NAME_BYTES, as_target, is_target};
 use super::read::{Asker, Key, Reader, Value};
-use super::{Target, Taskfile};
+use super::{Include, Package, Role, Target, Taskfile};
 use crate::error::{Diagnostic, Error, Source, quoted};
 
 /// Shown to who has no target yet.
@@ -21,7 +21,11 @@ outputs = [\"main\"]
 run     = \"cc -o {{ outputs }} {{ inputs }}\"";
 
 /// The Taskfile that a document says.
-pub(super) fn taskfile(source: &Arc<Source>, table: &DeTable<'_>) -> Result<Taskfile, Error> {
+pub(super) fn taskfile(
+    source: &Arc<Source>,
+    table: &DeTable<'_>,
+    role: Role,
+) -> Result<Taskfile, Error> {
     let mut reader = Reader { source: Arc::clone(source), problems: Vec::new() };
     let mut file = Taskfile {
         source: Arc::clone(source),
@@ -31,15 +35,21 @@ pub(super) fn taskfile(source: &Arc<Source>, table: &DeTable<'_>) -> Result<Task
         inherit: None,
         hooks: IndexMap::new(),
         targets: IndexMap::new(),
+        include: Vec::new(),
+        package: Package::default(),
+        packages: Vec::new(),
     };
     for (key, value) in table {
         if reader.has_enough() {
             break;
         }
-        reader.top_level(&mut file, key, value);
+        if !reader.is_of_the_workspace(key, role) {
+            reader.top_level(&mut file, key, value);
+        }
     }
     let mut problems = reader.problems;
-    if problems.is_empty() && file.targets.is_empty() {
+    let needs_targets = role == Role::Workspace && file.include.is_empty();
+    if problems.is_empty() && file.targets.is_empty() && needs_targets {
         problems.push(Diagnostic::error(format!("{} has no targets", source.name)).help(EXAMPLE));
     }
     if problems.is_empty() {
@@ -47,6 +57,12 @@ pub(super) fn taskfile(source: &Arc<Source>, table: &DeTable<'_>) -> Result<Task
     }
     problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
     Err(Error::Taskfile(problems))
+}
+
+/// The entries of `include` that can be read.
+pub(super) fn includes(source: &Arc<Source>, table: &DeTable<'_>) -> Vec<Include> {
+    let mut reader = Reader { source: Arc::clone(source), problems: Vec::new() };
+    table.get("include").map(|value| reader.includes(value)).unwrap_or_default()
 }
 
 impl Reader {
@@ -61,11 +77,16 @@ impl Reader {
             file.default = self.list(value, field.into()).unwrap_or_default();
             return;
         }
+        if field.kind == Kind::Folders {
+            file.include = self.includes(value);
+            return;
+        }
         let Some(table) = self.table(value, field.into()) else { return };
         match field.name {
             "vars" => file.vars = self.file_vars(table),
             "taskr" => self.settings(file, table),
             "hooks" => file.hooks = self.hooks(table),
+            "package" => file.package = self.package(table),
             _ => self.targets(file, table),
         }
     }

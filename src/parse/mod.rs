@@ -10,10 +10,13 @@ mod duration;
 mod fields;
 mod file;
 mod foreign;
+mod format;
+mod full_name;
 mod hooks;
 mod lex;
 mod matrix;
 mod names;
+mod package;
 mod policy;
 mod read;
 mod reads;
@@ -35,9 +38,14 @@ use crate::expr::Template;
 
 pub use document::LARGEST_BYTES;
 pub use duration::Duration;
-pub use fields::{FIELDS, Field, Kind, SETTINGS, TOP_LEVEL};
+pub use fields::{FIELDS, Field, INCLUDE, Kind, PACKAGE, SETTINGS, TOP_LEVEL};
+pub use format::format;
+pub use full_name::{
+    Whose, Written, full_name, is_below, read_name, seen_from, split_name, split_pick,
+};
 pub use hooks::HOOKS;
 pub use matrix::Exclusion;
+pub use package::{Include, Package, Role};
 pub use policy::{POLICY_FIELDS, Policy};
 pub use reads::Reads;
 pub use service::{Address, Probe, Ready, Service, port_of};
@@ -58,8 +66,14 @@ pub struct Taskfile {
     pub inherit: Option<Place>,
     /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
     pub hooks: IndexMap<String, (Place, Vec<Text>)>,
-    /// Its targets in the order of the file. Never empty.
+    /// Its targets in the order of the file. Never empty in a workspace without packages.
     pub targets: IndexMap<String, Target>,
+    /// Which folders are packages.
+    pub include: Vec<Include>,
+    /// What it is as a package.
+    pub package: Package,
+    /// The packages themselves, by their folders; empty until they were looked for.
+    pub packages: Vec<Taskfile>,
 }
 
 /// One string of the file, which may hold expressions.
@@ -212,13 +226,31 @@ impl Target {
     }
 }
 
-/// Reads a Taskfile. `name` is what errors call the file.
+/// Reads the Taskfile of a workspace. `name` is what errors call the file.
 ///
 /// # Errors
 /// [`Error::Taskfile`] with all that is wrong, in the order of the file: of TOML's syntax only the
 /// first error, else one for each cause.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Taskfile, Error> {
+    parse_as(name, bytes, Role::Workspace)
+}
+
+/// Reads a Taskfile of this role. Those of packages may have no targets.
+///
+/// # Errors
+/// As of [`parse`].
+pub fn parse_as(name: &str, bytes: &[u8], role: Role) -> Result<Taskfile, Error> {
     let source = document::source(name, bytes)?;
     let table = document::table(&source)?;
-    file::taskfile(&source, &table)
+    file::taskfile(&source, &table, role)
+}
+
+/// What a Taskfile includes, whatever else is wrong with it.
+///
+/// # Errors
+/// It is no TOML.
+pub fn includes(name: &str, bytes: &[u8]) -> Result<Vec<Include>, Error> {
+    let source = document::source(name, bytes)?;
+    let table = document::table(&source)?;
+    Ok(file::includes(&source, &table))
 }

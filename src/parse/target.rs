@@ -165,7 +165,12 @@ impl Reader {
             Kind::Ready => target.service.ready = self.ready(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
             Kind::Expression => target.when = self.when(value, field.into()),
-            Kind::Table | Kind::Jobs | Kind::Inherit | Kind::Planned => {}
+            Kind::Table
+            | Kind::Folders
+            | Kind::Name
+            | Kind::Jobs
+            | Kind::Inherit
+            | Kind::Planned => {}
         }
     }
 

@@ -12,6 +12,7 @@ const BAD: &[(&str, &str)] = &[
     ("targets", include_str!("bad/targets.txt")),
     ("services", include_str!("bad/services.txt")),
     ("reads", include_str!("bad/reads.txt")),
+    ("packages", include_str!("bad/packages.txt")),
 ];
 
 fn answer(bytes: &[u8]) -> String {

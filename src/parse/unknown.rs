@@ -119,13 +119,18 @@ impl Reader {
         true
     }
 
-    fn unknown(&mut self, key: &Key<'_>, message: String, (label, help): (&str, String)) {
+    pub(super) fn unknown(
+        &mut self,
+        key: &Key<'_>,
+        message: String,
+        (label, help): (&str, String),
+    ) {
         let place = self.place(key.span());
         self.refuse(Diagnostic::error(message).at(place, label).help(help));
     }
 }
 
-fn did_you_mean(field: &Field) -> String {
+pub(super) fn did_you_mean(field: &Field) -> String {
     format!("did you mean `{}`, as in: {}", field.name, field.example)
 }
 

@@ -20,7 +20,7 @@ use crate::outcome::{Because, Changes, Counts, Event, Failure, Reason, Step, Sum
 pub const EVENTS_HEAD: &str = "{\"v\":";
 
 /// Version of the format: `v` on every line.
-const VERSION: u64 = 1;
+pub const EVENTS_VERSION: u64 = 1;
 
 /// Writes one JSON object a line, flushed after each event.
 ///
@@ -210,7 +210,7 @@ struct Line(String);
 
 impl Line {
     fn new(event: &str, run_id: &str) -> Line {
-        Line(format!("{{\"v\":{VERSION}")).with("event", event).with("run", run_id)
+        Line(format!("{{\"v\":{EVENTS_VERSION}")).with("event", event).with("run", run_id)
     }
 
     /// Adds a field. Names are ours and need no escapes.
@@ -275,7 +275,6 @@ fn skipped(because: Because<'_>) -> Value {
 fn run_finished(line: Line, summary: &Summary) -> Line {
     let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
     let step = |step: &Step| json!({ "task": step.task, "duration_ms": step.duration_ms });
-    let speedup = (summary.work_ms as f64 / summary.wall_ms as f64 * 100.0).round() / 100.0;
     line.with(
         "counts",
         json!({
@@ -286,7 +285,7 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("wall_ms", summary.wall_ms)
     .with("work_ms", summary.work_ms)
     .with("critical_path", summary.critical_path.iter().map(step).collect::<Vec<_>>())
-    .with("speedup", (summary.wall_ms > 0).then_some(speedup))
+    .with("speedup", summary.speedup())
     .with("jobs", summary.jobs)
     .with("dry_run", summary.dry_run)
     .with("signal", summary.signal)

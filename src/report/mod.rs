@@ -25,12 +25,12 @@ use crate::outcome::Event;
 
 pub use board::{Board, Size, Terminal};
 pub use clean::Clean;
-pub use json::{EVENTS_HEAD, Json};
+pub use json::{EVENTS_HEAD, EVENTS_VERSION, Json};
 pub use lines::Lines;
 pub use share::{Share, running};
 pub use sink::write_all;
 pub use trace::{TRACE_HEAD, Trace};
-pub use words::{cut, duration, one_line};
+pub use words::{chain, cut, duration, one_line};
 
 /// Hears what happens in a run, in order.
 pub trait Listener {

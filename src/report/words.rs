@@ -231,7 +231,7 @@ pub(super) fn speed_up(summary: &Summary, asked: bool) -> Option<String> {
 }
 
 /// The names along the critical path; of a long one the two ends.
-fn chain(path: &[Step]) -> String {
+pub fn chain(path: &[Step]) -> String {
     let name = |step: &Step| one_line(&step.task);
     let mut names: Vec<String> = Vec::new();
     if path.len() <= 2 * PATH_ENDS {

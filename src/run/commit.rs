@@ -69,7 +69,8 @@ impl Build<'_> {
         if recorded {
             self.held.live_intents.insert(run.id.clone(), intent);
         }
-        self.active.insert(id, Active::Running(Box::new(Running { due, intent })));
+        let begun_ms = self.now_ms();
+        self.active.insert(id, Active::Running(Box::new(Running { due, intent, begun_ms })));
         self.running += 1;
         self.workers.start(Job::Run(Box::new(run)));
     }
@@ -516,8 +517,9 @@ impl Build<'_> {
         if self.graph.reaches(id, maker) {
             return Ok(());
         }
-        let name = &self.graph.task(maker).rule.target.name;
-        let own = &self.graph.task(id).rule.target.name;
+        let own = &self.graph.task(id).rule.target;
+        let name = own.names(&self.graph.task(maker).rule.target.name);
+        let own = own.own_name();
         Err(format!(
             "its depfile names {}, which `{name}` makes, but it does not wait for `{name}`: add \
              `after = [\"{name}\"]` to [target.{own}]",

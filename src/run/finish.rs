@@ -9,8 +9,7 @@ use crate::error::{Diagnostic, said};
 use crate::files::Look;
 use crate::graph::Kind;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Cause, Event, Failure, Finish, Reason, Summary, TaskRef, shown};
-use crate::outdir::STATE_DIR;
+use crate::outcome::{Because, Cause, Event, Failure, Finish, Reason, TaskRef, shown};
 use crate::record;
 use crate::workers::{Ended, Result as Outcome};
 
@@ -139,6 +138,7 @@ impl Build<'_> {
     pub(super) fn end(&mut self, id: TaskId, end: &End<'_>) {
         let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
         self.tally.ended(&self.graph, id, &end.finish, duration_ms);
+        self.note_not_done(id, &end.finish, end.because);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
             let hit = end.running.and_then(|running| running.due.hit.as_ref());
@@ -218,6 +218,7 @@ impl Build<'_> {
                 continue;
             }
             self.tally.ended(&self.graph, id, &Finish::Skipped, 0);
+            self.note_not_done(id, &Finish::Skipped, Some(because));
             let at_ms = self.now_ms();
             (self.listener)(&Event::TaskFinished {
                 task: TaskRef { id, name: self.graph.name(id) },
@@ -293,6 +294,7 @@ impl Build<'_> {
         self.deeds.ran.push(serde_json::json!({
             "task": rule.name,
             "outcome": end.finish.code(),
+            "at_ms": end.running.map(|running| running.begun_ms),
             "duration_ms": ended.duration_ms,
             "saved_ms": end.saved_ms,
             "because": because.get(..MOST_TOLD).unwrap_or(&because),
@@ -302,41 +304,6 @@ impl Build<'_> {
         if let Err(error) = self.root.write(&path, text.as_bytes()) {
             self.warn(Some(id), &format!("cannot write {}: {}", shown(&path), said(&error)));
         }
-    }
-}
-
-impl Build<'_> {
-    /// `runs/<id>.json`: what a run that ran something came to, for scripts and for later tools.
-    pub(super) fn write_run(&self, summary: &Summary) -> Option<String> {
-        if summary.dry_run || self.deeds.ran.is_empty() {
-            return None;
-        }
-        let counts = &summary.counts;
-        let path: Vec<&str> = summary.critical_path.iter().map(|step| &*step.task).collect();
-        let run = serde_json::json!({
-            "run": self.run_id,
-            "wanted": self.request.wanted,
-            "jobs": summary.jobs,
-            "wall_ms": summary.wall_ms,
-            "work_ms": summary.work_ms,
-            "saved_ms": summary.saved_ms,
-            "critical_path": path,
-            "counts": {
-                "tasks": counts.tasks,
-                "fresh": counts.fresh,
-                "restored": counts.restored,
-                "ran": counts.ran,
-                "failed": counts.failed,
-                "skipped": counts.skipped,
-                "cancelled": counts.cancelled,
-            },
-            "exit_code": summary.exit_code(),
-            "signal": summary.signal,
-            "tasks": self.deeds.ran,
-        });
-        let path = format!("{STATE_DIR}/runs/{}.json", self.run_id).into_bytes();
-        let written = self.root.write(&path, format!("{run:#}\n").as_bytes());
-        written.err().map(|error| format!("cannot write {}: {}", shown(&path), said(&error)))
     }
 }
 

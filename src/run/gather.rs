@@ -166,7 +166,8 @@ impl Build<'_> {
                     let found = self.gather_outputs(&tasks, only.as_ref(), all)?;
                     let skipped = |&task: &TaskId| self.graph.is_skipped(task);
                     let may_be = self.graph.without_groups(&tasks).iter().any(skipped);
-                    if found == 0 && !may_be {
+                    // What several packages have may be what none has.
+                    if found == 0 && !may_be && of.each.is_none() {
                         let what = self.absent_outputs((id, at), &of, only.as_ref());
                         return Err(self.wrong_input(id, at, what));
                     }
@@ -225,6 +226,7 @@ impl Build<'_> {
         let untied = |&maker: &TaskId| maker != id && !self.graph.reaches(id, maker);
         let Some(maker) = makers.into_iter().find(untied) else { return Ok(()) };
         let maker = &self.graph.task(maker).rule.target.name;
+        let maker = self.graph.task(id).rule.target.names(maker);
         let what = Diagnostic::error(format!(
             "`{maker}` may write into its input {}, but is not waited for",
             shown(path)

@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 use super::named::Words;
 use super::serving::Serving;
 use crate::expr::{
-    self, ExprError, Problem, Value, failure, map_value, parts_value, plain_words, words_value,
+    self, ExprError, Problem, Value, failure, literal_words, map_value, parts_value, plain_words,
+    words_value,
 };
 use crate::files::Variables;
 use crate::git::LOCAL_VARIABLES;
@@ -155,7 +156,7 @@ impl Ready<'_> {
 fn tool(text: &Text, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, Text)> {
     let wrong = |error| (error, text.clone());
     let line = text.template.shell(resolve).map_err(wrong)?;
-    plain_words(&line).ok_or_else(|| {
+    literal_words(&line).ok_or_else(|| {
         let problem = Problem::new(format!("`{line}` is no program with plain words")).help(
             "a tool is a name, \"protoc\", or a question, \"cc --version\"; no shell reads it",
         );

@@ -246,9 +246,9 @@ pub(super) fn keep_intents(
     Intents::rewrite(dir, &intents)
 }
 
-/// Removes what is older than seven days in one of taskr's own folders: users' files that were
-/// kept, and what is known of runs. What cannot be removed stays.
-pub(super) fn sweep(root: &Root, name: &str) {
+/// Removes users' files that were kept for longer than seven days. What cannot be removed stays.
+pub(super) fn sweep(root: &Root) {
+    let name = "replaced";
     let folder = root.path().join(STATE_DIR).join(name);
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

@@ -6,6 +6,7 @@
 
 mod absence;
 mod absent;
+mod account;
 mod advice;
 mod ask;
 mod clean;
@@ -96,6 +97,9 @@ pub struct Request<'a> {
     pub root: PathBuf,
     /// The Taskfile's name, relative to the workspace: records are kept by it.
     pub taskfile: Vec<u8>,
+    /// The Taskfiles and manifests that say what packages are, relative to the workspace, each with
+    /// a folder of such a package.
+    pub sources: Vec<(Vec<u8>, String)>,
     /// Makes the graph; asked again when the files it listed may have changed.
     pub load: &'a dyn Fn() -> Result<Graph, Error>,
     /// What the graph's variables ask of commands.
@@ -133,7 +137,7 @@ pub struct Request<'a> {
     /// Whether the listener wants output while tasks run.
     pub stream: bool,
     /// Set if that all is up to date may be proved to who asks the same.
-    pub ask: Option<Ask>,
+    pub ask: Option<Ask<'a>>,
     /// Whether the listener wants to know how long taskr's own stages take.
     pub timed: bool,
 }
@@ -215,6 +219,8 @@ struct Due {
 struct Running {
     due: Due,
     intent: u64,
+    /// When it began, in milliseconds since the run did.
+    begun_ms: u64,
 }
 
 /// Tasks that wait for files, at most so many: more would only hold memory.
@@ -269,6 +275,8 @@ struct Deeds {
     fixed: fixed::Fixed,
     /// What ran, for the run's own file.
     ran: Vec<serde_json::Value>,
+    /// What did not succeed, in the order of its end, for the same file.
+    not_done: Vec<serde_json::Value>,
     /// What the store has otherwise under the same key.
     differing: Vec<Differing>,
     /// Tasks of which the ledger was told something.
@@ -710,8 +718,11 @@ impl Build<'_> {
             let rule = &self.graph.task(need).rule;
             let word = |path: &[u8]| crate::graph::word_of_path(&task.rule.dir, path);
             let out = word(&self.task_dir(need).join("out"));
-            let outputs = self.done[need].outputs.iter().map(|file| word(&file.path)).collect();
-            targets.insert(rule.name.clone(), (out, outputs));
+            let outputs: Vec<_> =
+                self.done[need].outputs.iter().map(|file| word(&file.path)).collect();
+            for name in task.rule.target.spellings(&rule.name) {
+                targets.insert(name, (out.clone(), Vec::clone(&outputs)));
+            }
         }
         targets
     }

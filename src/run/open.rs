@@ -31,6 +31,7 @@ use crate::ids::{IdVec, Paths, TaskId};
 use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
 use crate::outdir::{Root, STATE_DIR};
+use crate::parse::split_pick;
 use crate::plan::{Plan, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
@@ -82,8 +83,7 @@ impl Held {
             );
             return [told].into_iter().chain(failed).collect();
         }
-        sweep(root, "replaced");
-        sweep(root, "runs");
+        sweep(root);
         let kept = keep_intents(&dir, &self.live_intents, names);
         let failed =
             kept.err().map(|error| format!("cannot write {STATE_DIR}/intents: {}", said(&error)));
@@ -526,7 +526,13 @@ fn wanted_now(
 ) -> Result<Vec<TaskId>, Error> {
     let wanted = find_wanted(graph, request)?;
     let Some(changes) = &request.changes else { return Ok(wanted) };
-    let known = Before { root: &request.root, taskfile: &request.taskfile, state, names };
+    let known = Before {
+        root: &request.root,
+        taskfile: &request.taskfile,
+        sources: &request.sources,
+        state,
+        names,
+    };
     Ok(reached(graph, &wanted, changes, &known))
 }
 
@@ -559,9 +565,9 @@ pub fn find(graph: &Graph, name: &str) -> Result<Vec<TaskId>, Error> {
     let ids = graph.select(name);
     let Some(&id) = ids.first() else {
         let known = known.map(|&id| graph.name(id));
-        let help = match name.split_once('@') {
-            Some((target, item)) => near_task(graph, target, item),
-            None => nearest(name, known).map(|name| format!("did you mean `{name}`?")),
+        let help = match split_pick(name) {
+            (target, Some(item)) => near_task(graph, target, item),
+            (_, None) => nearest(name, known).map(|name| format!("did you mean `{name}`?")),
         };
         let name = crate::report::one_line(name);
         return Err(Error::Usage { message: format!("there is no task `{name}`"), help });
@@ -584,7 +590,7 @@ fn near_task(graph: &Graph, target: &str, item: &str) -> Option<String> {
     if tasks == [group] {
         return Some(format!("`{target}` is one task, without items: write `{target}`"));
     }
-    let items = || names().filter_map(|name| Some(name.split_once('@')?.1));
+    let items = || names().filter_map(|name| split_pick(name).1);
     let ending = format!("/{item}");
     let near = items().find(|own| own.ends_with(&ending)).or_else(|| nearest(item, items()));
     Some(match near {

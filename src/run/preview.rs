@@ -225,8 +225,10 @@ impl Known<'_> {
         let word = |path: &[u8]| word_of_path(&rule.dir, path);
         for need in self.graph.without_groups(self.graph.needs(id)) {
             let out = word(&self.task_dir(need).join("out"));
-            let outputs = self.outputs_of(need).0.iter().map(|path| word(path)).collect();
-            targets.insert(self.graph.name(need).to_owned(), (out, outputs));
+            let outputs: Vec<_> = self.outputs_of(need).0.iter().map(|path| word(path)).collect();
+            for name in rule.target.spellings(self.graph.name(need)) {
+                targets.insert(name, (out.clone(), Vec::clone(&outputs)));
+            }
         }
         targets
     }

@@ -1,7 +1,7 @@
 //! The proof of a run in which all was up to date: everything that it saw of the disk, so that the
 //! next one that is asked the same need only see the same ([`Question`]).
 //!
-//! Nothing is proved that rests on more than files: a task that is asked something, that ages, or
+//! Nothing is proved that rests on more than files: on what a command printed, a task that ages, or
 //! whose files may have changed within a tick of the clock. That there is no proof costs time only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,14 +30,16 @@ type Facts = Vec<(Vec<u8>, Fact)>;
 type Env = BTreeMap<OsString, OsString>;
 
 /// Who asks for a build.
-#[derive(Clone, Debug)]
-pub struct Ask {
+pub struct Ask<'a> {
     /// What is asked.
     pub question: Question,
     /// Whether an expression asked for the caller's environment by now.
     pub env_asked: Arc<AtomicBool>,
     /// What commands printed for variables.
     pub asks: Arc<Asks>,
+    /// Gives the facts that the graph rests on beside those that its making tells, asked anew;
+    /// none if they are no longer so.
+    pub why: &'a dyn Fn() -> Option<Vec<(Vec<u8>, Fact)>>,
 }
 
 /// Variables that count for every build: where programs are, and what `ci` says.
@@ -120,7 +122,7 @@ fn whole(env: &Env) -> Digest {
 impl Build<'_> {
     /// Keeps a proof that all is up to date, if that is so and rests on files alone. The state has
     /// been written.
-    pub(super) fn prove(&self, ask: &Ask, summary: &Summary) {
+    pub(super) fn prove(&self, ask: &Ask<'_>, summary: &Summary) {
         let counts = summary.counts;
         let all_fresh = counts.fresh == counts.tasks && summary.exit_code() == 0;
         let is_ours = self.held.lock.is_some() && !self.held.is_lost();
@@ -128,7 +130,7 @@ impl Build<'_> {
         if !all_fresh || !is_ours || has_asked || summary.signal.is_some() {
             return;
         }
-        let Some(facts) = self.facts_of_all() else { return };
+        let Some(facts) = self.facts_of_all(ask) else { return };
         let numbers = [counts.tasks, self.request.jobs].map(|number| (number as u64).to_le_bytes());
         let names = (!ask.env_asked.load(Ordering::Relaxed)).then(|| self.variables());
         let variables = encode_variables(names.as_ref(), &self.request.env);
@@ -144,7 +146,7 @@ impl Build<'_> {
         USUAL.into_iter().chain(named).collect()
     }
 
-    fn facts_of_all(&self) -> Option<Facts> {
+    fn facts_of_all(&self, ask: &Ask<'_>) -> Option<Facts> {
         let dir = self.root.path().join(STATE_DIR);
         // Whatever is older than the begin of this run by the time to settle was so all the time.
         let clock = Clock::read(&dir).ok()?.back(self.begun.elapsed());
@@ -154,6 +156,12 @@ impl Build<'_> {
         self.add_graph(&mut facts)?;
         self.add_tasks(&mut facts)?;
         self.add_programs(&mut facts)?;
+        for (path, fact) in (ask.why)()? {
+            if let Fact::Seen(seen) = &fact {
+                seen.stamps().try_for_each(|stamp| settled.check(&path, stamp))?;
+            }
+            facts.push((path, fact));
+        }
         for (path, fact) in &facts {
             if let Fact::LeadsTo(Some(stamp)) = fact {
                 settled.check(path, stamp)?;

@@ -26,6 +26,8 @@ pub(super) struct Before<'b> {
     pub(super) root: &'b Path,
     /// The Taskfile's name in the root.
     pub(super) taskfile: &'b [u8],
+    /// The files that say what a package is, each with the package's folder.
+    pub(super) sources: &'b [(Vec<u8>, String)],
     pub(super) state: &'b State,
     pub(super) names: &'b Names,
 }
@@ -42,13 +44,17 @@ pub(super) fn reached(
     if reach.changed.touch(before.taskfile) {
         return wanted.to_vec();
     }
+    let packages = before.sources.iter().filter(|(path, _)| reach.changed.touch(path));
+    let packages: FxHashSet<&str> = packages.map(|(_, package)| package.as_str()).collect();
     let Some(mut stack) = reach.behind_lost_items() else { return wanted.to_vec() };
     let mut within = vec![false; graph.tasks().len()];
     let mut waiting = wanted.to_vec();
     while let Some(id) = waiting.pop() {
         if !std::mem::replace(&mut within[id.index()], true) {
             waiting.extend(graph.needs(id));
-            if reach.directly(id) {
+            if packages.contains(graph.task(id).rule.target.package()) {
+                stack.extend(graph.without_groups(&[id]));
+            } else if reach.directly(id) {
                 stack.push(id);
             }
         }

@@ -25,7 +25,7 @@ run = "ran clean"
 /// Types a line into a bash that has the script, and presses the key. What may stand there.
 const PRESS: &str = r#"
 eval "$(taskr completions bash)"
-[[ $COMP_WORDBREAKS != *@* ]] || exit 8
+[[ $COMP_WORDBREAKS != *[@:]* ]] || exit 8
 complete -p taskr | grep -q _clap_complete_taskr || exit 9
 COMP_LINE=$LINE COMP_POINT=${#LINE} COMP_TYPE=9
 read -ra COMP_WORDS <<< "$LINE"
@@ -59,10 +59,10 @@ fn bash_completes() {
         ("taskr why page@posts/b", "page@posts/b.md"),
         ("taskr secret@", ""),
         ("taskr sta", "status stats"),
-        ("taskr c", "check cache completions clean"),
+        ("taskr c", "check compare cache completions clean"),
         ("taskr -j pai", "paint"),
         ("taskr -j 4 pai", "paint"),
-        ("taskr -C sub in", "inner"),
+        ("taskr -C sub in", "init inner"),
         ("taskr -C su", "sub/"),
         ("taskr -f o", "other.toml"),
         ("taskr -f other.toml pai", "paint"),
@@ -82,6 +82,25 @@ fn bash_completes() {
     assert!(!bash(&p, "taskr ").contains("--"), "options only behind a `-`");
     assert!(!p.path(".taskr").exists(), "completion changes nothing");
     assert_eq!(p.take_ran(), [""; 0]);
+}
+
+#[test]
+fn names_with_a_package_are_offered_to_who_has_begun_one() {
+    let p = Project::new("include = ['p/*']\n[target]\ngen = 'x'\n");
+    p.write("p/a/Taskfile.toml", "[target.build]\nforeach = ['x', 'y']\nrun = 'x'\n");
+    p.write("p/b/Taskfile.toml", "[target]\nbuild = 'x'\ntest = 'x'\n");
+    for (line, expected) in [
+        ("taskr g", "gen"),
+        ("taskr b", ""),
+        ("taskr :", ":build :gen :test"),
+        ("taskr //", "//:gen //p/a:build //p/b:build //p/b:test"),
+        ("taskr why //p/b:t", "//p/b:test"),
+        ("taskr //p/a:build@", "//p/a:build@x //p/a:build@y"),
+        ("taskr -C p/a b", "build"),
+        ("taskr -C p/a build@", "build@x build@y"),
+    ] {
+        assert_eq!(bash(&p, line), expected, "{line}");
+    }
 }
 
 /// What a shell's script asks. Each says in its own way where the cursor is.

@@ -8,7 +8,7 @@
 //! | `toml run` | the same, and it becomes the Taskfile of the page's folder |
 //! | `sh run` | it succeeds there (`sh -eu`), and prints the text of each comment `# prints: TEXT`, in order |
 //! | `yaml` | it is given to the program that it is for, by `precommit`, or read and played by `ci` |
-//! | `sh`, `make` | nothing: it is only shown |
+//! | `sh`, `make`, `json` | nothing: it is only shown |
 //!
 //! Blocks of a page run one after another in one folder, as a reader would type them. Between
 //! `<!-- table: NAME -->` and `<!-- end -->` stands what [`table`] makes of the program's own
@@ -19,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use taskr::parse::{FIELDS, Field, SETTINGS, TOP_LEVEL, parse};
+use taskr::parse::{FIELDS, Field, INCLUDE, PACKAGE, SETTINGS, TOP_LEVEL, parse};
 
 use crate::project::{Live, Project};
 
@@ -76,6 +76,21 @@ fn blocks(page: &Path) -> Vec<Block> {
     blocks
 }
 
+/// All Taskfiles of the guide and of the examples, by where they are.
+pub(crate) fn taskfiles() -> Vec<(String, String)> {
+    let blocks = pages().into_iter().flat_map(|page| blocks(&page));
+    let snippets = blocks.filter(|block| block.fence.starts_with("toml"));
+    let mut all: Vec<(String, String)> = snippets.map(|block| (block.place, block.text)).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in fs::read_dir(root.join("examples")).expect("a folder").flatten() {
+        let path = folder.path().join("Taskfile.toml");
+        if let Ok(text) = fs::read_to_string(&path) {
+            all.push((path.display().to_string(), text));
+        }
+    }
+    all
+}
+
 #[test]
 fn every_snippet_is_right() {
     let (mut taskfiles, mut sessions) = (0, 0);
@@ -96,7 +111,7 @@ fn every_snippet_is_right() {
                     sessions += 1;
                     session(&p, &block);
                 }
-                "sh" | "make" | "yaml" => {}
+                "sh" | "make" | "yaml" | "json" => {}
                 other => panic!("{}: a fence that nobody checks: {other:?}", block.place),
             }
         }
@@ -161,11 +176,18 @@ fn head(line: &str) -> String {
 
 #[test]
 fn the_reference_has_all_fields() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/taskfile.md");
+    let taskfile = [("TOP_LEVEL", TOP_LEVEL), ("SETTINGS", SETTINGS), ("FIELDS", FIELDS)];
+    has_tables("docs/taskfile.md", &taskfile);
+    has_tables("docs/packages.md", &[("INCLUDE", INCLUDE), ("PACKAGE", PACKAGE)]);
+}
+
+/// Holds the tables of a page, in their order, against the program's.
+fn has_tables(page: &str, tables: &[(&str, &[Field])]) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let text = fs::read_to_string(&page).expect("a page");
     let mut right = String::new();
     let mut rest = text.as_str();
-    for (name, fields) in [("TOP_LEVEL", TOP_LEVEL), ("SETTINGS", SETTINGS), ("FIELDS", FIELDS)] {
+    for (name, fields) in tables {
         let mark = format!("<!-- table: {name} -->\n");
         let (before, after) = rest.split_once(&mark).unwrap_or_else(|| panic!("no {mark}"));
         let (_, after) = after.split_once("<!-- end -->\n").expect("an end");
@@ -178,6 +200,39 @@ fn the_reference_has_all_fields() {
     }
     assert!(text == right, "the tables differ from the program's: run with TASKR_TEST_WRITE=1");
 }
+
+/// A page of all fields, made of the parser's table alone.
+#[test]
+fn the_reference_page_is_the_parsers_table() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    let text = fs::read_to_string(&page).unwrap_or_default();
+    let mut right = REFERENCE.to_owned();
+    for (title, about, fields) in [
+        ("Keys of the file", "At the top of the file, above all tables.", TOP_LEVEL),
+        ("[taskr]", "Settings of the file.", SETTINGS),
+        ("Fields of a target", "In `[target.NAME]`.", FIELDS),
+    ] {
+        let _ = writeln!(right, "\n## {title}\n\n{about}");
+        for field in fields.iter().filter(|field| field.ready()) {
+            let (name, asks) = (field.name, field.kind.asks());
+            let _ = writeln!(right, "\n### `{name}`\n\n{}.\n", field.doc);
+            let _ = writeln!(right, "* value: {asks}\n* in the key: {}", field.in_key);
+            let _ = writeln!(right, "* as in: `{}`", field.example);
+        }
+    }
+    if std::env::var_os("TASKR_TEST_WRITE").is_some() {
+        fs::write(&page, &right).expect("a page");
+    }
+    assert!(text == right, "the page differs from the table: run with TASKR_TEST_WRITE=1");
+}
+
+const REFERENCE: &str = "\
+# All fields
+
+What this version of taskr reads, field by field; `taskr schema` has the same for programs. \
+[The Taskfile](taskfile.md) explains how they work together. \"In the key\" says whether a change \
+of the field runs the task again.
+";
 
 /// What this version reads, as a table, and the names of what is planned.
 fn table(fields: &[Field]) -> String {
@@ -192,7 +247,9 @@ fn table(fields: &[Field]) -> String {
     }
     let planned = fields.iter().filter(|field| !field.ready());
     let planned: Vec<_> = planned.map(|field| format!("`{}`", field.name)).collect();
-    let _ = writeln!(text, "\nPlanned, and refused until then: {}.", planned.join(" "));
+    if !planned.is_empty() {
+        let _ = writeln!(text, "\nPlanned, and refused until then: {}.", planned.join(" "));
+    }
     text
 }
 

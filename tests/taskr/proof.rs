@@ -216,3 +216,40 @@ fn a_build_that_starts_forgets_what_was_proved() {
     p.take_ran();
     p.taskr(["t"]).ran(["t"]).any_warning().ok();
 }
+
+#[test]
+fn what_commands_print_is_never_proved_and_what_files_say_is() {
+    let asks = Project::new(
+        "[vars]\nv = { sh = 'cat ~/v' }\n\n\
+         [target.tool]\ninputs = []\ntools = ['tool --version']\nrun = 'ran tool'\n\n\
+         [target.value]\ninputs = []\nrun = 'ran value {{ v }}'\n\n\
+         [target.path]\ninputs = ['{{ v }}']\nrun = 'ran path'\n",
+    );
+    asks.program("tool", "cat ~/v");
+    asks.write("one", "").write("two", "");
+    fs::write(asks.outside("home/v"), "one").expect("a file");
+    asks.taskr(["tool", "value", "path"]).ran(["tool", "value one", "path"]).ok();
+    let files = Project::new(
+        "[target.t]\nargs = true\ninputs = { a = ['a'] }\nenv_file = ['.env', '?more.env']\n\
+         run = 'ran $A {{ args }}'\n",
+    );
+    files.write("a", "").write(".env", "A=1\n");
+    files.taskr(["t", "--", "x"]).ran(["1 x"]).ok();
+    std::thread::sleep(SETTLED);
+
+    for target in ["tool", "value", "path"] {
+        asks.fresh(target);
+    }
+    assert_eq!(proofs(&asks), 0);
+    fs::write(asks.outside("home/v"), "two").expect("a file");
+    asks.taskr(["tool", "value", "path"]).ran(["tool", "value two", "path"]).ok();
+
+    files.taskr(["t", "--", "x"]).ok();
+    assert_eq!(proofs(&files), 1);
+    files.taskr(["t", "--", "x"]).ok();
+    files.taskr(["t", "--", "y"]).ran(["1 y"]).ok();
+    files.write("more.env", "A=2\n");
+    files.taskr(["t", "--", "y"]).ran(["2 y"]).ok();
+    files.write(".env", "A=3\n");
+    files.taskr(["t", "--", "x"]).ran(["2 x"]).ok();
+}

@@ -227,6 +227,7 @@ impl Workspace {
             asks: Arc::default(),
             root: self.root().to_owned(),
             taskfile: b"Taskfile.toml".to_vec(),
+            sources: Vec::new(),
             load: &|| self.graph(),
             wanted: vec![wanted.to_owned()],
             private: false,

@@ -224,7 +224,7 @@ variables (-D NAME=VALUE sets one):
     assert_eq!(json["version"], 1);
     assert_eq!(json["default"], serde_json::json!(["app"]));
     let obj = serde_json::json!({
-        "name": "obj", "doc": "Compiles", "default": false, "private": false,
+        "name": "obj", "package": "", "doc": "Compiles", "default": false, "private": false,
         "kind": "recorded", "tasks": 2,
         "place": {
             "file": "Taskfile.toml", "line": 9, "column": 9, "end_line": 9, "end_column": 12,

@@ -122,7 +122,7 @@ fn options_that_are_not_there() {
         ("-y", "-y", "taskr asks nothing: leave it away"),
         ("--watch", "--watch", "`taskr watch` is planned; this version does not have it"),
         ("-i", "-i", "`-k` goes on after a failure"),
-        ("--failed", "--failed", "it is planned; this version does not have it"),
+        ("--junit", "--junit", "it is planned; this version does not have it"),
         ("--jbos 3", "--jbos", "did you mean `--jobs`?"),
         ("-dry-run", "-d", "did you mean `--dry-run`?"),
         ("--not site", "--not", "it is an option of `taskr why`"),

@@ -67,7 +67,7 @@ fn install(names: &[String], workspace: &Workspace, scripts: &Scripts) -> Result
     let named = |name: &&String| names.is_empty() || names.contains(name);
     let wanted: Vec<&String> = hooks.keys().filter(named).collect();
     for name in &wanted {
-        workspace.check_hook(name)?;
+        workspace.of_hook(name)?;
     }
     // Nothing is written if one cannot be.
     if let Some(name) =

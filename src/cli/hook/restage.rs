@@ -40,7 +40,7 @@ impl Restage {
         targets: &[String],
         staged: &[Vec<u8>],
     ) -> Result<Option<Restage>, Error> {
-        let mut all = workspace.taskfile.targets.values();
+        let mut all = workspace.taskfile.every().flat_map(|one| one.targets.values());
         if !all.any(|target| target.policy.restage) {
             return Ok(None);
         }

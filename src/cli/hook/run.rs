@@ -11,6 +11,7 @@ use super::super::End;
 use super::super::args::{Build, Hook};
 use super::super::build::{More, build_with};
 use super::super::out::print;
+use super::super::packages::spelt_out;
 use super::super::workspace::Workspace;
 use super::restage::Restage;
 use super::{check_names, script};
@@ -34,22 +35,21 @@ pub(super) fn run(args: Hook, workspace: &Workspace, typed: &str) -> Result<End,
         help: Some("write `taskr hook run pre-commit`".to_owned()),
     })?;
     check_names(std::slice::from_ref(&name))?;
-    let Some((_, targets)) = workspace.taskfile.hooks.get(&name) else {
+    let targets = workspace.of_hook(&name)?;
+    if targets.is_empty() {
         print(format!("{name}: [hooks] of the Taskfile has nothing for it\n").as_bytes())?;
         return Ok(End::Code(0));
-    };
-    workspace.check_hook(&name)?;
+    }
     let passed: Vec<OsString> = words.cloned().collect();
     let mut build = Build::try_parse_from(["taskr"])
         .map_err(|error| Error::Usage { message: error.to_string(), help: None })?;
-    build.targets = targets.iter().map(|text| text.template.source().to_owned()).collect();
+    build.targets = targets.iter().map(|name| spelt_out(name)).collect();
     build.common = args.common;
     let mut restage = None;
     let changes = match name.as_str() {
         "pre-commit" | "pre-merge-commit" => {
             let changes = staged(workspace)?;
-            let (common, targets) = (&build.common, &build.targets);
-            restage = Restage::before(workspace, common, targets, &changes.paths)?;
+            restage = Restage::before(workspace, &build.common, &targets, &changes.paths)?;
             Some(changes)
         }
         "pre-push" => match pushed(workspace)? {
@@ -60,7 +60,7 @@ pub(super) fn run(args: Hook, workspace: &Workspace, typed: &str) -> Result<End,
         _ => None,
     };
     let env = told(&name, &passed);
-    let end = build_with(&build, workspace, typed, More { changes, env })?;
+    let end = build_with(&build, workspace, typed, More { changes, env, ..More::default() })?;
     match (restage, end) {
         (Some(restage), End::Code(0)) => restage.after()?,
         (Some(restage), _) => restage.after_failure()?,

@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 
 use super::End;
 use super::args::Why;
-use super::build::{messages_with_signals, plain_request, words};
+use super::build::{given, messages_with_signals, plain_request};
 use super::out::print;
 use super::workspace::Workspace;
 use super::{goals, json_out};
 use crate::error::Error;
-use crate::graph::{Args, Kind};
+use crate::graph::Kind;
 use crate::ids::TaskId;
 use crate::outcome::Event;
 use crate::run::{dry_run, find};
@@ -36,11 +36,10 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     let (names, files) = targets_and_files(args, workspace);
     let wanted = match names.is_empty() {
         true => workspace.default_targets()?,
-        false => names,
+        false => workspace.full_names(&names)?,
     };
-    workspace.check_names(wanted.iter())?;
     let jobs = workspace.jobs(None)?;
-    let given = Args { words: words(&args.args)?, wanted: wanted.clone() };
+    let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common.defines, jobs, given)?;
     let mut request = plain_request(workspace, &load, jobs, "taskr why")?;
     request.store = super::user::store(None)?;
@@ -76,8 +75,7 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
 fn targets_and_files(args: &Why, workspace: &Workspace) -> (Vec<String>, Vec<Vec<u8>>) {
     let (mut names, mut files) = (Vec::new(), Vec::new());
     for word in &args.targets {
-        let target = word.split('@').next().unwrap_or(word);
-        let file = (args.not && !workspace.has_target(target))
+        let file = (args.not && !workspace.has_target(word))
             .then(|| goals::existing(word, workspace))
             .flatten();
         match file {

@@ -9,7 +9,7 @@ mod tests;
 
 use super::{ExprError, Part, Problem, Template};
 use context::{Place, VALUE};
-pub use plain::plain_words;
+pub use plain::{literal_words, plain_words};
 
 /// What stands behind a value in a template.
 #[derive(Clone, Copy)]

@@ -94,6 +94,16 @@ const SHELL_WORDS: [&str; 85] = [
 /// pass on exactly as they stand: no expansion, redirection, glob, assignment, comment, and no
 /// word that a shell itself answers. `None` where that is not sure.
 pub fn plain_words(script: &str) -> Option<Vec<String>> {
+    let words = literal_words(script)?;
+    let program = words.first()?;
+    let is_program = !program.is_empty()
+        && !program.starts_with(['-', '+'])
+        && !SHELL_WORDS.contains(&program.as_str());
+    is_program.then_some(words)
+}
+
+/// The same for what no shell will read: its own words are programs then.
+pub fn literal_words(script: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = script.trim_matches('\n');
     loop {
@@ -105,11 +115,7 @@ pub fn plain_words(script: &str) -> Option<Vec<String>> {
         words.push(word);
         rest = behind;
     }
-    let program = words.first()?;
-    let is_program = !program.is_empty()
-        && !program.starts_with(['-', '+'])
-        && !SHELL_WORDS.contains(&program.as_str());
-    is_program.then_some(words)
+    words.first().is_some_and(|program| !program.is_empty()).then_some(words)
 }
 
 /// The first word of `text` without its quotes, and what stands behind it.

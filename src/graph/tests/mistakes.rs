@@ -13,6 +13,7 @@ const BAD: &[(&str, &str)] = &[
     ("edges", include_str!("../bad/edges.txt")),
     ("services", include_str!("../bad/services.txt")),
     ("reads", include_str!("../bad/reads.txt")),
+    ("packages", include_str!("../bad/packages.txt")),
 ];
 
 #[test]

@@ -4,6 +4,7 @@ mod edges;
 mod foreach;
 mod mistakes;
 mod names;
+mod packages;
 mod policy;
 mod variables;
 
@@ -18,7 +19,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::error::{Error, render};
 use crate::expr::Value;
-use crate::parse::parse;
+use crate::parse::{Role, Taskfile, parse, parse_as};
 
 /// A workspace on the disk and what the command line says.
 struct World {
@@ -62,7 +63,11 @@ impl World {
     }
 
     fn try_graph(&self, text: &str) -> Result<Graph, Error> {
-        let taskfile = parse("Taskfile.toml", text.as_bytes())?;
+        let (own, packages) = text.split_once(">>> ").unwrap_or((text, ""));
+        let mut taskfile = parse("Taskfile.toml", own.as_bytes())?;
+        for package in packages.split(">>> ").filter(|package| !package.is_empty()) {
+            taskfile.packages.push(package_of(package)?);
+        }
         link(expand(&taskfile, &self.settings())?)
     }
 
@@ -77,6 +82,19 @@ impl World {
             Err(error) => shown(&error),
         }
     }
+}
+
+/// A package by a line `dir`, perhaps with the numbers of the packages that it needs, and its
+/// Taskfile. They stand in the order of their folders.
+fn package_of(text: &str) -> Result<Taskfile, Error> {
+    let (head, body) = text.split_once('\n').expect("a folder");
+    let mut words = head.split_whitespace();
+    let dir = words.next().expect("a folder");
+    let mut file = parse_as(&format!("{dir}/Taskfile.toml"), body.as_bytes(), Role::Package)?;
+    file.package.dir = dir.to_owned();
+    file.package.name = dir.rsplit('/').next().map(str::to_owned);
+    file.package.needs = words.map(|word| word.parse().expect("a number")).collect();
+    Ok(file)
 }
 
 fn owned((name, value): (&str, &str)) -> (String, String) {

@@ -1,0 +1,116 @@
+//! Targets for C: the program of a build system that is there, or objects with depfiles and a
+//! program of them.
+
+use super::found::Found;
+use super::{Draft, quoted};
+
+/// Files that say who builds this, and how that is called.
+const BUILT_BY: [(&str, &str); 3] = [
+    ("CMakeLists.txt", "cmake -S . -B build && cmake --build build"),
+    ("meson.build", "[ -d build ] || meson setup build; meson compile -C build"),
+    ("Makefile", "make"),
+];
+
+/// Headers, and the libraries that their functions are in.
+const LIBRARIES: [(&str, &str); 3] =
+    [("<math.h>", "-lm"), ("<pthread.h>", "-pthread"), ("<dlfcn.h>", "-ldl")];
+
+pub(super) fn c(found: &Found, draft: &mut Draft) {
+    let built_by = BUILT_BY.iter().find(|(file, _)| found.has(file));
+    let sources: Vec<&String> = found.files.iter().filter(|file| file.ends_with(".c")).collect();
+    match built_by {
+        // Another language's tool may be what a Makefile calls.
+        Some((file, _)) if *file == "Makefile" && !draft.of.is_empty() => {}
+        Some((file, run)) => {
+            draft.of.push((*file).to_owned());
+            let fields = format!("doc = \"Builds everything\"\nrun = {}\n", quoted(run));
+            let build = draft.target("build", "c", &fields);
+            draft.default.push(build);
+        }
+        // C sources beside another language belong to it.
+        None if !sources.is_empty() && draft.of.is_empty() => own(found, draft, &sources),
+        None => {}
+    }
+}
+
+/// Nobody builds these sources yet.
+fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
+    draft.of.push("C sources".to_owned());
+    let texts: Vec<String> = sources.iter().map(|source| found.text(source)).collect();
+    let (programs, parts): (Vec<_>, Vec<_>) =
+        sources.iter().zip(&texts).partition(|(_, text)| has_main(text));
+    let uses = |header: &str| texts.iter().any(|text| text.contains(header));
+    let libraries = LIBRARIES.iter().filter(|(header, _)| uses(header));
+    let libraries: Vec<String> = libraries.map(|(_, library)| quoted(library)).collect();
+    let include = found.files.iter().any(|file| file.starts_with("include/"));
+    let cflags = if include { "[\"-O2\", \"-g\", \"-Iinclude\"]" } else { "[\"-O2\", \"-g\"]" };
+    draft.tables.push(format!(
+        "[vars]\ncc = \"cc\"\ncflags = {cflags}\nlibs = [{}]\n",
+        libraries.join(", ")
+    ));
+    draft.target(
+        "obj",
+        "c",
+        &format!(
+            "doc = \"Compiles one source; its headers are in the depfile\"\nforeach = [{}]\n\
+             exec = [\n\"{{{{ cc }}}}\", \"{{{{ cflags }}}}\", \"-MMD\", \"-MF\", \"{{{{ depfile }}}}\",\n\
+             \"-c\", \"{{{{ item }}}}\", \"-o\", \"{{{{ out }}}}/{{{{ item.stem }}}}.o\",\n]\n",
+            globs(sources).join(", ")
+        ),
+    );
+    for (source, _) in &programs {
+        let stem = source.rsplit('/').next().unwrap_or(source).trim_end_matches(".c");
+        let name = match (programs.len(), stem) {
+            (1, "main") => found.name().unwrap_or_else(|| stem.to_owned()),
+            _ => stem.to_owned(),
+        };
+        let mut inputs = vec![quoted(&format!("@obj@{source}"))];
+        match programs.len() {
+            1 => inputs = vec![quoted("@obj")],
+            _ => inputs.extend(parts.iter().map(|(part, _)| quoted(&format!("@obj@{part}")))),
+        }
+        let target = if programs.len() == 1 { "app".to_owned() } else { as_target(stem) };
+        let fields = format!(
+            "doc = \"The program\"\ninputs = [{}]\noutputs = [{}]\n\
+             exec = [\"{{{{ cc }}}}\", \"-o\", \"{{{{ outputs }}}}\", \"{{{{ inputs }}}}\", \"{{{{ libs }}}}\"]\n",
+            inputs.join(", "),
+            quoted(&format!("bin/{name}"))
+        );
+        let target = draft.target(&target, "program", &fields);
+        draft.default.push(target);
+    }
+    if programs.is_empty() {
+        draft.default.push("obj".to_owned());
+    }
+}
+
+fn as_target(stem: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let name: String = stem.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    format!("{}{name}", if name.starts_with('-') { "p" } else { "" })
+}
+
+/// Patterns for all sources: one for each folder at the top that has some.
+fn globs(sources: &[&String]) -> Vec<String> {
+    let mut globs: Vec<String> = Vec::new();
+    for source in sources {
+        let glob = match source.split_once('/') {
+            Some((folder, _)) => quoted(&format!("{folder}/**/*.c")),
+            None => quoted("*.c"),
+        };
+        if !globs.contains(&glob) {
+            globs.push(glob);
+        }
+    }
+    globs
+}
+
+/// Whether a source defines `main`, as nearly all do: at the beginning of a line.
+fn has_main(text: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim_end();
+        let behind =
+            ["int main", "void main", "main"].iter().find_map(|head| line.strip_prefix(head));
+        behind.is_some_and(|rest| rest.trim_start().starts_with('('))
+    })
+}
