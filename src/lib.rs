@@ -16,6 +16,7 @@
 //! | 1 | [`files`] | patterns, listings, depfiles, what is known of the disk |
 //! | 1 | [`outdir`] | all writes of taskr in the workspace, beneath its root |
 //! | 1 | [`process`] | one child from start to end, and the guard that outlives taskr |
+//! | 1 | [`jobserver`] | one `-j` shared with make and its like |
 //! | 1 | [`git`] | which files changed, where hooks are: the only user of the program |
 //! | 1 | [`lock`] | one build per workspace |
 //! | 1 | [`outcome`] | what passes between the rows: manifests, reasons, records, events |
@@ -34,6 +35,7 @@ pub mod files;
 pub mod git;
 pub mod graph;
 pub mod ids;
+pub mod jobserver;
 pub mod judge;
 pub mod lock;
 pub mod outcome;

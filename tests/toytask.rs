@@ -8,6 +8,9 @@
 //! `TOY_SLEEP`: the most it sleeps half-way through its outputs, in milliseconds;
 //! `TOY_FAIL`: a folder; a file there named as the task (`/` as `%`) is removed, half of the
 //! outputs are left broken, and the task fails, once.
+//!
+//! `toytask serve PORT [STATUS]...` listens on a port of this machine and answers each request with
+//! the next status, the last one from then on.
 
 #[path = "taskr/toy.rs"]
 mod toy;
@@ -15,7 +18,8 @@ mod toy;
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,6 +39,10 @@ struct Args {
 }
 
 fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("serve", rest)) = words.split_first().map(|(word, rest)| (word.as_str(), rest)) {
+        return serve(rest);
+    }
     let mut args = parse(std::env::args().skip(1))?;
     note("+", &args.recipe.name)?;
     let read = read_inputs(&mut args)?;
@@ -125,6 +133,25 @@ fn nap() {
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
         std::thread::sleep(Duration::from_millis(u64::from(noise / 1000) % most));
     }
+}
+
+fn serve(words: &[String]) -> Result<()> {
+    let (port, mut statuses) = words.split_first().ok_or("toytask serve PORT")?;
+    let listener = TcpListener::bind(("127.0.0.1", port.parse()?))?;
+    println!("listening on {port}");
+    for stream in listener.incoming() {
+        let mut stream = stream?;
+        let mut request = [0; 1024];
+        // Who only looks whether somebody listens asks for nothing.
+        if stream.read(&mut request)? == 0 {
+            continue;
+        }
+        let status = statuses.first().map_or("200", String::as_str);
+        statuses = if statuses.len() > 1 { &statuses[1..] } else { statuses };
+        println!("answered {status}");
+        stream.write_all(format!("HTTP/1.1 {status} So\r\n\r\n").as_bytes())?;
+    }
+    Ok(())
 }
 
 fn fails_now(name: &str) -> bool {

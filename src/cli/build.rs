@@ -23,6 +23,7 @@ use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
 use crate::graph::Args;
+use crate::jobserver::{MAKEFLAGS, Offer, Pool};
 use crate::outcome::{Changes, Counts, Event, Summary};
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
@@ -63,10 +64,7 @@ pub(super) fn build_with(
     more: More,
 ) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
-    let (jobs, warning) = jobs_within_limits(workspace.jobs(args.jobs.as_deref())?)?;
-    if let Some(warning) = warning {
-        let _ = writeln!(io::stderr(), "warning: {warning}");
-    }
+    let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common.defines, jobs, given)?;
     let mode = Mode::from(args.output);
@@ -84,6 +82,7 @@ pub(super) fn build_with(
         wait: !args.no_wait,
         stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
         timed: args.trace.is_some(),
+        shared,
         ask: ask(args, workspace, &why)?,
         ..plain_request(workspace, &load, jobs, typed)?
     };
@@ -121,6 +120,31 @@ pub(super) fn build_with(
         Some(signal) => End::Signal(signal),
         None => End::Code(summary.exit_code().max(u8::from(untold))),
     })
+}
+
+/// How many tasks at once, and whose tokens these take: the caller's, if it is a make that offers
+/// some and nothing else was asked for.
+fn jobs(args: &Build, workspace: &Workspace) -> Result<(usize, Option<Pool>), Error> {
+    let makeflags = std::env::var_os(MAKEFLAGS).filter(|_| args.jobs.is_none());
+    let tell = |warning: &str| {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    };
+    let (asked, shared) = match Offer::of(makeflags.as_deref()) {
+        Offer::None => (workspace.jobs(args.jobs.as_deref())?, None),
+        Offer::Open(pool) => (pool.jobs().map_or_else(|| workspace.jobs(None), Ok)?, Some(pool)),
+        Offer::Closed => {
+            tell(
+                "make keeps its jobs to itself, so one task runs at a time: write `+` before the \
+                 line of the Makefile that calls taskr, or give taskr a -j",
+            );
+            (1, None)
+        }
+    };
+    let (jobs, warning) = jobs_within_limits(asked)?;
+    if let Some(warning) = warning {
+        tell(&warning);
+    }
+    Ok((jobs, shared))
 }
 
 /// Whether a build with nothing to do tells no more than that.
@@ -225,6 +249,7 @@ pub(super) fn plain_request<'a>(
         private: false,
         changes: None,
         jobs,
+        shared: None,
         most_failures: None,
         dry_run: false,
         force: Force::No,

@@ -104,6 +104,7 @@ impl Listed<'_> {
             Kind::Group => "group",
             Kind::Unrecorded => "unrecorded",
             Kind::Recorded => "recorded",
+            Kind::Service => "service",
         })
     }
 }

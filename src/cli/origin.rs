@@ -11,7 +11,7 @@ use crate::expr::Value;
 use crate::graph::{Graph, Input, ListName, Output, Rule, Variable};
 use crate::ids::TaskId;
 use crate::outcome::shown;
-use crate::parse::{Command, Exclusion, Target, Text, Word};
+use crate::parse::{Command, Exclusion, Probe, Target, Text, Word};
 use crate::run::Preview;
 
 /// One value and where it is from.
@@ -102,6 +102,7 @@ pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
     all.add("deps", source.deps.iter().map(written).collect());
     all.add("after", source.after.iter().map(written).collect());
     all.add("fresh_if", source.policy.fresh_if.iter().map(written).collect());
+    service(&mut all, source);
     settings(&mut all, source);
     all.add("variables", variables(source, rule));
     all.0
@@ -151,6 +152,7 @@ pub(super) fn sections_of_task(
     let tools = tools.map(|text| Row::new(text.template.source()).at(text.place.clone()));
     all.add("tools", tools.collect());
     all.add("waits for", waits(graph, id));
+    service(&mut all, source);
     settings(&mut all, source);
     all.add("variables", variables(source, rule));
     all.0
@@ -182,6 +184,21 @@ fn dir(source: &Target, rule: &Rule) -> Row {
         None if rule.dir.is_empty() => Row::new(".").from("default"),
         None => Row::new(shown(&rule.dir)).from("its package"),
     }
+}
+
+/// When a service is ready, and what ends it, as they were written.
+fn service(all: &mut Sections, source: &Target) {
+    let row = |what: &str, text: &Text| {
+        Row::new(format!("{what}{}", text.template.source())).at(text.place.clone())
+    };
+    let ready = source.service.ready.as_ref().map(|ready| match &ready.probe {
+        Probe::Port(text) => row("port ", text),
+        Probe::Http(text) => row("http ", text),
+        Probe::Log(text) => row("log ", text),
+        Probe::Cmd(text) => row("cmd ", text),
+    });
+    all.add("ready", ready.into_iter().collect());
+    all.add("stop", source.service.stop.iter().map(|text| row("", text)).collect());
 }
 
 /// Files, each with the element that names it; and elements whose files are not known yet.

@@ -84,7 +84,11 @@ fn shown(workspace: &Workspace, graph: &Graph, id: TaskId) -> Result<Shown, Erro
     let root = Root::open(&workspace.root).map_err(io)?;
     let preview = preview(graph, &root, &workspace.name, id).map_err(io)?;
     let sections = sections_of_task(source, graph, id, &preview);
-    let kind = if graph.task(id).kind() == Kind::Recorded { "recorded" } else { "unrecorded" };
+    let kind = match graph.task(id).kind() {
+        Kind::Recorded => "recorded",
+        Kind::Service => "service",
+        Kind::Unrecorded | Kind::Group => "unrecorded",
+    };
     Ok(Shown { name, kind, declared, sections })
 }
 
@@ -106,6 +110,7 @@ fn as_text(shown: &Shown) -> String {
     let what = match shown.kind {
         "recorded" => "runs when what it reads, makes or executes changed",
         "unrecorded" => "runs whenever it is asked for",
+        "service" => "stays up while others need it, or until Ctrl-C",
         "group" => "stands for others",
         _ => "a target of several tasks",
     };

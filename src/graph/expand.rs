@@ -17,6 +17,7 @@ use super::packages::{Home, Packages};
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
+use super::service::Service;
 use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
 use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::expr::Template;
@@ -210,9 +211,11 @@ impl<'a> Prepared<'a> {
         let kind = match &source.command {
             None => Kind::Group,
             _ if items.is_some_and(<[Item]>::is_empty) => Kind::Group,
+            _ if source.service.service => Kind::Service,
             _ if declares || over_files || self.uses_depfile => Kind::Recorded,
             _ => Kind::Unrecorded,
         };
+        let shell = shell_of(source.shell.as_deref());
         Target {
             name: self.home.own.to_owned(),
             place: Some(source.place.clone()),
@@ -220,7 +223,8 @@ impl<'a> Prepared<'a> {
             private: source.private,
             kind,
             always: source.always,
-            policy: Policy::of(&source.policy, shell_of(source.shell.as_deref())),
+            service: Service::of(&source.service, &shell),
+            policy: Policy::of(&source.policy, shell),
             uses_targets: self.uses_targets,
             asked: self.asked.clone(),
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),

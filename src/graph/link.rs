@@ -11,7 +11,7 @@ use super::expand::Expanded;
 use super::globs::Globs;
 use super::item::Looked;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
-use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer};
+use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service};
 use crate::error::{Diagnostic, Error, Place, quoted};
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
@@ -33,6 +33,7 @@ pub fn link(expanded: Expanded) -> Result<Graph, Error> {
     }
     let mut linker = Linker::new(rules);
     linker.resolve_names();
+    linker.wrong.extend(service::refuse_misused(&linker.tasks, &linker.members));
     let makers = linker.find_makers();
     linker.tie_paths(&makers);
     Ok(Graph { looked, ..linker.finish(makers)? })

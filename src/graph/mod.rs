@@ -23,6 +23,7 @@ mod policy;
 mod refer;
 mod rule;
 mod scope;
+mod service;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -43,6 +44,7 @@ pub use link::link;
 pub use lists::{ListName, Lists};
 pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text};
 pub use scope::{Scope, Surroundings, Variable, not_text, printable};
+pub use service::{Probe, Service};
 pub use text::{diagnostic, word_of_path};
 
 use crate::files::Pattern;

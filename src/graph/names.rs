@@ -102,7 +102,7 @@ impl<'a> Check<'a> {
         }
         let env = target.env.values().map(|(_, text)| text);
         let asked = command.iter().chain(target.shell.iter().flatten()).chain(env);
-        let asked = asked.chain(&target.reads.tools);
+        let asked = asked.chain(&target.reads.tools).chain(target.service.texts());
         for text in asked.chain(&target.policy.fresh_if) {
             self.text(text, true);
         }

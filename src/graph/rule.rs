@@ -10,6 +10,7 @@ use taskr_cache::{Digest, KeyHasher};
 
 use super::lists::Lists;
 use super::scope::Scope;
+use super::service::Service;
 use crate::error::Place;
 use crate::expr::Template;
 use crate::files::Pattern;
@@ -24,6 +25,9 @@ pub enum Kind {
     Unrecorded,
     /// Has inputs or outputs: can be up to date.
     Recorded,
+    /// Stays up while others need it, or until it is told to end; never recorded, but what
+    /// defines it counts for those.
+    Service,
 }
 
 /// A string of the front end with expressions in it, and where it stands.
@@ -97,6 +101,8 @@ pub struct Target {
     pub always: bool,
     /// What becomes of its results and its inputs.
     pub policy: Policy,
+    /// Set for a service.
+    pub service: Option<Service>,
     /// None for a group.
     pub action: Option<Action>,
     /// Whether an expression asks for `target('NAME')`.

@@ -299,6 +299,39 @@ pub enum Event<'a> {
         /// Milliseconds since the run began.
         at_ms: u64,
     },
+    /// A service starts. What it writes is told as [`Event::TaskOutput`].
+    ServiceStarted {
+        /// The service.
+        task: TaskRef<'a>,
+        /// The command for people.
+        command: &'a str,
+        /// Whether the user asked for it, so that it stays until he ends it.
+        named: bool,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
+    /// A service is ready: what needs it may start.
+    ServiceReady {
+        /// The service.
+        task: TaskRef<'a>,
+        /// What that took, in milliseconds.
+        after_ms: u64,
+        /// Whether the user asked for it.
+        named: bool,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
+    /// A service is gone. If it failed, or the user asked for it, `TaskFinished` follows.
+    ServiceEnded {
+        /// The service.
+        task: TaskRef<'a>,
+        /// If it ended by itself.
+        exit_code: Option<i32>,
+        /// How long it was up, in milliseconds.
+        duration_ms: u64,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
     /// A stage of taskr's own work is over. Told only if the run was asked to time itself.
     Stage {
         /// What it did.

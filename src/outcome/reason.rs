@@ -27,6 +27,8 @@ pub enum Change {
 pub enum Reason {
     /// It declares nothing, so it runs whenever it is wanted.
     Unrecorded,
+    /// A service, asked for by name: it is never up to date.
+    Service,
     /// `always = true`.
     Always,
     /// `-B`, or `--force` with its name.
@@ -47,6 +49,8 @@ pub enum Reason {
     Glob(Vec<u8>),
     /// A dependency that counts by its key.
     Dependency(String),
+    /// What defines a service that it needs is not what it was.
+    ServiceChanged(String),
     /// A dependency is skipped now, or no longer.
     Skipped(String, bool),
     /// A declared output or install: it is declared since, or no longer, or otherwise.
@@ -82,6 +86,7 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Reason::Unrecorded => "unrecorded",
+            Reason::Service => "service",
             Reason::Always => "always",
             Reason::Forced => "forced",
             Reason::NoRecord => "no_record",
@@ -92,6 +97,7 @@ impl Reason {
             Reason::Found(..) => "found",
             Reason::Glob(_) => "glob",
             Reason::Dependency(_) => "dependency",
+            Reason::ServiceChanged(_) => "service_changed",
             Reason::Skipped(..) => "skipped",
             Reason::Outputs(..) => "outputs",
             Reason::Tool(_) => "tool",
@@ -145,6 +151,7 @@ impl Reason {
             Reason::Skipped(task, false) => format!("{task} was no longer skipped"),
             Reason::TooOld => "its result was older than `max_age`".to_owned(),
             Reason::FreshIf => "its `fresh_if` said no".to_owned(),
+            Reason::ServiceChanged(task) => format!("the service {task} had been changed"),
             other => other.to_string(),
         }
     }
@@ -203,6 +210,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Unrecorded => f.write_str("it declares no inputs or outputs"),
+            Reason::Service => f.write_str("it is a service"),
             Reason::Always => f.write_str("it has `always = true`"),
             Reason::Forced => f.write_str("it was forced"),
             Reason::NoRecord => f.write_str("it has not been built before"),
@@ -223,6 +231,7 @@ impl fmt::Display for Reason {
             }
             Reason::Glob(pattern) => write!(f, "the pattern {} is new or gone", shown(pattern)),
             Reason::Dependency(task) => write!(f, "{task} was built anew"),
+            Reason::ServiceChanged(task) => write!(f, "the service {task} was changed"),
             Reason::Skipped(task, true) => write!(f, "{task} is skipped now"),
             Reason::Skipped(task, false) => write!(f, "{task} is no longer skipped"),
             Reason::Outputs(path, Change::Added) => write!(f, "it now makes {}", shown(path)),

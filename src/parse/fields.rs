@@ -39,6 +39,8 @@ pub enum Kind {
     Cache,
     /// A number and a unit of time.
     Duration,
+    /// When a service is ready.
+    Ready,
     /// An expression without braces.
     Expression,
     /// `"inherit"`.
@@ -76,7 +78,7 @@ impl Kind {
             Kind::Jobs => "a number, a percentage or \"auto\"",
             Kind::Folders => "a list of folders",
             Kind::Name => "a name",
-            Kind::Table => "a table",
+            Kind::Table | Kind::Ready => "a table",
             Kind::Planned => "something of a later version",
         }
     }
@@ -178,10 +180,10 @@ pub const FIELDS: &[Field] = &[
     field("gates", Kind::Planned, "yes", "Limits for the metrics that it writes", r#"gates = { coverage = ">= 95" }"#),
     field("rollback", Kind::Planned, "no", "The command that undoes it", r#"rollback = "kubectl rollout undo deploy/app""#),
     field("interactive", Kind::Planned, "no", "Gets the terminal", "interactive = true"),
-    field("service", Kind::Planned, "no", "Stays up while others need it", "service = true"),
-    field("stop", Kind::Planned, "no", "The command that ends a service", r#"stop = "pg_ctl stop""#),
+    field("service", Kind::Flag, "no", "Stays up while others need it", "service = true"),
+    field("stop", Kind::Command, "no", "The command that ends a service", r#"stop = "pg_ctl stop""#),
     field("restart", Kind::Planned, "no", "Whether `watch` restarts a service", "restart = false"),
-    field("ready", Kind::Planned, "no", "When a service is ready", "ready = { port = 5432 }"),
+    field("ready", Kind::Ready, "no", "When a service is ready", "ready = { port = 5432 }"),
     field("private", Kind::Flag, "no", "Not listed, not buildable by name", "private = true"),
 ];
 

@@ -20,6 +20,7 @@ mod package;
 mod policy;
 mod read;
 mod reads;
+mod service;
 mod syntax;
 mod target;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use matrix::Exclusion;
 pub use package::{Include, Package, Role};
 pub use policy::{POLICY_FIELDS, Policy};
 pub use reads::Reads;
+pub use service::{Address, Probe, Ready, Service, port_of};
 pub use text::place_within;
 
 /// One Taskfile as it was written.
@@ -183,6 +185,8 @@ pub struct Target {
     pub private: bool,
     /// What becomes of its results and its inputs.
     pub policy: Policy,
+    /// Whether it stays up, and how.
+    pub service: Service,
     /// The keys that were written, by the name of the field.
     keys: Vec<(&'static str, Place)>,
 }
@@ -218,6 +222,7 @@ impl Target {
             .chain(&self.reads.tools)
             .chain(&self.when)
             .chain(&self.policy.fresh_if)
+            .chain(self.service.texts())
     }
 }
 

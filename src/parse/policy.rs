@@ -159,6 +159,7 @@ impl Target {
             Some(Command::Shell(lines)) => Some(&lines[..]),
             _ => None,
         };
-        run.into_iter().chain(self.policy.fresh_if.as_ref().map(std::slice::from_ref))
+        let asked = self.policy.fresh_if.iter().chain(self.service.scripts());
+        run.into_iter().chain(asked.map(std::slice::from_ref))
     }
 }

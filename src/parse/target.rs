@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Reads, Target, Text};
+use super::{Command, Policy, Reads, Service, Target, Text};
 use crate::error::{Diagnostic, quoted};
 use crate::expr::Template;
 
@@ -26,6 +26,9 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("cache", "nothing makes a result"),
     ("relocatable", "nothing makes a result"),
     ("max_age", "nothing makes a result"),
+    ("service", "nothing stays up"),
+    ("ready", "nothing gets ready"),
+    ("stop", "nothing stays up"),
 ];
 
 /// Arguments that were meant for a shell.
@@ -110,6 +113,7 @@ impl Reader {
             always: false,
             private: false,
             policy: Policy::default(),
+            service: Service::default(),
             keys: Vec::new(),
         }
     }
@@ -142,6 +146,7 @@ impl Reader {
                     "always" => &mut target.always,
                     "args" => &mut target.reads.args,
                     "private" => &mut target.private,
+                    "service" => &mut target.service.service,
                     "relocatable" => &mut target.policy.relocatable,
                     "fixes_inputs" => &mut target.policy.fixes_inputs,
                     "restage" => &mut target.policy.restage,
@@ -150,7 +155,14 @@ impl Reader {
             }
             Kind::Cache => target.policy.cache = self.cache(value, field.into()),
             Kind::Duration => target.policy.max_age = self.duration(value, field.into()),
-            Kind::Command => target.policy.fresh_if = self.one_command(value, field.into()),
+            Kind::Command => {
+                let command = self.one_command(value, field.into());
+                *(match field.name {
+                    "stop" => &mut target.service.stop,
+                    _ => &mut target.policy.fresh_if,
+                }) = command;
+            }
+            Kind::Ready => target.service.ready = self.ready(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
             Kind::Expression => target.when = self.when(value, field.into()),
             Kind::Table
@@ -285,7 +297,10 @@ impl Reader {
             ));
         }
         if has("run") || has("exec") {
-            return self.check_policy(target);
+            if self.check_service(target) {
+                self.check_policy(target);
+            }
+            return;
         }
         if let Some((name, why)) = OF_COMMANDS.iter().find(|(name, _)| has(name)) {
             let message = format!("target {} has `{name}` and no command", quoted(&target.name));

@@ -10,6 +10,7 @@ const BAD: &[(&str, &str)] = &[
     ("keys", include_str!("bad/keys.txt")),
     ("values", include_str!("bad/values.txt")),
     ("targets", include_str!("bad/targets.txt")),
+    ("services", include_str!("bad/services.txt")),
     ("reads", include_str!("bad/reads.txt")),
     ("packages", include_str!("bad/packages.txt")),
 ];

@@ -280,6 +280,9 @@ impl<'a> Running<'a> {
     fn watch(&mut self, stop: &Stop) -> io::Result<(Status, Instant)> {
         loop {
             self.reap()?;
+            if self.ended.is_some() {
+                stop.note_end();
+            }
             self.group_gone |= self.ended.is_some() && self.group.is_empty();
             let finished = self.nothing_left() || self.act(stop);
             if let Some(end) = self.ended

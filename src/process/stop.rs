@@ -37,6 +37,8 @@ struct Shared {
     /// 0: none yet.
     signal: AtomicI32,
     killed: AtomicBool,
+    /// A process that was run with this has ended.
+    ended: AtomicBool,
     wake: PipeReader,
     /// Absent once "kill" was said.
     waker: Mutex<Option<PipeWriter>>,
@@ -60,6 +62,7 @@ impl Stopper {
         Ok(Stopper(Arc::new(Shared {
             signal: AtomicI32::new(0),
             killed: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             wake,
             waker: Mutex::new(Some(waker)),
         })))
@@ -83,6 +86,12 @@ impl Stopper {
         }
     }
 
+    /// Whether a process that was run with one of its [`Stop`]s has ended. Of use where there is
+    /// just one.
+    pub fn saw_end(&self) -> bool {
+        self.0.ended.load(Ordering::SeqCst)
+    }
+
     /// Requests that everything be killed now.
     pub fn kill(&self) {
         self.0.killed.store(true, Ordering::SeqCst);
@@ -92,6 +101,11 @@ impl Stopper {
 }
 
 impl Stop {
+    /// A process that was run with this has ended, though not yet all that it started.
+    pub(super) fn note_end(&self) {
+        self.0.ended.store(true, Ordering::SeqCst);
+    }
+
     /// The signal of the first request, if there was one.
     pub fn requested(&self) -> Option<i32> {
         match self.0.signal.load(Ordering::SeqCst) {

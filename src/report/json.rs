@@ -70,6 +70,15 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace); `place` (object, null: `file`, `line` and `column` of what is wrong in the Taskfile), `help` (string, null: what to write instead) |
 /// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`; `when`: its `when` is false, which is no failure), `task` (string, null: what failed of what it needs), `text` (string, for people) |
 /// | | `at_ms` | number | |
+/// | `service_started` | `command` | string | a service starts: the command for people |
+/// | | `named` | bool | it was asked for by name, and stays until Ctrl-C |
+/// | | `at_ms` | number | |
+/// | `service_ready` | `after_ms` | number | what needs it may start; how long that took |
+/// | | `named` | bool | as in `service_started` |
+/// | | `at_ms` | number | |
+/// | `service_ended` | `exit_code` | number, null | it is gone. Its `task_finished` follows if it failed or was asked for by name |
+/// | | `duration_ms` | number | how long it was up |
+/// | | `at_ms` | number | |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
 /// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
 /// | | `wall_ms` | number | from start to end |
@@ -122,13 +131,7 @@ impl<W: Write> Json<W> {
                 .with("reasons", reasons.iter().map(reason).collect::<Vec<_>>())
                 .with("key", key.to_string())
                 .with("at_ms", *at_ms),
-            Event::TaskOutput { task, bytes } => {
-                let line = begin("task_output").task(task);
-                match std::str::from_utf8(bytes) {
-                    Ok(text) => line.with("text", text),
-                    Err(_) => line.with("base64", base64(bytes)),
-                }
-            }
+            Event::TaskOutput { task, bytes } => piece(begin("task_output").task(task), bytes),
             Event::TaskFinished {
                 task,
                 finish,
@@ -153,12 +156,39 @@ impl<W: Write> Json<W> {
                 .with("failure", failure.map(failed))
                 .with("because", because.map(skipped))
                 .with("at_ms", *at_ms),
+            Event::ServiceStarted { .. }
+            | Event::ServiceReady { .. }
+            | Event::ServiceEnded { .. } => return self.service_line(event),
             Event::Warning { task, message } => {
                 let line = begin("warning");
                 let line = task.iter().fold(line, Line::task);
                 line.with("message", *message)
             }
             Event::RunFinished { summary, .. } => run_finished(begin("run_finished"), summary),
+        })
+    }
+}
+
+impl<W: Write> Json<W> {
+    /// The line of an event about a service.
+    fn service_line(&self, event: &Event<'_>) -> Option<Line> {
+        let begin = |name, task| Line::new(name, &self.run_id).task(task);
+        Some(match event {
+            Event::ServiceStarted { task, command, named, at_ms } => begin("service_started", task)
+                .with("command", *command)
+                .with("named", *named)
+                .with("at_ms", *at_ms),
+            Event::ServiceReady { task, after_ms, named, at_ms } => begin("service_ready", task)
+                .with("after_ms", *after_ms)
+                .with("named", *named)
+                .with("at_ms", *at_ms),
+            Event::ServiceEnded { task, exit_code, duration_ms, at_ms } => {
+                begin("service_ended", task)
+                    .with("exit_code", *exit_code)
+                    .with("duration_ms", *duration_ms)
+                    .with("at_ms", *at_ms)
+            }
+            _ => return None,
         })
     }
 }
@@ -195,6 +225,14 @@ impl Line {
 
     fn end(self) -> String {
         self.0 + "}"
+    }
+}
+
+/// A piece of output, in the one way or the other.
+fn piece(line: Line, bytes: &[u8]) -> Line {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => line.with("text", text),
+        Err(_) => line.with("base64", base64(bytes)),
     }
 }
 
@@ -372,6 +410,29 @@ mod tests {
                 "message": "odd"}),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn services_come_and_go() {
+        let (task, at_ms) = (task(), 5);
+        let lines = told(&[
+            STARTED,
+            Event::ServiceStarted { task, command: "db", named: true, at_ms },
+            Event::ServiceReady { task, after_ms: 3, named: false, at_ms },
+            Event::ServiceEnded { task, exit_code: None, duration_ms: 9, at_ms },
+        ]);
+        let with = |event: &str, more: Value| {
+            let mut line = json!({"v": 1, "event": event, "run": "r1", "task": "app", "task_id": 7,
+                "at_ms": 5});
+            line.as_object_mut().expect("one").extend(more.as_object().expect("one").clone());
+            line
+        };
+        let expected = [
+            with("service_started", json!({"command": "db", "named": true})),
+            with("service_ready", json!({"after_ms": 3, "named": false})),
+            with("service_ended", json!({"exit_code": null, "duration_ms": 9})),
+        ];
+        assert_eq!(lines[1..], expected);
     }
 
     #[test]

@@ -72,6 +72,9 @@ struct Running {
     clean: Option<Clean>,
     /// How many lines there were when it started.
     began: usize,
+    /// It is a service; the user asked for it.
+    service: bool,
+    named: bool,
 }
 
 /// Why and how a task starts.
@@ -149,24 +152,70 @@ impl<W: Write, E: Write> Lines<W, E> {
     fn output(&mut self, task: TaskRef<'_>, bytes: &[u8]) {
         let alone = self.run.running.len() == 1;
         let Some(running) = self.run.running.get_mut(&task.id) else { return };
+        let apart = running.service && !alone && self.run.live != Some(task.id);
         match self.options.mode {
             _ if self.options.verbosity < 0 => {}
             Mode::None => {}
             Mode::Failed => running.hold(bytes),
-            Mode::Stream => {
-                let prefix = prefix(task);
-                for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-                    running.held.extend_from_slice(piece);
-                    if running.held.ends_with(b"\n") || running.held.len() >= HELD_BYTES {
-                        self.out.task_line(&prefix, &running.held, self.options.terminal);
-                        running.held.clear();
-                    }
-                }
-            }
+            Mode::Stream => self.output_by_line(task, bytes),
+            Mode::Grouped if apart => self.output_by_line(task, bytes),
             Mode::Grouped if self.run.live == Some(task.id) || (alone && !running.cut) => {
                 self.live_output(task, bytes);
             }
             Mode::Grouped => running.hold(bytes),
+        }
+    }
+
+    /// Whole lines, the task's name before each.
+    fn output_by_line(&mut self, task: TaskRef<'_>, bytes: &[u8]) {
+        self.interrupt();
+        let Some(running) = self.run.running.get_mut(&task.id) else { return };
+        let prefix = prefix(task);
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            running.held.extend_from_slice(piece);
+            if running.held.ends_with(b"\n") || running.held.len() >= HELD_BYTES {
+                self.out.task_line(&prefix, &running.held, self.options.terminal);
+                running.held.clear();
+            }
+        }
+    }
+
+    /// Output of a service is shown if the user asked for it: there is no end to wait for.
+    fn service_started(&mut self, task: TaskRef<'_>, command: &str, named: bool) {
+        if self.options.mode == Mode::Stream && !self.quiet() {
+            self.out.line(&format!("started {}", one_line(task.name)));
+        } else if !named {
+            return;
+        }
+        let start = Start { reasons: &[], key: None, command, restores: false };
+        let running = Running {
+            details: if self.options.verbosity > 1 { start.details(2) } else { String::new() },
+            clean: self.options.terminal.then(Clean::default),
+            began: self.out.lines(),
+            service: true,
+            named,
+            ..Running::default()
+        };
+        self.run.running.insert(task.id, running);
+    }
+
+    fn service_ready(&mut self, task: TaskRef<'_>, after_ms: u64, named: bool) {
+        if self.quiet() {
+            return;
+        }
+        self.interrupt();
+        let end = if named { " (Ctrl-C ends it)" } else { "" };
+        let name = one_line(task.name);
+        self.out.line(&format!("{name} is ready after {}{end}", duration(after_ms)));
+    }
+
+    /// A service that only others needed is gone.
+    fn service_ended(&mut self, task: TaskRef<'_>) {
+        let is_needed = |running: &Running| running.service && !running.named;
+        if self.run.running.get(&task.id).is_some_and(is_needed)
+            && let Some(running) = self.run.running.remove(&task.id)
+        {
+            self.partial_line(task, &running);
         }
     }
 
@@ -196,7 +245,7 @@ impl<W: Write, E: Write> Lines<W, E> {
     }
 
     fn finished(&mut self, task: TaskRef<'_>, end: &End<'_>) {
-        let running = self.run.running.remove(&task.id).unwrap_or_default();
+        let running = self.run.running.remove(&task.id).unwrap_or_else(|| end.unseen());
         let was_live = self.run.live.take_if(|live| *live == task.id).is_some();
         match end.finish {
             Finish::Fresh => self.run.tasks = self.run.tasks.saturating_sub(1),
@@ -348,6 +397,13 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
                 self.run = Run { tasks, dry: dry_run, untouched, ..Run::default() };
             }
             Event::TaskReady { .. } | Event::Stage { .. } | Event::Sums { .. } => {}
+            Event::ServiceStarted { task, command, named, .. } => {
+                self.service_started(task, command, named);
+            }
+            Event::ServiceEnded { task, .. } => self.service_ended(task),
+            Event::ServiceReady { task, after_ms, named, .. } => {
+                self.service_ready(task, after_ms, named);
+            }
             Event::TaskStarted { task, reasons, key, command, .. } => {
                 self.started(task, &Start { reasons, key, command, restores: false });
             }
@@ -403,6 +459,12 @@ impl Start<'_> {
 }
 
 impl End<'_> {
+    /// What failed without having been shown as running: the end of its output is all there is.
+    fn unseen(&self) -> Running {
+        let tail = self.failure.map_or_else(Vec::new, |failure| failure.tail.clone());
+        Running { held: tail, ..Running::default() }
+    }
+
     fn failed(&self) -> bool {
         matches!(self.finish, Finish::Failed | Finish::Unstable)
     }

@@ -39,6 +39,8 @@ pub(super) struct Progress {
     others: usize,
     /// Oldest first.
     running: Vec<Running>,
+    /// Services that the user asked for and that are up.
+    services: Vec<TaskId>,
     /// Counts what changed.
     version: u64,
 }
@@ -68,6 +70,7 @@ impl Progress {
             unstable: 0,
             others: 0,
             running: Vec::new(),
+            services: Vec::new(),
             version: 0,
         }
     }
@@ -99,8 +102,13 @@ impl Progress {
                     Finish::Skipped | Finish::WhenFalse | Finish::Cancelled => self.others += 1,
                 }
             }
+            Event::ServiceStarted { task, named, .. } => {
+                self.services.extend(named.then_some(task.id));
+            }
+            Event::ServiceEnded { task, .. } => self.services.retain(|id| *id != task.id),
             Event::RunFinished { .. } => self.over = true,
             Event::TaskReady { .. }
+            | Event::ServiceReady { .. }
             | Event::TaskOutput { .. }
             | Event::Stage { .. }
             | Event::Sums { .. }
@@ -124,12 +132,21 @@ impl Progress {
         since.is_some_and(|since| now.duration_since(since) >= time)
     }
 
+    /// Nothing is left but services, which go on until the user ends them: nothing to wait for.
+    fn only_serves(&self) -> bool {
+        let (fresh, failed) = (self.fresh + self.restored, self.failed + self.unstable);
+        let ended = fresh + self.ran + failed + self.others;
+        !self.services.is_empty()
+            && self.running.is_empty()
+            && ended + self.services.len() >= self.tasks
+    }
+
     /// The status of a screen of so many columns and rows, narrower than the screen; no row if
     /// there is nothing to show. No row holds a control character.
     pub(super) fn rows(&self, columns: usize, rows: usize, now: Instant) -> Vec<String> {
         let long = now.duration_since(self.begun) >= SHOWN_ANYWAY_AFTER && self.tasks > 0;
         let shown = self.has_run_for(SHOWN_AFTER, now) || (long && !self.dry && !self.over);
-        if !shown || columns < 2 {
+        if !shown || columns < 2 || self.only_serves() {
             return Vec::new();
         }
         let width = columns - 1;
@@ -306,6 +323,31 @@ mod tests {
     }
 
     /// Names whose width is not the sum of their characters' widths.
+    /// A server until Ctrl-C is nothing to count down to.
+    #[test]
+    fn services_alone_show_nothing() {
+        let (mut progress, now) = some(false);
+        for id in 10..15 {
+            let task = task(id, "web");
+            let named = id != 14;
+            progress.hear(&Event::ServiceStarted { task, command: "", named, at_ms: 0 });
+        }
+        for id in [1, 2] {
+            end(&mut progress, id, &Finish::Ran);
+            assert!(!progress.rows(80, 24, now).is_empty(), "tasks still run");
+        }
+        end(&mut progress, 3, &Finish::Ran);
+        assert!(progress.rows(80, 24, now).is_empty());
+        let gone = |id| Event::ServiceEnded {
+            task: task(id, "web"),
+            exit_code: None,
+            duration_ms: 0,
+            at_ms: 0,
+        };
+        (10..15).for_each(|id| progress.hear(&gone(id)));
+        assert!(!progress.rows(80, 24, now).is_empty());
+    }
+
     #[test]
     fn rows_of_odd_names_fit_too() {
         for name in

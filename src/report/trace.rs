@@ -226,6 +226,9 @@ impl<W: Write> Listener for Trace<W> {
             }
             Event::RunStarted { .. }
             | Event::TaskReady { .. }
+            | Event::ServiceStarted { .. }
+            | Event::ServiceReady { .. }
+            | Event::ServiceEnded { .. }
             | Event::TaskOutput { .. }
             | Event::Warning { .. } => {}
         }

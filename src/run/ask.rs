@@ -101,7 +101,8 @@ impl Build<'_> {
         env.retain(|(name, _)| {
             let name = name.as_bytes();
             name == RUN_ID_VAR.as_bytes()
-                || !(name.starts_with(b"TASKR_") || matches!(name, b"OUT" | b"STATE" | b"TMPDIR"))
+                || !(name.starts_with(b"TASKR_")
+                    || matches!(name, b"OUT" | b"STATE" | b"TMPDIR" | b"MAKEFLAGS"))
         });
         let args = args.iter().map(OsString::from).collect();
         Ok(Command { program, args, env, dir, grace: GRACE, errors: None })

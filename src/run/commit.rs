@@ -89,7 +89,13 @@ impl Build<'_> {
         let restores = matches!(launch, Launch::Restore(_));
         let others = self.recorded_by_others(id, gathered);
         let asks_again = recorded && !restores;
-        let inputs = if asks_again { self.expected(gathered) } else { Vec::new() };
+        let (mut inputs, mut globs) = (Vec::new(), Vec::new());
+        if asks_again {
+            (inputs, globs) = self.inputs_of_services(id);
+            inputs.extend(self.expected(gathered));
+            globs.extend(gathered.globs.iter().cloned());
+        }
+        let stop = if restores { None } else { self.stopper_of(id) };
         let (rule, number) = (&self.graph.task(id).rule, self.held.next_intent);
         let declared = |output: &Output| Declared { output: output.clone(), dir: rule.dir.clone() };
         let intents = self.held.intents.clone().filter(|_| recorded);
@@ -106,7 +112,7 @@ impl Build<'_> {
             before: self.still_own(id, gathered),
             others,
             inputs,
-            globs: if asks_again { gathered.globs.clone() } else { Vec::new() },
+            globs,
             new_command: restores || has_new_command(gathered),
             keep_outputs: rule.target.policy.keep_outputs,
             strict: self.request.strict,
@@ -114,11 +120,17 @@ impl Build<'_> {
             stream: self.request.stream,
             timed: self.request.timed,
             guard: self.guard.clone(),
+            stop,
         }
     }
 
-    /// The first start of a process also starts the guard.
+    /// The first start of a process also starts the guard, and then what it shall not inherit.
     pub(super) fn start_guard(&mut self) {
+        self.start_guard_alone();
+        self.open_pool();
+    }
+
+    fn start_guard_alone(&mut self) {
         let (None, Some(lock), false) = (&self.guard, &self.held.lock, self.unguarded) else {
             return;
         };
@@ -170,6 +182,9 @@ impl Build<'_> {
     pub(super) fn task_ended(&mut self, mut ended: Ended) -> Result<(), Error> {
         self.workers.answered();
         self.running -= 1;
+        if !matches!(ended.result, Outcome::Success(_)) {
+            self.tokens.doubt();
+        }
         self.tell_steps(&ended);
         self.task_locks.extend(ended.lock.take());
         let id = ended.task;
@@ -181,6 +196,10 @@ impl Build<'_> {
         self.forget_outputs_of(id, &running, &ended);
         self.take_written(&ended);
         self.tell_replaced(id, &ended);
+        if let Some(lost) = self.lost_service(id, &running, &ended) {
+            self.fail_for_service(id, &running, &ended, lost);
+            return Ok(());
+        }
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {

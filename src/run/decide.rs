@@ -67,7 +67,8 @@ impl Build<'_> {
             return Ok(Due { gathered, reasons: because, attempt, hit: None });
         }
         let facts = self.facts(id, &state_id, record.as_ref(), &manifest);
-        let (reasons, hit) = self.judged(id, facts, &gathered)?;
+        let (mut reasons, hit) = self.judged(id, facts, &gathered)?;
+        self.name_services(&mut reasons);
         for before in &mut gathered.before {
             before.seen = self.seen_as_recorded(&before.file);
         }

@@ -189,13 +189,18 @@ impl Build<'_> {
                 let name = self.graph.name(id).to_owned();
                 let own = if failed { Because::Needs(&name) } else { self.because_stopped() };
                 self.tell_skipped(&skipped, because.unwrap_or(own));
-                let most = self.request.most_failures;
-                let enough = most.is_some_and(|most| self.tally.failures >= most);
-                if enough && !self.plan.is_stopped() {
-                    self.plan.stop();
-                    self.give_up_judging();
-                }
+                self.stop_after_failures();
             }
+        }
+    }
+
+    /// Nothing new starts after so many failures as the run was given.
+    pub(super) fn stop_after_failures(&mut self) {
+        let most = self.request.most_failures;
+        let enough = most.is_some_and(|most| self.tally.failures >= most);
+        if enough && !self.plan.is_stopped() {
+            self.plan.stop();
+            self.give_up_judging();
         }
     }
 

@@ -97,7 +97,7 @@ impl Build<'_> {
         let rendered = self.render(id, &lists, from_files);
         self.spent.enter(was);
         let rendered = rendered?;
-        if self.graph.task(id).kind() == Kind::Recorded {
+        if matches!(self.graph.task(id).kind(), Kind::Recorded | Kind::Service) {
             self.gather_command(id, &rendered, &mut all)?;
         }
         if !all.unread.is_empty() {
@@ -498,7 +498,13 @@ impl Build<'_> {
     }
 
     pub(super) fn around(&self) -> Around<'_> {
-        Around { root: self.root.path(), env: &self.request.env, run_id: &self.run_id }
+        Around {
+            root: self.root.path(),
+            env: &self.request.env,
+            run_id: &self.run_id,
+            pool: self.tokens.pool(),
+            jobs: self.request.jobs,
+        }
     }
 
     fn render(

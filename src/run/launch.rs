@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::named::Words;
+use super::serving::Serving;
 use crate::expr::{
     self, ExprError, Problem, Value, failure, literal_words, map_value, parts_value, plain_words,
     words_value,
@@ -16,6 +17,7 @@ use crate::expr::{
 use crate::files::Variables;
 use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
+use crate::jobserver::{MAKEFLAGS, Pool, makeflags_without};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
 
@@ -50,6 +52,8 @@ pub(super) struct Rendered {
     pub(super) tools: Vec<Vec<String>>,
     /// What is asked before it counts as up to date: program and arguments.
     pub(super) fresh_if: Option<Vec<String>>,
+    /// Of a service: when it is ready, and what ends it.
+    pub(super) service: Option<Serving>,
 }
 
 /// What a ready task knows beyond its scope.
@@ -97,7 +101,9 @@ impl Ready<'_> {
         let tools = target.tools.iter().map(|text| tool(text, &resolve));
         let tools = tools.collect::<Result<_, _>>()?;
         let from_files = self.from_files.clone();
-        Ok(Rendered { argv, shown, plain, env, tools, from_files, fresh_if: fresh_if.transpose()? })
+        let service = target.service.as_ref().map(|service| Serving::render(service, &resolve));
+        let (fresh_if, service) = (fresh_if.transpose()?, service.transpose()?);
+        Ok(Rendered { argv, shown, plain, env, tools, from_files, fresh_if, service })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
@@ -159,7 +165,10 @@ fn tool(text: &Text, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, T
 }
 
 /// Program and arguments of an action.
-fn argv_of(action: &Action, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, Text)> {
+pub(super) fn argv_of(
+    action: &Action,
+    resolve: &expr::Scope,
+) -> Result<Vec<String>, (ExprError, Text)> {
     let words = |texts: &[Text]| -> Result<Vec<String>, (ExprError, Text)> {
         let mut all = Vec::new();
         for text in texts {
@@ -203,6 +212,9 @@ pub(super) struct Around<'a> {
     pub(super) root: &'a Path,
     pub(super) env: &'a BTreeMap<OsString, OsString>,
     pub(super) run_id: &'a str,
+    /// What commands are offered to share the jobs.
+    pub(super) pool: Option<&'a Pool>,
+    pub(super) jobs: usize,
 }
 
 impl Around<'_> {
@@ -268,7 +280,7 @@ impl Around<'_> {
     ) -> Vec<(OsString, OsString)> {
         let target = &rule.target;
         let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
-        let recorded = target.kind == Kind::Recorded && !target.inherits;
+        let recorded = matches!(target.kind, Kind::Recorded | Kind::Service) && !target.inherits;
         if recorded {
             env.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
         }
@@ -283,6 +295,9 @@ impl Around<'_> {
         let tmp = self.root.join(OsStr::from_bytes(&task.join("tmp")));
         env.insert("TMPDIR".into(), tmp.into());
         env.extend(rendered.variables().map(|(name, value)| (name.into(), value.into())));
+        if !rendered.variables().any(|(name, _)| name == MAKEFLAGS) {
+            self.share_jobs(target.kind, &mut env);
+        }
         let own = rule.scope.own();
         let root_word = word_of_path(&rule.dir, b"");
         let own_vars: [(&str, OsString); 7] = [
@@ -300,6 +315,20 @@ impl Around<'_> {
             env.insert("TASKR_ITEM".into(), OsString::from_vec(item.written.clone()));
         }
         env.into_iter().collect()
+    }
+}
+
+impl Around<'_> {
+    /// Tells a command of the job server. A service takes no tokens: it may not end for long.
+    fn share_jobs(&self, kind: Kind, env: &mut BTreeMap<OsString, OsString>) {
+        let name = OsStr::new(MAKEFLAGS);
+        let before = env.get(name).map(OsString::as_os_str);
+        let value = match (self.pool, kind) {
+            (Some(_), Kind::Service) => before.map(makeflags_without),
+            (Some(pool), _) => Some(pool.makeflags(before, self.jobs)),
+            (None, _) => None,
+        };
+        env.extend(value.map(|value| (name.to_owned(), value)));
     }
 }
 

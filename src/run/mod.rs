@@ -27,9 +27,13 @@ mod open;
 mod preview;
 mod proof;
 mod reach;
+mod served;
+mod services;
+mod serving;
 mod spent;
 mod stored;
 mod tally;
+mod tokens;
 mod tools;
 
 use std::cell::Cell;
@@ -48,6 +52,7 @@ use crate::error::Error;
 use crate::files::Files;
 use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
+use crate::jobserver::Pool;
 use crate::lock::TaskLock;
 use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
@@ -60,9 +65,11 @@ use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
+use services::Services;
 use spent::{Part, Spent};
 use stored::{Hit, Kept};
 use tally::Tally;
+use tokens::Tokens;
 
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
@@ -105,6 +112,8 @@ pub struct Request<'a> {
     pub changes: Option<Changes>,
     /// How many may run at once; at least 1.
     pub jobs: usize,
+    /// The job server of whoever called; none if this run is one itself.
+    pub shared: Option<Pool>,
     /// After so many failures nothing new starts; none means never.
     pub most_failures: Option<usize>,
     /// `-n`: change nothing.
@@ -306,6 +315,8 @@ struct Build<'a> {
     postponed: VecDeque<Message>,
     running: usize,
     waiting: Waiting,
+    services: Services,
+    tokens: Tokens<'a>,
     lookups: Lookups,
     deeds: Deeds,
     tally: Tally,
@@ -314,7 +325,12 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn begin(&mut self) {
-        let tasks = self.plan.wanted().filter(|&(id, _)| self.graph.task(id).kind() != Kind::Group);
+        let counts = |id| match self.graph.task(id).kind() {
+            Kind::Group => false,
+            Kind::Service => self.services.is_named(id),
+            Kind::Recorded | Kind::Unrecorded => true,
+        };
+        let tasks = self.plan.wanted().filter(|&(id, _)| counts(id));
         let tasks = tasks.count();
         self.tally.summary.counts.tasks = tasks;
         self.tally.summary.jobs = self.request.jobs;
@@ -334,10 +350,12 @@ impl Build<'_> {
         loop {
             self.start_what_may()?;
             self.send_reads();
-            if self.active.is_empty() {
+            self.tend_services();
+            if self.active.is_empty() && self.services.are_down() {
                 return Ok(());
             }
             self.give_way();
+            self.tokens.keep_for(self.running);
             let was = self.spent.enter(Part::Wait);
             let message = self.wait();
             self.spent.enter(was);
@@ -354,6 +372,8 @@ impl Build<'_> {
                     self.task_ended(*ended)?;
                     self.spent.enter(was);
                 }
+                Message::Token => self.token_came(),
+                Message::Service(id, news) => self.service_said(id, news),
                 Message::Signal(signal) => self.signal(signal),
             }
         }
@@ -380,7 +400,8 @@ impl Build<'_> {
 
     /// Starts tasks that were judged while all places were taken.
     fn start_runnable(&mut self) {
-        while self.running < self.request.jobs
+        while !self.runnable.is_empty()
+            && self.has_place()
             && let Some((_, Reverse(id))) = self.runnable.pop()
         {
             if let Some(Active::Runnable(due)) = self.active.remove(&id) {
@@ -440,13 +461,19 @@ impl Build<'_> {
 
     /// The first signal stops new starts and is forwarded; the second kills.
     fn signal(&mut self, signal: i32) {
-        if self.tally.summary.signal.is_some() {
+        if self.tally.summary.signal.is_some() || self.services_were_told() {
+            self.tally.summary.signal.get_or_insert(signal);
             self.stopper.kill();
+            self.services.kill();
+            return;
+        }
+        if self.ends_services(signal) {
             return;
         }
         self.tally.summary.signal = Some(signal);
         self.plan.stop();
         self.stopper.stop(signal);
+        self.services.stop_users(signal);
         self.give_up_judging();
     }
 
@@ -480,13 +507,13 @@ impl Build<'_> {
                 self.tally.passed(&self.graph, id);
                 return Ok(());
             }
-            Kind::Recorded if !self.take_back_lock()? => {
+            Kind::Recorded | Kind::Service if !self.take_back_lock()? => {
                 if self.active.remove(&id).is_some() {
                     self.end(id, &End::without_run(Finish::Cancelled));
                 }
                 return Ok(());
             }
-            Kind::Recorded | Kind::Unrecorded => {}
+            Kind::Recorded | Kind::Service | Kind::Unrecorded => {}
         }
         if let Some(when) = self.graph.task(id).rule.skipped.clone() {
             self.leave_out(id, &when);
@@ -509,6 +536,10 @@ impl Build<'_> {
                 self.some_need_would_run(id).or_else(|| self.some_fixer_would_run(id))
         {
             let need = self.graph.name(need).to_owned();
+            if self.graph.task(id).kind() == Kind::Service {
+                self.service_may_change(id, need);
+                return Ok(());
+            }
             self.would_run(id, &[Reason::MayChange(need)], "");
             return Ok(());
         }
@@ -516,6 +547,7 @@ impl Build<'_> {
         let decided = self.decide(id, &again);
         self.spent.enter(was);
         match decided {
+            Ok(due) if self.graph.task(id).kind() == Kind::Service => self.service_judged(id, due),
             Ok(due) if due.reasons.is_empty() => self.is_fresh(id, due.gathered),
             Ok(due) if self.request.dry_run => match &due.hit {
                 Some(hit) => self.would_restore(id, &due, hit),
@@ -523,8 +555,7 @@ impl Build<'_> {
             },
             Ok(due) => {
                 self.active.insert(id, Active::Runnable(Box::new(due)));
-                self.runnable.push(self.plan.rank(id));
-                self.start_runnable();
+                self.admit(id);
             }
             Err(Gap::Unread(files)) => {
                 self.active.insert(id, Active::Judging(again));

@@ -15,9 +15,11 @@ use super::ask::asked_so_far;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::reach::{Before, reached};
+use super::services::Services;
 use super::spent::{Laps, Spent};
 use super::stored::Kept;
 use super::tally::Tally;
+use super::tokens::Tokens;
 use super::{
     Active, Build, Deeds, Force, Listener, Lookups, Messages, Request, Waiting, default_done,
     new_run_id,
@@ -136,6 +138,8 @@ impl<'a> Build<'a> {
             runnable: std::collections::BinaryHeap::new(),
             running: 0,
             waiting: Waiting::default(),
+            services: Services::new(&graph, &plan, &find_wanted(&graph, request)?),
+            tokens: Tokens::new(request.shared.as_ref()),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
             deeds: Deeds::default(),
@@ -163,6 +167,7 @@ impl<'a> Build<'a> {
             .collect();
         self.tell_skipped(&left, self.because_stopped());
         self.workers.finish();
+        self.tokens.keep_for(0);
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
         }
@@ -507,7 +512,7 @@ fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> 
         .tasks()
         .iter()
         .map(|task| match task.kind() {
-            Kind::Group => 0,
+            Kind::Group | Kind::Service => 0,
             _ => record::duration_ms(state, &names.id(&task.rule.name)).unwrap_or(0),
         })
         .collect()

@@ -222,7 +222,8 @@ impl Build<'_> {
             let rule = &self.graph.task(id).rule;
             let policy = &rule.target.policy;
             let ages = policy.max_age_ms.is_some() || policy.fresh_if.is_some();
-            if ages || rule.target.always || self.graph.task(id).kind() == Kind::Unrecorded {
+            let runs = matches!(self.graph.task(id).kind(), Kind::Unrecorded | Kind::Service);
+            if ages || rule.target.always || runs {
                 return None;
             }
             let is_path = |output: &Output| matches!(output, Output::Path(_));

@@ -168,7 +168,7 @@ impl<'r> Reach<'r> {
             // What a command prints is not looked at here.
             Kind::Recorded if rule.target.asks => return true,
             Kind::Recorded if rule.target.always || rule.inputs.is_empty() => return true,
-            Kind::Recorded => {}
+            Kind::Recorded | Kind::Service => {}
         }
         let record = record::read(self.before.state, &self.before.names.id(&rule.name));
         self.makers.contains(&id)

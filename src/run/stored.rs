@@ -11,7 +11,7 @@ use taskr_cache::{Blob, Digest, Entry, FileKind, Place, Save, Saver, Seen, Store
 
 use super::finish::{End, unix_ms};
 use super::gather::{Gap, Gathered};
-use super::{Build, Done, Due, Running};
+use super::{Active, Build, Done, Due, Running};
 use crate::files::Look;
 use crate::graph::Cache;
 use crate::ids::TaskId;
@@ -185,7 +185,10 @@ impl Build<'_> {
         self.warn(Some(id), &format!("it cannot be restored, so it runs: {what}"));
         match self.plan.is_stopped() {
             true => self.end(id, &End::without_run(Finish::Cancelled)),
-            false => self.start(id, running.due),
+            false => {
+                self.active.insert(id, Active::Runnable(Box::new(running.due)));
+                self.admit(id);
+            }
         }
     }
 

@@ -29,9 +29,10 @@ use super::written::{has_other_files, written};
 use super::{Context, Piece};
 use crate::error::said;
 use crate::files::{list, parse_depfile};
+use crate::ids::TaskId;
 use crate::lock::{Acquired, Note, TaskLock, Wait};
 use crate::outcome::shown;
-use crate::outdir::STATE_DIR;
+use crate::outdir::{STATE_DIR, TaskDir};
 use crate::process::{self, Command, Status, why_not_started};
 
 /// A failed task shows so many lines of its output, and so many bytes at most.
@@ -129,7 +130,8 @@ impl Attempt<'_> {
             return self.restore(restore, pieces);
         }
         if self.run.intent.is_none() {
-            self.ended.lock = self.lock_folder()?;
+            let (context, run) = (self.context, self.run);
+            self.ended.lock = Some(lock_folder(context, run.task, &run.dir, &context.stop)?);
         }
         let mut standing = Standing::look(&self.context.root, self.run)?;
         self.write_intent(&standing)?;
@@ -147,29 +149,6 @@ impl Attempt<'_> {
         }
         self.step_over(if done.is_ok() { "publish" } else { "put back" });
         done
-    }
-
-    /// An unrecorded task may run while another taskr has the workspace: its folder has a lock
-    /// of its own.
-    fn lock_folder(&self) -> std::result::Result<Option<TaskLock>, Stop> {
-        let (root, dir) = (&self.context.root, self.run.dir.path());
-        let failed = |error| Stop::io("lock", dir, &error);
-        root.create_dirs(dir).map_err(failed)?;
-        let path = root.absolute(&self.run.dir.join("lock"));
-        let mut tell = |holder: Option<&Note>| {
-            // Who does not listen any more ends the run.
-            let _ = self.context.messages.send(Message::Waits(self.run.task, holder.cloned()));
-        };
-        let stopped = || self.context.stop.requested().is_some();
-        let wait = match self.context.wait {
-            true => Wait::Until { tell: &mut tell, stopped: &stopped },
-            false => Wait::No,
-        };
-        match TaskLock::acquire(&path, &self.context.note, wait).map_err(failed)? {
-            Acquired::Held(lock) => Ok(Some(lock)),
-            Acquired::Busy(holder) => Err(Stop::Busy(holder)),
-            Acquired::Stopped => Err(Stop::Stopped),
-        }
     }
 
     pub(super) fn write_intent(&self, standing: &Standing) -> std::result::Result<(), Stop> {
@@ -288,7 +267,8 @@ impl Attempt<'_> {
         log: &mut File,
         output: &mut dyn FnMut(&[u8]),
     ) -> io::Result<process::Ended> {
-        process::run(command, log, &self.context.stop, self.run.guard.as_deref(), output)
+        let stop = self.run.stop.as_ref().unwrap_or(&self.context.stop);
+        process::run(command, log, stop, self.run.guard.as_deref(), output)
     }
 
     /// The inputs that are not what they were when the task was judged, but for those that its
@@ -392,6 +372,33 @@ impl Attempt<'_> {
     }
 }
 
+/// What is not recorded may run while another taskr has the workspace: its folder has a lock of its
+/// own.
+pub(super) fn lock_folder(
+    context: &Context,
+    task: TaskId,
+    dir: &TaskDir,
+    stop: &process::Stop,
+) -> std::result::Result<TaskLock, Stop> {
+    let failed = |error| Stop::io("lock", dir.path(), &error);
+    context.root.create_dirs(dir.path()).map_err(failed)?;
+    let path = context.root.absolute(&dir.join("lock"));
+    let mut tell = |holder: Option<&Note>| {
+        // Who does not listen any more ends the run.
+        let _ = context.messages.send(Message::Waits(task, holder.cloned()));
+    };
+    let stopped = || stop.requested().is_some();
+    let wait = match context.wait {
+        true => Wait::Until { tell: &mut tell, stopped: &stopped },
+        false => Wait::No,
+    };
+    match TaskLock::acquire(&path, &context.note, wait).map_err(failed)? {
+        Acquired::Held(lock) => Ok(lock),
+        Acquired::Busy(holder) => Err(Stop::Busy(holder)),
+        Acquired::Stopped => Err(Stop::Stopped),
+    }
+}
+
 fn has_moved(path: &Path, expected: &Expected, buffer: &mut Vec<u8>) -> bool {
     match Seen::of(path) {
         Ok(seen) if seen != expected.seen => true,
@@ -407,10 +414,10 @@ fn has_moved(path: &Path, expected: &Expected, buffer: &mut Vec<u8>) -> bool {
 
 /// Keeps the end of a stream.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+pub(super) struct Tail(Vec<u8>);
 
 impl Tail {
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         let bytes = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
         let keep = TAIL_BYTES.saturating_sub(bytes.len());
         let cut = self.0.len().saturating_sub(keep);
@@ -418,7 +425,7 @@ impl Tail {
         self.0.extend_from_slice(bytes);
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         let end = self.0.len() - usize::from(self.0.ends_with(b"\n"));
         let newlines = self.0[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
         match newlines.map(|(at, _)| at + 1).nth(TAIL_LINES - 1) {

@@ -53,6 +53,10 @@ pub enum Message {
     Ended(Box<Ended>),
     /// Answer to [`Job::Ask`]: what was said, or why it could not be asked.
     Asked(usize, std::result::Result<Said, String>),
+    /// There may be a token of the job server.
+    Token,
+    /// What a service has to say.
+    Service(TaskId, super::service::News),
     /// A signal came to taskr.
     Signal(i32),
 }
@@ -138,6 +142,8 @@ pub struct Run {
     pub timed: bool,
     /// Told of process groups.
     pub guard: Option<Arc<Guard>>,
+    /// Told when this task alone must end.
+    pub stop: Option<Stop>,
 }
 
 /// What to start.

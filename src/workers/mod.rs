@@ -11,7 +11,9 @@ mod folders;
 mod intent;
 mod job;
 mod outputs;
+mod probe;
 mod restore;
+mod service;
 mod standing;
 mod written;
 
@@ -27,6 +29,9 @@ pub use job::{
     Ask, Before, Checked, Declared, DepfileRead, Ended, Expected, Found, Job, Launch, Listed,
     Message, Read, ReadResult, Restore, Result, Run, Success, Written, listing_digest,
 };
+
+pub use probe::Probe;
+pub use service::{Down, News, Running as RunningService, Up};
 
 pub use outputs::{is_made, standing_at};
 pub use standing::{replaced_path, restore_aside};
@@ -104,6 +109,14 @@ impl Workers {
         }
         // The receiver lives as long as `self`.
         let _ = self.jobs.send(job);
+    }
+
+    /// Starts a service, which takes none of these threads.
+    ///
+    /// # Errors
+    /// If the system gives no more threads or descriptors.
+    pub fn serve(&self, up: Up) -> io::Result<RunningService> {
+        RunningService::start(&self.context, up, &self.pieces)
     }
 
     /// A job was answered.

@@ -233,6 +233,7 @@ impl Workspace {
             private: false,
             changes: None,
             jobs: 2,
+            shared: None,
             most_failures: Some(1),
             dry_run: false,
             force: Force::No,

@@ -57,6 +57,7 @@ pub(super) fn dot(picture: &Picture) -> String {
         match node.kind {
             Kind::Group => about.push("style=\"rounded,dashed\"".to_owned()),
             Kind::Unrecorded => about.push("style=rounded".to_owned()),
+            Kind::Service => about.push("shape=cylinder".to_owned()),
             Kind::Recorded => {}
         }
         let about =
@@ -80,6 +81,7 @@ pub(super) fn mermaid(picture: &Picture) -> String {
         let (open, close) = match node.kind {
             Kind::Recorded => ("[", "]"),
             Kind::Unrecorded => ("(", ")"),
+            Kind::Service => ("[(", ")]"),
             Kind::Group => ("([", "])"),
         };
         let _ = writeln!(text, "  n{at}{open}\"{}{tasks}\"{close}", entities(name));

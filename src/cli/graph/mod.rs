@@ -184,6 +184,7 @@ fn as_json(picture: &Picture) -> Value {
                 Kind::Group => "group",
                 Kind::Unrecorded => "unrecorded",
                 Kind::Recorded => "recorded",
+                Kind::Service => "service",
             },
             "tasks": node.tasks,
         })

@@ -13,7 +13,7 @@ type Fields = &'static [(&'static str, &'static str)];
 const TASK: Fields = &[("task", "string"), ("task_id", "count")];
 
 /// Each event, whether it is about a task, and what only it has.
-const EVENTS: [(&str, bool, Fields); 8] = [
+const EVENTS: [(&str, bool, Fields); 11] = [
     (
         "run_started",
         false,
@@ -48,6 +48,13 @@ const EVENTS: [(&str, bool, Fields); 8] = [
             ("because", "because?"),
             ("at_ms", "count"),
         ],
+    ),
+    ("service_started", true, &[("command", "string"), ("named", "boolean"), ("at_ms", "count")]),
+    ("service_ready", true, &[("after_ms", "count"), ("named", "boolean"), ("at_ms", "count")]),
+    (
+        "service_ended",
+        true,
+        &[("exit_code", "integer?"), ("duration_ms", "count"), ("at_ms", "count")],
     ),
     ("warning", false, &[("~task", "string"), ("~task_id", "count"), ("message", "string")]),
     (

@@ -104,9 +104,31 @@ fn value(field: &Field) -> Value {
         Kind::Cache => json!({ "enum": [true, false, "local"] }),
         Kind::Duration => json!({ "type": "string", "pattern": DURATION }),
         Kind::Jobs => scalar(),
+        Kind::Ready => ready(),
         Kind::Table => known_table(field.name).unwrap_or_else(|| json!({ "type": "object" })),
         Kind::Planned => json!(false),
     }
+}
+
+/// What tells that a service is ready: one of four.
+fn ready() -> Value {
+    let text = json!({ "type": "string", "minLength": 1 });
+    let port = json!({
+        "type": ["integer", "string"], "minimum": 1, "maximum": u16::MAX, "minLength": 1,
+    });
+    let one = ["port", "http", "log", "cmd"].map(|kind| json!({ "required": [kind] }));
+    json!({
+        "type": "object",
+        "properties": {
+            "port": port,
+            "http": { "type": "string", "pattern": "^http://|\\{\\{" },
+            "log": text,
+            "cmd": text,
+            "timeout": { "type": "string", "pattern": DURATION },
+        },
+        "additionalProperties": false,
+        "oneOf": one,
+    })
 }
 
 /// The tables that have rules of their own.

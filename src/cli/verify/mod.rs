@@ -81,7 +81,7 @@ impl<'a> Asked<'a> {
         for id in graph.without_groups(&ids) {
             let list = match graph.task(id).kind() {
                 Kind::Recorded => &mut wanted,
-                Kind::Unrecorded | Kind::Group => &mut unrecorded,
+                Kind::Unrecorded | Kind::Service | Kind::Group => &mut unrecorded,
             };
             list.push(graph.name(id).to_owned());
         }

@@ -11,6 +11,7 @@ const BAD: &[(&str, &str)] = &[
     ("outputs", include_str!("../bad/outputs.txt")),
     ("policy", include_str!("../bad/policy.txt")),
     ("edges", include_str!("../bad/edges.txt")),
+    ("services", include_str!("../bad/services.txt")),
     ("reads", include_str!("../bad/reads.txt")),
     ("packages", include_str!("../bad/packages.txt")),
 ];

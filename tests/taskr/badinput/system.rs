@@ -130,11 +130,11 @@ fn files() -> Project {
 fn few_open_files() {
     let p = files();
     let text = "error: too few files may be open: `ulimit -n` is 16\n\
-                help: `ulimit -n 32` is enough for 2 tasks at once";
+                help: `ulimit -n 40` is enough for 2 tasks at once";
     refused(&p, &sh(&p, "", "ulimit -n 16; taskr -j2 a"), 2, text);
     let text =
-        "warning: at most 3 tasks run at once: `ulimit -n` is 40, and 8 would need 80 open files\n";
-    let output = sh(&p, "", "ulimit -n 40; taskr -j8 b");
+        "warning: at most 3 tasks run at once: `ulimit -n` is 48, and 8 would need 88 open files\n";
+    let output = sh(&p, "", "ulimit -n 48; taskr -j8 b");
     assert_eq!((output.status.code(), output.stderr.as_str()), (Some(0), text), "{output}");
     assert!(output.stdout.contains("8 ran") && output.stdout.contains("-j3"), "{output}");
 }
