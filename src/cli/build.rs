@@ -24,6 +24,7 @@ use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
 use crate::graph::Args;
 use crate::outcome::{Changes, Counts, Event, Summary};
+use crate::parse::milliseconds_of;
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
@@ -32,6 +33,7 @@ use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
     let mut more = More { changes: changes(args, workspace)?, ..More::default() };
+    more.typed_names = !args.targets.is_empty() && !args.failed;
     if args.failed {
         match failed(args, workspace)? {
             Failed::Tasks(tasks) => more.tasks = Some(tasks),
@@ -54,6 +56,8 @@ pub(super) struct More {
     pub(super) tasks: Option<Vec<String>>,
     /// What tasks are told in their environment.
     pub(super) env: Vec<(OsString, OsString)>,
+    /// Whether somebody typed the names of the targets; else the Taskfile has them.
+    pub(super) typed_names: bool,
 }
 
 pub(super) fn build_with(
@@ -75,7 +79,15 @@ pub(super) fn build_with(
         private: more.tasks.is_some(),
         wanted: more.tasks.unwrap_or(wanted),
         changes: more.changes,
-        most_failures: most_failures(args),
+        most_failures: most_failures(args, workspace),
+        most_failure_rate: workspace
+            .taskfile
+            .limits
+            .max_failure_rate
+            .filter(|_| args.keep_going.is_none()),
+        typed: more.typed_names,
+        timeout_ms: timeout_ms(args, workspace)?,
+        most_load: most_load(args)?,
         dry_run: args.dry_run,
         force,
         rehash: args.rehash,
@@ -226,6 +238,10 @@ pub(super) fn plain_request<'a>(
         changes: None,
         jobs,
         most_failures: None,
+        most_failure_rate: None,
+        typed: true,
+        timeout_ms: None,
+        most_load: None,
         dry_run: false,
         force: Force::No,
         rehash: false,
@@ -256,12 +272,41 @@ fn force(args: &Build) -> Force {
     }
 }
 
-fn most_failures(args: &Build) -> Option<usize> {
+/// The command line, the Taskfile; else the first failure is enough.
+fn most_failures(args: &Build, workspace: &Workspace) -> Option<usize> {
+    let limits = &workspace.taskfile.limits;
     match args.keep_going {
         Some(0) => None,
         Some(most) => Some(most),
-        None => Some(1),
+        None if limits.max_failures.is_some() => limits.max_failures,
+        None => limits.max_failure_rate.is_none().then_some(1),
     }
+}
+
+/// `-l`.
+fn most_load(args: &Build) -> Result<Option<f64>, Error> {
+    let Some(asked) = &args.load_average else { return Ok(None) };
+    let load = asked.parse().ok().filter(|load: &f64| *load > 0.0 && load.is_finite());
+    load.map(Some).ok_or_else(|| Error::Usage {
+        message: format!("-l takes a load average above 0, not `{asked}`"),
+        help: Some("as in -l 4, or -l 3.5".to_owned()),
+    })
+}
+
+/// How long the run may take: the command line, the Taskfile.
+fn timeout_ms(args: &Build, workspace: &Workspace) -> Result<Option<u64>, Error> {
+    let Some(asked) = &args.timeout else {
+        return Ok(workspace.taskfile.limits.timeout.as_ref().map(|timeout| timeout.ms));
+    };
+    milliseconds_of(asked).map(Some).map_err(|instead| Error::Usage {
+        message: format!("--timeout takes a duration, not `{asked}`"),
+        help: Some(match instead {
+            Some(instead) => format!("write --timeout {instead}"),
+            None => {
+                "write a number and one of `ms`, `s`, `m`, `h` and `d`: --timeout 20m".to_owned()
+            }
+        }),
+    })
 }
 
 /// The stream for people: stderr if stdout is for the events.

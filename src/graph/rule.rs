@@ -9,6 +9,7 @@ use std::sync::Arc;
 use taskr_cache::{Digest, KeyHasher};
 
 use super::lists::Lists;
+use super::schedule::Schedule;
 use super::scope::Scope;
 use crate::error::Place;
 use crate::expr::Template;
@@ -97,6 +98,8 @@ pub struct Target {
     pub always: bool,
     /// What becomes of its results and its inputs.
     pub policy: Policy,
+    /// When and how often its tasks run.
+    pub schedule: Schedule,
     /// None for a group.
     pub action: Option<Action>,
     /// Whether an expression asks for `target('NAME')`.

@@ -16,10 +16,16 @@ mod hooks;
 mod lex;
 mod matrix;
 mod names;
+mod numbers;
 mod package;
 mod policy;
+mod pools;
 mod read;
 mod reads;
+mod retry;
+mod schedule;
+mod settings;
+mod size;
 mod syntax;
 mod target;
 #[cfg(test)]
@@ -36,7 +42,7 @@ use crate::error::{Error, Place, Source};
 use crate::expr::Template;
 
 pub use document::LARGEST_BYTES;
-pub use duration::Duration;
+pub use duration::{Duration, milliseconds_of};
 pub use fields::{FIELDS, Field, INCLUDE, Kind, PACKAGE, SETTINGS, TOP_LEVEL};
 pub use format::format;
 pub use full_name::{
@@ -47,6 +53,11 @@ pub use matrix::Exclusion;
 pub use package::{Include, Package, Role};
 pub use policy::{POLICY_FIELDS, Policy};
 pub use reads::Reads;
+pub use pools::{Pool, Rate};
+pub use retry::Retry;
+pub use schedule::{Cpus, Require, SCHEDULE_FIELDS, Schedule};
+pub use settings::RunLimits;
+pub use size::size_of;
 pub use text::place_within;
 
 /// One Taskfile as it was written.
@@ -62,6 +73,10 @@ pub struct Taskfile {
     pub jobs: Option<Text>,
     /// `[taskr] env = "inherit"`: its place.
     pub inherit: Option<Place>,
+    /// When a whole run has to stop, from `[taskr]`.
+    pub limits: RunLimits,
+    /// Its pools.
+    pub pools: IndexMap<String, Pool>,
     /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
     pub hooks: IndexMap<String, (Place, Vec<Text>)>,
     /// Its targets in the order of the file. Never empty in a workspace without packages.
@@ -183,6 +198,8 @@ pub struct Target {
     pub private: bool,
     /// What becomes of its results and its inputs.
     pub policy: Policy,
+    /// When and how often its tasks run.
+    pub schedule: Schedule,
     /// The keys that were written, by the name of the field.
     keys: Vec<(&'static str, Place)>,
 }

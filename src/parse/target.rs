@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Reads, Target, Text};
+use super::{Command, Policy, Reads, SCHEDULE_FIELDS, Schedule, Target, Text};
 use crate::error::{Diagnostic, quoted};
 use crate::expr::Template;
 
@@ -26,6 +26,15 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("cache", "nothing makes a result"),
     ("relocatable", "nothing makes a result"),
     ("max_age", "nothing makes a result"),
+    ("timeout", "nothing runs"),
+    ("grace", "nothing runs"),
+    ("retry", "nothing runs"),
+    ("priority", "nothing runs"),
+    ("cpus", "nothing runs"),
+    ("pool", "nothing runs"),
+    ("memory", "nothing runs"),
+    ("allow_failure", "nothing can fail"),
+    ("require", "nothing can fail"),
 ];
 
 /// Arguments that were meant for a shell.
@@ -110,11 +119,15 @@ impl Reader {
             always: false,
             private: false,
             policy: Policy::default(),
+            schedule: Schedule::default(),
             keys: Vec::new(),
         }
     }
 
     fn field(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
+        if SCHEDULE_FIELDS.contains(&field.name) {
+            return self.schedule(&mut target.schedule, field, value);
+        }
         match field.kind {
             Kind::Line => target.doc = self.line(field, value),
             Kind::Path => {
@@ -153,12 +166,7 @@ impl Reader {
             Kind::Command => target.policy.fresh_if = self.one_command(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
             Kind::Expression => target.when = self.when(value, field.into()),
-            Kind::Table
-            | Kind::Folders
-            | Kind::Name
-            | Kind::Jobs
-            | Kind::Inherit
-            | Kind::Planned => {}
+            _ => {}
         }
     }
 
@@ -285,7 +293,8 @@ impl Reader {
             ));
         }
         if has("run") || has("exec") {
-            return self.check_policy(target);
+            self.check_policy(target);
+            return self.check_schedule(target);
         }
         if let Some((name, why)) = OF_COMMANDS.iter().find(|(name, _)| has(name)) {
             let message = format!("target {} has `{name}` and no command", quoted(&target.name));

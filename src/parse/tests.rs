@@ -12,6 +12,7 @@ const BAD: &[(&str, &str)] = &[
     ("targets", include_str!("bad/targets.txt")),
     ("reads", include_str!("bad/reads.txt")),
     ("packages", include_str!("bad/packages.txt")),
+    ("schedule", include_str!("bad/schedule.txt")),
 ];
 
 fn answer(bytes: &[u8]) -> String {

@@ -102,6 +102,7 @@ impl Progress {
             Event::RunFinished { .. } => self.over = true,
             Event::TaskReady { .. }
             | Event::TaskOutput { .. }
+            | Event::TaskRetrying { .. }
             | Event::Stage { .. }
             | Event::Sums { .. }
             | Event::Warning { .. } => return,
@@ -223,7 +224,7 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::ids::Id;
-    use crate::outcome::TaskRef;
+    use crate::outcome::{Course, TaskRef};
 
     fn task(id: usize, name: &str) -> TaskRef<'_> {
         TaskRef { id: TaskId::from_index(id), name }
@@ -242,6 +243,7 @@ mod tests {
             duration_ms: 0,
             saved_ms: None,
             exit_code: None,
+            course: Course::default(),
             outputs: &[],
             fixed: &[],
             log: None,

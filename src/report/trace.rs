@@ -227,6 +227,7 @@ impl<W: Write> Listener for Trace<W> {
             Event::RunStarted { .. }
             | Event::TaskReady { .. }
             | Event::TaskOutput { .. }
+            | Event::TaskRetrying { .. }
             | Event::Warning { .. } => {}
         }
     }

@@ -7,7 +7,9 @@
 mod absence;
 mod absent;
 mod account;
+mod admit;
 mod advice;
+mod allowed;
 mod ask;
 mod clean;
 mod commit;
@@ -20,6 +22,7 @@ mod gather;
 mod judged;
 mod launch;
 mod ledger;
+mod machine;
 mod mend;
 mod moved;
 mod named;
@@ -27,20 +30,21 @@ mod open;
 mod preview;
 mod proof;
 mod reach;
+mod retry;
 mod spent;
 mod stored;
 mod tally;
 mod tools;
+mod time;
 
 use std::cell::Cell;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, at, never, select};
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Clock, Content, Differing, Digest, Seen};
 
@@ -51,15 +55,17 @@ use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::lock::TaskLock;
 use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
-use crate::plan::{Next, Plan, Rank};
+use crate::plan::{Admission, Next, Plan, Rests};
 use crate::process::{Guard, Stopper};
 use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, ReadResult, Workers};
 
+use allowed::Asked;
 use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
+use retry::{Resting, Tries};
 use spent::{Part, Spent};
 use stored::{Hit, Kept};
 use tally::Tally;
@@ -105,8 +111,16 @@ pub struct Request<'a> {
     pub changes: Option<Changes>,
     /// How many may run at once; at least 1.
     pub jobs: usize,
+    /// Nothing starts above this load of the machine, unless nothing runs.
+    pub most_load: Option<f64>,
     /// After so many failures nothing new starts; none means never.
     pub most_failures: Option<usize>,
+    /// The same once more than such a part of what ran has failed, from 0 to 1.
+    pub most_failure_rate: Option<f64>,
+    /// Whether the names of `wanted` were typed; else the Taskfile has them.
+    pub typed: bool,
+    /// How long the whole run may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
     /// `-n`: change nothing.
     pub dry_run: bool,
     /// `-B`.
@@ -182,6 +196,8 @@ enum Active {
     Runnable(Box<Due>),
     /// At work.
     Running(Box<Running>),
+    /// Failed, and waits for its next attempt.
+    Resting(Box<Resting>),
     /// Succeeded; what its depfile found is being read.
     Recording(Box<Running>, Box<Ended>),
 }
@@ -189,8 +205,8 @@ enum Active {
 /// What earlier attempts of this run leave to the next.
 #[derive(Debug, Default)]
 struct Again {
-    /// How many there were.
-    attempts: usize,
+    /// How they ended.
+    tries: Tries,
     /// Why it runs in any case; empty if it is to be judged.
     because: Vec<Reason>,
     /// What they published without a record.
@@ -201,7 +217,8 @@ struct Again {
 struct Due {
     gathered: Gathered,
     reasons: Vec<Reason>,
-    attempt: usize,
+    /// The attempts of this run, up to this one.
+    tries: Tries,
     /// What the store has for it.
     hit: Option<Box<Hit>>,
 }
@@ -213,9 +230,6 @@ struct Running {
     /// When it began, in milliseconds since the run did.
     begun_ms: u64,
 }
-
-/// Tasks that wait for files, at most so many: more would only hold memory.
-const MOST_JUDGED: usize = 512;
 
 /// Files are read in jobs of so many.
 const READS_PER_JOB: usize = 32;
@@ -279,12 +293,15 @@ struct Build<'a> {
     messages: &'a Messages,
     listener: &'a mut Listener<'a>,
     begun: Instant,
+    /// Since when the workspace is this run's.
+    worked_since: Instant,
     run_id: String,
     root: Root,
     graph: Graph,
     names: Names,
     plan: Plan,
     forced: FxHashSet<TaskId>,
+    asked: Asked,
     paths: Paths,
     files: Files,
     boot: Digest,
@@ -301,10 +318,12 @@ struct Build<'a> {
     unguarded: bool,
     done: IdVec<TaskId, Done>,
     active: FxHashMap<TaskId, Active>,
-    runnable: BinaryHeap<Rank>,
+    admission: Admission,
+    /// When something may be admitted although nothing happened.
+    admits_at: Option<Instant>,
+    rests: Rests,
     /// What workers said while signals were listened for.
     postponed: VecDeque<Message>,
-    running: usize,
     waiting: Waiting,
     lookups: Lookups,
     deeds: Deeds,
@@ -332,6 +351,8 @@ impl Build<'_> {
     /// Until nothing is left to do.
     fn work(&mut self) -> Result<(), Error> {
         loop {
+            self.end_in_time();
+            self.wake()?;
             self.start_what_may()?;
             self.send_reads();
             if self.active.is_empty() {
@@ -341,6 +362,7 @@ impl Build<'_> {
             let was = self.spent.enter(Part::Wait);
             let message = self.wait();
             self.spent.enter(was);
+            let Some(message) = message else { continue };
             match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
@@ -363,8 +385,7 @@ impl Build<'_> {
         loop {
             self.hear_signals();
             self.start_runnable();
-            let judged = self.active.len() - self.running;
-            let free = usize::from(self.running < self.request.jobs && judged < MOST_JUDGED);
+            let free = usize::from(self.admission.has_place());
             let was = self.spent.enter(Part::Plan);
             let next = self.plan.next(free);
             self.spent.enter(was);
@@ -374,19 +395,6 @@ impl Build<'_> {
                     self.judge(id)?;
                 }
                 Next::Wait | Next::Done => return Ok(()),
-            }
-        }
-    }
-
-    /// Starts tasks that were judged while all places were taken.
-    fn start_runnable(&mut self) {
-        while self.running < self.request.jobs
-            && let Some((_, Reverse(id))) = self.runnable.pop()
-        {
-            if let Some(Active::Runnable(due)) = self.active.remove(&id) {
-                let was = self.spent.enter(Part::Start);
-                self.start(id, *due);
-                self.spent.enter(was);
             }
         }
     }
@@ -409,16 +417,18 @@ impl Build<'_> {
         }
     }
 
-    /// Waits for a message; passes output on meanwhile. All output of a task has been passed on
-    /// before its end is returned.
-    fn wait(&mut self) -> Message {
+    /// Waits for a message, or until something is due without one; passes output on meanwhile. All
+    /// output of a task has been passed on before its end is returned.
+    fn wait(&mut self) -> Option<Message> {
         let output = self.workers.output().clone();
         if let Some(message) = self.postponed.pop_front() {
             for (task, bytes) in output.try_iter() {
                 self.tell_output(task, &bytes);
             }
-            return message;
+            return Some(message);
         }
+        let due = [self.deadline(), self.rests.next(), self.admits_at].into_iter().flatten().min();
+        let timer = due.map_or_else(never, at);
         loop {
             select! {
                 recv(self.messages.1) -> message => {
@@ -427,8 +437,9 @@ impl Build<'_> {
                     for (task, bytes) in output.try_iter() {
                         self.tell_output(task, &bytes);
                     }
-                    return message;
+                    return Some(message);
                 }
+                recv(timer) -> _ => return None,
                 recv(output) -> piece => {
                     if let Ok((task, bytes)) = piece {
                         self.tell_output(task, &bytes);
@@ -438,9 +449,12 @@ impl Build<'_> {
         }
     }
 
-    /// The first signal stops new starts and is forwarded; the second kills.
+    /// The first signal stops new starts and is forwarded; the second kills, and so does the first
+    /// if tasks were asked to end before.
     fn signal(&mut self, signal: i32) {
-        if self.tally.summary.signal.is_some() {
+        let asked = self.tally.summary.timed_out.is_some();
+        if self.tally.summary.signal.is_some() || asked {
+            self.tally.summary.signal.get_or_insert(signal);
             self.stopper.kill();
             return;
         }
@@ -450,24 +464,31 @@ impl Build<'_> {
         self.give_up_judging();
     }
 
-    /// Tasks that only wait, for files to be read or for a place, end here.
+    /// Tasks that only wait, for files to be read, for a place or for their next attempt, end here.
     fn give_up_judging(&mut self) {
         let judging: Vec<TaskId> = self
             .active
             .iter()
-            .filter(|(_, active)| matches!(active, Active::Judging(_) | Active::Runnable(_)))
+            .filter(|(_, active)| !matches!(active, Active::Running(_) | Active::Recording(..)))
             .map(|(&id, _)| id)
             .collect();
-        self.runnable.clear();
+        self.admission.clear();
+        self.rests.clear();
         let signalled = self.tally.summary.signal.is_some();
         for id in judging {
-            self.active.remove(&id);
+            let active = self.active.remove(&id);
             self.waiting.missing.remove(&id);
-            let end = match signalled {
-                true => End::without_run(Finish::Cancelled),
-                false => End::skipped(self.because_stopped()),
-            };
-            self.end(id, &end);
+            match active {
+                Some(Active::Resting(resting)) if signalled => {
+                    self.end(id, &End::stopped(&resting.ended, &resting.running));
+                }
+                Some(Active::Resting(resting)) => {
+                    let Resting { running, ended, what } = *resting;
+                    self.fail(id, &running, &ended, what);
+                }
+                _ if signalled => self.end(id, &End::without_run(Finish::Cancelled)),
+                _ => self.end(id, &End::skipped(self.because_stopped())),
+            }
         }
     }
 
@@ -476,8 +497,7 @@ impl Build<'_> {
             Kind::Group => {
                 self.active.remove(&id);
                 self.done[id].would_run = self.some_need_would_run(id).is_some();
-                self.plan.succeed(&self.graph, id);
-                self.tally.passed(&self.graph, id);
+                self.pass(id);
                 return Ok(());
             }
             Kind::Recorded if !self.take_back_lock()? => {
@@ -522,8 +542,7 @@ impl Build<'_> {
                 None => self.would_run(id, &due.reasons, &due.gathered.rendered.shown),
             },
             Ok(due) => {
-                self.active.insert(id, Active::Runnable(Box::new(due)));
-                self.runnable.push(self.plan.rank(id));
+                self.must_run(id, due);
                 self.start_runnable();
             }
             Err(Gap::Unread(files)) => {
@@ -591,7 +610,7 @@ impl Build<'_> {
                 self.record_success(id);
                 Ok(())
             }
-            Some(Active::Runnable(_) | Active::Running(_)) | None => Ok(()),
+            Some(Active::Runnable(_) | Active::Running(_) | Active::Resting(_)) | None => Ok(()),
         };
         if self.waiting.missing.get(&id) == Some(&0) {
             self.waiting.missing.remove(&id);

@@ -185,7 +185,10 @@ impl Build<'_> {
         self.warn(Some(id), &format!("it cannot be restored, so it runs: {what}"));
         match self.plan.is_stopped() {
             true => self.end(id, &End::without_run(Finish::Cancelled)),
-            false => self.start(id, running.due),
+            false => {
+                self.must_run(id, running.due);
+                self.start_runnable();
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! that holds random graphs against computed answers.
 
 mod asks;
+mod allowed;
 mod badinput;
 mod cache_tool;
 mod changes;
@@ -45,6 +46,7 @@ mod real_c;
 mod rebuild;
 mod repository;
 mod scale;
+mod schedule;
 mod schema_tool;
 mod signals;
 mod state;

@@ -13,6 +13,7 @@ const BAD: &[(&str, &str)] = &[
     ("edges", include_str!("../bad/edges.txt")),
     ("reads", include_str!("../bad/reads.txt")),
     ("packages", include_str!("../bad/packages.txt")),
+    ("schedule", include_str!("../bad/schedule.txt")),
 ];
 
 #[test]
