@@ -88,9 +88,14 @@ impl Plan {
         self.failures.soft.contains(&id)
     }
 
-    /// Whether there was such a task.
-    pub fn has_soft(&self) -> bool {
-        !self.failures.soft.is_empty()
+    /// How many such tasks there are by now.
+    pub fn soft_count(&self) -> usize {
+        self.failures.soft.len()
+    }
+
+    /// All such tasks, in no order.
+    pub fn soft(&self) -> impl Iterator<Item = TaskId> {
+        self.failures.soft.iter().copied()
     }
 
     /// Whether a task did not succeed, and never will in this run.

@@ -1,5 +1,7 @@
 //! Failures that do no harm, and when there are so many of the others that nothing new starts.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
 
 use super::finish::End;
@@ -10,7 +12,7 @@ use crate::error::Error;
 use crate::files::Pattern;
 use crate::graph::{Graph, Kind};
 use crate::ids::TaskId;
-use crate::outcome::{Because, Event, Finish, TaskRef};
+use crate::outcome::{Because, Event, FAILED, Finish, SKIPPED, TaskRef};
 use crate::plan::Broken;
 
 /// A rate says nothing before so many have run.
@@ -32,11 +34,16 @@ pub(super) fn asked(graph: &Graph, request: &Request<'_>) -> Result<Asked, Error
 }
 
 impl Build<'_> {
-    /// Whether a task that ends like this fails and may. A Taskfile that is wrong never may.
+    /// Whether a task that ends like this does not succeed and that is no harm. A Taskfile that is
+    /// wrong is one.
     pub(super) fn is_allowed(&self, id: TaskId, end: &End<'_>) -> bool {
-        end.finish == Finish::Failed
-            && !self.tally.summary.wrong_taskfile
-            && self.plan.allows_failure(&self.graph, id)
+        match end.finish {
+            Finish::Failed => {
+                !self.tally.summary.wrong_taskfile && self.plan.allows_failure(&self.graph, id)
+            }
+            Finish::Skipped => end.softly,
+            _ => false,
+        }
     }
 
     /// All that a group stands for has ended: it lets others through, but for those that need what
@@ -79,24 +86,33 @@ impl Build<'_> {
         }
     }
 
-    /// What stands at the outputs of tasks that did not succeed, and that a task goes on without, is
-    /// none of its input.
-    pub(super) fn missing_outputs(&self, id: TaskId) -> Vec<Pattern> {
-        if !self.plan.has_soft() {
-            return Vec::new();
+    /// A task that did not succeed, without harm, and of which this one reads a path that is written
+    /// out: it cannot go on without.
+    pub(super) fn lacks(&self, id: TaskId) -> Option<TaskId> {
+        let rule = &self.graph.task(id).rule;
+        let reads = |missing: &TaskId| rule.reads_path_of(&self.graph.task(*missing).rule);
+        self.plan.soft().filter(reads).min()
+    }
+
+    /// What may stand at the outputs of tasks that did not succeed is of an earlier run, and none of
+    /// the input of those that go on without.
+    pub(super) fn missing_outputs(&mut self) -> Arc<[Pattern]> {
+        let count = self.plan.soft_count();
+        if self.lookups.missing.0 != count {
+            let rules = self.plan.soft().map(|missing| &self.graph.task(missing).rule);
+            let outputs = rules.flat_map(|rule| &rule.outputs);
+            let patterns = outputs.flat_map(|output| own_patterns(&output.value)).collect();
+            self.lookups.missing = (count, patterns);
         }
-        let needs = self.graph.without_groups(self.graph.needs(id)).into_iter();
-        let missing = needs.filter(|&need| self.plan.is_missing(need));
-        let rules = missing.map(|need| &self.graph.task(need).rule);
-        rules.flat_map(|rule| &rule.outputs).flat_map(|out| own_patterns(&out.value)).collect()
+        self.lookups.missing.1.clone()
     }
 
     /// How a task that others need as a part of its target failed them: a word for their keys.
     pub(super) fn missing_word(&self, id: TaskId) -> Option<&'static [u8]> {
         match self.plan.state(id) {
-            crate::plan::State::Failed => Some(b"failed"),
+            crate::plan::State::Failed => Some(FAILED),
             crate::plan::State::Skipped if self.graph.task(id).kind() != Kind::Group => {
-                Some(b"skipped")
+                Some(SKIPPED)
             }
             _ => None,
         }

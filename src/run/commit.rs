@@ -496,6 +496,12 @@ impl Build<'_> {
     /// A found file that another task makes needs an edge to that task.
     fn check_maker(&mut self, id: TaskId, path: &[u8]) -> Result<(), String> {
         let Some(maker) = self.maker_of(path).filter(|&maker| maker != id) else { return Ok(()) };
+        if self.plan.is_missing(maker) {
+            let (path, maker) = (shown(path), self.graph.name(maker));
+            return Err(format!(
+                "its depfile names {path}, which is of an earlier run: `{maker}` did not succeed"
+            ));
+        }
         if self.graph.reaches(id, maker) {
             return Ok(());
         }

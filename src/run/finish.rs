@@ -30,12 +30,15 @@ pub(super) struct End<'e> {
     because: Option<Because<'e>>,
     running: Option<&'e Running>,
     saved_ms: Option<u64>,
+    /// What it lacks is no harm.
+    pub(super) softly: bool,
 }
 
 impl<'e> End<'e> {
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
-        End { finish, ended: None, failure: None, because: None, running: None, saved_ms: None }
+        let (ended, failure, because, running) = (None, None, None, None);
+        End { finish, ended, failure, because, running, saved_ms: None, softly: false }
     }
 
     /// It will not start.
@@ -46,6 +49,11 @@ impl<'e> End<'e> {
     /// Its `when`, this expression, is false.
     pub(super) fn when_false(when: &'e str) -> End<'e> {
         End { because: Some(Because::When(when)), ..End::without_run(Finish::WhenFalse) }
+    }
+
+    /// It will not start, because of what did not succeed without harm.
+    pub(super) fn skipped_softly(because: Because<'e>) -> End<'e> {
+        End { softly: true, ..End::skipped(because) }
     }
 
     /// taskr ended it.
@@ -187,7 +195,7 @@ impl Build<'_> {
             duration_ms,
             saved_ms: end.saved_ms,
             exit_code: end.ended.and_then(|ended| ended.exit_code),
-            course: Course { allowed, ..end.course() },
+            course: Course { allowed: allowed && end.finish == Finish::Failed, ..end.course() },
             outputs: &outputs,
             fixed: &self.deeds.fixed.files(id),
             log: end.ended.map(|_| &*log),
@@ -225,7 +233,7 @@ impl Build<'_> {
                     true => self.plan.fail_softly(&self.graph, id),
                     false => self.plan.fail(&self.graph, id),
                 };
-                self.note_missed(id, true);
+                self.note_missed(id, *finish != Finish::Skipped);
                 self.tell_broken();
                 let failed = matches!(finish, Finish::Failed | Finish::Unstable);
                 let name = self.graph.name(id).to_owned();

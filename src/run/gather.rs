@@ -256,9 +256,9 @@ impl Build<'_> {
             Input::Not(pattern) => Some(pattern.clone()),
             _ => None,
         });
-        let missing = self.missing_outputs(id);
-        let missing = missing.into_iter().filter(|missing| missing.overlaps(pattern));
-        let skip: Vec<Pattern> = own.into_iter().chain(missing).chain(taken).collect();
+        let mut skip: Vec<Pattern> = own.into_iter().chain(taken).collect();
+        let missing = self.missing_outputs();
+        skip.extend(missing.iter().filter(|missing| missing.overlaps(pattern)).cloned());
         let was = self.spent.enter(Part::List);
         let listed = self.files.list(&mut self.paths, pattern, &skip);
         self.spent.enter(was);

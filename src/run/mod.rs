@@ -49,11 +49,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Clock, Content, Differing, Digest, Seen};
 
 use crate::error::Error;
-use crate::files::Files;
+use crate::files::{Files, Pattern};
 use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::lock::TaskLock;
-use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
+use crate::outcome::{Because, Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
 use crate::plan::{Admission, Next, Plan, Rests};
 use crate::process::{Guard, Stopper};
@@ -263,6 +263,9 @@ struct Lookups {
     env_files: FxHashMap<FileId, env_files::Known>,
     /// What was asked of commands.
     questions: ask::Questions,
+    /// For how many tasks that did not succeed without harm this was made: what they declare as
+    /// outputs.
+    missing: (usize, Arc<[Pattern]>),
 }
 
 /// What this run did to the workspace, for its end.
@@ -524,6 +527,11 @@ impl Build<'_> {
         let Some(Active::Judging(again)) = self.active.remove(&id) else {
             return Ok(());
         };
+        if let Some(missing) = self.lacks(id) {
+            let name = self.graph.name(missing).to_owned();
+            self.end(id, &End::skipped_softly(Because::Needs(&name)));
+            return Ok(());
+        }
         if self.request.dry_run
             && let Some(need) =
                 self.some_need_would_run(id).or_else(|| self.some_fixer_would_run(id))

@@ -92,7 +92,10 @@ impl Kept {
 impl Build<'_> {
     /// Whether results of the task are kept and looked for.
     pub(super) fn has_store(&self, id: TaskId) -> bool {
-        self.kept.is_some() && self.graph.task(id).rule.may_be_kept()
+        let rule = &self.graph.task(id).rule;
+        // What a depfile named may be an output that is missing now.
+        let may_lack = rule.depfile.is_some() && self.plan.soft_count() > 0;
+        self.kept.is_some() && rule.may_be_kept() && !may_lack
     }
 
     /// The result in the store for what the task is now. A task with a depfile has a key for each

@@ -118,7 +118,41 @@ run = "ran one"
     assert_eq!(p.read("sum"), "1\n", "the older got/2 is none of its input");
 }
 
-/// Ten tasks fail, the rest succeed.
+/// What an earlier run left at the outputs of a task that fails now is nobody's input.
+#[test]
+fn outputs_of_an_earlier_run_are_no_input() {
+    let p = Project::new(
+        r#"
+[target.get]
+matrix = { n = ["1", "2"] }
+inputs = []
+outputs = ["dist/{{ matrix.n }}/*"]
+require = 1
+run = "ran get; mkdir -p dist/{{ matrix.n }}; echo {{ matrix.n }} >dist/{{ matrix.n }}/x; test ! -e ~/{{ matrix.n }}"
+
+[target.page]
+inputs = ["dist/2/x"]
+deps = ["get"]
+run = "ran page"
+
+[target.compile]
+inputs = []
+after = ["get"]
+run = "ran compile; echo 'x: dist/2/x' >{{ depfile }}"
+"#,
+    );
+    p.taskr(["page", "compile"]).ran(["get", "get", "page", "compile"]).any_files().ok();
+    fs::write(p.outside("home/2"), "").expect("a file");
+    let run = p.taskr(["-B=get", "page"]).ran(["get", "get"]).any_files();
+    run.says("- page  skipped: get@n=2 failed").exits(1);
+    let run = p.taskr(["-B=get", "compile"]).ran(["get", "get", "compile"]).any_files();
+    run.says("which is of an earlier run: `get@n=2` did not succeed").exits(1);
+    fs::remove_file(p.outside("home/2")).expect("it was there");
+    p.taskr(["page", "compile"]).ran(["get", "compile"]).any_files().ok();
+    p.fresh("page");
+}
+
+/// All tasks fail.
 fn many(settings: &str) -> Project {
     let numbers: Vec<String> = (0..30).map(|n| format!("'{n}'")).collect();
     Project::new(&format!(
