@@ -282,6 +282,16 @@ fn a_second_request_kills_all_at_once() {
     assert_eq!(stopper.watch().requested(), Some(Signal::INT.as_raw()));
 }
 
+/// One block of so many bytes is read and written at once.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_memory_of_what_it_waited_for_is_told() {
+    let peak = |script: &str| run_sh(script).ended.peak_bytes.expect("Linux tells");
+    let block = peak("dd if=/dev/zero of=/dev/null bs=200000000 count=1 2>/dev/null; true");
+    assert!(block > 200_000_000, "{block}");
+    assert!(peak("exit 3") < block);
+}
+
 #[test]
 fn a_group_whose_time_is_over_is_asked_to_end_as_a_whole() {
     let mut command = sh("trap 'echo asked; exit 7' TERM; (trap 'echo child; exit' TERM; \
