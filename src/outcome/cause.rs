@@ -44,7 +44,10 @@ impl Cause {
             ..Cause::default()
         };
         match reason {
-            Reason::MayChange(task) | Reason::Dependency(task) | Reason::Skipped(task, _) | Reason::Missing(task, _) => {
+            Reason::MayChange(task)
+            | Reason::Dependency(task)
+            | Reason::Skipped(task, _)
+            | Reason::Missing(task, _) => {
                 cause.task = Some(task.clone());
             }
             Reason::Input(path, _) => cause.was = digest_in(old, Tag::Input, path),

@@ -102,7 +102,6 @@ impl Reader {
         self.vars(table)
     }
 
-
     fn targets(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
         for (key, value) in table {
             if self.has_enough() {

@@ -114,7 +114,7 @@ pub struct Ended {
     /// We signalled it before it ended, because its time was over.
     pub timed_out: bool,
     /// How much memory it, or one of what it waited for, had at most, in bytes, where the system
-    /// tells. On Linux never less than what the process had that started it.
+    /// tells and it was more than this process had.
     pub peak_bytes: Option<u64>,
     /// A second after it ended something it started still ran in its group, and was ended,
     /// or held its output open from another group, and was no longer listened to.

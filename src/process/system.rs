@@ -22,6 +22,10 @@ use wait4::Wait4;
 #[cfg(target_os = "linux")]
 use super::linux;
 
+/// Less is not asked about: it may be our own.
+#[cfg(target_os = "linux")]
+const MAY_BE_OURS_BYTES: u64 = 64 << 20;
+
 /// Pauses between looks: from one millisecond, doubled up to 32.
 #[derive(Clone, Debug)]
 pub(super) struct Backoff(u32);
@@ -97,7 +101,10 @@ pub(super) fn reap(child: &mut Child) -> io::Result<Option<(ExitStatus, Option<u
         return Ok(None);
     }
     let ended = child.wait4()?;
-    Ok(Some((ended.status, Some(ended.rusage.maxrss))))
+    // In the books of Linux a child begins with what the process had that started it.
+    let peak = Some(ended.rusage.maxrss).filter(|&peak| peak > MAY_BE_OURS_BYTES);
+    let peak = peak.filter(|&peak| linux::own_peak_bytes().is_some_and(|own| peak > own));
+    Ok(Some((ended.status, peak)))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -286,10 +286,11 @@ fn a_second_request_kills_all_at_once() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_memory_of_what_it_waited_for_is_told() {
-    let peak = |script: &str| run_sh(script).ended.peak_bytes.expect("Linux tells");
+    // This process may have had more by now: then nothing can be told.
+    let peak = |script: &str| run_sh(script).ended.peak_bytes;
     let block = peak("dd if=/dev/zero of=/dev/null bs=200000000 count=1 2>/dev/null; true");
-    assert!(block > 200_000_000, "{block}");
-    assert!(peak("exit 3") < block);
+    assert!(block.is_none_or(|bytes| bytes > 200_000_000), "{block:?}");
+    assert!(peak("exit 3").is_none_or(|bytes| bytes < 200_000_000));
 }
 
 #[test]

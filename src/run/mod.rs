@@ -34,8 +34,8 @@ mod retry;
 mod spent;
 mod stored;
 mod tally;
-mod tools;
 mod time;
+mod tools;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};

@@ -11,9 +11,9 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 
-use super::ask::asked_so_far;
 use super::admit::admission;
 use super::allowed::asked;
+use super::ask::asked_so_far;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::reach::{Before, reached};

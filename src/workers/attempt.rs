@@ -39,8 +39,7 @@ use crate::process::{self, Command, Status, why_not_started};
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: usize = 16 * 1024;
 
-/// Less memory than this is nothing to make room for; taskr itself has less, which a child begins
-/// with in the books of Linux.
+/// Less memory than this is nothing to make room for.
 const MUCH_BYTES: u64 = 256 << 20;
 
 /// Why an attempt did not come to its end.

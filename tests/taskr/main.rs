@@ -1,8 +1,8 @@
 //! Black-box tests: the true binary in temporary workspaces. A module per promise, and the oracle
 //! that holds random graphs against computed answers.
 
-mod asks;
 mod allowed;
+mod asks;
 mod badinput;
 mod cache_tool;
 mod changes;
