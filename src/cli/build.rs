@@ -14,6 +14,7 @@ use taskr_cache::Fact;
 
 use super::End;
 use super::args::Build;
+use super::bounds::limit;
 use super::changes::changes;
 use super::create::{EVENTS, TRACE, create};
 use super::failed::{Failed, failed};
@@ -24,7 +25,6 @@ use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
 use crate::graph::Args;
 use crate::outcome::{Changes, Counts, Event, Summary};
-use crate::parse::milliseconds_of;
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
@@ -79,15 +79,7 @@ pub(super) fn build_with(
         private: more.tasks.is_some(),
         wanted: more.tasks.unwrap_or(wanted),
         changes: more.changes,
-        most_failures: most_failures(args, workspace),
-        most_failure_rate: workspace
-            .taskfile
-            .limits
-            .max_failure_rate
-            .filter(|_| args.keep_going.is_none()),
         typed: more.typed_names,
-        timeout_ms: timeout_ms(args, workspace)?,
-        most_load: most_load(args)?,
         dry_run: args.dry_run,
         force,
         rehash: args.rehash,
@@ -102,6 +94,7 @@ pub(super) fn build_with(
     if request.changes.is_some() || !more.env.is_empty() {
         request.ask = None;
     }
+    limit(&mut request, args, workspace)?;
     request.env.extend(more.env);
     let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
     let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
@@ -270,43 +263,6 @@ fn force(args: &Build) -> Force {
         Some(names) if names.is_empty() => Force::All,
         Some(names) => Force::Only(names.split(',').map(str::to_owned).collect()),
     }
-}
-
-/// The command line, the Taskfile; else the first failure is enough.
-fn most_failures(args: &Build, workspace: &Workspace) -> Option<usize> {
-    let limits = &workspace.taskfile.limits;
-    match args.keep_going {
-        Some(0) => None,
-        Some(most) => Some(most),
-        None if limits.max_failures.is_some() => limits.max_failures,
-        None => limits.max_failure_rate.is_none().then_some(1),
-    }
-}
-
-/// `-l`.
-fn most_load(args: &Build) -> Result<Option<f64>, Error> {
-    let Some(asked) = &args.load_average else { return Ok(None) };
-    let load = asked.parse().ok().filter(|load: &f64| *load > 0.0 && load.is_finite());
-    load.map(Some).ok_or_else(|| Error::Usage {
-        message: format!("-l takes a load average above 0, not `{asked}`"),
-        help: Some("as in -l 4, or -l 3.5".to_owned()),
-    })
-}
-
-/// How long the run may take: the command line, the Taskfile.
-fn timeout_ms(args: &Build, workspace: &Workspace) -> Result<Option<u64>, Error> {
-    let Some(asked) = &args.timeout else {
-        return Ok(workspace.taskfile.limits.timeout.as_ref().map(|timeout| timeout.ms));
-    };
-    milliseconds_of(asked).map(Some).map_err(|instead| Error::Usage {
-        message: format!("--timeout takes a duration, not `{asked}`"),
-        help: Some(match instead {
-            Some(instead) => format!("write --timeout {instead}"),
-            None => {
-                "write a number and one of `ms`, `s`, `m`, `h` and `d`: --timeout 20m".to_owned()
-            }
-        }),
-    })
 }
 
 /// The stream for people: stderr if stdout is for the events.
