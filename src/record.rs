@@ -1,6 +1,6 @@
 //! What a success leaves, encoded; the only user of the state database.
 //!
-//! Five tables of the state, all values checksummed below this module:
+//! Six tables of the state, all values checksummed below this module:
 //!
 //! | table | id | value |
 //! | --- | --- | --- |
@@ -9,6 +9,7 @@
 //! | 3 durations | Taskfile, profile, task | milliseconds of the last run, success or not, u64 LE |
 //! | 4 failures | Taskfile, profile, task | the key under which its last run failed, 32 bytes |
 //! | 5 ledger | Taskfile, profile, task | a JSON array of [`Flaw`]s, oldest first, the last twenty |
+//! | 6 memory | Taskfile, profile, task | bytes that its last run had at most, u64 LE; only much of it |
 //!
 //! Numbers are little-endian, lists carry their count, bytes their length. Any row may be lost
 //! at any time and costs a rerun. A row that does not decode is absent. The version of all this
@@ -23,6 +24,7 @@ const RECORDS: u8 = 2;
 const DURATIONS: u8 = 3;
 const FAILURES: u8 = 4;
 const LEDGER: u8 = 5;
+const MEMORY: u8 = 6;
 
 /// So many flaws of a task are kept.
 const MOST_FLAWS: usize = 20;
@@ -84,6 +86,7 @@ pub fn write(writer: &mut Writer, id: Vec<u8>, record: &Record) {
 pub fn forget(writer: &mut Writer, id: &[u8]) {
     writer.delete(RECORDS, id.to_vec());
     writer.delete(DURATIONS, id.to_vec());
+    writer.delete(MEMORY, id.to_vec());
     writer.delete(FAILURES, id.to_vec());
 }
 
@@ -110,6 +113,18 @@ pub fn duration_ms(state: &State, id: &[u8]) -> Option<u64> {
 /// Keeps how long a task took.
 pub fn write_duration(writer: &mut Writer, id: Vec<u8>, duration_ms: u64) {
     writer.put(DURATIONS, id, duration_ms.to_le_bytes().to_vec());
+}
+
+/// How much memory tasks had at most when they last ran, in bytes, by their ids.
+pub fn memory_bytes(state: &State) -> impl Iterator<Item = (&[u8], u64)> {
+    state
+        .rows(MEMORY)
+        .filter_map(|(id, value)| Some((id, u64::from_le_bytes(value.try_into().ok()?))))
+}
+
+/// Keeps how much memory a task had at most.
+pub fn write_memory(writer: &mut Writer, id: Vec<u8>, bytes: u64) {
+    writer.put(MEMORY, id, bytes.to_le_bytes().to_vec());
 }
 
 /// What was seen of a task that did not do the same under the same key, oldest first.

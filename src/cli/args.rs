@@ -72,6 +72,12 @@ pub(super) struct Build {
     #[arg(short, long, value_name = "N", num_args = 0..=1, require_equals = true,
           default_missing_value = "0")]
     pub(super) keep_going: Option<usize>,
+    /// Start nothing while the machine's load is above LOAD
+    ///
+    /// The load is the average of the last minute, and what was started so lately that it is not
+    /// in it yet. While nothing runs one task is started in any case.
+    #[arg(short, long, value_name = "LOAD", hide_short_help = true)]
+    pub(super) load_average: Option<String>,
     /// Say what would run and why; change nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
@@ -140,6 +146,13 @@ pub(super) struct Build {
     #[arg(long, value_name = "FILE...", num_args = 0.., hide_short_help = true,
           value_hint = ValueHint::AnyPath)]
     pub(super) changed: Option<Vec<OsString>>,
+    /// End the whole run after D, as in 20m
+    ///
+    /// Tasks that still run are then asked to end, and killed after their grace; the run has failed.
+    /// It counts more than `timeout` of the Taskfile's [taskr]. Waiting for another taskr does
+    /// not count.
+    #[arg(long, value_name = "D", hide_short_help = true)]
+    pub(super) timeout: Option<String>,
     /// Trust no time stamp: read everything
     #[arg(long, hide_short_help = true)]
     pub(super) rehash: bool,

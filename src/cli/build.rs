@@ -14,6 +14,7 @@ use taskr_cache::Fact;
 
 use super::End;
 use super::args::Build;
+use super::bounds::limit;
 use super::changes::changes;
 use super::create::{EVENTS, TRACE, create};
 use super::failed::{Failed, failed};
@@ -33,6 +34,7 @@ use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
     let mut more = More { changes: changes(args, workspace)?, ..More::default() };
+    more.typed_names = !args.targets.is_empty() && !args.failed;
     if args.failed {
         match failed(args, workspace)? {
             Failed::Tasks(tasks) => more.tasks = Some(tasks),
@@ -55,6 +57,8 @@ pub(super) struct More {
     pub(super) tasks: Option<Vec<String>>,
     /// What tasks are told in their environment.
     pub(super) env: Vec<(OsString, OsString)>,
+    /// Whether somebody typed the names of the targets; else the Taskfile has them.
+    pub(super) typed_names: bool,
 }
 
 pub(super) fn build_with(
@@ -73,7 +77,7 @@ pub(super) fn build_with(
         private: more.tasks.is_some(),
         wanted: more.tasks.unwrap_or(wanted),
         changes: more.changes,
-        most_failures: most_failures(args),
+        typed: more.typed_names,
         dry_run: args.dry_run,
         force,
         rehash: args.rehash,
@@ -89,6 +93,7 @@ pub(super) fn build_with(
     if request.changes.is_some() || !more.env.is_empty() {
         request.ask = None;
     }
+    limit(&mut request, args, workspace)?;
     request.env.extend(more.env);
     let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
     let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
@@ -251,6 +256,10 @@ pub(super) fn plain_request<'a>(
         jobs,
         shared: None,
         most_failures: None,
+        most_failure_rate: None,
+        typed: true,
+        timeout_ms: None,
+        most_load: None,
         dry_run: false,
         force: Force::No,
         rehash: false,
@@ -278,14 +287,6 @@ fn force(args: &Build) -> Force {
         None => Force::No,
         Some(names) if names.is_empty() => Force::All,
         Some(names) => Force::Only(names.split(',').map(str::to_owned).collect()),
-    }
-}
-
-fn most_failures(args: &Build) -> Option<usize> {
-    match args.keep_going {
-        Some(0) => None,
-        Some(most) => Some(most),
-        None => Some(1),
     }
 }
 

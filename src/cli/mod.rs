@@ -5,6 +5,7 @@
 
 mod amounts;
 mod args;
+mod bounds;
 mod build;
 mod cache;
 mod changes;

@@ -11,7 +11,7 @@ use crate::expr::Value;
 use crate::graph::{Graph, Input, ListName, Output, Rule, Variable};
 use crate::ids::TaskId;
 use crate::outcome::shown;
-use crate::parse::{Command, Exclusion, Probe, Target, Text, Word};
+use crate::parse::{Command, Duration, Exclusion, Probe, Target, Text, Word};
 use crate::run::Preview;
 
 /// One value and where it is from.
@@ -306,6 +306,30 @@ fn settings(all: &mut Sections, source: &Target) {
         }
     }
     policy(all, source);
+    schedule(all, source);
+}
+
+/// When and how often it runs, as it counts.
+fn schedule(all: &mut Sections, source: &Target) {
+    let schedule = &source.schedule;
+    let time = |time: &Option<Duration>| time.as_ref().map(|time| time.written.text.clone());
+    let mut add = |name: &str, value: Option<String>| {
+        let place = source.place_of(name).clone();
+        let row = value.map(|value| Row::new(value).at(place));
+        all.add(name, row.into_iter().collect());
+    };
+    add("timeout", time(&schedule.timeout));
+    add("grace", time(&schedule.grace));
+    add("retry", schedule.retry.as_ref().map(ToString::to_string));
+    add("priority", schedule.priority.map(|priority| priority.to_string()));
+    add("cpus", schedule.cpus.map(|cpus| cpus.to_string()));
+    add("memory", schedule.memory_bytes.map(|bytes| format!("{bytes} bytes")));
+    add("allow_failure", schedule.allow_failure.then(|| "true".to_owned()));
+    add("require", schedule.require.map(|require| require.to_string()));
+    let pool = |(name, cost): &(Word, u32)| {
+        Row::new(format!("{} (takes {cost})", name.text)).at(name.place.clone())
+    };
+    all.add("pool", schedule.pools.iter().map(pool).collect());
 }
 
 fn policy(all: &mut Sections, source: &Target) {

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, nearest, said};
+use crate::parse::size_of;
 use crate::run::StoreAt;
 
 /// `--cache` and `TASKR_CACHE`: which stores are read and written.
@@ -137,28 +138,6 @@ impl Config {
     }
 }
 
-/// `500M`, `10G`, `2.5GB`, `1GiB`, `100000`: thousands, but for those with `i`.
-pub(super) fn size_of(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit = match unit.trim().to_ascii_uppercase().trim_end_matches('B') {
-        "" => 1.0,
-        "K" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "KI" => 1024.0,
-        "MI" => 1_048_576.0,
-        "GI" => 1_073_741_824.0,
-        "TI" => 1_099_511_627_776.0,
-        _ => return None,
-    };
-    let bytes = number.parse::<f64>().ok()? * unit;
-    // 2^53 bytes are exact, and more than there are.
-    (0.0..9e15).contains(&bytes).then_some(bytes as u64)
-}
-
 fn home() -> Option<PathBuf> {
     path("HOME").filter(|home| home.is_absolute())
 }
@@ -184,26 +163,6 @@ fn wrong(message: String, help: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read() {
-        for (text, bytes) in [
-            ("0", Some(0)),
-            ("100000", Some(100_000)),
-            ("500M", Some(500_000_000)),
-            ("10g", Some(10_000_000_000)),
-            ("2.5 GB", Some(2_500_000_000)),
-            ("1GiB", Some(1 << 30)),
-            ("", None),
-            ("G", None),
-            ("-1G", None),
-            ("1.2.3G", None),
-            ("10 parsecs", None),
-            ("99999999T", None),
-        ] {
-            assert_eq!(size_of(text), bytes, "{text}");
-        }
-    }
 
     #[test]
     fn the_users_file_is_read_strictly() {

@@ -202,6 +202,7 @@ pub fn ask_command(script: &str, root: &Path, env: &[(OsString, OsString)]) -> C
         env,
         dir: root.to_owned(),
         grace: Duration::from_secs(5),
+        timeout: None,
         errors: None,
     }
 }

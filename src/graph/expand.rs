@@ -16,6 +16,7 @@ use super::names::Names;
 use super::packages::{Home, Packages};
 use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
+use super::schedule::{Pools, Schedule, pools_of};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::service::Service;
 use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
@@ -56,10 +57,11 @@ pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Erro
     let names: Vec<Vec<String>> = taskfile.every().map(full).collect();
     let mut wrong = Vec::new();
     let mut prepared = Vec::new();
+    let pools = pools_of(taskfile);
     for (number, (package, names)) in taskfile.every().zip(&names).enumerate() {
         for (target, own) in package.targets.values().zip(names) {
             let home = Home { packages: &packages, number, own };
-            match Prepared::new(home, target, settings) {
+            match Prepared::new(home, target, (settings, &pools)) {
                 Ok(one) => prepared.push(one),
                 Err(diagnostics) => wrong.extend(diagnostics),
             }
@@ -128,6 +130,7 @@ fn names_of_variables<'n>(known: impl Iterator<Item = &'n str>) -> String {
 pub(super) struct Prepared<'a> {
     pub(super) source: &'a parse::Target,
     pub(super) home: Home<'a>,
+    schedule: Schedule,
     pub(super) scope: Scope,
     pub(super) dir: Vec<u8>,
     uses_depfile: bool,
@@ -142,7 +145,7 @@ impl<'a> Prepared<'a> {
     fn new(
         home: Home<'a>,
         source: &'a parse::Target,
-        settings: &Settings,
+        (settings, pools): (&Settings, &Pools),
     ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
         let variables = Arc::new(variables_of(home, source, settings)?);
         let scope = Scope::new(settings.surroundings.clone(), variables, home.own);
@@ -154,9 +157,11 @@ impl<'a> Prepared<'a> {
         let asked = asked.collect::<Result<_, _>>().map_err(|wrong| vec![wrong])?;
         let env_inputs = source.env_inputs.iter().map(|word| word.text.clone());
         let env_inputs = env_inputs.chain(names.env).collect();
+        let schedule = Schedule::of(home.packages.all()[0], source, pools)?;
         Ok(Prepared {
             source,
             home,
+            schedule,
             scope,
             dir,
             uses_depfile: names.depfile,
@@ -225,6 +230,7 @@ impl<'a> Prepared<'a> {
             always: source.always,
             service: Service::of(&source.service, &shell),
             policy: Policy::of(&source.policy, shell),
+            schedule: self.schedule.clone(),
             uses_targets: self.uses_targets,
             asked: self.asked.clone(),
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),

@@ -22,6 +22,7 @@ mod packages;
 mod policy;
 mod refer;
 mod rule;
+mod schedule;
 mod scope;
 mod service;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use item::Looked;
 pub use link::link;
 pub use lists::{ListName, Lists};
 pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text};
+pub use schedule::{Demand, Pool, Schedule};
 pub use scope::{Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
 pub use text::{diagnostic, word_of_path};

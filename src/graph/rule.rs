@@ -9,6 +9,7 @@ use std::sync::Arc;
 use taskr_cache::{Digest, KeyHasher};
 
 use super::lists::Lists;
+use super::schedule::Schedule;
 use super::scope::Scope;
 use super::service::Service;
 use crate::error::Place;
@@ -103,6 +104,8 @@ pub struct Target {
     pub policy: Policy,
     /// Set for a service.
     pub service: Option<Service>,
+    /// When and how often its tasks run.
+    pub schedule: Schedule,
     /// None for a group.
     pub action: Option<Action>,
     /// Whether an expression asks for `target('NAME')`.

@@ -47,7 +47,8 @@ impl Cause {
             Reason::MayChange(task)
             | Reason::Dependency(task)
             | Reason::ServiceChanged(task)
-            | Reason::Skipped(task, _) => {
+            | Reason::Skipped(task, _)
+            | Reason::Missing(task, _) => {
                 cause.task = Some(task.clone());
             }
             Reason::Input(path, _) => cause.was = digest_in(old, Tag::Input, path),

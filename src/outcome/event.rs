@@ -62,6 +62,28 @@ impl Finish {
     }
 }
 
+/// What else there is to say of how a task came to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Course {
+    /// How often its command was started.
+    pub attempts: usize,
+    /// How many of them failed and were followed by another.
+    pub retries: usize,
+    /// Its last attempt took longer than it may.
+    pub timed_out: bool,
+    /// It failed, and that is no harm.
+    pub allowed: bool,
+}
+
+/// A run that took longer than it may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimedOut {
+    /// How long it may take, in milliseconds.
+    pub after_ms: u64,
+    /// The tasks that were at work then, as declared.
+    pub running: Vec<String>,
+}
+
 /// Why a task was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Because<'a> {
@@ -69,10 +91,14 @@ pub enum Because<'a> {
     Needs(&'a str),
     /// Another task failed, and nothing new starts after that.
     Failure,
+    /// So many failed, and nothing new starts after that.
+    Failures(usize),
     /// A signal came.
     Signal,
     /// This expression, its `when`, is false.
     When(&'a str),
+    /// The run took longer than it may.
+    Time,
 }
 
 impl Because<'_> {
@@ -80,9 +106,10 @@ impl Because<'_> {
     pub fn code(&self) -> &'static str {
         match self {
             Because::Needs(_) => "needs",
-            Because::Failure => "failure",
+            Because::Failure | Because::Failures(_) => "failure",
             Because::Signal => "signal",
             Because::When(_) => "when",
+            Because::Time => "timeout",
         }
     }
 
@@ -90,7 +117,7 @@ impl Because<'_> {
     pub fn task(&self) -> Option<&str> {
         match self {
             Because::Needs(task) => Some(task),
-            Because::Failure | Because::Signal | Because::When(_) => None,
+            _ => None,
         }
     }
 }
@@ -100,8 +127,10 @@ impl std::fmt::Display for Because<'_> {
         match self {
             Because::Needs(task) => write!(f, "{task} failed"),
             Because::Failure => f.write_str("stopped after a failure (-k goes on)"),
+            Because::Failures(count) => write!(f, "stopped after {count} failures (-k goes on)"),
             Because::Signal => f.write_str("interrupted"),
             Because::When(text) => write!(f, "its `when` is false: {text}"),
+            Because::Time => f.write_str("the run took too long"),
         }
     }
 }
@@ -170,10 +199,20 @@ pub struct Summary {
     pub dry_run: bool,
     /// The signal that ended the run.
     pub signal: Option<i32>,
+    /// How many attempts failed and were followed by another.
+    pub retries: usize,
+    /// Set if the run was ended because it took too long.
+    pub timed_out: Option<TimedOut>,
     /// How many of those that failed did so because their inputs kept changing.
     pub unstable: usize,
     /// How many of those that were skipped are so because their `when` is false.
     pub when_false: usize,
+    /// How many of those that failed may fail.
+    pub allowed: usize,
+    /// How many were skipped because of such a failure alone.
+    pub skipped_softly: usize,
+    /// Whether something that was asked for by name is missing because of such a failure.
+    pub missed: bool,
     /// Whether a file changed after a task of this run had used it: outputs may be of old sources.
     /// Or `.taskr` was removed, with outputs that were still in it.
     pub outdated: bool,
@@ -200,9 +239,11 @@ impl Summary {
         match () {
             () if self.wrong_taskfile => 2,
             () if self.busy => 75,
-            () if self.counts.failed > self.unstable || self.counts.cancelled > 0 => 1,
+            () if self.counts.failed > self.unstable + self.allowed => 1,
+            () if self.counts.cancelled > 0 || self.missed => 1,
+            () if self.timed_out.is_some() => 1,
             () if self.unstable > 0 || self.outdated => 3,
-            () if self.counts.skipped > self.when_false => 1,
+            () if self.counts.skipped > self.when_false + self.skipped_softly => 1,
             () => 0,
         }
     }
@@ -273,6 +314,26 @@ pub enum Event<'a> {
         /// Up to 64 KiB.
         bytes: &'a [u8],
     },
+    /// An attempt failed, and is followed by another: a `TaskStarted` comes after the wait, unless
+    /// the run ends before.
+    TaskRetrying {
+        /// The task.
+        task: TaskRef<'a>,
+        /// What went wrong: "exit 75".
+        what: &'a str,
+        /// Of the command, if it ended by itself.
+        exit_code: Option<i32>,
+        /// Of the command, in milliseconds.
+        duration_ms: u64,
+        /// Number of the attempt, from 1.
+        attempt: usize,
+        /// How many may still follow, at least 1.
+        left: usize,
+        /// How long it waits, in milliseconds.
+        wait_ms: u64,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
     /// It ended, in whatever way. Fresh, restored and skipped tasks have no `TaskStarted`.
     TaskFinished {
         /// The task.
@@ -286,6 +347,8 @@ pub enum Event<'a> {
         saved_ms: Option<u64>,
         /// Of the command, if it ended by itself.
         exit_code: Option<i32>,
+        /// How it came to that.
+        course: Course,
         /// Output files: path, size in bytes, digest.
         outputs: &'a [(Vec<u8>, u64, Digest)],
         /// Inputs that it changed, if it is a formatter; also if it failed.

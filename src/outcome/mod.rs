@@ -14,8 +14,10 @@ mod record;
 mod tests;
 
 pub use cause::Cause;
-pub use event::{Because, Changes, Counts, Event, Failure, Finish, Step, Summary, TaskRef};
+pub use event::{
+    Because, Changes, Counts, Course, Event, Failure, Finish, Step, Summary, TaskRef, TimedOut,
+};
 pub use flaw::{Difference, Flaw};
 pub use manifest::{Field, Manifest, Tag, encode_words};
-pub use reason::{Change, Reason, SKIPPED, shown};
+pub use reason::{Change, FAILED, Reason, SKIPPED, shown};
 pub use record::{FoundList, Made, OutFile, Record};

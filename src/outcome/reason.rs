@@ -7,6 +7,9 @@ use super::manifest::{Field, Tag};
 /// The value of a dependency that is skipped.
 pub const SKIPPED: &[u8] = b"skipped";
 
+/// The value of a dependency without which the task goes on, because it failed.
+pub const FAILED: &[u8] = b"failed";
+
 /// How one ingredient differs from the recorded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -53,6 +56,8 @@ pub enum Reason {
     ServiceChanged(String),
     /// A dependency is skipped now, or no longer.
     Skipped(String, bool),
+    /// This task, a part of a target that it needs, failed (or does not fail any more).
+    Missing(String, bool),
     /// A declared output or install: it is declared since, or no longer, or otherwise.
     Outputs(Vec<u8>, Change),
     /// The program that it runs.
@@ -99,6 +104,7 @@ impl Reason {
             Reason::Dependency(_) => "dependency",
             Reason::ServiceChanged(_) => "service_changed",
             Reason::Skipped(..) => "skipped",
+            Reason::Missing(..) => "missing",
             Reason::Outputs(..) => "outputs",
             Reason::Tool(_) => "tool",
             Reason::Format => "format",
@@ -147,6 +153,8 @@ impl Reason {
             Reason::OutputMissing(path) => format!("{} was missing", shown(path)),
             Reason::OutputChanged(path) => format!("{} had been edited", shown(path)),
             Reason::InstallChanged(path) => format!("{} was missing or replaced", shown(path)),
+            Reason::Missing(task, true) => format!("{task} had failed"),
+            Reason::Missing(task, false) => format!("{task} had succeeded again"),
             Reason::Skipped(task, true) => format!("{task} was skipped"),
             Reason::Skipped(task, false) => format!("{task} was no longer skipped"),
             Reason::TooOld => "its result was older than `max_age`".to_owned(),
@@ -186,6 +194,9 @@ impl Reason {
             Tag::Glob => Reason::Glob(field.name.clone()),
             Tag::Dependency if field.value == SKIPPED => {
                 Reason::Skipped(name(), change != Change::Removed)
+            }
+            Tag::Dependency if field.value == FAILED => {
+                Reason::Missing(name(), change != Change::Removed)
             }
             Tag::Dependency => Reason::Dependency(name()),
             Tag::Output => Reason::Outputs(field.name.clone(), change),
@@ -232,6 +243,8 @@ impl fmt::Display for Reason {
             Reason::Glob(pattern) => write!(f, "the pattern {} is new or gone", shown(pattern)),
             Reason::Dependency(task) => write!(f, "{task} was built anew"),
             Reason::ServiceChanged(task) => write!(f, "the service {task} was changed"),
+            Reason::Missing(task, true) => write!(f, "{task} failed"),
+            Reason::Missing(task, false) => write!(f, "{task} succeeded again"),
             Reason::Skipped(task, true) => write!(f, "{task} is skipped now"),
             Reason::Skipped(task, false) => write!(f, "{task} is no longer skipped"),
             Reason::Outputs(path, Change::Added) => write!(f, "it now makes {}", shown(path)),

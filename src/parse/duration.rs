@@ -80,6 +80,17 @@ impl Reader {
     }
 }
 
+/// The milliseconds that a text of the command line means.
+///
+/// # Errors
+/// It means none, or is not written so; how it is, where that is plain.
+pub fn milliseconds_of(text: &str) -> Result<u64, Option<String>> {
+    milliseconds(text).map_err(|wrong| match wrong {
+        Wrong::Other(instead) => instead,
+        _ => None,
+    })
+}
+
 /// Why a text is no length of time.
 #[derive(Debug, PartialEq, Eq)]
 enum Wrong {

@@ -51,6 +51,22 @@ pub enum Kind {
     Folders,
     /// A name.
     Name,
+    /// A number, or a table of how often and after which wait.
+    Retry,
+    /// A word or a number.
+    Priority,
+    /// A number or `"all"`.
+    Cpus,
+    /// Names of pools, or a table of what it takes of each.
+    Pools,
+    /// A number of bytes.
+    Size,
+    /// A number or a percentage.
+    Part,
+    /// A whole number.
+    Count,
+    /// A number from 0 to 1.
+    Rate,
     /// A table of its own rules.
     Table,
     /// Something that this version does not read.
@@ -78,6 +94,14 @@ impl Kind {
             Kind::Jobs => "a number, a percentage or \"auto\"",
             Kind::Folders => "a list of folders",
             Kind::Name => "a name",
+            Kind::Retry => "a number or a table",
+            Kind::Priority => "a word or a number",
+            Kind::Cpus => "a number or \"all\"",
+            Kind::Pools => "a list of names or a table of costs",
+            Kind::Size => "a size",
+            Kind::Part => "a number or a percentage",
+            Kind::Count => "a number",
+            Kind::Rate => "a number from 0 to 1",
             Kind::Table | Kind::Ready => "a table",
             Kind::Planned => "something of a later version",
         }
@@ -96,6 +120,7 @@ impl Kind {
                 | Kind::Command
                 | Kind::Names
                 | Kind::Prefixes
+                | Kind::Pools
         )
     }
 }
@@ -167,15 +192,15 @@ pub const FIELDS: &[Field] = &[
     field("cache", Kind::Cache, "no", "Whether outputs are kept for restoring", "cache = false"),
     field("relocatable", Kind::Flag, "no", "Outputs may be restored at another path", "relocatable = true"),
     field("max_age", Kind::Duration, "no", "An older result counts as out of date", r#"max_age = "7d""#),
-    field("timeout", Kind::Planned, "no", "How long one attempt may take", r#"timeout = "5m""#),
-    field("grace", Kind::Planned, "no", "Time between TERM and KILL", r#"grace = "10s""#),
-    field("retry", Kind::Planned, "no", "Further attempts after the first", "retry = 2"),
-    field("priority", Kind::Planned, "no", "First among ready tasks", r#"priority = "high""#),
-    field("cpus", Kind::Planned, "no", "How many of `-j` it counts as", "cpus = 4"),
-    field("pool", Kind::Planned, "no", "The pools whose slots it takes", r#"pool = "link""#),
-    field("memory", Kind::Planned, "no", "Admitted only while the machine has it", r#"memory = "2G""#),
-    field("allow_failure", Kind::Planned, "no", "Its failure is a warning", "allow_failure = true"),
-    field("require", Kind::Planned, "no", "How many of its tasks must succeed", r#"require = "80%""#),
+    field("timeout", Kind::Duration, "no", "How long one attempt may take", r#"timeout = "5m""#),
+    field("grace", Kind::Duration, "no", "Time between TERM and KILL", r#"grace = "10s""#),
+    field("retry", Kind::Retry, "no", "Further attempts after the first", "retry = 2"),
+    field("priority", Kind::Priority, "no", "First among ready tasks", r#"priority = "high""#),
+    field("cpus", Kind::Cpus, "no", "How many of `-j` it counts as", "cpus = 4"),
+    field("pool", Kind::Pools, "no", "The pools whose slots it takes", r#"pool = "link""#),
+    field("memory", Kind::Size, "no", "Admitted only while the machine has it", r#"memory = "2G""#),
+    field("allow_failure", Kind::Flag, "no", "Its failure is a warning", "allow_failure = true"),
+    field("require", Kind::Part, "no", "How many of its tasks must succeed", r#"require = "80%""#),
     field("accept", Kind::Planned, "text", "Acceptance tests, run after the command", r#"accept = ["test -s out.csv"]"#),
     field("gates", Kind::Planned, "yes", "Limits for the metrics that it writes", r#"gates = { coverage = ">= 95" }"#),
     field("rollback", Kind::Planned, "no", "The command that undoes it", r#"rollback = "kubectl rollout undo deploy/app""#),
@@ -192,10 +217,10 @@ pub const FIELDS: &[Field] = &[
 pub const SETTINGS: &[Field] = &[
     field("requires", Kind::Planned, "no", "The versions of taskr that can read this file", r#"requires = ">=0.3""#),
     field("jobs", Kind::Jobs, "no", "How many tasks run at once", r#"jobs = "auto""#),
-    field("timeout", Kind::Planned, "no", "How long the whole run may take", r#"timeout = "20m""#),
+    field("timeout", Kind::Duration, "no", "How long the whole run may take", r#"timeout = "20m""#),
     field("output", Kind::Planned, "no", "How the output of tasks is shown", r#"output = "grouped""#),
-    field("max_failures", Kind::Planned, "no", "No more starts after so many failures", "max_failures = 5"),
-    field("max_failure_rate", Kind::Planned, "no", "No more starts when so large a part fails", "max_failure_rate = 0.5"),
+    field("max_failures", Kind::Count, "no", "No more starts after so many failures", "max_failures = 5"),
+    field("max_failure_rate", Kind::Rate, "no", "No more starts when so large a part fails", "max_failure_rate = 0.5"),
     field("gates", Kind::Planned, "no", "Limits for the run itself", r#"gates = { wall_s = "<= 1200" }"#),
     field("env", Kind::Inherit, "yes", r#"`"inherit"`: tasks see the caller's whole environment"#, r#"env = "inherit""#),
     field("gitignore", Kind::Planned, "no", "Whether globs skip what `.gitignore` names", "gitignore = false"),
@@ -213,7 +238,7 @@ pub const TOP_LEVEL: &[Field] = &[
     field("defaults", Kind::Planned, "via fields", "Fields merged below every target", "[defaults]"),
     field("template", Kind::Planned, "via fields", "Fields that targets `use`", "[template.rust]"),
     field("pipeline", Kind::Planned, "no", "Steps in an order", "[pipeline.release]"),
-    field("pool", Kind::Planned, "no", "Slots and rates", "[pool.link]"),
+    field("pool", Kind::Table, "no", "What tasks share: so many at once, so often", "[pool.link]"),
     field("hooks", Kind::Table, "no", "What git's hooks run: a hook's name and targets", "[hooks]"),
     field("package", Kind::Table, "no", "What this package is and depends on", "[package]"),
 ];
@@ -271,6 +296,17 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("for", "foreach"),
     ("phony", "always"),
     ("retries", "retry"),
+    ("retry_times", "retry"),
+    ("attempts", "retry"),
+    ("time_limit", "timeout"),
+    ("kill_after", "grace"),
+    ("ignore_error", "allow_failure"),
+    ("continue_on_error", "allow_failure"),
+    ("mem", "memory"),
+    ("threads", "cpus"),
+    ("cores", "cpus"),
+    ("resources", "pool"),
+    ("pools", "pool"),
     ("if", "when"),
     ("tasks", "target"),
     ("task", "target"),

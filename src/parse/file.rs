@@ -1,14 +1,14 @@
-//! Reading the file's own keys: `default`, `[vars]`, `[taskr]`, `[hooks]` and the targets.
+//! Reading the file's own keys: `default`, `[vars]`, `[taskr]`, `[pool]`, `[hooks]` and the targets.
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
-use super::fields::{Kind, SETTINGS, TOP_LEVEL, find};
+use super::fields::{Kind, TOP_LEVEL, find};
 use super::names::{LONGEST_NAME_BYTES, as_target, is_target};
 use super::read::{Asker, Key, Reader, Value};
-use super::{Include, Package, Role, Target, Taskfile};
+use super::{Include, Package, Role, RunLimits, Target, Taskfile};
 use crate::error::{Diagnostic, Error, Source, quoted};
 
 /// Shown to who has no target yet.
@@ -33,6 +33,8 @@ pub(super) fn taskfile(
         vars: IndexMap::new(),
         jobs: None,
         inherit: None,
+        limits: RunLimits::default(),
+        pools: IndexMap::new(),
         hooks: IndexMap::new(),
         targets: IndexMap::new(),
         include: Vec::new(),
@@ -85,6 +87,7 @@ impl Reader {
         match field.name {
             "vars" => file.vars = self.file_vars(table),
             "taskr" => self.settings(file, table),
+            "pool" => file.pools = self.pools(table),
             "hooks" => file.hooks = self.hooks(table),
             "package" => file.package = self.package(table),
             _ => self.targets(file, table),
@@ -97,23 +100,6 @@ impl Reader {
             self.below_table(key, value, "[vars]");
         }
         self.vars(table)
-    }
-
-    fn settings(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
-        for (key, value) in table {
-            if self.has_enough() {
-                break;
-            }
-            match find(SETTINGS, key.get_ref()) {
-                None => self.unknown_setting(key, value),
-                Some(field) if !field.ready() => self.not_yet(key, field),
-                Some(field) if field.kind == Kind::Inherit => {
-                    let inherits = self.inherit(value, field.into());
-                    file.inherit = inherits.then(|| self.place(value.span()));
-                }
-                Some(field) => file.jobs = self.scalar(value, field.into()),
-            }
-        }
     }
 
     fn targets(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {

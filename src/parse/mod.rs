@@ -16,11 +16,17 @@ mod hooks;
 mod lex;
 mod matrix;
 mod names;
+mod numbers;
 mod package;
 mod policy;
+mod pools;
 mod read;
 mod reads;
+mod retry;
+mod schedule;
 mod service;
+mod settings;
+mod size;
 mod syntax;
 mod target;
 #[cfg(test)]
@@ -37,7 +43,7 @@ use crate::error::{Error, Place, Source};
 use crate::expr::Template;
 
 pub use document::LARGEST_BYTES;
-pub use duration::Duration;
+pub use duration::{Duration, milliseconds_of};
 pub use fields::{FIELDS, Field, INCLUDE, Kind, PACKAGE, SETTINGS, TOP_LEVEL};
 pub use format::format;
 pub use full_name::{
@@ -47,8 +53,13 @@ pub use hooks::HOOKS;
 pub use matrix::Exclusion;
 pub use package::{Include, Package, Role};
 pub use policy::{POLICY_FIELDS, Policy};
+pub use pools::{Pool, Rate};
 pub use reads::Reads;
+pub use retry::Retry;
+pub use schedule::{Cpus, Require, SCHEDULE_FIELDS, Schedule};
 pub use service::{Address, Probe, Ready, Service, port_of};
+pub use settings::RunLimits;
+pub use size::size_of;
 pub use text::place_within;
 
 /// One Taskfile as it was written.
@@ -64,6 +75,10 @@ pub struct Taskfile {
     pub jobs: Option<Text>,
     /// `[taskr] env = "inherit"`: its place.
     pub inherit: Option<Place>,
+    /// When a whole run has to stop, from `[taskr]`.
+    pub limits: RunLimits,
+    /// Its pools.
+    pub pools: IndexMap<String, Pool>,
     /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
     pub hooks: IndexMap<String, (Place, Vec<Text>)>,
     /// Its targets in the order of the file. Never empty in a workspace without packages.
@@ -187,6 +202,8 @@ pub struct Target {
     pub policy: Policy,
     /// Whether it stays up, and how.
     pub service: Service,
+    /// When and how often its tasks run.
+    pub schedule: Schedule,
     /// The keys that were written, by the name of the field.
     keys: Vec<(&'static str, Place)>,
 }

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Reads, Service, Target, Text};
+use super::{Command, Policy, Reads, SCHEDULE_FIELDS, Schedule, Service, Target, Text};
 use crate::error::{Diagnostic, quoted};
 use crate::expr::Template;
 
@@ -29,6 +29,15 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("service", "nothing stays up"),
     ("ready", "nothing gets ready"),
     ("stop", "nothing stays up"),
+    ("timeout", "nothing runs"),
+    ("grace", "nothing runs"),
+    ("retry", "nothing runs"),
+    ("priority", "nothing runs"),
+    ("cpus", "nothing runs"),
+    ("pool", "nothing runs"),
+    ("memory", "nothing runs"),
+    ("allow_failure", "nothing can fail"),
+    ("require", "nothing can fail"),
 ];
 
 /// Arguments that were meant for a shell.
@@ -114,11 +123,15 @@ impl Reader {
             private: false,
             policy: Policy::default(),
             service: Service::default(),
+            schedule: Schedule::default(),
             keys: Vec::new(),
         }
     }
 
     fn field(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
+        if SCHEDULE_FIELDS.contains(&field.name) {
+            return self.schedule(&mut target.schedule, field, value);
+        }
         match field.kind {
             Kind::Line => target.doc = self.line(field, value),
             Kind::Path => {
@@ -165,12 +178,7 @@ impl Reader {
             Kind::Ready => target.service.ready = self.ready(value, field.into()),
             Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
             Kind::Expression => target.when = self.when(value, field.into()),
-            Kind::Table
-            | Kind::Folders
-            | Kind::Name
-            | Kind::Jobs
-            | Kind::Inherit
-            | Kind::Planned => {}
+            _ => {}
         }
     }
 
@@ -299,6 +307,7 @@ impl Reader {
         if has("run") || has("exec") {
             if self.check_service(target) {
                 self.check_policy(target);
+                self.check_schedule(target);
             }
             return;
         }

@@ -4,12 +4,17 @@
 //! are free. Every task is in exactly one state, and one function changes it; the ready queue
 //! and all counts are derived there. Who reads what a formatter may change comes later than that.
 
+mod admission;
+mod classes;
+mod failures;
 mod later;
+mod pools;
+mod ready;
+mod rests;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
@@ -17,7 +22,14 @@ use crate::error::Diagnostic;
 use crate::graph::{Graph, Named};
 use crate::ids::{Id, IdVec, TaskId};
 
+use classes::Classes;
+use failures::Failures;
 use later::Later;
+use ready::Ready;
+
+pub use admission::{Admission, Admit, Bounds, Machine};
+pub use failures::Broken;
+pub use rests::{Rests, wait};
 
 /// Where a task stands in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +40,12 @@ pub enum State {
     Waiting(u32),
     /// All its needs are done.
     Ready,
-    /// Handed out by [`Plan::next`].
+    /// Handed out by [`Plan::next`], to be judged.
     Started,
+    /// Judged, and must run: it waits to be admitted.
+    Due,
+    /// At work, or between two attempts.
+    Running,
     /// Ended well.
     Done,
     /// Ended badly.
@@ -50,23 +66,27 @@ pub enum Next {
 }
 
 /// See [`Plan::rank`].
-pub type Rank = (u64, Reverse<TaskId>);
+pub type Rank = (i32, u64, Reverse<TaskId>);
 
 /// The state of one run.
 #[derive(Debug)]
 pub struct Plan {
     states: IdVec<TaskId, State>,
-    ready: BinaryHeap<Rank>,
+    ready: Ready,
+    /// For each task the greater of its own priority and of those that it holds up.
+    priorities: IdVec<TaskId, i32>,
     /// For each task the longest recorded path from its start to the end of the build.
     remaining_ms: IdVec<TaskId, u64>,
     later: Later,
+    failures: Failures,
     started: usize,
     stopped: bool,
 }
 
 impl Plan {
-    /// A plan for `wanted` and all they need. Among ready tasks the one with the longest
-    /// remaining path by `durations_ms` goes first, then the one declared first.
+    /// A plan for `wanted` and all they need. Among ready tasks the one of the greatest priority
+    /// goes first, of these the one with the longest remaining path by `durations_ms`, then the one
+    /// declared first.
     ///
     /// # Errors
     /// Two formatters that may change the same file, without an order.
@@ -79,13 +99,16 @@ impl Plan {
         let order = needs_first(graph, wanted);
         let mut plan = Plan {
             states: IdVec::filled(count, State::Unwanted),
-            ready: BinaryHeap::new(),
+            ready: Ready::new(Classes::new(graph, &order)),
+            priorities: IdVec::filled(count, 0),
             remaining_ms: IdVec::filled(count, 0),
             later: Later::new(graph, &order)?,
+            failures: Failures::new(graph, &order),
             started: 0,
             stopped: false,
         };
         plan.find_remaining(graph, &order, durations_ms);
+        plan.find_priorities(graph, &order);
         for &id in &order {
             let needs = graph.needs(id).len() + plan.later.count(id);
             let needs = u32::try_from(needs).expect("fewer than 2^32 needs");
@@ -114,6 +137,22 @@ impl Plan {
         }
     }
 
+    /// What a task holds up is as urgent for it as for that: only where the Taskfile says how
+    /// urgent that is, else a low priority could never count before a usual one.
+    fn find_priorities(&mut self, graph: &Graph, order: &[TaskId]) {
+        let mut behind: FxHashMap<TaskId, i32> = FxHashMap::default();
+        for &id in order.iter().rev() {
+            let own = graph.task(id).rule.target.schedule.priority;
+            let inherited = behind.get(&id).copied();
+            self.priorities[id] = own.unwrap_or(0).max(inherited.unwrap_or(i32::MIN));
+            let Some(urgency) = own.into_iter().chain(inherited).max() else { continue };
+            for &need in graph.needs(id) {
+                let most = behind.entry(need).or_insert(urgency);
+                *most = urgency.max(*most);
+            }
+        }
+    }
+
     /// The state of one task.
     pub fn state(&self, id: TaskId) -> State {
         self.states[id]
@@ -129,13 +168,38 @@ impl Plan {
     pub fn next(&mut self, free: usize) -> Next {
         if !self.stopped
             && free > 0
-            && let Some((_, Reverse(id))) = self.ready.pop()
+            && let Some(id) = self.ready.pop()
         {
             self.set(id, State::Started);
             return Next::Start(id);
         }
         let open = self.started > 0 || (!self.stopped && !self.ready.is_empty());
         if open { Next::Wait } else { Next::Done }
+    }
+
+    /// A task that was handed out must run, and waits to be admitted.
+    pub fn is_due(&mut self, id: TaskId) {
+        self.set(id, State::Due);
+    }
+
+    /// The greatest priority of the tasks that are being judged.
+    pub fn most_urgent(&self) -> Option<i32> {
+        self.ready.most_urgent()
+    }
+
+    /// A task was admitted.
+    pub fn runs(&mut self, id: TaskId) {
+        self.set(id, State::Running);
+    }
+
+    /// A task that ran is judged again.
+    pub fn judges(&mut self, id: TaskId) {
+        self.set(id, State::Started);
+    }
+
+    /// What decides which of the tasks that must run may start.
+    pub fn admission(&self, bounds: Bounds) -> Admission {
+        Admission::new(self.ready.classes().clone(), bounds)
     }
 
     /// A started task ended well. Those that only waited for it are ready now, and are told.
@@ -184,32 +248,10 @@ impl Plan {
         meetings.into_iter().flatten().map(|meeting| meeting.fixer).collect()
     }
 
-    /// A started task ended badly. All that need it will not start, and are told. Those that only
-    /// come later than it may start.
-    pub fn fail(&mut self, graph: &Graph, id: TaskId) -> Vec<TaskId> {
-        self.set(id, State::Failed);
-        let mut skipped = Vec::new();
-        let mut stack = vec![id];
-        while let Some(id) = stack.pop() {
-            for &next in graph.needed_by(id) {
-                if matches!(self.states[next], State::Waiting(_)) {
-                    self.set(next, State::Skipped);
-                    skipped.push(next);
-                    stack.push(next);
-                }
-            }
-        }
-        let mut ready = Vec::new();
-        for &id in std::iter::once(&id).chain(&skipped) {
-            self.open_gates(id, &mut ready);
-        }
-        skipped
-    }
-
-    /// Among ready tasks the greatest goes first: the longest remaining path, then the one
-    /// declared first.
+    /// Among ready tasks the greatest goes first: by priority, then the longest remaining path,
+    /// then the one declared first.
     pub fn rank(&self, id: TaskId) -> Rank {
-        (self.remaining_ms[id], Reverse(id))
+        (self.priorities[id], self.remaining_ms[id], Reverse(id))
     }
 
     /// Nothing new starts from now on.
@@ -230,13 +272,13 @@ impl Plan {
     /// The only place where a state changes.
     fn set(&mut self, id: TaskId, state: State) {
         let old = std::mem::replace(&mut self.states[id], state);
-        if old == State::Started {
-            self.started -= 1;
-        }
+        let out = |state| matches!(state, State::Started | State::Due | State::Running);
+        self.started -= usize::from(out(old));
+        self.started += usize::from(out(state));
+        self.ready.leave(id, old, self.priorities[id]);
         match state {
-            State::Started => self.started += 1,
             State::Ready => self.ready.push(self.rank(id)),
-            _ => {}
+            state => self.ready.enter(id, state, self.priorities[id]),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The plan driven by hand, then by chance against what must hold of every order.
 
+mod admission;
+mod failures;
 mod later;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! When which signal is due: the request to stop, what is left over after the process ended, the
+//! When which signal is due: the request to stop, the end of its time, what is left over after the process ended, the
 //! last resort.
 //!
 //! Knows no process and no clock: time is an argument, a signal is an answer, so every order of
@@ -22,6 +22,8 @@ const KILLED_WAIT: Duration = Duration::from_secs(1);
 pub(super) enum Act {
     /// Send this to the group.
     Signal(Signal),
+    /// Ask the group to end, by TERM: its time is over.
+    TimeOut,
     /// Ask what the leader left over to end, by TERM.
     EndLeftOver,
     /// What is left cannot be ended: go.
@@ -34,6 +36,8 @@ pub(super) struct Ending {
     grace: Duration,
     /// The requests that were acted upon.
     heard: Asked,
+    /// When its time is over; taken when that was done, or the leader ended before.
+    expires_at: Option<Instant>,
     /// When left-overs are asked to end; known once the leader ended, taken when it was done.
     terminate_at: Option<Instant>,
     kill_at: Option<Instant>,
@@ -47,6 +51,7 @@ impl Ending {
         Ending {
             grace,
             heard: Asked::Nothing,
+            expires_at: None,
             terminate_at: None,
             kill_at: None,
             give_up_at: None,
@@ -55,9 +60,15 @@ impl Ending {
         }
     }
 
+    /// The same for a process that may run until `at`.
+    pub(super) fn until(self, at: Option<Instant>) -> Ending {
+        Ending { expires_at: at, ..self }
+    }
+
     /// The leader has ended: what is left has its second.
     pub(super) fn leader_ended(&mut self, now: Instant) {
         self.leader_ended = true;
+        self.expires_at = None;
         match self.give_up_at {
             Some(_) => self.give_up_at = now.checked_add(KILLED_WAIT),
             None => self.terminate_at = now.checked_add(LEFT_OVER_WAIT),
@@ -90,6 +101,13 @@ impl Ending {
         if passed(self.kill_at, now) {
             return Some(self.kill(now));
         }
+        if passed(self.expires_at, now) {
+            self.expires_at = None;
+            if self.kill_at.is_none() {
+                self.kill_at = now.checked_add(self.grace);
+                return Some(Act::TimeOut);
+            }
+        }
         if passed(self.terminate_at, now) {
             self.terminate_at = None;
             self.cut = true;
@@ -102,11 +120,12 @@ impl Ending {
     /// When [`Ending::due`] will have something to do if nothing happens before.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let give_up_at = self.give_up_at.filter(|_| self.leader_ended);
-        [self.terminate_at, self.kill_at, give_up_at].into_iter().flatten().min()
+        [self.expires_at, self.terminate_at, self.kill_at, give_up_at].into_iter().flatten().min()
     }
 
     fn kill(&mut self, now: Instant) -> Act {
         self.cut = true;
+        self.expires_at = None;
         self.terminate_at = None;
         self.kill_at = None;
         self.give_up_at = now.checked_add(KILLED_WAIT);
@@ -186,6 +205,34 @@ mod tests {
         assert_eq!(due_at(&mut ending, zero, 1000, stop), Some(Act::EndLeftOver));
         assert_eq!(due_at(&mut ending, zero, 4999, stop), None);
         assert_eq!(due_at(&mut ending, zero, 5000, stop), KILL);
+    }
+
+    #[test]
+    fn a_process_whose_time_is_over_is_asked_then_killed() {
+        let zero = Instant::now();
+        let until = |ms| zero.checked_add(Duration::from_millis(ms));
+        let mut ending = Ending::new(Duration::from_secs(5)).until(until(300));
+        assert_eq!(ending.deadline(), until(300));
+        let table = [(299, None), (300, Some(Act::TimeOut)), (5299, None), (5300, KILL)];
+        for (at_ms, act) in table {
+            assert_eq!(due_at(&mut ending, zero, at_ms, Asked::Nothing), act, "{at_ms}");
+        }
+        assert_eq!(ending.heard(), Asked::Nothing, "nobody asked for it");
+    }
+
+    #[test]
+    fn the_end_of_its_time_is_nothing_to_who_ended_or_was_asked_to() {
+        let zero = Instant::now();
+        let until = zero.checked_add(Duration::from_millis(300));
+        let mut ended = Ending::new(Duration::from_secs(5)).until(until);
+        ended.leader_ended(zero);
+        assert_eq!(due_at(&mut ended, zero, 400, Asked::Nothing), None);
+        assert_eq!(due_at(&mut ended, zero, 1000, Asked::Nothing), Some(Act::EndLeftOver));
+        let mut asked = Ending::new(Duration::from_secs(5)).until(until);
+        let stop = Asked::Stop(Signal::INT);
+        assert_eq!(due_at(&mut asked, zero, 1, stop), Some(Act::Signal(Signal::INT)));
+        assert_eq!(due_at(&mut asked, zero, 400, stop), None);
+        assert_eq!(due_at(&mut asked, zero, 5001, stop), KILL);
     }
 
     #[test]

@@ -19,6 +19,13 @@ const LOOKS: u32 = 32;
 /// begins empty.
 const EMPTY_LOOKS: u32 = 5;
 
+/// How much memory this process had at most: `VmHWM` of proc_pid_status(5), in kibibytes.
+pub(super) fn own_peak_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// From `/proc/<pid>/stat`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stat {

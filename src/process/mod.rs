@@ -63,6 +63,8 @@ pub struct Command {
     pub grace: Duration,
     /// Where its stderr goes, if not where its stdout goes.
     pub errors: Option<Arc<File>>,
+    /// How long it may run; then it is asked to stop.
+    pub timeout: Option<Duration>,
 }
 
 /// How a process ended.
@@ -109,6 +111,11 @@ pub struct Ended {
     pub status: Status,
     /// We signalled it before it ended, because a stop was requested.
     pub stopped: bool,
+    /// We signalled it before it ended, because its time was over.
+    pub timed_out: bool,
+    /// How much memory it, or one of what it waited for, had at most, in bytes, where the system
+    /// tells and it was more than this process had.
+    pub peak_bytes: Option<u64>,
     /// A second after it ended something it started still ran in its group, and was ended,
     /// or held its output open from another group, and was no longer listened to.
     pub left_over: bool,
@@ -139,7 +146,9 @@ pub fn run(
     let begin = Instant::now();
     let (child, pipe) = spawn(command)?;
     let sink = Sink { log, output, buffer: vec![0; BUFFER_BYTES], error: None };
-    let mut running = Running::new(child, pipe, command.grace, sink);
+    let until = command.timeout.and_then(|timeout| begin.checked_add(timeout));
+    let ending = Ending::new(command.grace).until(until);
+    let mut running = Running::new(child, pipe, ending, sink);
     let group = running.group.id();
     if let Some(guard) = guard {
         guard.began(group);
@@ -155,6 +164,8 @@ pub fn run(
     Ok(Ended {
         status,
         stopped: running.stopped,
+        timed_out: running.timed_out,
+        peak_bytes: running.peak_bytes,
         left_over: running.left_over,
         duration: end - begin,
         log_error: running.sink.error,
@@ -166,6 +177,8 @@ impl Ended {
         Ended {
             status: Status::Signal(signal),
             stopped: true,
+            timed_out: false,
+            peak_bytes: None,
             left_over: false,
             duration: Duration::ZERO,
             log_error: None,
@@ -252,13 +265,15 @@ struct Running<'a> {
     backoff: Backoff,
     sink: Sink<'a>,
     stopped: bool,
+    timed_out: bool,
+    peak_bytes: Option<u64>,
     left_over: bool,
     /// Seen empty after the leader was reaped: its number may be another's by now (bazel#11910).
     group_gone: bool,
 }
 
 impl<'a> Running<'a> {
-    fn new(child: Child, pipe: PipeReader, grace: Duration, sink: Sink<'a>) -> Running<'a> {
+    fn new(child: Child, pipe: PipeReader, ending: Ending, sink: Sink<'a>) -> Running<'a> {
         let group = Group::led_by(&child);
         Running {
             exit: system::exit_descriptor(&child),
@@ -266,10 +281,12 @@ impl<'a> Running<'a> {
             group,
             pipe: Some(pipe),
             ended: None,
-            ending: Ending::new(grace),
+            ending,
             backoff: Backoff::new(),
             sink,
             stopped: false,
+            timed_out: false,
+            peak_bytes: None,
             left_over: false,
             group_gone: false,
         }
@@ -303,8 +320,9 @@ impl<'a> Running<'a> {
 
     fn reap(&mut self) -> io::Result<()> {
         if self.ended.is_none()
-            && let Some(status) = self.child.try_wait()?
+            && let Some((status, peak_bytes)) = system::reap(&mut self.child)?
         {
+            self.peak_bytes = peak_bytes;
             let now = Instant::now();
             self.ended = Some((status.into(), now));
             self.ending.leader_ended(now);
@@ -322,8 +340,13 @@ impl<'a> Running<'a> {
                     self.left_over = true;
                     self.signal_group(Signal::TERM);
                 }
+                Act::TimeOut => {
+                    self.timed_out = true;
+                    self.signal_group(Signal::TERM);
+                }
                 Act::Signal(signal) => {
-                    self.stopped |= self.ended.is_none();
+                    // Who is killed when its time and its grace are over was not asked to stop.
+                    self.stopped |= self.ended.is_none() && self.ending.heard().level() > 0;
                     self.signal_group(signal);
                 }
             }

@@ -4,8 +4,9 @@
 //! `/proc`; where they are missing we look again after a while, and a group counts by `kill(2)`
 //! alone.
 
+use std::io;
 use std::os::fd::OwnedFd;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -14,7 +15,16 @@ use rustix::process::{
 };
 
 #[cfg(target_os = "linux")]
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+#[cfg(target_os = "linux")]
+use wait4::Wait4;
+
+#[cfg(target_os = "linux")]
 use super::linux;
+
+/// Less is not asked about: it may be our own.
+#[cfg(target_os = "linux")]
+const MAY_BE_OURS_BYTES: u64 = 64 << 20;
 
 /// Pauses between looks: from one millisecond, doubled up to 32.
 #[derive(Clone, Debug)]
@@ -80,6 +90,26 @@ pub(super) fn exit_descriptor(child: &Child) -> Option<OwnedFd> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn exit_descriptor(_child: &Child) -> Option<OwnedFd> {
     None
+}
+
+/// How a child ended, and how much memory it or one of what it waited for had at most, in bytes,
+/// where the system tells; none while it lives. To be asked until it is told, and not again.
+#[cfg(target_os = "linux")]
+pub(super) fn reap(child: &mut Child) -> io::Result<Option<(ExitStatus, Option<u64>)>> {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if waitid(WaitId::Pid(Pid::from_child(child)), look)?.is_none() {
+        return Ok(None);
+    }
+    let ended = child.wait4()?;
+    // In the books of Linux a child begins with what the process had that started it.
+    let peak = Some(ended.rusage.maxrss).filter(|&peak| peak > MAY_BE_OURS_BYTES);
+    let peak = peak.filter(|&peak| linux::own_peak_bytes().is_some_and(|own| peak > own));
+    Ok(Some((ended.status, peak)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn reap(child: &mut Child) -> io::Result<Option<(ExitStatus, Option<u64>)>> {
+    Ok(child.try_wait()?.map(|status| (status, None)))
 }
 
 /// Of a group that has members, dead or alive; true where that cannot be told.

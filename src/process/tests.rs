@@ -30,6 +30,7 @@ fn sh(script: &str) -> Command {
         dir: "/".into(),
         grace: Duration::from_secs(60),
         errors: None,
+        timeout: None,
     }
 }
 
@@ -281,6 +282,39 @@ fn a_second_request_kills_all_at_once() {
     assert_eq!(stopper.watch().requested(), Some(Signal::INT.as_raw()));
 }
 
+/// One block of so many bytes is read and written at once.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_memory_of_what_it_waited_for_is_told() {
+    // This process may have had more by now: then nothing can be told.
+    let peak = |script: &str| run_sh(script).ended.peak_bytes;
+    let block = peak("dd if=/dev/zero of=/dev/null bs=200000000 count=1 2>/dev/null; true");
+    assert!(block.is_none_or(|bytes| bytes > 200_000_000), "{block:?}");
+    assert!(peak("exit 3").is_none_or(|bytes| bytes < 200_000_000));
+}
+
+#[test]
+fn a_group_whose_time_is_over_is_asked_to_end_as_a_whole() {
+    let mut command = sh("trap 'echo asked; exit 7' TERM; (trap 'echo child; exit' TERM; \
+                         while :; do sleep 0.01; done) & echo up; wait");
+    command.timeout = Some(Duration::from_millis(300));
+    let outcome = run_with(&command, &Stopper::new().expect("pipe").watch(), None);
+    assert!(outcome.ended.timed_out && !outcome.ended.stopped, "{:?}", outcome.ended);
+    assert_eq!(outcome.ended.status, Status::Code(7));
+    assert!(outcome.text().contains("asked") && outcome.text().contains("child"));
+}
+
+#[test]
+fn who_ignores_the_end_of_its_time_is_killed_after_the_grace() {
+    let mut command = sh("trap '' TERM; while :; do sleep 0.01; done");
+    (command.timeout, command.grace) =
+        (Some(Duration::from_millis(100)), Duration::from_millis(200));
+    let outcome = run_with(&command, &Stopper::new().expect("pipe").watch(), None);
+    assert!(outcome.ended.timed_out && !outcome.ended.stopped, "{:?}", outcome.ended);
+    assert_eq!(outcome.ended.status, Status::Signal(9));
+    assert!(outcome.ended.duration >= Duration::from_millis(300), "both were waited for");
+}
+
 #[test]
 fn waiting_for_the_grace_costs_no_processor() {
     let mut command = sh("trap '' TERM; echo x; sleep 1");
@@ -390,7 +424,7 @@ fn without_a_descriptor_for_its_end_it_is_seen_all_the_same() {
     let (child, pipe) = spawn(&sh("exec >&- 2>&-; sleep 0.1; exit 5")).expect("started");
     let mut log = tempfile::tempfile().expect("a log");
     let sink = Sink { log: &mut log, output: &mut |_| {}, buffer: vec![0; 16], error: None };
-    let mut running = Running::new(child, pipe, Duration::ZERO, sink);
+    let mut running = Running::new(child, pipe, Ending::new(Duration::ZERO), sink);
     running.exit = None;
     let stop = Stopper::new().expect("pipe").watch();
     assert_eq!(running.watch(&stop).expect("watched").0, Status::Code(5));

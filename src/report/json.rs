@@ -14,7 +14,9 @@ use super::Listener;
 use super::sink::Sink;
 use crate::error::Place;
 use crate::ids::Id;
-use crate::outcome::{Because, Changes, Counts, Event, Failure, Reason, Step, Summary, TaskRef};
+use crate::outcome::{
+    Because, Changes, Counts, Event, Failure, Reason, Step, Summary, TaskRef, TimedOut,
+};
 
 /// What every stream of events begins with, in each version.
 pub const EVENTS_HEAD: &str = "{\"v\":";
@@ -60,15 +62,26 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `at_ms` | number | |
 /// | `task_output` | `text` | string | a piece of output as it came, up to 64 KiB, if it is UTF-8; of a restored task, as it once came |
 /// | | `base64` | string | the same, if it is not; each line has one of both |
+/// | `task_retrying` | `failure` | string | an attempt failed, by this; another follows after the wait |
+/// | | `exit_code` | number, null | of the command, if it ended by itself |
+/// | | `duration_ms` | number | of the command |
+/// | | `attempt` | number | which one, from 1 |
+/// | | `left` | number | how many may still follow |
+/// | | `wait_ms` | number | until the next |
+/// | | `at_ms` | number | |
 /// | `task_finished` | `outcome` | string | `group`, `fresh`, `restored`, `ran`, `would_run`, `would_restore`, `failed`, `unstable`, `skipped` or `cancelled` |
 /// | | `duration_ms` | number | of the command; 0 if none ran |
 /// | | `saved_ms` | number, null | of a restored task: how long its command once ran, less what restoring took |
 /// | | `exit_code` | number, null | of the command, if it ended by itself |
+/// | | `attempts` | number | how often its command was started |
+/// | | `retries` | number | how many of them failed and were followed by another |
+/// | | `allowed` | bool | it failed, and that is no harm |
+/// | | `timed_out` | bool | its last attempt took longer than its `timeout` |
 /// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
 /// | | `fixed` | bytes | inputs that it changed, if it is a formatter; also if it failed |
 /// | | `log` | bytes, null | absolute path of its whole output |
 /// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace); `place` (object, null: `file`, `line` and `column` of what is wrong in the Taskfile), `help` (string, null: what to write instead) |
-/// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`; `when`: its `when` is false, which is no failure), `task` (string, null: what failed of what it needs), `text` (string, for people) |
+/// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`; `timeout`: of the run; `when`: its `when` is false, which is no failure), `task` (string, null: what failed of what it needs), `text` (string, for people) |
 /// | | `at_ms` | number | |
 /// | `service_started` | `command` | string | a service starts: the command for people |
 /// | | `named` | bool | it was asked for by name, and stays until Ctrl-C |
@@ -88,6 +101,9 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `jobs` | number | how many could run at once |
 /// | | `dry_run` | bool | nothing was changed |
 /// | | `signal` | number, null | the signal that ended the run |
+/// | | `allowed` | number | how many of those that failed may |
+/// | | `retries` | number | how many attempts failed and were followed by another |
+/// | | `timed_out` | object, null | the run took longer than it may: `after_ms` (number), `running` (strings: the tasks that were at work) |
 /// | | `saved_ms` | number | sum of `saved_ms` of what was restored |
 /// | | `unstable` | number | how many failed because their inputs kept changing |
 /// | | `restage` | bytes | files that formatters with `restage` changed |
@@ -132,30 +148,8 @@ impl<W: Write> Json<W> {
                 .with("key", key.to_string())
                 .with("at_ms", *at_ms),
             Event::TaskOutput { task, bytes } => piece(begin("task_output").task(task), bytes),
-            Event::TaskFinished {
-                task,
-                finish,
-                duration_ms,
-                saved_ms,
-                exit_code,
-                outputs,
-                fixed,
-                log,
-                failure,
-                because,
-                at_ms,
-            } => begin("task_finished")
-                .task(task)
-                .with("outcome", finish.code())
-                .with("duration_ms", *duration_ms)
-                .with("saved_ms", *saved_ms)
-                .with("exit_code", *exit_code)
-                .with("outputs", outputs.iter().map(output).collect::<Vec<_>>())
-                .with("fixed", fixed.iter().map(|path| bytes(path)).collect::<Vec<_>>())
-                .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
-                .with("failure", failure.map(failed))
-                .with("because", because.map(skipped))
-                .with("at_ms", *at_ms),
+            Event::TaskRetrying { .. } => retrying(begin("task_retrying"), event),
+            Event::TaskFinished { .. } => finished(begin("task_finished"), event),
             Event::ServiceStarted { .. }
             | Event::ServiceReady { .. }
             | Event::ServiceEnded { .. } => return self.service_line(event),
@@ -272,6 +266,63 @@ fn skipped(because: Because<'_>) -> Value {
     json!({ "code": because.code(), "task": because.task(), "text": because.to_string() })
 }
 
+/// The fields of `task_retrying`.
+fn retrying(line: Line, event: &Event<'_>) -> Line {
+    let Event::TaskRetrying { task, what, exit_code, duration_ms, attempt, left, wait_ms, at_ms } =
+        event
+    else {
+        return line;
+    };
+    line.task(task)
+        .with("failure", *what)
+        .with("exit_code", *exit_code)
+        .with("duration_ms", *duration_ms)
+        .with("attempt", *attempt)
+        .with("left", *left)
+        .with("wait_ms", *wait_ms)
+        .with("at_ms", *at_ms)
+}
+
+/// The fields of `task_finished`.
+fn finished(line: Line, event: &Event<'_>) -> Line {
+    let Event::TaskFinished {
+        task,
+        finish,
+        duration_ms,
+        saved_ms,
+        exit_code,
+        course,
+        outputs,
+        fixed,
+        log,
+        failure,
+        because,
+        at_ms,
+    } = event
+    else {
+        return line;
+    };
+    line.task(task)
+        .with("outcome", finish.code())
+        .with("duration_ms", *duration_ms)
+        .with("saved_ms", *saved_ms)
+        .with("exit_code", *exit_code)
+        .with("attempts", course.attempts)
+        .with("retries", course.retries)
+        .with("timed_out", course.timed_out)
+        .with("allowed", course.allowed)
+        .with("outputs", outputs.iter().map(output).collect::<Vec<_>>())
+        .with("fixed", fixed.iter().map(|path| bytes(path)).collect::<Vec<_>>())
+        .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
+        .with("failure", failure.map(failed))
+        .with("because", because.map(skipped))
+        .with("at_ms", *at_ms)
+}
+
+fn timed_out(time: &TimedOut) -> Value {
+    json!({ "after_ms": time.after_ms, "running": time.running })
+}
+
 fn run_finished(line: Line, summary: &Summary) -> Line {
     let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
     let step = |step: &Step| json!({ "task": step.task, "duration_ms": step.duration_ms });
@@ -289,6 +340,9 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("jobs", summary.jobs)
     .with("dry_run", summary.dry_run)
     .with("signal", summary.signal)
+    .with("allowed", summary.allowed)
+    .with("retries", summary.retries)
+    .with("timed_out", summary.timed_out.as_ref().map(timed_out))
     .with("unstable", summary.unstable)
     .with("saved_ms", summary.saved_ms)
     .with("restage", summary.restage.iter().map(|path| bytes(path)).collect::<Vec<_>>())
@@ -328,7 +382,7 @@ mod tests {
     use super::*;
     use crate::error::{Diagnostic, Source};
     use crate::ids::TaskId;
-    use crate::outcome::{Change, Finish};
+    use crate::outcome::{Change, Course, Finish};
 
     /// The lines of these events, parsed back. Of the raw text only the beginning is compared.
     fn told(events: &[Event<'_>]) -> Vec<Value> {
@@ -412,6 +466,8 @@ mod tests {
         assert_eq!(lines, expected);
     }
 
+    const COURSE: Course = Course { attempts: 2, retries: 1, timed_out: true, allowed: false };
+
     #[test]
     fn services_come_and_go() {
         let (task, at_ms) = (task(), 5);
@@ -455,6 +511,7 @@ mod tests {
             duration_ms: 300,
             saved_ms: (*finish == Finish::Restored).then_some(70),
             exit_code,
+            course: COURSE,
             outputs: &outputs,
             fixed: if *finish == Finish::Failed { &fixed } else { &[] },
             log,
@@ -476,6 +533,7 @@ mod tests {
             lines[1],
             json!({"v": 1, "event": "task_finished", "run": "r1", "task": "app", "task_id": 7,
                 "outcome": "failed", "duration_ms": 300, "saved_ms": null, "exit_code": 1,
+                "attempts": 2, "retries": 1, "timed_out": true, "allowed": false,
                 "outputs": [
                     {"path": "bin/app", "size_bytes": 12, "digest": hex},
                     {"path": {"base64": "/w=="}, "size_bytes": 0, "digest": hex},
@@ -519,6 +577,9 @@ mod tests {
             critical_path: vec![Step { task: "app".to_owned(), duration_ms: 250 }],
             jobs: 4,
             signal: Some(15),
+            retries: 3,
+            allowed: 1,
+            timed_out: Some(TimedOut { after_ms: 5, running: vec!["app".to_owned()] }),
             restage: vec![b"a.c".to_vec()],
             ..Summary::default()
         };
@@ -529,11 +590,13 @@ mod tests {
                 "skipped": 4, "cancelled": 11},
                 "wall_ms": 300, "work_ms": 1000,
                 "critical_path": [{"task": "app", "duration_ms": 250}],
-                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0, "saved_ms": 17,
+                "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0,
+                "retries": 3, "allowed": 1,
+                "timed_out": {"after_ms": 5, "running": ["app"]}, "saved_ms": 17,
                 "restage": ["a.c"],
                 "exit_code": 1})
         );
-        (summary.wall_ms, summary.signal) = (0, None);
+        (summary.wall_ms, summary.signal, summary.timed_out) = (0, None, None);
         let line = told_of(&summary);
         assert_eq!((&line["speedup"], &line["signal"]), (&Value::Null, &Value::Null));
     }

@@ -15,13 +15,13 @@ use super::clean::{Clean, RESET};
 use super::sink::Sink;
 use super::summary::{Ends, Failed, put_command, put_place};
 use super::words::{
-    BAD, CARE, FAINT, because, duration, ending, first_reason, fixed, indented, nothing_reached,
-    one_line, paint,
+    BAD, CARE, FAINT, again, because, duration, ending, first_reason, fixed, indented,
+    nothing_reached, nth_attempt, one_line, paint,
 };
 use super::{Listener, Mode, Options};
 use crate::files::open_regular;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Event, Failure, Finish, Reason, TaskRef};
+use crate::outcome::{Because, Course, Event, Failure, Finish, Reason, TaskRef};
 
 /// So much output of each running task waits in memory for its block. Also the longest line that
 /// stream mode waits for.
@@ -91,6 +91,7 @@ struct End<'a> {
     finish: &'a Finish,
     duration_ms: u64,
     saved_ms: Option<u64>,
+    course: Course,
     log: Option<&'a Path>,
     fixed: &'a [Vec<u8>],
     failure: Option<&'a Failure>,
@@ -263,6 +264,7 @@ impl<W: Write, E: Write> Lines<W, E> {
             let (name, word) = (one_line(task.name), end.words().0);
             self.run.ends.failed(Failed {
                 brief: format!("{name}  {word}"),
+                allowed: end.course.allowed,
                 task: name,
                 line: end.line(task),
                 failure,
@@ -312,6 +314,15 @@ impl<W: Write, E: Write> Lines<W, E> {
         }
     }
 
+    /// An attempt failed and another follows.
+    fn retrying(&mut self, task: TaskRef<'_>, words: &str) {
+        if self.quiet() || matches!(self.options.mode, Mode::None) {
+            return;
+        }
+        self.interrupt();
+        self.out.line(&format!("{}  {words}", one_line(task.name)));
+    }
+
     /// Under stream, the line that a task had begun when it ended.
     fn partial_line(&mut self, task: TaskRef<'_>, running: &Running) {
         if !running.held.is_empty() {
@@ -334,7 +345,7 @@ impl<W: Write, E: Write> Lines<W, E> {
         let place = format!("[{}/{tasks}]", self.run.told);
         let name = one_line(task.name);
         let words = match end.finish {
-            Finish::Ran => duration(end.duration_ms),
+            Finish::Ran => duration(end.duration_ms) + &nth_attempt(end.course),
             _ => {
                 let (word, rest) = end.words();
                 self.painted(end, &format!("{word}{rest}"))
@@ -345,7 +356,8 @@ impl<W: Write, E: Write> Lines<W, E> {
     }
 
     fn painted(&self, end: &End<'_>, text: &str) -> String {
-        paint(self.options.colour && end.failed(), BAD, text)
+        let style = if end.course.allowed { CARE } else { BAD };
+        paint(self.options.colour && end.failed(), style, text)
     }
 
     /// The whole output of a task that has ended below its name, if there is any and the mode
@@ -411,18 +423,23 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
                 self.started(task, &Start { reasons, key: Some(key), command: "", restores: true });
             }
             Event::TaskOutput { task, bytes } => self.output(task, bytes),
+            Event::TaskRetrying { task, what, duration_ms, wait_ms, left, .. } => {
+                self.retrying(task, &again(what, duration_ms, (wait_ms, left)));
+            }
             Event::TaskFinished {
                 task,
                 finish,
                 duration_ms,
                 saved_ms,
+                course,
                 fixed,
                 log,
                 failure,
                 because,
                 ..
             } => {
-                let end = End { finish, duration_ms, saved_ms, fixed, log, failure, because };
+                let end =
+                    End { finish, duration_ms, saved_ms, course, fixed, log, failure, because };
                 self.finished(task, &end);
             }
             Event::Warning { task, message } => self.warning(task, message),
@@ -475,7 +492,7 @@ impl End<'_> {
         let saved = self.saved_ms.filter(|&ms| ms >= LEAST_SAVED_MS);
         let saved = saved.map(|ms| format!("saved {}", duration(ms)));
         let what = what.or(because.as_deref()).or(saved.as_deref());
-        ending(self.finish, what, self.duration_ms)
+        ending(self.finish, what, self.duration_ms, self.course)
     }
 
     /// `app  failed after 0.3s: exit 1`

@@ -110,6 +110,7 @@ impl Progress {
             Event::TaskReady { .. }
             | Event::ServiceReady { .. }
             | Event::TaskOutput { .. }
+            | Event::TaskRetrying { .. }
             | Event::Stage { .. }
             | Event::Sums { .. }
             | Event::Warning { .. } => return,
@@ -240,7 +241,7 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::ids::Id;
-    use crate::outcome::TaskRef;
+    use crate::outcome::{Course, TaskRef};
 
     fn task(id: usize, name: &str) -> TaskRef<'_> {
         TaskRef { id: TaskId::from_index(id), name }
@@ -259,6 +260,7 @@ mod tests {
             duration_ms: 0,
             saved_ms: None,
             exit_code: None,
+            course: Course::default(),
             outputs: &[],
             fixed: &[],
             log: None,

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use super::Options;
 use super::sink::Sink;
-use super::words::{BAD, indented, interrupted, paint, saved, speed_up, totals};
+use super::words::{BAD, CARE, indented, interrupted, out_of_time, paint, saved, speed_up, totals};
 use crate::error::render_diagnostics;
 use crate::outcome::{Failure, Summary, shown};
 
@@ -46,6 +46,8 @@ pub(super) struct Failed {
     /// `app  failed after 0.3s: exit 1`
     pub(super) line: String,
     pub(super) failure: Option<Failure>,
+    /// It is no harm.
+    pub(super) allowed: bool,
     /// Where among the lines it was shown whole, if it was.
     pub(super) shown_at: Option<usize>,
 }
@@ -93,6 +95,9 @@ impl Ends {
                 out.line(&line);
             }
         }
+        if let Some(time) = &summary.timed_out {
+            out.line(&out_of_time(time));
+        }
         if let Some(signal) = summary.signal {
             out.line(&interrupted(signal));
         }
@@ -109,9 +114,16 @@ impl Ends {
 }
 
 impl Failed {
+    fn signed(&self, options: Options, line: &str) -> String {
+        match self.allowed {
+            true => paint(options.colour, CARE, &format!("! {line}")),
+            false => paint(options.colour, BAD, &format!("✗ {line}")),
+        }
+    }
+
     /// One line: all else stands a little above.
     fn write_brief<W: Write>(&self, out: &mut Sink<W>, options: Options) {
-        let mut line = paint(options.colour, BAD, &format!("✗ {}", self.brief));
+        let mut line = self.signed(options, &self.brief);
         if let Some(failure) = self.failure.as_ref().filter(|failure| !failure.log.is_empty()) {
             line += &format!("   log: {}", shown(&failure.log));
         }
@@ -119,7 +131,7 @@ impl Failed {
     }
 
     fn write<W: Write>(&self, out: &mut Sink<W>, options: Options) {
-        out.line(&paint(options.colour, BAD, &format!("✗ {}", self.line)));
+        out.line(&self.signed(options, &self.line));
         let Some(failure) = &self.failure else { return };
         put_place(out, failure, options.colour);
         put_command(out, &failure.command, &self.task);

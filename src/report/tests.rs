@@ -8,7 +8,9 @@ use taskr_cache::Digest;
 
 use super::{Lines, Listener, Mode, Options};
 use crate::ids::{Id, TaskId};
-use crate::outcome::{Because, Change, Counts, Event, Failure, Finish, Reason, Summary, TaskRef};
+use crate::outcome::{
+    Because, Change, Counts, Course, Event, Failure, Finish, Reason, Summary, TaskRef,
+};
 
 /// Tells events in short words. Tasks are known by their names' first letters: `a`, `b`, …
 struct Stage<'w> {
@@ -88,6 +90,7 @@ impl Stage<'_> {
             duration_ms: if ran { 300 } else { 0 },
             saved_ms: (*finish == Finish::Restored).then_some(1_500),
             exit_code: None,
+            course: Course::default(),
             outputs: &[],
             fixed: &[],
             log,

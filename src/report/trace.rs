@@ -230,6 +230,7 @@ impl<W: Write> Listener for Trace<W> {
             | Event::ServiceReady { .. }
             | Event::ServiceEnded { .. }
             | Event::TaskOutput { .. }
+            | Event::TaskRetrying { .. }
             | Event::Warning { .. } => {}
         }
     }

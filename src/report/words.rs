@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use signal_hook::low_level::signal_name;
 use unicode_width::UnicodeWidthStr;
 
-use crate::outcome::{Changes, Counts, Finish, Reason, Step, Summary, shown};
+use crate::outcome::{Changes, Counts, Course, Finish, Reason, Step, Summary, TimedOut, shown};
 
 /// Failures.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -26,6 +26,9 @@ const FIXED_NAMES: usize = 5;
 
 /// At most so many names of the critical path are told at each end of it.
 const PATH_ENDS: usize = 3;
+
+/// At most so many tasks are named that ran when the time of the run was over.
+const MOST_RUNNING: usize = 10;
 
 /// Under this wall time a speed-up says nothing.
 const SPEED_UP_WALL_MS: u64 = 100;
@@ -134,26 +137,47 @@ pub(super) fn ending(
     finish: &Finish,
     what: Option<&str>,
     duration_ms: u64,
+    course: Course,
 ) -> (&'static str, String) {
+    let nth = nth_attempt(course);
     let (word, usual) = match finish {
-        Finish::Ran => return ("completed", format!(" in {}", duration(duration_ms))),
+        Finish::Ran => return ("completed", format!(" in {}{nth}", duration(duration_ms))),
         Finish::Restored => {
             return ("restored", what.map_or_else(String::new, |what| format!(" ({what})")));
         }
         Finish::Unstable => ("unstable", "its inputs kept changing"),
         Finish::Cancelled => ("cancelled", ""),
         Finish::Skipped | Finish::WhenFalse => ("skipped", ""),
+        _ if course.allowed => ("failed (allowed)", ""),
         _ => ("failed", ""),
     };
     let mut rest = match duration_ms {
         0 => String::new(),
-        ms => format!(" after {}", duration(ms)),
+        ms => format!(" after {}{nth}", duration(ms)),
     };
     match what.unwrap_or(usual) {
         "" => {}
         what => rest += &format!(": {}", one_line(what)),
     }
     (word, rest)
+}
+
+/// `attempt failed after 0.3s: exit 75; the next one in 1.2s, 2 are left`.
+pub(super) fn again(what: &str, duration_ms: u64, (wait_ms, left): (u64, usize)) -> String {
+    let left = match left {
+        1 => "the last one".to_owned(),
+        left => format!("{left} are left"),
+    };
+    let (took, wait) = (duration(duration_ms), duration(wait_ms));
+    format!("attempt failed after {took}: {}; the next in {wait}, {left}", one_line(what))
+}
+
+/// ` (attempt 3)` of a task whose attempts before that failed; else nothing.
+pub(super) fn nth_attempt(course: Course) -> String {
+    match course.retries {
+        0 => String::new(),
+        retries => format!(" (attempt {})", retries + 1),
+    }
 }
 
 /// How many tasks ended how, and when: `12 tasks up to date in 0.02s` if nothing was to be done.
@@ -172,7 +196,8 @@ pub(super) fn totals(summary: &Summary) -> String {
         (fresh, "fresh"),
         (restored, restored_word),
         (ran, ran_word),
-        (failed.saturating_sub(summary.unstable), "failed"),
+        (failed.saturating_sub(summary.unstable + summary.allowed), "failed"),
+        (summary.allowed, "failed (allowed)"),
         (summary.unstable, "unstable"),
         (skipped, "skipped"),
         (cancelled, "cancelled"),
@@ -185,6 +210,11 @@ pub(super) fn totals(summary: &Summary) -> String {
     let mut text = format!("{tasks} {plural}{colon}{}", parts.join(", "));
     if !summary.dry_run {
         let _ = write!(text, "   in {wall} with -j{}", summary.jobs);
+        let _ = match summary.retries {
+            0 => Ok(()),
+            1 => write!(text, ", 1 retry"),
+            retries => write!(text, ", {retries} retries"),
+        };
     }
     text
 }
@@ -242,6 +272,24 @@ pub fn chain(path: &[Step]) -> String {
         names.extend(path[path.len() - PATH_ENDS..].iter().map(name));
     }
     names.join(" → ")
+}
+
+/// `timed out after 20m00s: app and test were still at work`.
+pub(super) fn out_of_time(time: &TimedOut) -> String {
+    let after = duration(time.after_ms);
+    let names: Vec<String> = time.running.iter().take(MOST_RUNNING).map(|n| one_line(n)).collect();
+    let more = time.running.len() - names.len();
+    match (&names[..], more) {
+        ([], _) => format!("timed out after {after}: no task was at work"),
+        ([name], 0) => format!("timed out after {after}: {name} was still at work"),
+        ([names @ .., last], 0) => {
+            format!("timed out after {after}: {} and {last} were still at work", names.join(", "))
+        }
+        (names, more) => {
+            let names = names.join(", ");
+            format!("timed out after {after}: {names} and {more} more were still at work")
+        }
+    }
 }
 
 /// `interrupted by SIGINT`.

@@ -70,9 +70,14 @@ impl Build<'_> {
             "counts": {
                 "tasks": tasks, "fresh": fresh, "restored": restored, "ran": ran,
                 "failed": failed, "skipped": skipped, "cancelled": cancelled,
+                "allowed": summary.allowed,
             },
             "exit_code": summary.exit_code(),
             "signal": summary.signal,
+            "retries": summary.retries,
+            "timed_out": summary.timed_out.as_ref().map(|time| {
+                json!({ "after_ms": time.after_ms, "running": time.running })
+            }),
             "tasks": self.deeds.ran,
             "not_done": self.deeds.not_done,
         })

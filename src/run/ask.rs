@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::gather::Gap;
-use super::launch::{GRACE, Rendered};
+use super::launch::Rendered;
 use super::{Build, Request};
 use crate::error::{Diagnostic, Error};
 use crate::graph::{Asking, Graph, ask_command};
@@ -105,7 +105,9 @@ impl Build<'_> {
                     || matches!(name, b"OUT" | b"STATE" | b"TMPDIR" | b"MAKEFLAGS"))
         });
         let args = args.iter().map(OsString::from).collect();
-        Ok(Command { program, args, env, dir, grace: GRACE, errors: None })
+        let schedule = &rule.target.schedule;
+        let (grace, timeout) = (schedule.grace, schedule.timeout());
+        Ok(Command { program, args, env, dir, grace, timeout, errors: None })
     }
 
     /// Asks what was not asked yet; the task goes on when something was answered.

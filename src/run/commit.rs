@@ -29,7 +29,7 @@ use crate::workers::{
 pub(super) const MOST_NAMED: usize = 3;
 
 /// A task runs once more if its inputs moved, then no more.
-const MOST_ATTEMPTS: usize = 2;
+pub(super) const MOST_MOVED: usize = 2;
 
 impl Build<'_> {
     /// Hands a task to a worker, to be run or restored.
@@ -49,7 +49,7 @@ impl Build<'_> {
                 self.tell_started(id, &due);
                 let (rule, dir) = (&self.graph.task(id).rule, self.task_dir(id));
                 let rendered = &due.gathered.rendered;
-                match self.around().command(rule, &dir, rendered, due.attempt) {
+                match self.around().command(rule, &dir, rendered, due.tries.attempt()) {
                     Ok(command) => Launch::Command(command),
                     Err(what) => Launch::Impossible(what),
                 }
@@ -60,6 +60,7 @@ impl Build<'_> {
             && self.held.intents.is_none()
             && let Err(what) = self.open_intents()
         {
+            self.admission.ended(id);
             self.cannot_start(id, what, None);
             return;
         }
@@ -71,7 +72,6 @@ impl Build<'_> {
         }
         let begun_ms = self.now_ms();
         self.active.insert(id, Active::Running(Box::new(Running { due, intent, begun_ms })));
-        self.running += 1;
         self.workers.start(Job::Run(Box::new(run)));
     }
 
@@ -116,7 +116,8 @@ impl Build<'_> {
             new_command: restores || has_new_command(gathered),
             keep_outputs: rule.target.policy.keep_outputs,
             strict: self.request.strict,
-            last_attempt: due.attempt == MOST_ATTEMPTS,
+            last_attempt: due.tries.is_last(),
+            timeout: rule.target.schedule.timeout.as_ref().map(|(_, written)| written.clone()),
             stream: self.request.stream,
             timed: self.request.timed,
             guard: self.guard.clone(),
@@ -181,12 +182,14 @@ impl Build<'_> {
     /// A worker is done with a task.
     pub(super) fn task_ended(&mut self, mut ended: Ended) -> Result<(), Error> {
         self.workers.answered();
-        self.running -= 1;
+        self.admission.ended(ended.task);
         if !matches!(ended.result, Outcome::Success(_)) {
             self.tokens.doubt();
         }
         self.tell_steps(&ended);
-        self.task_locks.extend(ended.lock.take());
+        if !matches!(ended.result, Outcome::Failed(_)) {
+            self.task_locks.extend(ended.lock.take());
+        }
         let id = ended.task;
         let Some(Active::Running(running)) = self.active.remove(&id) else { return Ok(()) };
         let warnings = std::mem::take(&mut ended.warnings);
@@ -204,10 +207,7 @@ impl Build<'_> {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
-                if ended.command_failed {
-                    self.note_failure(id, &running);
-                }
-                self.fail(id, &running, &ended, what);
+                self.attempt_failed(id, running, ended, what);
             }
             // Its folder is another's: nothing is written there.
             Outcome::Busy(holder) => {
@@ -286,7 +286,8 @@ impl Build<'_> {
             true => paths.into_iter().map(Reason::Moved).collect(),
             false => moved.into_iter().map(|moved| Reason::Moved(moved.path)).collect(),
         };
-        let again = Again { attempts: running.due.attempt, because, left };
+        let again = Again { tries: running.due.tries.once_more(), because, left };
+        self.plan.judges(id);
         self.active.insert(id, Active::Judging(again));
         self.judge_again(id)
     }
@@ -321,7 +322,7 @@ impl Build<'_> {
                 self.wait_for(id, files);
                 return;
             }
-            Err(Found::Moved(path)) if running.due.attempt < MOST_ATTEMPTS => {
+            Err(Found::Moved(path)) if !running.due.tries.is_last() => {
                 self.keep_unproven(id, &running, &ended);
                 let left = success.outputs.iter().map(|(file, _)| file.clone()).collect();
                 if let Err(error) = self.run_again(id, &running, vec![path], left) {
@@ -440,7 +441,7 @@ impl Build<'_> {
     }
 
     /// While nothing changes that counts, what failed is not restored but tried again.
-    fn note_failure(&mut self, id: TaskId, running: &Running) {
+    pub(super) fn note_failure(&mut self, id: TaskId, running: &Running) {
         let state_id = self.names.id(self.graph.name(id));
         let key = running.due.gathered.key.filter(|_| self.graph.task(id).kind() == Kind::Recorded);
         if let (Some(writer), Some(key)) = (&mut self.held.writer, key) {
@@ -514,6 +515,12 @@ impl Build<'_> {
     /// A found file that another task makes needs an edge to that task.
     fn check_maker(&mut self, id: TaskId, path: &[u8]) -> Result<(), String> {
         let Some(maker) = self.maker_of(path).filter(|&maker| maker != id) else { return Ok(()) };
+        if self.plan.is_missing(maker) {
+            let (path, maker) = (shown(path), self.graph.name(maker));
+            return Err(format!(
+                "its depfile names {path}, which is of an earlier run: `{maker}` did not succeed"
+            ));
+        }
         if self.graph.reaches(id, maker) {
             return Ok(());
         }

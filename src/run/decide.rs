@@ -24,9 +24,9 @@ impl Build<'_> {
     /// Gathers and judges. No reasons: it is fresh.
     pub(super) fn decide(&mut self, id: TaskId, again: &Again) -> Result<Due, Gap> {
         let mut gathered = self.gather(id)?;
-        let attempt = again.attempts + 1;
+        let tries = again.tries.clone();
         if self.graph.task(id).kind() != Kind::Recorded {
-            return Ok(Due { gathered, reasons: vec![Reason::Unrecorded], attempt, hit: None });
+            return Ok(Due { gathered, reasons: vec![Reason::Unrecorded], tries, hit: None });
         }
         let state_id = self.names.id(self.graph.name(id));
         let was = self.spent.enter(Part::Recall);
@@ -64,7 +64,7 @@ impl Build<'_> {
         };
         if !because.is_empty() {
             gathered.record = record;
-            return Ok(Due { gathered, reasons: because, attempt, hit: None });
+            return Ok(Due { gathered, reasons: because, tries, hit: None });
         }
         let facts = self.facts(id, &state_id, record.as_ref(), &manifest);
         let (mut reasons, hit) = self.judged(id, facts, &gathered)?;
@@ -73,7 +73,7 @@ impl Build<'_> {
             before.seen = self.seen_as_recorded(&before.file);
         }
         gathered.record = record;
-        Ok(Due { gathered, reasons, attempt, hit })
+        Ok(Due { gathered, reasons, tries, hit })
     }
 
     /// What is known without asking for outputs or the store.

@@ -3,13 +3,16 @@
 use taskr_cache::{Content, Digest};
 
 use super::gather::Gathered;
+use super::retry::Tried;
 use super::spent::Part;
 use super::{Build, Done, Running};
 use crate::error::{Diagnostic, said};
 use crate::files::Look;
 use crate::graph::Kind;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Cause, Event, Failure, Finish, Reason, TaskRef, shown};
+use crate::outcome::{
+    Because, Cause, Course, Event, Failure, Finish, Reason, Summary, TaskRef, shown,
+};
 use crate::record;
 use crate::workers::{Ended, Result as Outcome};
 
@@ -27,12 +30,15 @@ pub(super) struct End<'e> {
     because: Option<Because<'e>>,
     running: Option<&'e Running>,
     saved_ms: Option<u64>,
+    /// What it lacks is no harm.
+    pub(super) softly: bool,
 }
 
 impl<'e> End<'e> {
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
-        End { finish, ended: None, failure: None, because: None, running: None, saved_ms: None }
+        let (ended, failure, because, running) = (None, None, None, None);
+        End { finish, ended, failure, because, running, saved_ms: None, softly: false }
     }
 
     /// It will not start.
@@ -43,6 +49,11 @@ impl<'e> End<'e> {
     /// Its `when`, this expression, is false.
     pub(super) fn when_false(when: &'e str) -> End<'e> {
         End { because: Some(Because::When(when)), ..End::without_run(Finish::WhenFalse) }
+    }
+
+    /// It will not start, because of what did not succeed without harm.
+    pub(super) fn skipped_softly(because: Because<'e>) -> End<'e> {
+        End { softly: true, ..End::skipped(because) }
     }
 
     /// taskr ended it.
@@ -61,6 +72,30 @@ impl<'e> End<'e> {
     pub(super) fn ran(ended: &'e Ended, running: &'e Running) -> End<'e> {
         let (ended, running) = (Some(ended), Some(running));
         End { ended, running, ..End::without_run(Finish::Ran) }
+    }
+
+    /// How it came to its end.
+    fn course(&self) -> Course {
+        let tries = self.running.filter(|running| running.due.hit.is_none());
+        Course {
+            attempts: tries.map_or(0, |running| running.due.tries.attempt()),
+            retries: self.running.map_or(0, |running| running.due.tries.failed.len()),
+            timed_out: self.ended.is_some_and(|ended| ended.timed_out),
+            allowed: false,
+        }
+    }
+
+    /// The attempts before the last, for scripts.
+    fn failed_attempts(&self) -> Vec<serde_json::Value> {
+        let failed = self.running.map_or(&[][..], |running| &running.due.tries.failed);
+        let one = |tried: &Tried| {
+            serde_json::json!({
+                "failure": tried.what,
+                "exit_code": tried.exit_code,
+                "duration_ms": tried.duration_ms,
+            })
+        };
+        failed.iter().map(one).collect()
     }
 
     /// It ran and did not succeed.
@@ -137,12 +172,16 @@ impl Build<'_> {
     /// The one place where a started task leaves the run.
     pub(super) fn end(&mut self, id: TaskId, end: &End<'_>) {
         let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
-        self.tally.ended(&self.graph, id, &end.finish, duration_ms);
+        let allowed = self.is_allowed(id, end);
+        self.tally.ended(&self.graph, id, (&end.finish, allowed), duration_ms);
         self.note_not_done(id, &end.finish, end.because);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
             let hit = end.running.and_then(|running| running.due.hit.as_ref());
             let command_ms = hit.map_or(duration_ms, |hit| hit.command_ms());
+            if let Some(bytes) = end.ended.and_then(|ended| ended.peak_bytes) {
+                record::write_memory(writer, state_id.clone(), bytes);
+            }
             record::write_duration(writer, state_id, command_ms);
         }
         let outputs = files_of(end.ended);
@@ -156,6 +195,7 @@ impl Build<'_> {
             duration_ms,
             saved_ms: end.saved_ms,
             exit_code: end.ended.and_then(|ended| ended.exit_code),
+            course: Course { allowed: allowed && end.finish == Finish::Failed, ..end.course() },
             outputs: &outputs,
             fixed: &self.deeds.fixed.files(id),
             log: end.ended.map(|_| &*log),
@@ -165,14 +205,19 @@ impl Build<'_> {
         });
         if let Some(ended) = end.ended {
             self.spent.enter(Part::Result);
-            self.write_result(id, end, ended);
+            self.write_result(id, (end, allowed), ended);
         }
         self.spent.enter(Part::Plan);
-        self.leave_plan(id, &end.finish, end.because);
+        self.leave_plan(id, (&end.finish, allowed), end.because);
         self.spent.enter(was);
     }
 
-    fn leave_plan(&mut self, id: TaskId, finish: &Finish, because: Option<Because<'_>>) {
+    fn leave_plan(
+        &mut self,
+        id: TaskId,
+        (finish, allowed): (&Finish, bool),
+        because: Option<Because<'_>>,
+    ) {
         match finish {
             Finish::Fresh
             | Finish::Restored
@@ -184,7 +229,12 @@ impl Build<'_> {
                 self.plan.succeed(&self.graph, id);
             }
             Finish::Failed | Finish::Unstable | Finish::Skipped | Finish::Cancelled => {
-                let skipped = self.plan.fail(&self.graph, id);
+                let skipped = match allowed {
+                    true => self.plan.fail_softly(&self.graph, id),
+                    false => self.plan.fail(&self.graph, id),
+                };
+                self.note_missed(id, *finish != Finish::Skipped);
+                self.tell_broken();
                 let failed = matches!(finish, Finish::Failed | Finish::Unstable);
                 let name = self.graph.name(id).to_owned();
                 let own = if failed { Because::Needs(&name) } else { self.because_stopped() };
@@ -196,9 +246,7 @@ impl Build<'_> {
 
     /// Nothing new starts after so many failures as the run was given.
     pub(super) fn stop_after_failures(&mut self) {
-        let most = self.request.most_failures;
-        let enough = most.is_some_and(|most| self.tally.failures >= most);
-        if enough && !self.plan.is_stopped() {
+        if self.is_unhealthy() && !self.plan.is_stopped() {
             self.plan.stop();
             self.give_up_judging();
         }
@@ -206,18 +254,22 @@ impl Build<'_> {
 
     /// Why nothing new starts in a run that was stopped.
     pub(super) fn because_stopped(&self) -> Because<'static> {
-        match self.tally.summary.signal {
-            Some(_) => Because::Signal,
-            None => Because::Failure,
+        match &self.tally.summary {
+            Summary { signal: Some(_), .. } => Because::Signal,
+            Summary { timed_out: Some(_), .. } => Because::Time,
+            _ if self.request.most_failures == Some(1) => Because::Failure,
+            _ => Because::Failures(self.tally.failures),
         }
     }
 
     pub(super) fn tell_skipped(&mut self, skipped: &[TaskId], because: Because<'_>) {
         for &id in skipped {
+            self.note_missed(id, false);
             if self.graph.task(id).kind() == Kind::Group {
                 continue;
             }
-            self.tally.ended(&self.graph, id, &Finish::Skipped, 0);
+            let soft = self.plan.is_soft(id);
+            self.tally.ended(&self.graph, id, (&Finish::Skipped, soft), 0);
             self.note_not_done(id, &Finish::Skipped, Some(because));
             let at_ms = self.now_ms();
             (self.listener)(&Event::TaskFinished {
@@ -226,6 +278,7 @@ impl Build<'_> {
                 duration_ms: 0,
                 saved_ms: None,
                 exit_code: None,
+                course: Course::default(),
                 outputs: &[],
                 fixed: &[],
                 log: None,
@@ -262,7 +315,7 @@ impl Build<'_> {
     }
 
     /// `result.json` in the task's folder: the same facts for scripts.
-    fn write_result(&mut self, id: TaskId, end: &End<'_>, ended: &Ended) {
+    fn write_result(&mut self, id: TaskId, (end, allowed): (&End<'_>, bool), ended: &Ended) {
         let because = end.running.map_or_else(Vec::new, |running| self.because(running));
         let rule = &self.graph.task(id).rule;
         let outputs: Vec<serde_json::Value> = files_of(end.ended)
@@ -287,7 +340,10 @@ impl Build<'_> {
             "duration_ms": ended.duration_ms,
             "saved_ms": end.saved_ms,
             "exit_code": ended.exit_code,
-            "attempts": end.running.map_or(0, |running| running.due.attempt),
+            "attempts": end.course().attempts,
+            "failed_attempts": end.failed_attempts(),
+            "timed_out": ended.timed_out,
+            "allowed": allowed,
             "outputs": outputs,
             "fixed": self.deeds.fixed.files(id).iter().map(|path| shown(path)).collect::<Vec<_>>(),
         });

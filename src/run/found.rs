@@ -87,7 +87,7 @@ impl Build<'_> {
                 }
             };
             let Some(maker) = maker.filter(|&maker| maker != id) else { continue };
-            if !self.graph.reaches(id, maker) {
+            if !self.graph.reaches(id, maker) || self.plan.is_missing(maker) {
                 return Some(Reason::Untied(path.clone(), self.graph.name(maker).to_owned()));
             }
         }

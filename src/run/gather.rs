@@ -256,7 +256,9 @@ impl Build<'_> {
             Input::Not(pattern) => Some(pattern.clone()),
             _ => None,
         });
-        let skip: Vec<Pattern> = own.into_iter().chain(taken).collect();
+        let mut skip: Vec<Pattern> = own.into_iter().chain(taken).collect();
+        let missing = self.missing_outputs();
+        skip.extend(missing.iter().filter(|missing| missing.overlaps(pattern)).cloned());
         let was = self.spent.enter(Part::List);
         let listed = self.files.list(&mut self.paths, pattern, &skip);
         self.spent.enter(was);
@@ -288,6 +290,7 @@ impl Build<'_> {
     ) -> Result<usize, Gap> {
         let mut count = 0;
         for task in self.graph.without_groups(tasks) {
+            self.gather_missing(task, all);
             let out = self.task_dir(task).join("out/");
             let outputs = self.done[task].outputs.clone();
             for output in outputs.iter().filter(|output| output.made != Made::Folder) {
@@ -309,6 +312,7 @@ impl Build<'_> {
     fn gather_deps(&mut self, id: TaskId, all: &mut Collector) -> Result<(), Gap> {
         let deps = self.graph.without_groups(&self.graph.task(id).deps);
         for dep in deps {
+            self.gather_missing(dep, all);
             let outputs = self.done[dep].outputs.clone();
             for output in outputs.iter().filter(|output| output.made != Made::Folder) {
                 let file = self.paths.intern(&output.path);
@@ -328,6 +332,13 @@ impl Build<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A task without which this one goes on: that it is missing counts.
+    fn gather_missing(&self, id: TaskId, all: &mut Collector) {
+        let Some(word) = self.missing_word(id) else { return };
+        let name = self.graph.name(id).as_bytes().to_vec();
+        all.fields.push(Field { tag: Tag::Dependency, name, value: word.to_vec() });
     }
 
     /// A file whose content counts.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -20,9 +19,6 @@ use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::jobserver::{MAKEFLAGS, Pool, makeflags_without};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
-
-/// From TERM to KILL.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// What a recorded task sees of the caller's environment without asking.
 const BASE: [&str; 6] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "XDG_*"];
@@ -266,7 +262,8 @@ impl Around<'_> {
             args: args.iter().map(OsString::from).collect(),
             env: self.environment(rule, task, rendered, attempt),
             dir,
-            grace: GRACE,
+            grace: rule.target.schedule.grace,
+            timeout: rule.target.schedule.timeout(),
             errors: None,
         })
     }

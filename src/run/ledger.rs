@@ -18,7 +18,9 @@ impl Build<'_> {
     /// A success: was there another outcome under its key?
     pub(super) fn compare_with_before(&mut self, id: TaskId, running: &Running, record: &Record) {
         let state_id = self.names.id(self.graph.name(id));
-        if record::failed_key(&self.held.state, &state_id) == Some(record.key) {
+        let tried = running.due.tries.failed.last().and_then(|tried| tried.key);
+        let failed = tried.or_else(|| record::failed_key(&self.held.state, &state_id));
+        if failed == Some(record.key) {
             self.note_flaw(id, record.key, Difference::Recovered, &[]);
         }
         let old = running.due.gathered.record.as_ref().filter(|_| self.is_function(id));

@@ -7,7 +7,9 @@
 mod absence;
 mod absent;
 mod account;
+mod admit;
 mod advice;
+mod allowed;
 mod ask;
 mod clean;
 mod commit;
@@ -20,6 +22,7 @@ mod gather;
 mod judged;
 mod launch;
 mod ledger;
+mod machine;
 mod mend;
 mod moved;
 mod named;
@@ -27,44 +30,47 @@ mod open;
 mod preview;
 mod proof;
 mod reach;
+mod retry;
 mod served;
 mod services;
 mod serving;
 mod spent;
 mod stored;
 mod tally;
+mod time;
 mod tokens;
 mod tools;
 
 use std::cell::Cell;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, at, never, select};
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Clock, Content, Differing, Digest, Seen};
 
 use crate::error::Error;
-use crate::files::Files;
+use crate::files::{Files, Pattern};
 use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::jobserver::Pool;
 use crate::lock::TaskLock;
-use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
+use crate::outcome::{Because, Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
-use crate::plan::{Next, Plan, Rank};
+use crate::plan::{Admission, Next, Plan, Rests};
 use crate::process::{Guard, Stopper};
 use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, ReadResult, Workers};
 
+use allowed::Asked;
 use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
+use retry::{Resting, Tries};
 use services::Services;
 use spent::{Part, Spent};
 use stored::{Hit, Kept};
@@ -114,8 +120,16 @@ pub struct Request<'a> {
     pub jobs: usize,
     /// The job server of whoever called; none if this run is one itself.
     pub shared: Option<Pool>,
+    /// Nothing starts above this load of the machine, unless nothing runs.
+    pub most_load: Option<f64>,
     /// After so many failures nothing new starts; none means never.
     pub most_failures: Option<usize>,
+    /// The same once more than such a part of what ran has failed, from 0 to 1.
+    pub most_failure_rate: Option<f64>,
+    /// Whether the names of `wanted` were typed; else the Taskfile has them.
+    pub typed: bool,
+    /// How long the whole run may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
     /// `-n`: change nothing.
     pub dry_run: bool,
     /// `-B`.
@@ -191,6 +205,8 @@ enum Active {
     Runnable(Box<Due>),
     /// At work.
     Running(Box<Running>),
+    /// Failed, and waits for its next attempt.
+    Resting(Box<Resting>),
     /// Succeeded; what its depfile found is being read.
     Recording(Box<Running>, Box<Ended>),
 }
@@ -198,8 +214,8 @@ enum Active {
 /// What earlier attempts of this run leave to the next.
 #[derive(Debug, Default)]
 struct Again {
-    /// How many there were.
-    attempts: usize,
+    /// How they ended.
+    tries: Tries,
     /// Why it runs in any case; empty if it is to be judged.
     because: Vec<Reason>,
     /// What they published without a record.
@@ -210,7 +226,8 @@ struct Again {
 struct Due {
     gathered: Gathered,
     reasons: Vec<Reason>,
-    attempt: usize,
+    /// The attempts of this run, up to this one.
+    tries: Tries,
     /// What the store has for it.
     hit: Option<Box<Hit>>,
 }
@@ -222,9 +239,6 @@ struct Running {
     /// When it began, in milliseconds since the run did.
     begun_ms: u64,
 }
-
-/// Tasks that wait for files, at most so many: more would only hold memory.
-const MOST_JUDGED: usize = 512;
 
 /// Files are read in jobs of so many.
 const READS_PER_JOB: usize = 32;
@@ -258,6 +272,9 @@ struct Lookups {
     env_files: FxHashMap<FileId, env_files::Known>,
     /// What was asked of commands.
     questions: ask::Questions,
+    /// For how many tasks that did not succeed without harm this was made: what they declare as
+    /// outputs.
+    missing: (usize, Arc<[Pattern]>),
 }
 
 /// What this run did to the workspace, for its end.
@@ -288,12 +305,15 @@ struct Build<'a> {
     messages: &'a Messages,
     listener: &'a mut Listener<'a>,
     begun: Instant,
+    /// Since when the workspace is this run's.
+    worked_since: Instant,
     run_id: String,
     root: Root,
     graph: Graph,
     names: Names,
     plan: Plan,
     forced: FxHashSet<TaskId>,
+    asked: Asked,
     paths: Paths,
     files: Files,
     boot: Digest,
@@ -310,10 +330,12 @@ struct Build<'a> {
     unguarded: bool,
     done: IdVec<TaskId, Done>,
     active: FxHashMap<TaskId, Active>,
-    runnable: BinaryHeap<Rank>,
+    admission: Admission,
+    /// When something may be admitted although nothing happened.
+    admits_at: Option<Instant>,
+    rests: Rests,
     /// What workers said while signals were listened for.
     postponed: VecDeque<Message>,
-    running: usize,
     waiting: Waiting,
     services: Services,
     tokens: Tokens<'a>,
@@ -348,6 +370,8 @@ impl Build<'_> {
     /// Until nothing is left to do.
     fn work(&mut self) -> Result<(), Error> {
         loop {
+            self.end_in_time();
+            self.wake()?;
             self.start_what_may()?;
             self.send_reads();
             self.tend_services();
@@ -355,10 +379,11 @@ impl Build<'_> {
                 return Ok(());
             }
             self.give_way();
-            self.tokens.keep_for(self.running);
+            self.tokens.keep_for(self.admission.running());
             let was = self.spent.enter(Part::Wait);
             let message = self.wait();
             self.spent.enter(was);
+            let Some(message) = message else { continue };
             match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
@@ -383,8 +408,7 @@ impl Build<'_> {
         loop {
             self.hear_signals();
             self.start_runnable();
-            let judged = self.active.len() - self.running;
-            let free = usize::from(self.running < self.request.jobs && judged < MOST_JUDGED);
+            let free = usize::from(self.admission.has_place());
             let was = self.spent.enter(Part::Plan);
             let next = self.plan.next(free);
             self.spent.enter(was);
@@ -394,20 +418,6 @@ impl Build<'_> {
                     self.judge(id)?;
                 }
                 Next::Wait | Next::Done => return Ok(()),
-            }
-        }
-    }
-
-    /// Starts tasks that were judged while all places were taken.
-    fn start_runnable(&mut self) {
-        while !self.runnable.is_empty()
-            && self.has_place()
-            && let Some((_, Reverse(id))) = self.runnable.pop()
-        {
-            if let Some(Active::Runnable(due)) = self.active.remove(&id) {
-                let was = self.spent.enter(Part::Start);
-                self.start(id, *due);
-                self.spent.enter(was);
             }
         }
     }
@@ -430,16 +440,18 @@ impl Build<'_> {
         }
     }
 
-    /// Waits for a message; passes output on meanwhile. All output of a task has been passed on
-    /// before its end is returned.
-    fn wait(&mut self) -> Message {
+    /// Waits for a message, or until something is due without one; passes output on meanwhile. All
+    /// output of a task has been passed on before its end is returned.
+    fn wait(&mut self) -> Option<Message> {
         let output = self.workers.output().clone();
         if let Some(message) = self.postponed.pop_front() {
             for (task, bytes) in output.try_iter() {
                 self.tell_output(task, &bytes);
             }
-            return message;
+            return Some(message);
         }
+        let due = [self.deadline(), self.rests.next(), self.admits_at].into_iter().flatten().min();
+        let timer = due.map_or_else(never, at);
         loop {
             select! {
                 recv(self.messages.1) -> message => {
@@ -448,8 +460,9 @@ impl Build<'_> {
                     for (task, bytes) in output.try_iter() {
                         self.tell_output(task, &bytes);
                     }
-                    return message;
+                    return Some(message);
                 }
+                recv(timer) -> _ => return None,
                 recv(output) -> piece => {
                     if let Ok((task, bytes)) = piece {
                         self.tell_output(task, &bytes);
@@ -459,9 +472,11 @@ impl Build<'_> {
         }
     }
 
-    /// The first signal stops new starts and is forwarded; the second kills.
+    /// The first signal stops new starts and is forwarded; the second kills, and so does the first
+    /// if tasks were asked to end before.
     fn signal(&mut self, signal: i32) {
-        if self.tally.summary.signal.is_some() || self.services_were_told() {
+        let asked = self.tally.summary.timed_out.is_some();
+        if self.tally.summary.signal.is_some() || asked || self.services_were_told() {
             self.tally.summary.signal.get_or_insert(signal);
             self.stopper.kill();
             self.services.kill();
@@ -477,24 +492,31 @@ impl Build<'_> {
         self.give_up_judging();
     }
 
-    /// Tasks that only wait, for files to be read or for a place, end here.
+    /// Tasks that only wait, for files to be read, for a place or for their next attempt, end here.
     fn give_up_judging(&mut self) {
         let judging: Vec<TaskId> = self
             .active
             .iter()
-            .filter(|(_, active)| matches!(active, Active::Judging(_) | Active::Runnable(_)))
+            .filter(|(_, active)| !matches!(active, Active::Running(_) | Active::Recording(..)))
             .map(|(&id, _)| id)
             .collect();
-        self.runnable.clear();
+        self.admission.clear();
+        self.rests.clear();
         let signalled = self.tally.summary.signal.is_some();
         for id in judging {
-            self.active.remove(&id);
+            let active = self.active.remove(&id);
             self.waiting.missing.remove(&id);
-            let end = match signalled {
-                true => End::without_run(Finish::Cancelled),
-                false => End::skipped(self.because_stopped()),
-            };
-            self.end(id, &end);
+            match active {
+                Some(Active::Resting(resting)) if signalled => {
+                    self.end(id, &End::stopped(&resting.ended, &resting.running));
+                }
+                Some(Active::Resting(resting)) => {
+                    let Resting { running, ended, what } = *resting;
+                    self.fail(id, &running, &ended, what);
+                }
+                _ if signalled => self.end(id, &End::without_run(Finish::Cancelled)),
+                _ => self.end(id, &End::skipped(self.because_stopped())),
+            }
         }
     }
 
@@ -503,8 +525,7 @@ impl Build<'_> {
             Kind::Group => {
                 self.active.remove(&id);
                 self.done[id].would_run = self.some_need_would_run(id).is_some();
-                self.plan.succeed(&self.graph, id);
-                self.tally.passed(&self.graph, id);
+                self.pass(id);
                 return Ok(());
             }
             Kind::Recorded | Kind::Service if !self.take_back_lock()? => {
@@ -531,6 +552,11 @@ impl Build<'_> {
         let Some(Active::Judging(again)) = self.active.remove(&id) else {
             return Ok(());
         };
+        if let Some(missing) = self.lacks(id) {
+            let name = self.graph.name(missing).to_owned();
+            self.end(id, &End::skipped_softly(Because::Needs(&name)));
+            return Ok(());
+        }
         if self.request.dry_run
             && let Some(need) =
                 self.some_need_would_run(id).or_else(|| self.some_fixer_would_run(id))
@@ -554,8 +580,7 @@ impl Build<'_> {
                 None => self.would_run(id, &due.reasons, &due.gathered.rendered.shown),
             },
             Ok(due) => {
-                self.active.insert(id, Active::Runnable(Box::new(due)));
-                self.admit(id);
+                self.must_run(id, due);
             }
             Err(Gap::Unread(files)) => {
                 self.active.insert(id, Active::Judging(again));
@@ -622,7 +647,7 @@ impl Build<'_> {
                 self.record_success(id);
                 Ok(())
             }
-            Some(Active::Runnable(_) | Active::Running(_)) | None => Ok(()),
+            Some(Active::Runnable(_) | Active::Running(_) | Active::Resting(_)) | None => Ok(()),
         };
         if self.waiting.missing.get(&id) == Some(&0) {
             self.waiting.missing.remove(&id);

@@ -11,6 +11,8 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 
+use super::admit::admission;
+use super::allowed::asked;
 use super::ask::asked_so_far;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
@@ -32,7 +34,7 @@ use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
 use crate::outdir::{Root, STATE_DIR};
 use crate::parse::split_pick;
-use crate::plan::{Plan, State as Stage};
+use crate::plan::{Plan, Rests, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
 use crate::workers::{Context, Message, Workers};
@@ -116,10 +118,12 @@ impl<'a> Build<'a> {
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
         asked_so_far(&graph, request, &plan)?;
+        let admission = admission(&graph, &plan, (&held.state, &names), request);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
+            asked: asked(&graph, request)?,
             workers: Workers::new(request.jobs, context),
             files: Files::new(&request.root),
             spent: Spent::begin(false),
@@ -135,8 +139,9 @@ impl<'a> Build<'a> {
             guard: None,
             unguarded: false,
             active: FxHashMap::default(),
-            runnable: std::collections::BinaryHeap::new(),
-            running: 0,
+            admission,
+            admits_at: None,
+            rests: Rests::default(),
             waiting: Waiting::default(),
             services: Services::new(&graph, &plan, &find_wanted(&graph, request)?),
             tokens: Tokens::new(request.shared.as_ref()),
@@ -147,6 +152,7 @@ impl<'a> Build<'a> {
             messages,
             listener,
             begun,
+            worked_since: Instant::now(),
             run_id,
             root,
             graph,
@@ -214,7 +220,9 @@ impl<'a> Build<'a> {
     /// While only unrecorded tasks run the workspace is free for others.
     pub(super) fn give_way(&mut self) {
         let all_unrecorded = self.active.iter().all(|(&id, active)| {
-            matches!(active, Active::Running(_)) && self.graph.task(id).kind() == Kind::Unrecorded
+            let waits_or_runs =
+                matches!(active, Active::Running(_) | Active::Resting(_) | Active::Runnable(_));
+            waits_or_runs && self.graph.task(id).kind() == Kind::Unrecorded
         });
         let (true, Some(lock)) = (all_unrecorded, &mut self.held.lock) else { return };
         let failed = self.held.writer.take().and_then(Writer::close);
@@ -237,14 +245,13 @@ impl<'a> Build<'a> {
 
     /// Before anything recorded is judged the workspace is ours again; what was known of it is
     /// asked for anew. While another taskr has it signals are heard, and what workers say waits.
-    /// Says whether it is ours: it is not if a signal came.
+    /// Says whether it is ours: it is not if a signal came or the time of the run is over.
     pub(super) fn take_back_lock(&mut self) -> Result<bool, Error> {
-        let Some(lock) = self.held.lock.as_mut().filter(|_| self.held.writer.is_none()) else {
-            return Ok(true);
-        };
         let dir = self.request.root.join(STATE_DIR);
         let (begun, mut told) = (Instant::now(), false);
         loop {
+            let lock = self.held.lock.as_mut().filter(|_| self.held.writer.is_none());
+            let Some(lock) = lock else { return Ok(true) };
             let taken = lock.resume(Wait::No).map_err(|cause| io("cannot lock", &dir, cause))?;
             let holder = match taken {
                 Acquired::Held(()) => break,
@@ -253,6 +260,9 @@ impl<'a> Build<'a> {
             };
             if !std::mem::replace(&mut told, true) {
                 waiting_for(holder.as_ref(), self.listener);
+            }
+            if self.end_in_time() {
+                return Ok(false);
             }
             match self.messages.1.recv_timeout(LOCK_TICK) {
                 Ok(Message::Signal(signal)) => {
@@ -536,7 +546,7 @@ fn wanted_now(
     Ok(reached(graph, &wanted, changes, &known))
 }
 
-fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
+pub(super) fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
     if !request.private {
         return find_all(graph, &request.wanted);
     }

@@ -5,7 +5,7 @@ use super::finish::{unix_ms, utc};
 use super::services::{Stage, TERM};
 use crate::error::said;
 use crate::ids::TaskId;
-use crate::outcome::{Event, Failure, Finish, Reason, TaskRef, shown};
+use crate::outcome::{Course, Event, Failure, Finish, Reason, TaskRef, shown};
 use crate::workers::Down;
 
 impl Build<'_> {
@@ -55,7 +55,7 @@ impl Build<'_> {
         down: &Down,
         failure: Option<&Failure>,
     ) {
-        self.tally.ended(&self.graph, id, finish, 0);
+        self.tally.ended(&self.graph, id, (finish, false), 0);
         let exit_code = down.exit_code();
         let log = self.root.absolute(&self.task_dir(id).join("log"));
         let at_ms = self.now_ms();
@@ -65,6 +65,7 @@ impl Build<'_> {
             duration_ms: down.duration_ms,
             saved_ms: None,
             exit_code,
+            course: Course::default(),
             outputs: &[],
             fixed: &[],
             log: down.status.map(|_| &*log),

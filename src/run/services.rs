@@ -184,11 +184,12 @@ impl Build<'_> {
     /// A task must run: it may as soon as its services are ready and there is a place.
     pub(super) fn admit(&mut self, id: TaskId) {
         let Some(Active::Runnable(due)) = self.active.get(&id) else { return };
-        let needs = due.hit.is_none() && !self.services.users.is_empty();
+        let plain = due.hit.is_some();
+        let needs = !plain && !self.services.users.is_empty();
         match if needs { self.services_of(id) } else { There::All } {
             There::All => {
                 self.services.parked.remove(&id);
-                self.runnable.push(self.plan.rank(id));
+                self.admission.wait(self.plan.rank(id), plain);
                 self.start_runnable();
             }
             There::NotYet => {
@@ -376,7 +377,7 @@ impl Build<'_> {
         let over = match self.plan.state(id) {
             State::Unwanted | State::Failed | State::Skipped => true,
             State::Waiting(_) | State::Ready => self.plan.is_stopped(),
-            State::Started => !self.active.contains_key(&id),
+            State::Started | State::Due | State::Running => !self.active.contains_key(&id),
             State::Done => true,
         };
         match self.services.all.get(&id).map(|one| &one.stage) {

@@ -11,7 +11,7 @@ use taskr_cache::{Blob, Digest, Entry, FileKind, Place, Save, Saver, Seen, Store
 
 use super::finish::{End, unix_ms};
 use super::gather::{Gap, Gathered};
-use super::{Active, Build, Done, Due, Running};
+use super::{Build, Done, Due, Running};
 use crate::files::Look;
 use crate::graph::Cache;
 use crate::ids::TaskId;
@@ -92,7 +92,10 @@ impl Kept {
 impl Build<'_> {
     /// Whether results of the task are kept and looked for.
     pub(super) fn has_store(&self, id: TaskId) -> bool {
-        self.kept.is_some() && self.graph.task(id).rule.may_be_kept()
+        let rule = &self.graph.task(id).rule;
+        // What a depfile named may be an output that is missing now.
+        let may_lack = rule.depfile.is_some() && self.plan.soft_count() > 0;
+        self.kept.is_some() && rule.may_be_kept() && !may_lack
     }
 
     /// The result in the store for what the task is now. A task with a depfile has a key for each
@@ -186,8 +189,7 @@ impl Build<'_> {
         match self.plan.is_stopped() {
             true => self.end(id, &End::without_run(Finish::Cancelled)),
             false => {
-                self.active.insert(id, Active::Runnable(Box::new(running.due)));
-                self.admit(id);
+                self.must_run(id, running.due);
             }
         }
     }

@@ -32,8 +32,14 @@ impl Tally {
         self.chain(graph, id, 0);
     }
 
-    /// A task ended after `duration_ms` of its command.
-    pub(super) fn ended(&mut self, graph: &Graph, id: TaskId, finish: &Finish, duration_ms: u64) {
+    /// A task ended after `duration_ms` of its command. `soft`: it did not succeed, and that is no harm.
+    pub(super) fn ended(
+        &mut self,
+        graph: &Graph,
+        id: TaskId,
+        (finish, soft): (&Finish, bool),
+        duration_ms: u64,
+    ) {
         let counts = &mut self.summary.counts;
         match finish {
             Finish::Group => {}
@@ -46,9 +52,18 @@ impl Tally {
         }
         self.summary.when_false += usize::from(*finish == Finish::WhenFalse);
         self.summary.unstable += usize::from(*finish == Finish::Unstable);
-        self.failures += usize::from(matches!(finish, Finish::Failed | Finish::Unstable));
+        self.summary.allowed += usize::from(soft && *finish == Finish::Failed);
+        self.summary.skipped_softly += usize::from(soft && *finish == Finish::Skipped);
+        let failed = matches!(finish, Finish::Failed | Finish::Unstable);
+        self.failures += usize::from(failed && !soft);
         self.summary.work_ms += duration_ms;
         self.chain(graph, id, duration_ms);
+    }
+
+    /// An attempt failed after `duration_ms`, and is followed by another.
+    pub(super) fn retried(&mut self, duration_ms: u64) {
+        self.summary.retries += 1;
+        self.summary.work_ms += duration_ms;
     }
 
     fn chain(&mut self, graph: &Graph, id: TaskId, duration_ms: u64) {

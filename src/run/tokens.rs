@@ -101,12 +101,12 @@ impl Build<'_> {
         self.tokens.own = pool.ok();
     }
 
-    /// Whether there is a place for one more task, and a token.
-    pub(super) fn has_place(&mut self) -> bool {
-        if self.running >= self.request.jobs {
+    /// Whether there is a token for one more task. Without a place for it none is taken.
+    pub(super) fn has_token(&mut self) -> bool {
+        if !self.admission.has_place() {
             return false;
         }
-        if self.tokens.take_for(self.running) {
+        if self.tokens.take_for(self.admission.running()) {
             return true;
         }
         self.ask_for_token();

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
+use rustix::process::Signal;
 use taskr_cache::{Clock, Intent, Seen, measure};
 
 use super::collected::Collected;
@@ -38,6 +39,9 @@ use crate::process::{self, Command, Status, why_not_started};
 /// A failed task shows so many lines of its output, and so many bytes at most.
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: usize = 16 * 1024;
+
+/// Less memory than this is nothing to make room for.
+const MUCH_BYTES: u64 = 256 << 20;
 
 /// Why an attempt did not come to its end.
 pub(super) enum Stop {
@@ -66,20 +70,7 @@ pub(super) fn run(
         context,
         run,
         buffer,
-        ended: Ended {
-            task: run.task,
-            result: Result::Stopped,
-            duration_ms: 0,
-            restore_ms: 0,
-            exit_code: None,
-            command_failed: false,
-            warnings: Vec::new(),
-            replaced: Vec::new(),
-            written: Vec::new(),
-            tail: Vec::new(),
-            lock: None,
-            steps: Vec::new(),
-        },
+        ended: Ended::with(run.task, Result::Stopped),
         step: run.timed.then(Instant::now),
     };
     let result = attempt.steps(pieces);
@@ -248,16 +239,32 @@ impl Attempt<'_> {
             let warning = "a process that it left behind still ran, and was ended";
             self.ended.warnings.push(warning.to_owned());
         }
+        self.ended.peak_bytes = ended.peak_bytes.filter(|&peak| peak >= MUCH_BYTES);
         if let Status::Code(code) = ended.status {
             self.ended.exit_code = Some(code);
         }
         match ended.status {
             _ if ended.stopped => Err(Stop::Stopped),
+            status if ended.timed_out => {
+                let what = self.out_of_time(status);
+                let _ = writeln!(log, "taskr: {what}");
+                Err(Stop::Failed(what))
+            }
             status if status.success() => Ok(()),
             status => {
                 self.ended.command_failed = true;
                 Err(Stop::Failed(status.to_string()))
             }
+        }
+    }
+
+    /// What to say of a command that was ended because it took too long.
+    fn out_of_time(&mut self, status: Status) -> String {
+        self.ended.timed_out = true;
+        let timeout = self.run.timeout.as_deref().unwrap_or("its timeout");
+        match status == Status::Signal(Signal::KILL.as_raw()) {
+            true => format!("timed out after {timeout}, did not end when asked to, and was killed"),
+            false => format!("timed out after {timeout}"),
         }
     }
 

@@ -136,6 +136,8 @@ pub struct Run {
     pub strict: bool,
     /// Publish even if inputs moved.
     pub last_attempt: bool,
+    /// How its `timeout` is written, if it has one.
+    pub timeout: Option<String>,
     /// Whether pieces of output are wanted while it runs.
     pub stream: bool,
     /// Whether it is wanted how long each step takes.
@@ -257,6 +259,10 @@ pub struct Ended {
     pub exit_code: Option<i32>,
     /// Whether it was the command that failed, by its exit code or a signal of its own.
     pub command_failed: bool,
+    /// Whether its time was over before it ended.
+    pub timed_out: bool,
+    /// How much memory its command had at most, in bytes, if that is known and much.
+    pub peak_bytes: Option<u64>,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// Files that taskr did not make and that had to give way, and where they are kept.
@@ -269,6 +275,28 @@ pub struct Ended {
     pub lock: Option<TaskLock>,
     /// Names, begins and ends of its steps, if they are wanted.
     pub steps: Vec<(&'static str, Instant, Instant)>,
+}
+
+impl Ended {
+    /// Nothing but its result is known.
+    pub(super) fn with(task: TaskId, result: Result) -> Ended {
+        Ended {
+            task,
+            result,
+            duration_ms: 0,
+            restore_ms: 0,
+            exit_code: None,
+            command_failed: false,
+            timed_out: false,
+            peak_bytes: None,
+            warnings: Vec::new(),
+            replaced: Vec::new(),
+            written: Vec::new(),
+            tail: Vec::new(),
+            lock: None,
+            steps: Vec::new(),
+        }
+    }
 }
 
 /// An input that a formatter wrote.
@@ -373,20 +401,10 @@ impl Subject {
                 Message::Read(files.into_iter().map(broken).collect())
             }
             Subject::Ask(number) => Message::Asked(number, Err(what.to_owned())),
-            Subject::Run(task) => Message::Ended(Box::new(Ended {
-                task,
-                result: Result::Failed(what.to_owned()),
-                duration_ms: 0,
-                restore_ms: 0,
-                exit_code: None,
-                command_failed: false,
-                warnings: Vec::new(),
-                replaced: Vec::new(),
-                written: Vec::new(),
-                tail: Vec::new(),
-                lock: None,
-                steps: Vec::new(),
-            })),
+            Subject::Run(task) => {
+                let result = Result::Failed(what.to_owned());
+                Message::Ended(Box::new(Ended::with(task, result)))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Black-box tests: the true binary in temporary workspaces. A module per promise, and the oracle
 //! that holds random graphs against computed answers.
 
+mod allowed;
 mod asks;
 mod badinput;
 mod cache_tool;
@@ -46,6 +47,7 @@ mod real_c;
 mod rebuild;
 mod repository;
 mod scale;
+mod schedule;
 mod schema_tool;
 mod services;
 mod signals;

@@ -19,6 +19,7 @@ use super::out::print;
 use super::user;
 use super::workspace::Workspace;
 use crate::error::{Error, quoted};
+use crate::parse::size_of;
 use crate::report::{duration, one_line};
 use crate::run::StoreAt;
 
@@ -70,7 +71,7 @@ fn check(args: &Cache) -> Result<(), Error> {
 /// How much may be kept: what was asked, else the user's limit.
 fn limit(args: &Cache, at: &StoreAt) -> Result<Option<u64>, Error> {
     let Some(text) = &args.size else { return Ok(at.limit_bytes) };
-    match user::size_of(text) {
+    match size_of(text) {
         Some(bytes) => Ok(Some(bytes)),
         None => Err(Error::Usage {
             message: format!("`--size` takes a size, not {}", quoted(&one_line(text))),

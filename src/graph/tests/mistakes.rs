@@ -14,6 +14,7 @@ const BAD: &[(&str, &str)] = &[
     ("services", include_str!("../bad/services.txt")),
     ("reads", include_str!("../bad/reads.txt")),
     ("packages", include_str!("../bad/packages.txt")),
+    ("schedule", include_str!("../bad/schedule.txt")),
 ];
 
 #[test]

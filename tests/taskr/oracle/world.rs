@@ -330,7 +330,7 @@ impl World {
 
     /// Everything as Taskfile.toml.
     pub(crate) fn taskfile(&self) -> String {
-        let mut text = String::from("[vars]\n");
+        let mut text = String::from("[pool.p]\nslots = 2\n[pool.q]\nrate = \"1000/s\"\n[vars]\n");
         for (n, value) in self.vars.iter().enumerate() {
             writeln!(text, "v{n} = \"{value}\"").expect("text");
         }
@@ -362,6 +362,9 @@ impl World {
         }
         if target.group {
             return;
+        }
+        if let Some((key, value)) = SCHEDULES.get((target.id + target.doc) % 9) {
+            line(key, (*value).to_owned());
         }
         line("env_pass", list(&["TOY_*".to_owned()]));
         let inputs: Vec<_> =
@@ -405,6 +408,17 @@ impl World {
         }
     }
 }
+
+/// When and how a target runs: no result may depend on it.
+const SCHEDULES: [(&str, &str); 7] = [
+    ("priority", "\"high\""),
+    ("priority", "-3"),
+    ("pool", "[\"p\", \"q\"]"),
+    ("pool", "{ p = 2 }"),
+    ("cpus", "\"all\""),
+    ("retry", "{ times = 1, on_exit = 77 }"),
+    ("timeout", "\"1h\""),
+];
 
 /// Where to write, at random.
 pub(crate) fn random_writes(random: &mut Random) -> Writes {

@@ -1,0 +1,53 @@
+//! Reading `[taskr]`: how many tasks run at once, and when a whole run has to stop.
+
+use toml::de::DeTable;
+
+use super::fields::{Field, SETTINGS, find};
+use super::numbers::Range;
+use super::read::{Reader, Value};
+use super::{Duration, Taskfile};
+
+/// When a whole run has to stop.
+#[derive(Clone, Debug, Default)]
+pub struct RunLimits {
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// After so many failures nothing new starts; at least 1.
+    pub max_failures: Option<usize>,
+    /// The same once more than such a part of what ran has failed, from 0 to 1.
+    pub max_failure_rate: Option<f64>,
+}
+
+impl Reader {
+    pub(super) fn settings(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
+        for (key, value) in table {
+            if self.has_enough() {
+                break;
+            }
+            match find(SETTINGS, key.get_ref()) {
+                None => self.unknown_setting(key, value),
+                Some(field) if !field.ready() => self.not_yet(key, field),
+                Some(field) => self.setting(file, field, value),
+            }
+        }
+    }
+
+    fn setting(&mut self, file: &mut Taskfile, field: &'static Field, value: &Value<'_>) {
+        let limits = &mut file.limits;
+        match field.name {
+            "timeout" => limits.timeout = self.duration(value, field.into()),
+            "max_failures" => {
+                let number = self.number(value, field.into(), Range { least: 1, most: 1_000_000 });
+                limits.max_failures = number.and_then(|number| usize::try_from(number).ok());
+            }
+            "max_failure_rate" => {
+                limits.max_failure_rate = self.decimal(value, field.into(), (0.0, 1.0));
+            }
+            "env" => {
+                let inherits = self.inherit(value, field.into());
+                file.inherit = inherits.then(|| self.place(value.span()));
+            }
+            _ => file.jobs = self.scalar(value, field.into()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Failures that do no harm, and when there are so many of the others that nothing new starts.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::finish::End;
+use super::gather::own_patterns;
+use super::open::find_wanted;
+use super::{Build, Request};
+use crate::error::Error;
+use crate::files::Pattern;
+use crate::graph::{Graph, Kind};
+use crate::ids::TaskId;
+use crate::outcome::{Because, Event, FAILED, Finish, SKIPPED, TaskRef};
+use crate::plan::Broken;
+
+/// A rate says nothing before so many have run.
+const LEAST_RAN: usize = 10;
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) all: FxHashSet<TaskId>,
+    /// Those whose names were typed.
+    pub(super) typed: FxHashSet<TaskId>,
+}
+
+/// What is told as missing although its failure may be no harm.
+pub(super) fn asked(graph: &Graph, request: &Request<'_>) -> Result<Asked, Error> {
+    let all: FxHashSet<TaskId> = find_wanted(graph, request)?.into_iter().collect();
+    let typed = if request.typed { all.clone() } else { FxHashSet::default() };
+    Ok(Asked { all, typed })
+}
+
+impl Build<'_> {
+    /// Whether a task that ends like this does not succeed and that is no harm. A Taskfile that is
+    /// wrong is one.
+    pub(super) fn is_allowed(&self, id: TaskId, end: &End<'_>) -> bool {
+        match end.finish {
+            Finish::Failed => {
+                !self.tally.summary.wrong_taskfile && self.plan.allows_failure(&self.graph, id)
+            }
+            Finish::Skipped => end.softly,
+            _ => false,
+        }
+    }
+
+    /// All that a group stands for has ended: it lets others through, but for those that need what
+    /// is missing of it.
+    pub(super) fn pass(&mut self, id: TaskId) {
+        let skipped = self.plan.pass(&self.graph, id);
+        self.tally.passed(&self.graph, id);
+        let needs = self.graph.without_groups(&[id]);
+        let missing = needs.into_iter().find(|&need| self.plan.is_missing(need)).unwrap_or(id);
+        let name = self.graph.name(missing).to_owned();
+        self.tell_skipped(&skipped, Because::Needs(&name));
+    }
+
+    /// A task that was asked for is missing although its failure, or what it needed, is no harm.
+    /// Of what failed itself that is to be told only if its name was typed.
+    pub(super) fn note_missed(&mut self, id: TaskId, failed: bool) {
+        let asked = if failed { &self.asked.typed } else { &self.asked.all };
+        self.tally.summary.missed |= self.plan.is_soft(id) && asked.contains(&id);
+    }
+
+    /// Whether so many failed that nothing new is to start.
+    pub(super) fn is_unhealthy(&self) -> bool {
+        let failures = self.tally.failures;
+        let enough = self.request.most_failures.is_some_and(|most| failures >= most);
+        let ran = self.tally.summary.counts.ran + failures;
+        let too_large = |most: f64| ran >= LEAST_RAN && failures as f64 > most * ran as f64;
+        enough || self.request.most_failure_rate.is_some_and(too_large)
+    }
+
+    /// Says of targets that too many of their tasks failed.
+    pub(super) fn tell_broken(&mut self) {
+        for Broken { target, tasks, required } in self.plan.take_broken() {
+            let name = self.graph.name(target);
+            let what = format!(
+                "fewer than {required} of its {tasks} tasks can succeed, and `require` asks for \
+                 so many"
+            );
+            let task = Some(TaskRef { id: target, name });
+            (self.listener)(&Event::Warning { task, message: &what });
+        }
+    }
+
+    /// A task that did not succeed, without harm, and of which this one reads a path that is written
+    /// out: it cannot go on without.
+    pub(super) fn lacks(&self, id: TaskId) -> Option<TaskId> {
+        let rule = &self.graph.task(id).rule;
+        let reads = |missing: &TaskId| rule.reads_path_of(&self.graph.task(*missing).rule);
+        self.plan.soft().filter(reads).min()
+    }
+
+    /// What may stand at the outputs of tasks that did not succeed is of an earlier run, and none of
+    /// the input of those that go on without.
+    pub(super) fn missing_outputs(&mut self) -> Arc<[Pattern]> {
+        let count = self.plan.soft_count();
+        if self.lookups.missing.0 != count {
+            let rules = self.plan.soft().map(|missing| &self.graph.task(missing).rule);
+            let outputs = rules.flat_map(|rule| &rule.outputs);
+            let patterns = outputs.flat_map(|output| own_patterns(&output.value)).collect();
+            self.lookups.missing = (count, patterns);
+        }
+        self.lookups.missing.1.clone()
+    }
+
+    /// How a task that others need as a part of its target failed them: a word for their keys.
+    pub(super) fn missing_word(&self, id: TaskId) -> Option<&'static [u8]> {
+        match self.plan.state(id) {
+            crate::plan::State::Failed => Some(FAILED),
+            crate::plan::State::Skipped if self.graph.task(id).kind() != Kind::Group => {
+                Some(SKIPPED)
+            }
+            _ => None,
+        }
+    }
+}
