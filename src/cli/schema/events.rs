@@ -13,7 +13,7 @@ type Fields = &'static [(&'static str, &'static str)];
 const TASK: Fields = &[("task", "string"), ("task_id", "count")];
 
 /// Each event, whether it is about a task, and what only it has.
-const EVENTS: [(&str, bool, Fields); 11] = [
+const EVENTS: [(&str, bool, Fields); 12] = [
     (
         "run_started",
         false,
@@ -34,6 +34,19 @@ const EVENTS: [(&str, bool, Fields); 11] = [
     ("task_restoring", true, &[("reasons", "reasons"), ("key", "digest"), ("at_ms", "count")]),
     ("task_output", true, &[("~text", "string"), ("~base64", "string")]),
     (
+        "task_retrying",
+        true,
+        &[
+            ("failure", "string"),
+            ("exit_code", "integer?"),
+            ("duration_ms", "count"),
+            ("attempt", "count"),
+            ("left", "count"),
+            ("wait_ms", "count"),
+            ("at_ms", "count"),
+        ],
+    ),
+    (
         "task_finished",
         true,
         &[
@@ -41,6 +54,10 @@ const EVENTS: [(&str, bool, Fields); 11] = [
             ("duration_ms", "count"),
             ("saved_ms", "count?"),
             ("exit_code", "integer?"),
+            ("attempts", "count"),
+            ("retries", "count"),
+            ("timed_out", "boolean"),
+            ("allowed", "boolean"),
             ("outputs", "outputs"),
             ("fixed", "paths"),
             ("log", "bytes?"),
@@ -69,6 +86,9 @@ const EVENTS: [(&str, bool, Fields); 11] = [
             ("jobs", "count"),
             ("dry_run", "boolean"),
             ("signal", "integer?"),
+            ("allowed", "count"),
+            ("retries", "count"),
+            ("timed_out", "timed_out?"),
             ("unstable", "count"),
             ("saved_ms", "count"),
             ("restage", "paths"),
@@ -78,7 +98,7 @@ const EVENTS: [(&str, bool, Fields); 11] = [
 ];
 
 /// Objects within events.
-const OBJECTS: [(&str, Fields); 8] = [
+const OBJECTS: [(&str, Fields); 9] = [
     ("changes", &[("by", "strings"), ("files", "count")]),
     ("reason", &[("code", "string"), ("path", "bytes?"), ("text", "string")]),
     ("output", &[("path", "bytes"), ("size_bytes", "count"), ("digest", "digest")]),
@@ -95,6 +115,7 @@ const OBJECTS: [(&str, Fields); 8] = [
     ),
     ("place", &[("file", "string"), ("line", "count"), ("column", "count")]),
     ("because", &[("code", "string"), ("task", "string?"), ("text", "string")]),
+    ("timed_out", &[("after_ms", "count"), ("running", "strings")]),
     ("step", &[("task", "string"), ("duration_ms", "count")]),
     (
         "counts",

@@ -2,6 +2,7 @@
 //! (draft 2020-12), for editors and validators.
 
 mod events;
+mod schedule;
 mod taskfile;
 
 use serde_json::Value;

@@ -6,17 +6,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, schedule};
 use crate::parse::{FIELDS, Field, HOOKS, INCLUDE, Kind, PACKAGE, SETTINGS, TOP_LEVEL};
 
 /// A variable's name.
 const NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// The same, or the beginning of some and `*`.
 const PREFIX: &str = r"^[A-Za-z_][A-Za-z0-9_]*\*?$";
-const TARGET: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,199}$";
+pub(super) const TARGET: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,199}$";
 /// One line, and blanks around it.
 const LINE: &str = r"^\s*[^\n]*\s*$";
-const DURATION: &str = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$";
+pub(super) const DURATION: &str = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$";
 
 pub(super) fn taskfile() -> Value {
     let mut schema = table(TOP_LEVEL);
@@ -107,6 +107,7 @@ fn value(field: &Field) -> Value {
         Kind::Ready => ready(),
         Kind::Table => known_table(field.name).unwrap_or_else(|| json!({ "type": "object" })),
         Kind::Planned => json!(false),
+        kind => schedule::value(kind).unwrap_or_else(|| json!({})),
     }
 }
 
@@ -137,6 +138,7 @@ fn known_table(name: &str) -> Option<Value> {
         "target" => named(TARGET, &json!({ "$ref": "#/$defs/target" })),
         "taskr" => table(SETTINGS),
         "package" => table(PACKAGE),
+        "pool" => schedule::pools(),
         "hooks" => {
             let names = one_or_more(&json!({ "type": "string", "minLength": 1 }), 1);
             let hooks = HOOKS.iter().map(|hook| ((*hook).to_owned(), names.clone()));
@@ -184,7 +186,7 @@ fn with(mut one: Value, other: &Value) -> Value {
 }
 
 /// A table whose keys are names.
-fn named(pattern: &str, value: &Value) -> Value {
+pub(super) fn named(pattern: &str, value: &Value) -> Value {
     json!({
         "type": "object",
         "propertyNames": { "pattern": pattern },
