@@ -210,6 +210,8 @@ fn the_reference_page_is_the_parsers_table() {
     for (title, about, fields) in [
         ("Keys of the file", "At the top of the file, above all tables.", TOP_LEVEL),
         ("[taskr]", "Settings of the file.", SETTINGS),
+        ("An entry of `include`", "In a table of the list `include`.", INCLUDE),
+        ("[package]", "What a package is and depends on.", PACKAGE),
         ("Fields of a target", "In `[target.NAME]`.", FIELDS),
     ] {
         let _ = writeln!(right, "\n## {title}\n\n{about}");
