@@ -5,11 +5,11 @@
 //! | table | id | value |
 //! | --- | --- | --- |
 //! | 1 stamps | path | boot, [`Seen`], [`Content`]: what the path held when its stamps were settled |
-//! | 2 records | Taskfile, profile, task | a [`Record`] |
-//! | 3 durations | Taskfile, profile, task | milliseconds of the last run, success or not, u64 LE |
-//! | 4 failures | Taskfile, profile, task | the key under which its last run failed, 32 bytes |
-//! | 5 ledger | Taskfile, profile, task | a JSON array of [`Flaw`]s, oldest first, the last twenty |
-//! | 6 memory | Taskfile, profile, task | bytes that its last run had at most, u64 LE; only much of it |
+//! | 2 records | Taskfile, task | a [`Record`] |
+//! | 3 durations | Taskfile, task | milliseconds of the last run, success or not, u64 LE |
+//! | 4 failures | Taskfile, task | the key under which its last run failed, 32 bytes |
+//! | 5 ledger | Taskfile, task | a JSON array of [`Flaw`]s, oldest first, the last twenty |
+//! | 6 memory | Taskfile, task | bytes that its last run had at most, u64 LE; only much of it |
 //!
 //! Numbers are little-endian, lists carry their count, bytes their length. Any row may be lost
 //! at any time and costs a rerun. A row that does not decode is absent. The version of all this
@@ -17,7 +17,7 @@
 
 use taskr_cache::{Content, Digest, Seen, State, Writer};
 
-use crate::outcome::{Flaw, FoundList, Made, Manifest, OutFile, Record};
+use crate::outcome::{Flaw, FoundList, Made, Manifest, OutFile, Record, Recorded};
 
 const STAMPS: u8 = 1;
 const RECORDS: u8 = 2;
@@ -29,17 +29,18 @@ const MEMORY: u8 = 6;
 /// So many flaws of a task are kept.
 const MOST_FLAWS: usize = 20;
 
-/// Names a task across runs: Taskfile, profile, task. No two give the same bytes, because
-/// neither a file's name nor a profile's holds a NUL.
+/// Names a task across runs: Taskfile, task, whose name shows its profile. No two give the same bytes,
+/// because no file's name holds a NUL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     prefix: Vec<u8>,
 }
 
 impl Names {
-    /// For the tasks of one Taskfile (relative to the workspace) in one profile.
-    pub fn new(taskfile: &[u8], profile: &str) -> Names {
-        Names { prefix: [taskfile, b"\0", profile.as_bytes(), b"\0"].concat() }
+    /// For the tasks of one Taskfile, relative to the workspace. The word between is of an earlier
+    /// form.
+    pub fn new(taskfile: &[u8]) -> Names {
+        Names { prefix: [taskfile, b"\0default\0"].concat() }
     }
 
     /// The id of one task.
@@ -47,7 +48,7 @@ impl Names {
         [&self.prefix, task.as_bytes()].concat()
     }
 
-    /// The task that an id names, if it is of this Taskfile and profile.
+    /// The task that an id names, if it is of this Taskfile.
     pub fn task<'a>(&self, id: &'a [u8]) -> Option<&'a str> {
         std::str::from_utf8(id.strip_prefix(&self.prefix[..])?).ok()
     }
@@ -61,6 +62,18 @@ pub fn read(state: &State, id: &[u8]) -> Option<Record> {
 /// All records with their ids.
 pub fn read_all(state: &State) -> impl Iterator<Item = (&[u8], Record)> {
     state.rows(RECORDS).filter_map(|(id, value)| Some((id, decode(value)?)))
+}
+
+/// What the records of all tasks, of all Taskfiles and profiles, say of each path.
+pub fn recorded(state: &State) -> Recorded {
+    let mut recorded = Recorded::default();
+    for file in read_all(state).flat_map(|(_, record)| record.outputs) {
+        let all = recorded.entry(file.path).or_default();
+        if !all.contains(&file.made) {
+            all.push(file.made);
+        }
+    }
+    recorded
 }
 
 /// What stands at the front of each record, so that it is had without the rest: number of the
@@ -354,10 +367,10 @@ mod tests {
     }
 
     #[test]
-    fn ids_keep_taskfiles_and_profiles_apart() {
-        let names = Names::new(b"Taskfile.toml", "default");
+    fn ids_keep_taskfiles_apart() {
+        let names = Names::new(b"Taskfile.toml");
         assert_eq!(names.task(&names.id("app")), Some("app"));
-        assert_eq!(Names::new(b"Other.toml", "default").task(&names.id("app")), None);
-        assert_eq!(Names::new(b"Taskfile.toml", "debug").task(&names.id("app")), None);
+        assert_eq!(Names::new(b"Other.toml").task(&names.id("app")), None);
+        assert_eq!(Names::new(b"Taskfile.tom").task(&names.id("app")), None);
     }
 }

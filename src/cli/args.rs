@@ -33,6 +33,13 @@ pub(super) struct Common {
     /// list is split into words as a shell does.
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
     pub(super) defines: Vec<String>,
+    /// Build in this profile, or in several, with commas between
+    ///
+    /// Its variables, [profile.NAME.vars] of the Taskfile, are stronger than those of [vars]. Targets
+    /// that differ from profile to profile have tasks of their own in each, named
+    /// app@profile=debug. Without the option the profile is `default`.
+    #[arg(long = "profile", value_name = "NAME", value_delimiter = ',', hide_short_help = true)]
+    pub(super) profiles: Vec<String>,
     /// Colours: auto, always or never
     ///
     /// auto is the default: colours on a terminal, unless the environment says something else, see
@@ -215,6 +222,25 @@ pub(super) struct List {
 )]
 pub(super) struct Show {
     /// Which; the Taskfile's `default` if nothing is named
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Show the value of each variable, and where it is from
+#[derive(Parser, Debug)]
+#[command(
+    name = "vars",
+    max_term_width = 100,
+    args_override_self = true,
+    override_usage = "taskr vars [OPTIONS] [TARGET]..."
+)]
+pub(super) struct Vars {
+    /// Those that these see; of the file, and of each target its own, if nothing is named
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
     /// As JSON

@@ -70,7 +70,7 @@ pub(super) fn build_with(
     let (wanted, force) = goals(args, workspace)?;
     let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
-    let load = workspace.loader_for(&args.common.defines, jobs, given)?;
+    let load = workspace.loader_for(&args.common, jobs, given)?;
     let mode = Mode::from(args.output);
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {

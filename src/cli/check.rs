@@ -18,7 +18,7 @@ use super::workspace::Workspace;
 use crate::error::{Diagnostic, Error, Level, nearest, quoted, render_diagnostics};
 use crate::graph::{Graph, Kind};
 use crate::ids::IdVec;
-use crate::parse::{Taskfile, Text, Var};
+use crate::parse::{Target, Taskfile, Text, Var};
 use crate::plan::Plan;
 
 pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result<End, Error> {
@@ -126,6 +126,7 @@ fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
 /// What taskr takes, and nobody means.
 fn warnings(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
     let mut warnings = unused_variables(taskfile);
+    warnings.extend(unused_templates(taskfile));
     warnings.extend(unneeded(taskfile, graph));
     if let Some(place) = &taskfile.inherit {
         warnings.push(
@@ -134,6 +135,7 @@ fn warnings(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
                 .help("remove it, and name what a task needs in its `env_inputs`, or `env_pass`"),
         );
     }
+    warnings.extend(same_in_all_profiles(taskfile, graph));
     let first = taskfile.targets.values().find(|target| !target.private);
     if let (true, Some(first)) = (taskfile.default.is_empty(), first) {
         warnings.push(
@@ -157,7 +159,12 @@ fn see<'f>(seen: &mut Seen<'f>, vars: &'f IndexMap<String, Var>, used: &FxHashSe
 /// Variables that nothing names. Those of a shared Taskfile serve any of its packages, those of
 /// the root every package; a variable of a file may use one that only targets have.
 fn unused_variables(root: &Taskfile) -> Vec<Diagnostic> {
-    let by_files = root.every().flat_map(|file| file.vars.values());
+    let of_profiles = || {
+        let profiles = root.every().flat_map(|file| file.profiles.values());
+        profiles.map(|profile| &profile.vars)
+    };
+    let by_files = root.every().map(|file| &file.vars).chain(of_profiles());
+    let by_files = by_files.flat_map(|vars| vars.values());
     let by_files: FxHashSet<&str> = by_files.flat_map(Var::texts).flat_map(heads).collect();
     let mut seen = Seen::new();
     let mut anywhere: FxHashSet<&str> = root.jobs.iter().flat_map(heads).collect();
@@ -174,6 +181,9 @@ fn unused_variables(root: &Taskfile) -> Vec<Diagnostic> {
         anywhere.extend(in_file);
     }
     see(&mut seen, &root.vars, &anywhere);
+    for vars in of_profiles() {
+        see(&mut seen, vars, &anywhere);
+    }
     let unused = seen.into_values().filter(|(name, _, used)| !used && !by_files.contains(name));
     let warning = |(name, var, _): (&str, &Var, bool)| {
         Diagnostic::warning(format!("the variable {} is not used", quoted(name)))
@@ -181,6 +191,27 @@ fn unused_variables(root: &Taskfile) -> Vec<Diagnostic> {
             .help(format!("remove it, or write `{{{{ {name} }}}}` where it belongs"))
     };
     unused.map(warning).collect()
+}
+
+/// Templates that no target takes over: nothing but their form was checked.
+fn unused_templates(taskfile: &Taskfile) -> Vec<Diagnostic> {
+    let targets = || taskfile.every().flat_map(|file| file.targets.values());
+    let used = targets().flat_map(|target| &target.uses.layers);
+    let used: FxHashSet<_> = used.map(|layer| layer.fields.place.id()).collect();
+    let all = taskfile.every().flat_map(|file| file.reuse.templates.values());
+    let mut told = FxHashSet::default();
+    let unused = all.filter(|layer| {
+        let id = layer.fields.place.id();
+        !used.contains(&id) && told.insert(id)
+    });
+    unused
+        .map(|layer| {
+            let name = &layer.fields.name;
+            Diagnostic::warning(format!("the template {} is not used", quoted(name)))
+                .at(layer.fields.place.clone(), "")
+                .help(format!("remove it, or write `use = \"{name}\"` in a target"))
+        })
+        .collect()
 }
 
 /// The names that a string's expressions begin with.
@@ -191,7 +222,7 @@ fn heads(text: &Text) -> impl Iterator<Item = &str> {
 /// Private targets that no other needs: nothing can ever build them.
 fn unneeded(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
     let needed = |full: &str| {
-        let Some(node) = graph.find(full) else { return true };
+        let Some(node) = graph.target(full) else { return true };
         let mut tasks = graph.without_groups(&[node]);
         tasks.push(node);
         let of_others = |id: &_| graph.task(*id).rule.target.name != full;
@@ -207,6 +238,48 @@ fn unneeded(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
             .help("remove `private = true`, or name it in the `deps` of a target")
     })
     .collect()
+}
+
+/// Targets with tasks of their own in each profile, all of which write the same file: each build
+/// replaces that of another profile, and several cannot be built at once.
+fn same_in_all_profiles(root: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+    if root.names_of_profiles().is_empty() {
+        return Vec::new();
+    }
+    let all = root.every().flat_map(|file| file.targets.values().map(move |target| (file, target)));
+    let warnings = all.filter_map(|(file, target)| {
+        let full = file.full_name(&target.name);
+        let (_, tie) = graph.tie(graph.target(&full)?)?;
+        let files = [file, root];
+        let outputs = target.outputs.iter().flatten();
+        let output = outputs.clone().find(|text| !differs(&files, target, text))?;
+        let (name, written) = (quoted(&full), quoted(output.template.source()));
+        Some(
+            Diagnostic::warning(format!("{name} makes {written} in each profile"))
+                .at(output.place.clone(), "one profile replaces what another made")
+                .also(tie.place.clone(), format!("`{}` differs from profile to profile", tie.word))
+                .help("name the profile in the path, as in \"bin/{{ profile }}/app\""),
+        )
+    });
+    warnings.collect()
+}
+
+/// Whether a string of a target is another one in another profile.
+fn differs(files: &[&Taskfile], target: &Target, text: &Text) -> bool {
+    let mut waiting: Vec<&str> = heads(text).collect();
+    let mut seen = FxHashSet::default();
+    while let Some(name) = waiting.pop() {
+        let own = target.vars.get(name);
+        let is_set = || files.iter().any(|file| file.set_by_profile(name).is_some());
+        if own.is_none() && (name == "profile" || is_set()) {
+            return true;
+        }
+        if seen.insert(name) {
+            let var = own.or_else(|| files.iter().find_map(|file| file.vars.get(name)));
+            waiting.extend(var.into_iter().flat_map(Var::texts).flat_map(heads));
+        }
+    }
+    false
 }
 
 /// Formatters that could not be wanted at once.

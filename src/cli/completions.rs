@@ -122,17 +122,18 @@ fn possible(workspace: Option<&Workspace>, options: bool, word: &str) -> Command
         targets.extend(workspace.map(|workspace| tasks(workspace, target)).unwrap_or_default());
     }
     let variables = workspace.map(variables).unwrap_or_default();
+    let profiles = workspace.map(profiles).unwrap_or_default();
+    let names = Offered { targets: &targets, variables: &variables, profiles: &profiles };
     let is_target = |word: &Command| targets.iter().any(|(name, _)| name == word.get_name());
-    let tools = || help::tools().map(|tool| with_names(tool, &targets, &variables, options));
-    let build =
-        |word: &'static str| with_names(Build::command().name(word), &targets, &variables, options);
+    let tools = || help::tools().map(|tool| with_names(tool, &names, options));
+    let build = |word: &'static str| with_names(Build::command().name(word), &names, options);
     let words = [
         build("run").hide(true),
         Command::new("tool").hide(true).subcommands(tools()),
         Command::new("help").hide(true).subcommands(help::tools()),
     ];
     let words = tools().into_iter().chain(words).filter(|word| !is_target(word));
-    with_names(Build::command(), &targets, &variables, options)
+    with_names(Build::command(), &names, options)
         .disable_help_subcommand(true)
         .mut_arg("jobs", |jobs| jobs.num_args(0..=1))
         .subcommands(words)
@@ -141,13 +142,21 @@ fn possible(workspace: Option<&Workspace>, options: bool, word: &str) -> Command
 /// A name and what it stands for.
 type Named = (String, Option<String>);
 
-fn with_names(command: Command, targets: &[Named], variables: &[Named], options: bool) -> Command {
+/// What a Taskfile has names for.
+struct Offered<'a> {
+    targets: &'a [Named],
+    variables: &'a [Named],
+    profiles: &'a [Named],
+}
+
+fn with_names(command: Command, names: &Offered<'_>, options: bool) -> Command {
     let command = command.disable_help_flag(!options).disable_version_flag(!options);
     command.mut_args(|arg| {
         let arg = if options || arg.is_positional() { arg } else { arg.hide(true) };
         match arg.get_id().as_str() {
-            "targets" | "force" => arg.add(candidates(targets)),
-            "defines" => arg.add(candidates(variables)),
+            "targets" | "force" => arg.add(candidates(names.targets)),
+            "defines" => arg.add(candidates(names.variables)),
+            "profiles" => arg.add(candidates(names.profiles)),
             "shell" => arg.add(candidates(&SHELLS.map(|shell| (shell.to_owned(), None)))),
             _ => arg,
         }
@@ -183,7 +192,7 @@ fn targets(workspace: &Workspace, word: &str) -> Vec<Named> {
 fn tasks(workspace: &Workspace, target: &str) -> Vec<Named> {
     let full = workspace.full(target);
     let public = workspace.taskfile.target(&full).is_some_and(|target| !target.private);
-    let graph = workspace.loader_with(&[], 1).and_then(|load| load());
+    let graph = workspace.loader_with(&[], &[], 1).and_then(|load| load());
     let Some(graph) = graph.ok().filter(|_| public) else { return Vec::new() };
     let all = graph.tasks().iter().filter(|task| task.rule.target.name == full);
     let several = all.filter(|task| task.kind() != Kind::Group);
@@ -195,11 +204,13 @@ fn tasks(workspace: &Workspace, target: &str) -> Vec<Named> {
 }
 
 fn variables(workspace: &Workspace) -> Vec<Named> {
-    let files = || workspace.taskfile.every();
-    let targets = files().flat_map(|file| file.targets.values());
-    let own = targets.flat_map(|target| target.vars.keys());
-    let mut names: Vec<&String> = files().flat_map(|file| file.vars.keys()).chain(own).collect();
-    names.sort();
+    let mut names: Vec<&str> = workspace.taskfile.names_of_variables().collect();
+    names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| (format!("{name}="), None)).collect()
+}
+
+fn profiles(workspace: &Workspace) -> Vec<Named> {
+    let names = workspace.taskfile.names_of_profiles().into_iter();
+    names.map(|name| (name.to_owned(), None)).collect()
 }

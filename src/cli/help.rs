@@ -65,11 +65,12 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 22] {
+pub(super) fn tools() -> [Command; 23] {
     [
         args::Init::command(),
         args::List::command(),
         args::Show::command(),
+        args::Vars::command(),
         args::Graph::command(),
         args::Why::command(),
         args::Log::command(),

@@ -54,7 +54,7 @@ struct Listed<'l> {
 impl Listed<'_> {
     /// How many tasks it has; none for a group.
     fn tasks(&self, graph: &Graph) -> usize {
-        let Some(id) = graph.find(&self.full) else { return 0 };
+        let Some(id) = graph.target(&self.full) else { return 0 };
         match (&self.target.command, graph.task(id).kind()) {
             (None, _) => 0,
             (_, Kind::Group) => graph.task(id).deps.len(),
@@ -98,7 +98,7 @@ impl Listed<'_> {
             return Some("group");
         }
         let graph = graph?;
-        let id = graph.find(&self.full)?;
+        let id = graph.target(&self.full)?;
         let first = *graph.without_groups(&[id]).first()?;
         Some(match graph.task(first).kind() {
             Kind::Group => "group",
@@ -130,6 +130,11 @@ fn as_text(workspace: &Workspace, graph: Option<&Graph>, width: Option<usize>) -
     for (name, owners, var) in variables {
         let of = owners.map_or_else(String::new, |owners| format!("  (of {owners})"));
         let line = format!("  {name} = {}{of}", one_line(&written(var)));
+        let _ = writeln!(text, "{}", cut(&line, width));
+    }
+    let names = workspace.taskfile.names_of_profiles();
+    if !names.is_empty() {
+        let line = format!("\nprofiles (--profile NAME builds one): {}", names.join(", "));
         let _ = writeln!(text, "{}", cut(&line, width));
     }
     text
@@ -269,6 +274,7 @@ fn as_json(workspace: &Workspace, graph: Option<&Graph>) -> Value {
         "packages": packages.collect::<Vec<_>>(),
         "targets": targets.collect::<Vec<_>>(),
         "variables": variables.collect::<Vec<_>>(),
+        "profiles": workspace.taskfile.names_of_profiles(),
     })
 }
 

@@ -48,6 +48,7 @@ mod terminal;
 mod timeline;
 mod usage;
 mod user;
+mod vars;
 mod verify;
 mod why;
 mod workspace;
@@ -80,7 +81,7 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 22] = [
+const TOOLS: [&str; 23] = [
     "cache",
     "check",
     "clean",
@@ -101,12 +102,13 @@ const TOOLS: [&str; 22] = [
     "stats",
     "status",
     "timeline",
+    "vars",
     "verify",
     "why",
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 5] = ["audit", "import", "vars", "watch", "tool"];
+const LATER: [&str; 4] = ["audit", "import", "watch", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -207,6 +209,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "stats" => parsed(scan, |args| stats::stats(&args, &workspace?)),
         "status" => parsed(scan, |args| status::status(&args, &workspace?)),
         "timeline" => parsed(scan, |args| timeline::timeline(&args, &workspace?)),
+        "vars" => parsed(scan, |args| vars::vars(&args, &workspace?)),
         "verify" => parsed(scan, |args| verify::verify(&args, &workspace?)),
         "why" => parsed(scan, |args| why::why(&args, &workspace?)),
         _ if LATER.contains(&name) => Err(not_there_yet(name)),

@@ -12,6 +12,7 @@ use crate::graph::{Graph, Input, ListName, Output, Rule, Variable};
 use crate::ids::TaskId;
 use crate::outcome::shown;
 use crate::parse::{Command, Duration, Exclusion, Probe, Target, Text, Word};
+use crate::report::one_line;
 use crate::run::Preview;
 
 /// One value and where it is from.
@@ -20,12 +21,14 @@ pub(super) struct Row {
     pub(super) value: String,
     /// Words, such as `default`; may be empty.
     pub(super) from: String,
+    /// The table that the place lies in, where it is not the target's own: `[template.cc]`.
+    pub(super) table: Option<String>,
     pub(super) place: Option<Place>,
 }
 
 impl Row {
     pub(super) fn new(value: impl Into<String>) -> Row {
-        Row { value: value.into(), from: String::new(), place: None }
+        Row { value: value.into(), from: String::new(), table: None, place: None }
     }
 
     pub(super) fn at(mut self, place: impl Into<Option<Place>>) -> Row {
@@ -33,17 +36,39 @@ impl Row {
         self
     }
 
-    fn from(mut self, from: impl Into<String>) -> Row {
+    pub(super) fn from(mut self, from: impl Into<String>) -> Row {
         self.from = from.into();
         self
     }
 
-    /// The words and the place in one text.
+    pub(super) fn in_table(mut self, table: impl Into<String>) -> Row {
+        self.table = Some(table.into());
+        self
+    }
+
+    /// The words, the table and the place in one text.
     pub(super) fn origin(&self) -> String {
         let words = (!self.from.is_empty()).then(|| self.from.clone());
-        let place = self.place.as_ref().map(ToString::to_string);
+        let place = self.place.as_ref().map(|place| match &self.table {
+            Some(table) => format!("{table} at {place}"),
+            None => place.to_string(),
+        });
         words.into_iter().chain(place).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Each value on a line, and in brackets, below one another, where it is from.
+pub(super) fn with_brackets(rows: &[&Row]) -> Vec<String> {
+    /// A longer value does not move the others' brackets.
+    const LONGEST: usize = 50;
+    let values: Vec<String> = rows.iter().map(|row| one_line(&row.value)).collect();
+    let lengths = values.iter().map(|value| value.chars().count());
+    let wide = lengths.filter(|&length| length <= LONGEST).max().unwrap_or(0);
+    let line = |(value, row): (&String, &&Row)| match row.origin() {
+        origin if origin.is_empty() => value.clone(),
+        origin => format!("{value:wide$}  ({})", one_line(&origin)),
+    };
+    values.iter().zip(rows).map(line).collect()
 }
 
 /// A field and its values.
@@ -51,6 +76,17 @@ impl Row {
 pub(super) struct Section {
     pub(super) title: String,
     pub(super) rows: Vec<Row>,
+}
+
+impl Section {
+    /// The same with the table of each row that the target took over.
+    pub(super) fn with_tables(mut self, source: &Target) -> Section {
+        for row in &mut self.rows {
+            let layer = row.place.as_ref().and_then(|place| source.layer_of(place));
+            row.table = layer.map(|layer| layer.header.clone());
+        }
+        self
+    }
 }
 
 /// Collects sections, leaving out those without rows.
@@ -68,11 +104,14 @@ impl Sections {
 }
 
 /// What all tasks of a target share, as it was written; its variables with their values.
-pub(super) fn common(source: &Target, rule: &Rule) -> Vec<Section> {
+pub(super) fn common(source: &Target, graph: &Graph, id: TaskId) -> Vec<Section> {
+    let rule = &graph.task(id).rule;
     let mut all = Sections::default();
     let written = |text: &Text| Row::new(text.template.source()).at(text.place.clone());
     let list = |texts: &Option<Vec<Text>>| texts.iter().flatten().map(written).collect();
     all.add("doc", doc(source));
+    all.add("takes over", layers(source));
+    all.add("profile", profile(graph, id));
     all.add("foreach", list(&source.foreach));
     all.add("when", source.when.iter().map(written).collect());
     for (axis, (_, texts)) in &source.matrix {
@@ -118,6 +157,8 @@ pub(super) fn sections_of_task(
     let rule = &graph.task(id).rule;
     let mut all = Sections::default();
     all.add("doc", doc(source));
+    all.add("takes over", layers(source));
+    all.add("profile", profile(graph, id));
     let when = source.when.iter().map(|text| {
         let row = Row::new(text.template.source()).at(text.place.clone());
         row.from(if rule.skipped.is_some() { "false: skipped" } else { "true" })
@@ -160,17 +201,39 @@ pub(super) fn sections_of_task(
 
 /// The lists of `inputs`, each with a title, and which of its strings they are.
 fn lists_of(source: &Target) -> Vec<(String, Range<usize>)> {
-    if source.reads.parts.is_empty() {
-        return vec![("inputs".to_owned(), 0..source.inputs.as_ref().map_or(0, Vec::len))];
-    }
+    let plain = source.plain_inputs().map(|range| ("inputs".to_owned(), range));
     let parts = source.reads.parts.iter();
-    parts.map(|(name, range)| (format!("inputs.{}", name.text), range.clone())).collect()
+    let parts = parts.map(|(name, range)| (format!("inputs.{}", name.text), range.clone()));
+    plain.into_iter().chain(parts).collect()
 }
 
 fn exclusion(one: &Exclusion) -> Row {
     let values = one.values.iter();
     let values = values.map(|(axis, (_, text))| format!("{axis}={}", text.template.source()));
     Row::new(values.collect::<Vec<_>>().join(",")).at(one.place.clone())
+}
+
+/// The profile of a task that is one of its profile alone, and the word that ties it.
+fn profile(graph: &Graph, id: TaskId) -> Vec<Row> {
+    let rule = &graph.task(id).rule;
+    let Some((target, tie)) = graph.tie(id) else { return Vec::new() };
+    let mut from = format!("`{{{{ {} }}}}`", tie.word);
+    if let Some((profile, place)) = &tie.set {
+        from = format!("{from}, which [profile.{profile}.vars] sets at {place}");
+    }
+    if target != rule.target.name {
+        from = format!("through `{target}` by {from}");
+    }
+    let profiles = &graph.profiles().built;
+    let profile = rule.scope.profile().filter(|_| profiles.len() == 1);
+    let profiles = profile.map_or_else(|| profiles.join(", "), str::to_owned);
+    vec![Row::new(profiles).from(from).at(tie.place.clone())]
+}
+
+/// The tables that a target takes fields from, the weakest first.
+fn layers(source: &Target) -> Vec<Row> {
+    let layers = source.uses.layers.iter();
+    layers.map(|layer| Row::new(&layer.header).at(layer.fields.place.clone())).collect()
 }
 
 fn doc(source: &Target) -> Vec<Row> {

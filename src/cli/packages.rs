@@ -48,7 +48,7 @@ impl Workspace {
             if !self.has_target(word) {
                 let known = self.package().targets.values().filter(|target| !target.private);
                 let known = known.map(|target| target.name.as_str()).chain(TOOLS);
-                let graph = self.loader_with(&[], 1).and_then(|load| load()).ok();
+                let graph = self.loader_with(&[], &[], 1).and_then(|load| load()).ok();
                 return Err(goals::unknown(word, self, graph.as_ref(), known));
             }
             names.push(self.full(word));

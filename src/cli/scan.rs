@@ -24,7 +24,7 @@ pub(super) struct Scan {
 }
 
 /// Options whose value is the next argument, if it is not attached.
-const WITH_VALUE: [&str; 13] = [
+const WITH_VALUE: [&str; 14] = [
     "-C",
     "-f",
     "-D",
@@ -38,6 +38,7 @@ const WITH_VALUE: [&str; 13] = [
     "--jobs",
     "--cache",
     "--since",
+    "--profile",
 ];
 
 /// The option whose values are all words up to the next option.

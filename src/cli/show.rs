@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::End;
 use super::args::Show;
 use super::json_out;
-use super::origin::{Row, Section, common, sections_of_task};
+use super::origin::{Row, Section, common, sections_of_task, with_brackets};
 use super::out::print;
 use super::select::{named_or_default, select};
 use super::workspace::Workspace;
@@ -70,9 +70,10 @@ fn shown(workspace: &Workspace, graph: &Graph, id: TaskId) -> Result<Shown, Erro
     };
     let declared = Row::new(&rule.target.name).at(rule.target.place.clone());
     if graph.task(id).kind() == Kind::Group {
-        let mut sections = common(source, rule);
+        let mut sections = common(source, graph, id);
         let many = source.command.is_some();
         sections.extend(members(graph, id, source));
+        let sections = with_tables(sections, source);
         let kind = if many { "target" } else { "group" };
         return Ok(Shown { name, kind, declared, sections });
     }
@@ -83,13 +84,17 @@ fn shown(workspace: &Workspace, graph: &Graph, id: TaskId) -> Result<Shown, Erro
     };
     let root = Root::open(&workspace.root).map_err(io)?;
     let preview = preview(graph, &root, &workspace.name, id).map_err(io)?;
-    let sections = sections_of_task(source, graph, id, &preview);
+    let sections = with_tables(sections_of_task(source, graph, id, &preview), source);
     let kind = match graph.task(id).kind() {
         Kind::Recorded => "recorded",
         Kind::Service => "service",
         Kind::Unrecorded | Kind::Group => "unrecorded",
     };
     Ok(Shown { name, kind, declared, sections })
+}
+
+fn with_tables(sections: Vec<Section>, source: &Target) -> Vec<Section> {
+    sections.into_iter().map(|section| section.with_tables(source)).collect()
 }
 
 /// What a group stands for, or the tasks of a target.
@@ -118,13 +123,9 @@ fn as_text(shown: &Shown) -> String {
     let mut text = format!("{}: {what}{}\n", one_line(&shown.name), in_brackets(&at));
     for section in &shown.sections {
         text.push_str(&format!("  {}\n", section.title));
-        let rows: Vec<String> =
-            section.rows.iter().take(MOST_SHOWN).map(|row| one_line(&row.value)).collect();
-        let wide = rows.iter().map(|value| value.chars().count()).filter(|&len| len <= 50).max();
-        for (value, row) in rows.iter().zip(&section.rows) {
-            let origin = in_brackets(&row.origin());
-            let pad = if origin.is_empty() { 0 } else { wide.unwrap_or(0) };
-            text.push_str(&format!("    {value:pad$}{origin}\n"));
+        let rows: Vec<&Row> = section.rows.iter().take(MOST_SHOWN).collect();
+        for line in with_brackets(&rows) {
+            text.push_str(&format!("    {line}\n"));
         }
         if section.rows.len() > MOST_SHOWN {
             text.push_str(&format!("    … and {} more\n", section.rows.len() - MOST_SHOWN));
@@ -142,6 +143,7 @@ fn as_json(shown: &[Shown]) -> Value {
         json!({
             "value": row.value,
             "from": row.from,
+            "table": row.table,
             "place": json_out::place(row.place.as_ref()),
         })
     };

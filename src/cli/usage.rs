@@ -12,7 +12,7 @@ use crate::error::{Error, nearest, quoted};
 use crate::report::one_line;
 
 /// Options that are planned.
-const LATER: [&str; 5] = ["--profile", "--junit", "--report", "--timeout", "--load"];
+const LATER: [&str; 4] = ["--junit", "--report", "--timeout", "--load"];
 
 /// Options of make, ninja, just, Task, npm and their like, and what to write for them here.
 const OF_OTHERS: &[(&[&str], &str)] = &[
@@ -49,7 +49,10 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
         "`-C DIR` works in another folder",
     ),
     (&["--set", "--var", "--eval", "-e", "-E"], "`-D NAME=VALUE` sets a variable"),
-    (&["--dump", "--evaluate", "--print-data-base"], "`taskr show` tells what a target came to"),
+    (
+        &["--dump", "--evaluate", "--print-data-base"],
+        "`taskr show` tells what a target came to, `taskr vars` what variables are",
+    ),
     (&["--completion", "--completions"], "`taskr completions SHELL`"),
     (&["--man"], "`taskr man`"),
     (&["--init", "-I"], "write a Taskfile.toml with `[target.NAME]`; see the guide"),

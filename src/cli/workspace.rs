@@ -11,13 +11,16 @@ use std::sync::atomic::AtomicBool;
 
 use taskr_cache::{Access, Question, State};
 
-use crate::error::{Diagnostic, Error};
-use crate::graph::{Args, AskPlace, Asks, Graph, Settings, Surroundings, expand, jobs, link};
+use crate::error::{Diagnostic, Error, listed, nearest, quoted};
+use crate::graph::{
+    Args, AskPlace, Asks, Graph, Profiles, Settings, Surroundings, expand_all, jobs, link,
+};
 use crate::outdir::STATE_DIR;
 use crate::packages::{Looked, Where, load};
-use crate::parse::{Taskfile, Text, Var, VarValue, is_below, parse};
+use crate::parse::{DEFAULT_PROFILE, Taskfile, Text, Var, VarValue, is_below, parse};
 use crate::process::Stopper;
 use crate::record::Names;
+use crate::report::one_line;
 
 use super::args::Common;
 use super::packages::{full_in, spelt_out};
@@ -93,8 +96,15 @@ impl Workspace {
         let files = || self.taskfile.every();
         let targets = files().flat_map(|file| file.targets.values());
         let own = targets.flat_map(|target| target.vars.values());
+        let of_profiles = files().flat_map(|file| file.profiles.values());
+        let of_profiles = of_profiles.flat_map(|profile| profile.vars.values());
         let is_asked = |var: &Var| matches!(var.value, VarValue::Sh(_));
-        let asks = match files().flat_map(|file| file.vars.values()).chain(own).any(is_asked) {
+        let asks = match files()
+            .flat_map(|file| file.vars.values())
+            .chain(of_profiles)
+            .chain(own)
+            .any(is_asked)
+        {
             false => Arc::default(),
             true => {
                 let stopper = Stopper::new().map_err(|cause| Error::Io {
@@ -127,7 +137,7 @@ impl Workspace {
 
     /// What the tasks of this Taskfile are called in the state.
     pub(super) fn names(&self) -> Names {
-        Names::new(&self.name, PROFILE)
+        Names::new(&self.name)
     }
 
     /// The full names of what a hook of the Taskfile runs.
@@ -182,25 +192,82 @@ impl Workspace {
         common: &Common,
         jobs: usize,
     ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
-        self.loader_with(&common.defines, jobs)
+        self.loader_with(&common.defines, &common.profiles, jobs)
     }
 
-    /// As [`Workspace::loader`], from the values of `-D` alone.
+    /// As [`Workspace::loader`], from the values of `-D` and of `--profile`.
     pub(super) fn loader_with(
         &self,
         defines: &[String],
+        profiles: &[String],
         jobs: usize,
     ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
-        self.loader_for(defines, jobs, Args::default())
+        self.load(profiles, self.settings(defines, jobs)?)
     }
 
     /// The same for a build with arguments behind `--`.
     pub(super) fn loader_for(
         &self,
-        defines: &[String],
+        common: &Common,
         jobs: usize,
         args: Args,
     ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
+        let settings = Settings { args, ..self.settings(&common.defines, jobs)? };
+        self.load(&common.profiles, settings)
+    }
+
+    fn load(
+        &self,
+        profiles: &[String],
+        settings: Settings,
+    ) -> Result<impl Fn() -> Result<Graph, Error> + use<'_>, Error> {
+        let profiles = self.profiles(profiles)?;
+        Ok(move || {
+            let explain = |error| self.taskfile.explain(error);
+            let expand = || expand_all(&self.taskfile, &settings, &profiles).map_err(explain);
+            let rules = self.stages.time("expand", expand)?;
+            let graph = self.stages.time("link", || link(rules)).map_err(explain)?;
+            Ok(graph.of_profiles(profiles.clone()))
+        })
+    }
+
+    /// The profiles that are asked for.
+    pub(super) fn profiles(&self, asked: &[String]) -> Result<Profiles, Error> {
+        let declared = self.taskfile.names_of_profiles();
+        let mut built: Vec<String> = Vec::new();
+        for name in asked.iter().map(|name| name.trim()) {
+            if name != DEFAULT_PROFILE && !declared.contains(&name) {
+                return Err(self.no_profile(name));
+            }
+            if !built.iter().any(|known| known == name) {
+                built.push(name.to_owned());
+            }
+        }
+        let declared = declared.into_iter().filter(|name| *name != DEFAULT_PROFILE);
+        let declared = declared.map(str::to_owned).collect();
+        match built.is_empty() {
+            true => Ok(Profiles { declared, ..Profiles::default() }),
+            false => Ok(Profiles { built, declared }),
+        }
+    }
+
+    fn no_profile(&self, name: &str) -> Error {
+        let known = self.taskfile.names_of_profiles();
+        let declared = || known.iter().copied();
+        let help = match nearest(name, declared().chain([DEFAULT_PROFILE])) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if declared().next().is_none() => {
+                "the Taskfile has no profiles: variables of one stand below [profile.NAME.vars]"
+                    .to_owned()
+            }
+            None => listed("there are", declared().chain([DEFAULT_PROFILE])),
+        };
+        let message = format!("there is no profile {}", quoted(&one_line(name)));
+        Error::Usage { message, help: Some(help) }
+    }
+
+    /// What the command line and the machine add to the Taskfile.
+    pub(super) fn settings(&self, defines: &[String], jobs: usize) -> Result<Settings, Error> {
         let defines = defines.iter().map(|define| match define.split_once('=') {
             Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
             None => Err(Error::Usage {
@@ -208,17 +275,13 @@ impl Workspace {
                 help: Some(format!("write -D {define}=…")),
             }),
         });
-        let settings = Settings {
+        Ok(Settings {
             root: self.root.clone(),
             taskfile: self.prefix().map(<[u8]>::to_vec),
             defines: defines.collect::<Result<_, _>>()?,
             surroundings: self.surroundings(jobs),
-            args,
+            args: Args::default(),
             asks: self.asks()?,
-        };
-        Ok(move || {
-            let rules = self.stages.time("expand", || expand(&self.taskfile, &settings))?;
-            self.stages.time("link", || link(rules))
         })
     }
 
@@ -226,7 +289,7 @@ impl Workspace {
         let text = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        let (env, profile) = (text.collect(), PROFILE.to_owned());
+        let (env, profile) = (text.collect(), DEFAULT_PROFILE.to_owned());
         Arc::new(Surroundings { env, env_asked: self.env_asked.clone(), jobs, profile })
     }
 
@@ -275,9 +338,6 @@ fn number_of_jobs(text: &str, processors: usize) -> Option<usize> {
         None => text.trim().parse().ok().filter(|jobs| (1..=MOST_JOBS).contains(jobs)),
     }
 }
-
-/// The only profile there is.
-const PROFILE: &str = "default";
 
 /// More threads than this serve nobody.
 const MOST_JOBS: usize = 10_000;

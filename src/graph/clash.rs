@@ -92,6 +92,11 @@ fn tell<'a>(a: &Declared, b: &Declared, rule: impl Fn(TaskId) -> &'a Rule) -> Di
 /// What to write instead. Tasks of one target have the same text: it must name what they differ
 /// in.
 fn help(one: &Rule, other: &Rule) -> String {
+    if one.target.name == other.target.name && one.scope.profile() != other.scope.profile() {
+        return "each profile has tasks of its own: name it in the path, as in\n\
+                outputs = [\"bin/{{ profile }}/app\"]"
+            .to_owned();
+    }
     if !Arc::ptr_eq(&one.target, &other.target) {
         return "give each task outputs of its own, or make one task write them all".to_owned();
     }

@@ -15,7 +15,7 @@ use super::item::{self, Declared, Items, Looked, Made};
 use super::names::Names;
 use super::packages::{Home, Packages};
 use super::policy;
-use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target};
+use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target, Tie};
 use super::schedule::{Pools, Schedule, pools_of};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::service::Service;
@@ -43,13 +43,25 @@ pub struct Settings {
     pub asks: Arc<Asks>,
 }
 
-/// Makes the rules of a Taskfile, in order of declaration.
+/// Makes the rules of a Taskfile in one profile, in order of declaration.
 ///
 /// # Errors
 /// All that is wrong in the Taskfile, or a `-D` of a variable that nobody has.
 pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Error> {
-    check_defines(taskfile, settings)?;
-    settings.asks.begin();
+    expand_in(taskfile, std::slice::from_ref(settings), &|_| false)
+}
+
+/// The same in several profiles, each with its settings: targets that are tied to their profile
+/// have tasks in each, all others in the first.
+pub(super) fn expand_in(
+    taskfile: &Taskfile,
+    profiles: &[Settings],
+    is_tied: &dyn Fn(&str) -> bool,
+) -> Result<Expanded, Error> {
+    check_defines(taskfile, &profiles[0])?;
+    profiles[0].asks.begin();
+    let layers: Vec<_> = taskfile.every().flat_map(|file| file.reuse.layers()).cloned().collect();
+    let refused = |wrong| Error::Taskfile(each_once(parse::told_once(wrong, &layers)));
     let packages = Packages::of(taskfile);
     let full = |package: &'_ Taskfile| -> Vec<String> {
         package.targets.keys().map(|name| package.full_name(name)).collect()
@@ -61,19 +73,24 @@ pub fn expand(taskfile: &Taskfile, settings: &Settings) -> Result<Expanded, Erro
     for (number, (package, names)) in taskfile.every().zip(&names).enumerate() {
         for (target, own) in package.targets.values().zip(names) {
             let home = Home { packages: &packages, number, own };
-            match Prepared::new(home, target, (settings, &pools)) {
-                Ok(one) => prepared.push(one),
-                Err(diagnostics) => wrong.extend(diagnostics),
+            let tied = is_tied(own);
+            for settings in if tied { profiles } else { &profiles[..1] } {
+                match Prepared::new(home, target, (settings, &pools, tied)) {
+                    Ok(one) => prepared.push(one),
+                    Err(diagnostics) => {
+                        wrong.extend(diagnostics.into_iter().map(|one| target.explain(one, None)));
+                    }
+                }
             }
         }
     }
     if !wrong.is_empty() {
-        return Err(Error::Taskfile(each_once(wrong)));
+        return Err(refused(wrong));
     }
-    settings.args.give(&mut prepared)?;
-    let expanded = rules_of_all(&prepared, settings);
-    settings.asks.interrupted()?;
-    expanded.map_err(Error::Taskfile)
+    profiles[0].args.give(&mut prepared)?;
+    let expanded = rules_of_all(&prepared, &profiles[0]);
+    profiles[0].asks.interrupted()?;
+    expanded.map_err(refused)
 }
 
 /// Rules, and what their making saw of the disk.
@@ -94,12 +111,7 @@ fn each_once(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 fn check_defines(taskfile: &Taskfile, settings: &Settings) -> Result<(), Error> {
-    let known = || {
-        taskfile.every().flat_map(|package| {
-            let own = package.targets.values().flat_map(|target| target.vars.keys());
-            package.vars.keys().chain(own).map(String::as_str)
-        })
-    };
+    let known = || taskfile.names_of_variables();
     for (name, _) in &settings.defines {
         if !known().any(|known| known == name) {
             return Err(Error::Usage {
@@ -136,22 +148,34 @@ pub(super) struct Prepared<'a> {
     uses_depfile: bool,
     uses_targets: bool,
     asked: Vec<Ref>,
+    tie: Option<Tie>,
     env_inputs: BTreeSet<String>,
     inherits: bool,
     asks: bool,
+    settings: &'a Settings,
 }
 
 impl<'a> Prepared<'a> {
     fn new(
         home: Home<'a>,
         source: &'a parse::Target,
-        (settings, pools): (&Settings, &Pools),
+        (settings, pools, tied): (&'a Settings, &Pools, bool),
     ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
-        let variables = Arc::new(variables_of(home, source, settings)?);
+        let variables = Arc::new(variables_of(home, Some(source), settings)?);
         let scope = Scope::new(settings.surroundings.clone(), variables, home.own);
         let scope = scope.with_asks(settings.asks.clone());
         let scope = scope.in_package(home.scope());
-        let names = Names::check(source, &scope)?;
+        let scope = if tied { scope.tied() } else { scope };
+        if let (true, Some((place, _))) = (tied, source.matrix.get("profile")) {
+            return Err(vec![axis_profile(place)]);
+        }
+        let sets = |name: &str| {
+            let mut files = home.files();
+            let (profile, var) = files.find_map(|file| file.set_by_profile(name))?;
+            let shadowed = source.vars.contains_key(name);
+            (!shadowed).then(|| (profile.to_owned(), var.name_place.clone()))
+        };
+        let names = Names::check(source, &scope, &sets)?;
         let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
         let asked = names.asked.into_iter().map(|asked| home.refer_to_one(asked));
         let asked = asked.collect::<Result<_, _>>().map_err(|wrong| vec![wrong])?;
@@ -167,21 +191,19 @@ impl<'a> Prepared<'a> {
             uses_depfile: names.depfile,
             uses_targets: names.targets,
             asked,
+            tie: names.tie,
             env_inputs,
             inherits: home.packages.all()[0].inherit.is_some(),
             asks: names.asks,
+            settings,
         })
     }
 
     /// The rules of this target for these items (none if it has no `foreach`).
-    fn rules(
-        &self,
-        items: Option<&[Item]>,
-        settings: &Settings,
-    ) -> Result<Vec<Rule>, Vec<Diagnostic>> {
+    fn rules(&self, items: Option<&[Item]>) -> Result<Vec<Rule>, Vec<Diagnostic>> {
         let target = Arc::new(self.target(items));
         if let Some(wrong) = policy::of_unrecorded(self.source, target.kind) {
-            return Err(vec![wrong]);
+            return Err(vec![self.source.explain(wrong, None)]);
         }
         let combinations = self.combinations()?;
         let each: Vec<Option<&Item>> = match items {
@@ -192,16 +214,17 @@ impl<'a> Prepared<'a> {
         for item in each {
             for matrix in &combinations {
                 let scope = self.scope.of(item.cloned(), matrix);
-                rules.push(self.rule(
-                    &target,
-                    &scope,
-                    task_name(&target.name, item, matrix),
-                    settings,
-                )?);
+                let name = in_profile(task_name(&target.name, item, matrix), self.scope.profile());
+                let rule = self.rule(&target, &scope, name.clone());
+                let explain = |one| self.source.explain(one, Some(&name));
+                rules.push(
+                    rule.map_err(|wrong| wrong.into_iter().map(explain).collect::<Vec<_>>())?,
+                );
             }
         }
         if rules.is_empty() {
-            rules.push(Rule::group(target, self.scope.clone()));
+            let name = in_profile(target.name.clone(), self.scope.profile());
+            rules.push(Rule::group(name, target, self.scope.clone()));
         }
         Ok(rules)
     }
@@ -241,6 +264,7 @@ impl<'a> Prepared<'a> {
             tools: source.reads.tools.iter().map(Into::into).collect(),
             asks: self.asks,
             items: item::patterns(self),
+            tie: self.tie.clone(),
         }
     }
 
@@ -249,10 +273,8 @@ impl<'a> Prepared<'a> {
         target: &Arc<Target>,
         scope: &Scope,
         name: String,
-        settings: &Settings,
     ) -> Result<Rule, Vec<Diagnostic>> {
-        let (scope, depfile) =
-            self.own_paths(scope, &name, settings).map_err(|wrong| vec![wrong])?;
+        let (scope, depfile) = self.own_paths(scope, &name).map_err(|wrong| vec![wrong])?;
         let mut wrong = Vec::new();
         let source = self.source;
         let skipped = self.skipped(&scope).unwrap_or_else(|diagnostic| {
@@ -286,13 +308,8 @@ impl<'a> Prepared<'a> {
     }
 
     /// Adds the paths of one task's own folder to its scope, and finds its depfile.
-    fn own_paths(
-        &self,
-        scope: &Scope,
-        name: &str,
-        settings: &Settings,
-    ) -> Result<(Scope, Option<Vec<u8>>), Diagnostic> {
-        let task_dir = TaskDir::new(settings.taskfile.as_deref(), name);
+    fn own_paths(&self, scope: &Scope, name: &str) -> Result<(Scope, Option<Vec<u8>>), Diagnostic> {
+        let task_dir = TaskDir::new(self.settings.taskfile.as_deref(), name);
         let word = |path: &[u8]| {
             String::from_utf8(word_of_path(&self.dir, path)).expect("a Taskfile's folders are text")
         };
@@ -441,6 +458,23 @@ fn task_name(target: &str, item: Option<&Item>, matrix: &[(String, String)]) -> 
     if parts.is_empty() { target.to_owned() } else { format!("{target}@{}", parts.join(",")) }
 }
 
+/// The name of a task in its profile: the last of its axes, which the default profile does not show.
+pub(super) fn in_profile(name: String, profile: Option<&str>) -> String {
+    match profile.filter(|profile| *profile != parse::DEFAULT_PROFILE) {
+        None => name,
+        Some(profile) if parse::split_pick(&name).1.is_some() => {
+            format!("{name},profile={profile}")
+        }
+        Some(profile) => format!("{name}@profile={profile}"),
+    }
+}
+
+fn axis_profile(place: &Place) -> Diagnostic {
+    Diagnostic::error("an axis cannot be called `profile` in a target that profiles differ in")
+        .at(place.clone(), "its tasks have their profile as an axis already")
+        .help("choose another name, or leave it out and build with --profile A,B")
+}
+
 fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagnostic> {
     let package = match scope.package().dir.as_str() {
         "." => b"",
@@ -464,17 +498,37 @@ fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagn
     }
 }
 
-/// The variables that a target sees. Strongest first: `-D`, its own, its package's, the root's.
+/// What an expression in the file of a package, outside of all targets, sees.
+///
+/// # Errors
+/// A `-D` that does not fit.
+pub fn file_scope(
+    taskfile: &Taskfile,
+    package: &Taskfile,
+    settings: &Settings,
+) -> Result<Scope, Error> {
+    let packages = Packages::of(taskfile);
+    let number = packages.all().iter().position(|one| std::ptr::eq(*one, package));
+    let home = Home { packages: &packages, number: number.unwrap_or(0), own: "" };
+    let variables = variables_of(home, None, settings).map_err(Error::Taskfile)?;
+    let scope = Scope::new(settings.surroundings.clone(), Arc::new(variables), "");
+    Ok(scope.with_asks(settings.asks.clone()).in_package(home.scope()))
+}
+
+/// The variables that a target sees. Strongest first: `-D`, its own, those of the profile (its
+/// package's, the root's), its package's, the root's.
 fn variables_of(
     home: Home<'_>,
-    source: &parse::Target,
+    source: Option<&parse::Target>,
     settings: &Settings,
 ) -> Result<IndexMap<String, Variable>, Vec<Diagnostic>> {
     let mut variables = IndexMap::new();
-    let files = home.packages.all();
-    let root = if home.number > 0 { Some(&files[0].vars) } else { None };
-    let of_files = root.into_iter().chain([&files[home.number].vars]).flatten();
-    for (name, var) in of_files.chain(&source.vars) {
+    let profile = &settings.surroundings.profile;
+    let of_profile = home.files().filter_map(|file| file.profiles.get(profile));
+    let of_profile = of_profile.map(|profile| &profile.vars);
+    let of_files = home.files().map(|file| &file.vars).chain(of_profile).flatten();
+    let own = source.iter().flat_map(|source| &source.vars);
+    for (name, var) in of_files.chain(own) {
         variables.insert(name.clone(), variable(&var.value));
     }
     for (name, value) in &settings.defines {
@@ -517,7 +571,7 @@ fn rules_of_all(
     let mut wrong = Vec::new();
     for one in prepared {
         let made = match one.source.foreach {
-            None => one.rules(None, settings),
+            None => one.rules(None),
             Some(_) => Ok(Vec::new()),
         };
         rules.push(made.unwrap_or_else(|diagnostics| {
@@ -532,19 +586,21 @@ fn rules_of_all(
         (0..prepared.len()).filter(|&at| prepared[at].source.foreach.is_some()).collect();
     let mut items: FxHashMap<usize, Vec<Item>> = FxHashMap::default();
     let mut lister = Items::new(&settings.root);
+    let mut names: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+    for (at, one) in prepared.iter().enumerate() {
+        names.entry(one.home.own).or_default().push(at);
+    }
     for round in 0.. {
-        let declared = Declared::of(&rules);
-        let by_name = prepared.iter().enumerate().map(|(at, one)| (one.home.own, at));
-        let names: FxHashMap<&str, usize> = by_name.collect();
+        let declared = Declared::of(&rules, prepared);
         let mut grew = None;
         let mut empty = Vec::new();
         for &at in &each {
-            let made = Made { names: &names, rules: &rules };
-            let found = lister.find(&prepared[at], at, &declared, &made);
+            let made = Made { names: &names, rules: &rules, makers: prepared };
+            let found = lister.find(&prepared[at], &declared, &made);
             let (found, none) = found.map_err(|wrong| vec![wrong])?;
             empty.extend(none);
             if items.get(&at) != Some(&found) {
-                rules[at] = prepared[at].rules(Some(&found), settings)?;
+                rules[at] = prepared[at].rules(Some(&found))?;
                 items.insert(at, found);
                 grew = Some(at);
             }
@@ -577,6 +633,13 @@ pub fn jobs(
     surroundings: &Arc<Surroundings>,
 ) -> Result<Option<String>, Error> {
     let Some(text) = &taskfile.jobs else { return Ok(None) };
+    let mut names = text.template.names().iter();
+    if let Some(name) = names.find(|name| name.path == "profile") {
+        let wrong =
+            Diagnostic::error("`jobs` holds for all profiles: several may be built at once");
+        let wrong = wrong.at(text.place_of(name.range.clone()), "");
+        return Err(wrong.help("name the number of jobs, or give it with -j").into());
+    }
     let scope = Scope::new(surroundings.clone(), Arc::default(), "");
     let resolve = |name: &str| scope.value(name, &nothing_ready);
     let value = text.template.text(&resolve).map_err(|error| {

@@ -18,16 +18,18 @@ use super::text::{Element, PathOrGlob};
 use crate::error::{Diagnostic, nearest, quoted};
 use crate::files::{Pattern, list, relative_to};
 
-/// The outputs that targets declare, by the number of the target.
-pub(super) struct Declared {
+/// The outputs that targets declare, by the number of the target in its profile.
+pub(super) struct Declared<'a> {
     /// None: by a task that is skipped, so that nothing will be there.
     paths: FxHashMap<Vec<u8>, Option<usize>>,
     globs: Globs<usize>,
+    makers: &'a [Prepared<'a>],
 }
 
-impl Declared {
-    pub(super) fn of(rules: &[Vec<Rule>]) -> Declared {
-        let mut declared = Declared { paths: FxHashMap::default(), globs: Globs::default() };
+impl<'a> Declared<'a> {
+    pub(super) fn of(rules: &[Vec<Rule>], makers: &'a [Prepared<'a>]) -> Declared<'a> {
+        let (paths, globs) = (FxHashMap::default(), Globs::default());
+        let mut declared = Declared { paths, globs, makers };
         let mut globs = Vec::new();
         for (target, rules) in rules.iter().enumerate() {
             for rule in rules {
@@ -47,6 +49,15 @@ impl Declared {
         declared
     }
 
+    /// Whether what a target makes may be an item of another: not its own, in no profile, and
+    /// nothing of a profile that is built beside its own.
+    fn may_be_item(&self, maker: usize, of: &Prepared<'_>) -> bool {
+        let maker = &self.makers[maker];
+        let profile = maker.scope.profile();
+        !std::ptr::eq(maker.source, of.source)
+            && (profile.is_none() || profile == of.scope.profile())
+    }
+
     fn owns(&self, path: &[u8]) -> bool {
         ancestors(path).any(|path| self.paths.contains_key(path))
             || self.globs.above(path).any(|(glob, _)| glob.matches_all(path))
@@ -62,13 +73,29 @@ pub struct Looked {
     pub there: HashMap<Vec<u8>, bool>,
 }
 
+impl Looked {
+    /// Adds what was seen at another time of the same run.
+    pub(super) fn add(&mut self, other: Looked) {
+        self.listed.extend(other.listed);
+        self.there.extend(other.there);
+    }
+}
+
 /// All rules by the name of their target, for items that are another's outputs.
 pub(super) struct Made<'r> {
-    pub(super) names: &'r FxHashMap<&'r str, usize>,
+    pub(super) names: &'r FxHashMap<&'r str, Vec<usize>>,
     pub(super) rules: &'r [Vec<Rule>],
+    pub(super) makers: &'r [Prepared<'r>],
 }
 
 impl Made<'_> {
+    /// The target of that name, of several profiles in the same.
+    fn number(&self, name: &str, of: &Prepared<'_>) -> Option<usize> {
+        let all = self.names.get(name)?;
+        let own = |at: &&usize| self.makers[**at].scope.profile() == of.scope.profile();
+        all.iter().find(own).or(all.first()).copied()
+    }
+
     /// The outputs that `@NAME` or `@NAME:GLOB` stands for; none if the element is no such thing.
     fn outputs_of(
         &self,
@@ -77,7 +104,7 @@ impl Made<'_> {
     ) -> Result<Option<Vec<Vec<u8>>>, Diagnostic> {
         let Some((name, only)) = element.made_by(target.home)? else { return Ok(None) };
         let wrong = |what: String| Diagnostic::error(what).at(element.place().clone(), "");
-        let Some(&number) = self.names.get(&*name) else {
+        let Some(number) = self.number(&name, target) else {
             let near = nearest(&name, self.names.keys().copied());
             let help = near.map(|near| format!("did you mean `@{near}`?"));
             return Err(wrong(format!("there is no target {}", quoted(&name))).help_if(help));
@@ -127,8 +154,7 @@ impl Items {
     pub(super) fn find(
         &mut self,
         target: &Prepared<'_>,
-        number: usize,
-        declared: &Declared,
+        declared: &Declared<'_>,
         made: &Made<'_>,
     ) -> Result<(Vec<Item>, Option<Diagnostic>), Diagnostic> {
         let mut items: Vec<Item> = Vec::new();
@@ -160,7 +186,7 @@ impl Items {
                         }
                     }
                     PathOrGlob::Glob(pattern) => {
-                        let found = self.matching(&pattern, inner, number, declared)?;
+                        let found = self.matching(&pattern, inner, (target, declared))?;
                         if found.is_empty() && optional.is_none() {
                             empty.get_or_insert_with(|| matches_nothing(inner, &pattern));
                         }
@@ -174,7 +200,7 @@ impl Items {
         Ok((items, empty))
     }
 
-    fn is_there(&mut self, path: &[u8], declared: &Declared) -> bool {
+    fn is_there(&mut self, path: &[u8], declared: &Declared<'_>) -> bool {
         if let Some(maker) = declared.paths.get(path) {
             return maker.is_some();
         }
@@ -187,8 +213,7 @@ impl Items {
         &mut self,
         pattern: &Pattern,
         element: &Element,
-        number: usize,
-        declared: &Declared,
+        (target, declared): (&Prepared<'_>, &Declared<'_>),
     ) -> Result<Vec<Vec<u8>>, Diagnostic> {
         if !self.looked.listed.contains_key(pattern) {
             let found = list(&self.root, pattern, &[]).map_err(|error| {
@@ -198,7 +223,8 @@ impl Items {
             self.looked.listed.insert(pattern.clone(), found.into());
         }
         let on_disk = self.looked.listed[pattern].iter().filter(|path| !declared.owns(path));
-        let by_others = |maker: &Option<usize>| maker.is_some_and(|maker| maker != number);
+        let by_others =
+            |maker: &Option<usize>| maker.is_some_and(|maker| declared.may_be_item(maker, target));
         let made =
             declared.paths.iter().filter(|(_, maker)| by_others(maker)).map(|(path, _)| path);
         let made = made.filter(|path| pattern.matches(path));

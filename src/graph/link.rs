@@ -3,13 +3,15 @@
 //! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
 //! edges, but for globs: each distinct input glob is tried on the outputs below its folder.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::expand::Expanded;
+use super::expand::{Expanded, in_profile};
 use super::globs::Globs;
 use super::item::Looked;
+use super::profile::Profiles;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
 use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service};
 use crate::error::{Diagnostic, Error, Place, quoted};
@@ -43,6 +45,8 @@ struct Linker {
     tasks: IdVec<TaskId, Task>,
     needs: Vec<Vec<TaskId>>,
     names: FxHashMap<String, TaskId>,
+    /// The node of each target as a whole.
+    whole: FxHashMap<String, TaskId>,
     members: Members,
     targets: Vec<TaskId>,
     wrong: Vec<Diagnostic>,
@@ -54,24 +58,54 @@ impl Linker {
             tasks: IdVec::new(),
             needs: Vec::new(),
             names: FxHashMap::default(),
+            whole: FxHashMap::default(),
             members: FxHashMap::default(),
             targets: Vec::new(),
             wrong: Vec::new(),
         };
         let mut rules = rules.into_iter().peekable();
         while let Some(first) = rules.next() {
-            let target = first.target.clone();
+            let target = first.target.name.clone();
             let start = linker.tasks.len();
-            let single = first.name == target.name;
-            let mut last = linker.push(first);
-            while let Some(rule) = rules.next_if(|rule| Arc::ptr_eq(&rule.target, &target)) {
-                last = linker.push(rule);
+            let mut profiles = Vec::new();
+            let mut next = Some(first);
+            while let Some(first) = next {
+                let start = linker.tasks.len();
+                let target = first.target.clone();
+                linker.push(first);
+                while let Some(rule) = rules.next_if(|rule| Arc::ptr_eq(&rule.target, &target)) {
+                    linker.push(rule);
+                }
+                profiles.push(start..linker.tasks.len());
+                next = rules.next_if(|rule| rule.target.name == target.name);
             }
-            linker.members.insert(target.name.clone(), start..linker.tasks.len());
-            let node = if single { last } else { linker.push_group(&target, start) };
-            linker.targets.push(node);
+            linker.members.insert(target.clone(), start..linker.tasks.len());
+            let whole = linker.push_target(&target, profiles);
+            linker.whole.insert(target, whole);
+            linker.targets.push(whole);
         }
         linker
+    }
+
+    /// The node that stands for a target: its only task, or a group; over several profiles a group of
+    /// those.
+    fn push_target(&mut self, target: &str, profiles: Vec<Range<usize>>) -> TaskId {
+        let nodes: Vec<TaskId> =
+            profiles.into_iter().map(|tasks| self.push_profile(tasks)).collect();
+        match nodes[..] {
+            [node] => node,
+            _ => self.push_group(format!("{target}@profile=*"), nodes),
+        }
+    }
+
+    fn push_profile(&mut self, tasks: Range<usize>) -> TaskId {
+        let first = TaskId::from_index(tasks.start);
+        let rule = &self.tasks[first].rule;
+        let name = in_profile(rule.target.name.clone(), rule.scope.profile());
+        match rule.name == name {
+            true => first,
+            false => self.push_group(name, tasks.map(TaskId::from_index).collect()),
+        }
     }
 
     fn push(&mut self, rule: Rule) -> TaskId {
@@ -83,13 +117,14 @@ impl Linker {
         id
     }
 
-    /// The node that stands for all tasks of a target, so that whoever needs the target has one
-    /// edge and not one for each task.
-    fn push_group(&mut self, target: &Arc<Target>, start: usize) -> TaskId {
-        let members: Vec<TaskId> = (start..self.tasks.len()).map(TaskId::from_index).collect();
-        let group = Target { kind: Kind::Group, action: None, ..Target::clone(target) };
-        let scope = self.tasks[members[0]].rule.scope.clone();
-        let id = self.push(Rule::group(Arc::new(group), scope));
+    /// The node that stands for several, so that whoever needs them all has one edge and not one for
+    /// each task.
+    fn push_group(&mut self, name: String, members: Vec<TaskId>) -> TaskId {
+        let first = &self.tasks[members[0]].rule;
+        let (kind, action, asked) = (Kind::Group, None, Vec::new());
+        let group = Target { kind, action, asked, ..Target::clone(&first.target) };
+        let scope = first.scope.clone();
+        let id = self.push(Rule::group(name, Arc::new(group), scope));
         self.needs[id.index()].clone_from(&members);
         self.tasks[id].deps = members;
         id
@@ -100,7 +135,7 @@ impl Linker {
             let rule = &self.tasks[id].rule;
             let mut wrong = Vec::new();
             let mut resolve = |reference: &Ref| {
-                self.resolve(reference).unwrap_or_else(|diagnostic| {
+                self.resolve(reference, rule.scope.profile()).unwrap_or_else(|diagnostic| {
                     wrong.push(diagnostic);
                     Vec::new()
                 })
@@ -128,27 +163,40 @@ impl Linker {
         }
     }
 
-    fn resolve(&self, reference: &Ref) -> Result<Vec<TaskId>, Diagnostic> {
-        if let (None, Some(&id)) = (&reference.each, self.names.get(&reference.text)) {
+    /// The tasks that a task of `profile` means.
+    fn resolve(&self, reference: &Ref, profile: Option<&str>) -> Result<Vec<TaskId>, Diagnostic> {
+        if let (None, Some(id)) = (&reference.each, self.named(&reference.text, profile)) {
             return Ok(vec![id]);
         }
         if reference.each.is_none() && !self.members.contains_key(reference.target()) {
             return Err(refer::no_target(reference, &self.members, self.is_looking()));
         }
         let picked: Vec<TaskId> =
-            reference.names().iter().flat_map(|name| self.picked(name)).collect();
+            reference.names().iter().flat_map(|name| self.picked(name, profile)).collect();
         if picked.is_empty() && !reference.names().is_empty() {
             return Err(refer::no_task(reference, &self.tasks, &self.members, self.is_looking()));
         }
         Ok(picked)
     }
 
-    /// What one name picks.
-    fn picked(&self, name: &str) -> Vec<TaskId> {
-        match self.names.get(name) {
-            Some(&id) => vec![id],
-            None => refer::pick(&self.tasks, &self.members, name),
+    /// What one name picks, as a task of `profile` means it.
+    fn picked(&self, name: &str, profile: Option<&str>) -> Vec<TaskId> {
+        if let Some(id) = self.named(name, profile) {
+            return vec![id];
         }
+        let mut picked = refer::pick(&self.tasks, &self.members, name);
+        picked.retain(|&id| {
+            let other = self.tasks[id].rule.scope.profile();
+            profile.is_none() || other.is_none() || other == profile
+        });
+        picked
+    }
+
+    /// The node of that name, as a task of `profile` means it.
+    fn named(&self, name: &str, profile: Option<&str>) -> Option<TaskId> {
+        let own = profile.map(|profile| in_profile(name.to_owned(), Some(profile)));
+        let own = own.and_then(|own| self.names.get(&own));
+        own.or_else(|| self.whole.get(name)).or_else(|| self.names.get(name)).copied()
     }
 
     /// More than ten errors are not shown; looking for names is dear.
@@ -312,7 +360,8 @@ impl Linker {
     }
 
     fn stranger(&self, id: TaskId, asked: &Ref, known: &FxHashSet<TaskId>) -> Option<Diagnostic> {
-        let Some(&other) = self.names.get(&asked.text) else {
+        let profile = self.tasks[id].rule.scope.profile();
+        let Some(other) = self.named(&asked.text, profile) else {
             return Some(match self.members.contains_key(asked.target()) {
                 true => refer::no_task(asked, &self.tasks, &self.members, self.is_looking()),
                 false => refer::no_target(asked, &self.members, self.is_looking()),
@@ -366,6 +415,8 @@ impl Linker {
             needs,
             needed_by,
             names: self.names,
+            whole: self.whole,
+            profiles: Profiles::default(),
             makers,
             targets: self.targets,
             members: self.members,

@@ -80,8 +80,8 @@ impl Prepared<'_> {
         let texts = source.inputs.as_deref().unwrap_or_default();
         let parts = source.reads.parts.iter();
         let parts = parts.map(|(name, range)| (ListName::Part(name.text.clone()), range.clone()));
-        let plain = source.reads.parts.is_empty().then_some((ListName::Plain, 0..texts.len()));
-        for (name, range) in parts.chain(plain) {
+        let plain = source.plain_inputs().map(|range| (ListName::Plain, range));
+        for (name, range) in plain.into_iter().chain(parts) {
             let elements = elements(&texts[range], scope, wrong);
             inputs.extend(Keep(wrong).all(&elements, |one| one.input(&self.dir, self.home)));
             lists.push((name, inputs.len()));

@@ -20,6 +20,7 @@ mod meaning;
 mod names;
 mod packages;
 mod policy;
+mod profile;
 mod refer;
 mod rule;
 mod schedule;
@@ -38,12 +39,13 @@ use rustc_hash::FxHashMap;
 
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
-pub use expand::{Expanded, Settings, expand, jobs};
+pub use expand::{Expanded, Settings, expand, file_scope, jobs};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
 pub use link::link;
 pub use lists::{ListName, Lists};
-pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text};
+pub use profile::{Profiles, expand_all};
+pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text, Tie};
 pub use schedule::{Demand, Pool, Schedule};
 pub use scope::{Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
@@ -86,6 +88,8 @@ pub struct Graph {
     /// The other way round.
     needed_by: Edges,
     names: FxHashMap<String, TaskId>,
+    whole: FxHashMap<String, TaskId>,
+    profiles: Profiles,
     makers: Makers,
     targets: Vec<TaskId>,
     members: Members,
@@ -123,16 +127,21 @@ impl Graph {
         self.needed_by.of(id)
     }
 
-    /// A task or target by its full name.
+    /// A task, or the group of a target's tasks in one profile, by its full name.
     pub fn find(&self, name: &str) -> Option<TaskId> {
         self.names.get(name).copied()
+    }
+
+    /// What stands for a target as a whole, by its full name.
+    pub fn target(&self, name: &str) -> Option<TaskId> {
+        self.whole.get(name).copied()
     }
 
     /// The tasks that a full name on the command line means: `obj`, `test@db=pg`,
     /// `//lib:obj@src/*.c`; also, but for private ones, `:test` and `//packages/...:test`. None if
     /// it means nothing.
     pub fn select(&self, name: &str) -> Vec<TaskId> {
-        if let Some(id) = self.find(name) {
+        if let Some(id) = self.target(name).or_else(|| self.find(name)) {
             return vec![id];
         }
         let Some(Written { whose: Whose::Below(above), target }) = read_name(name) else {

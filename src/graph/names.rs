@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
 
 use super::meaning::{Fault, Sight};
-use super::rule::{Ref, Text};
+use super::rule::{Ref, Text, Tie};
 use super::scope::{Scope, Variable};
 use crate::error::{Diagnostic, Place};
 use crate::expr::{Name, Template};
@@ -26,16 +26,26 @@ pub(super) struct Names {
     pub(super) targets: bool,
     /// The names of those, as far as they are written out.
     pub(super) asked: Vec<Ref>,
+    /// The first word that differs from profile to profile.
+    pub(super) tie: Option<Tie>,
 }
+
+/// Which variables some profile sets: the profile, and where.
+pub(super) type Sets<'s> = &'s dyn Fn(&str) -> Option<(String, Place)>;
 
 impl Names {
     /// Checks all strings of `target`.
     ///
     /// # Errors
     /// Unknown names, names that are not known yet where they are used, variables in a circle.
-    pub(super) fn check(target: &parse::Target, scope: &Scope) -> Result<Names, Vec<Diagnostic>> {
+    pub(super) fn check(
+        target: &parse::Target,
+        scope: &Scope,
+        sets: Sets<'_>,
+    ) -> Result<Names, Vec<Diagnostic>> {
         let mut check = Check {
             target,
+            sets,
             sight: Sight { target, scope },
             variables: scope.variables(),
             names: Names::default(),
@@ -52,6 +62,7 @@ impl Names {
 
 struct Check<'a> {
     target: &'a parse::Target,
+    sets: Sets<'a>,
     sight: Sight<'a>,
     variables: &'a IndexMap<String, Variable>,
     names: Names,
@@ -122,6 +133,7 @@ impl<'a> Check<'a> {
         self.asks(&text.template, &|part| Some(text.place_of(part)));
         for name in text.template.names() {
             let place = text.place_of(name.range.clone());
+            self.ties(name, &|| Some(place.clone()));
             match self.enter(name) {
                 Some((name, variable)) => {
                     if self.seen.insert((name, ready)) {
@@ -161,6 +173,7 @@ impl<'a> Check<'a> {
         for text in texts(variable) {
             self.asks(&text.template, &|part| text.place_of(part));
             for name in text.template.names() {
+                self.ties(name, &|| text.place_of(name.range.clone()));
                 match self.enter(name) {
                     Some((inner, variable)) => {
                         if self.seen.insert((inner, of.ready)) {
@@ -200,6 +213,18 @@ impl<'a> Check<'a> {
             place: place(call.range.clone()),
             each: None,
         }));
+    }
+
+    /// Remembers the first name that differs from profile to profile.
+    fn ties(&mut self, name: &Name, place: &dyn Fn() -> Option<Place>) {
+        let word = head(name);
+        if self.names.tie.is_some() {
+            return;
+        }
+        let set = (self.sets)(word);
+        if set.is_some() || (word == "profile" && !self.variables.contains_key(word)) {
+            self.names.tie = Some(Tie { word: word.to_owned(), place: place(), set });
+        }
     }
 
     /// Remembers what a name asks for.

@@ -115,6 +115,13 @@ impl Home<'_> {
         self.refer(&asked.text, asked.place)?.one()
     }
 
+    /// The root's Taskfile and its package's, the weaker first.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Taskfile> {
+        let all = self.packages.all();
+        let own = (self.number > 0).then(|| all[self.number]);
+        std::iter::once(all[0]).chain(own)
+    }
+
     fn dir(&self) -> &str {
         &self.packages.all[self.number].package.dir
     }

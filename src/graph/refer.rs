@@ -42,10 +42,11 @@ impl<'a> Pick<'a> {
             let glob = glob.as_ref();
             text == "*" || own == text.as_bytes() || glob.is_some_and(|glob| glob.matches_all(own))
         };
-        if let Some((axis, value, glob)) = &self.axis
-            && let Some(own) = scope.axis(axis)
-        {
-            return is_like(own.as_bytes(), value, glob);
+        if let Some((axis, value, glob)) = &self.axis {
+            let profile = || scope.profile().filter(|_| *axis == "profile");
+            if let Some(own) = scope.axis(axis).map(String::as_str).or_else(profile) {
+                return is_like(own.as_bytes(), value, glob);
+            }
         }
         match scope.item() {
             Some(item) => is_like(&item.written, self.text, &self.glob),

@@ -126,6 +126,19 @@ pub struct Target {
     pub asks: bool,
     /// Which files are items of its `foreach`: paths and patterns in order, and what is taken away.
     pub items: Vec<Input>,
+    /// The word by which its tasks differ from profile to profile, if it has one itself.
+    pub tie: Option<Tie>,
+}
+
+/// What ties a target to its profile.
+#[derive(Clone, Debug)]
+pub struct Tie {
+    /// `profile`, or a variable that a profile sets.
+    pub word: String,
+    /// Where it is used.
+    pub place: Option<Place>,
+    /// The profile that sets the variable, and where.
+    pub set: Option<(String, Place)>,
 }
 
 /// One task.
@@ -133,7 +146,8 @@ pub struct Target {
 pub struct Rule {
     /// Shared by all tasks of the target.
     pub target: Arc<Target>,
-    /// Printable and unique: the target's full name, and `@item` or `@axis=value,…`.
+    /// Printable and unique: the target's full name, and `@item` or `@axis=value,…`; the last axis is
+    /// the profile, where it is one that has tasks of its own and is not the default.
     pub name: String,
     /// What expressions of this task see.
     pub scope: Scope,
@@ -285,6 +299,15 @@ impl Rule {
         hasher.finish()
     }
 
+    /// Its name without the profile: what expressions of tasks of the same profile call it.
+    pub fn plain_name(&self) -> &str {
+        let suffix = self.scope.profile().and_then(|profile| {
+            let name = self.name.strip_suffix(profile)?.strip_suffix("profile=")?;
+            name.strip_suffix(['@', ','])
+        });
+        suffix.unwrap_or(&self.name)
+    }
+
     /// Whether a success may be kept in a store.
     pub fn may_be_kept(&self) -> bool {
         let target = &self.target;
@@ -295,9 +318,9 @@ impl Rule {
     }
 
     /// A node that does nothing itself.
-    pub(super) fn group(target: Arc<Target>, scope: Scope) -> Rule {
+    pub(super) fn group(name: String, target: Arc<Target>, scope: Scope) -> Rule {
         Rule {
-            name: target.name.clone(),
+            name,
             target,
             scope,
             dir: Vec::new(),

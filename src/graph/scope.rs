@@ -133,6 +133,8 @@ pub struct Scope {
     args: Option<Arc<[String]>>,
     asks: Arc<Asks>,
     package: Arc<Package>,
+    /// Whether the task is one of its profile alone.
+    tied: bool,
 }
 
 /// What `package` gives.
@@ -166,6 +168,7 @@ impl Scope {
             args: None,
             asks: Arc::default(),
             package,
+            tied: false,
         }
     }
 
@@ -178,6 +181,21 @@ impl Scope {
     /// The package.
     pub fn package(&self) -> &Package {
         &self.package
+    }
+
+    /// The same of a target that has tasks of its own in each profile.
+    pub(super) fn tied(self) -> Scope {
+        Scope { tied: true, ..self }
+    }
+
+    /// What `{{ profile }}` gives.
+    pub fn profile_name(&self) -> &str {
+        &self.surroundings.profile
+    }
+
+    /// The profile whose task this is; none if it is one of all.
+    pub fn profile(&self) -> Option<&str> {
+        self.tied.then_some(&self.surroundings.profile)
     }
 
     /// The same for one item and one combination.

@@ -20,4 +20,4 @@ pub use event::{
 pub use flaw::{Difference, Flaw};
 pub use manifest::{Field, Manifest, Tag, encode_words};
 pub use reason::{Change, FAILED, Reason, SKIPPED, shown};
-pub use record::{FoundList, Made, OutFile, Record};
+pub use record::{FoundList, Made, OutFile, Record, Recorded};

@@ -1,5 +1,6 @@
 //! What one success of a task left: the value that makes a later "up to date" possible.
 
+use rustc_hash::FxHashMap;
 use taskr_cache::{Digest, What};
 
 use super::Manifest;
@@ -21,6 +22,10 @@ pub enum Made {
     /// An empty folder.
     Folder,
 }
+
+/// What any record says of each path: where profiles or Taskfiles share one, each of them may be
+/// what stands there.
+pub type Recorded = FxHashMap<Vec<u8>, Vec<Made>>;
 
 /// As the store keeps it.
 impl From<&What> for Made {

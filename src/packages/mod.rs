@@ -23,7 +23,7 @@ use taskr_cache::Digest;
 
 use crate::error::{Diagnostic, Error, Place, quoted, said};
 use crate::files::{normalise, open_regular};
-use crate::parse::{LARGEST_BYTES, Role, Taskfile, Word, parse_as};
+use crate::parse::{LARGEST_BYTES, Profile, Role, Taskfile, Word, parse_as};
 use folders::Folder;
 
 pub use folders::covers;
@@ -77,11 +77,13 @@ pub fn load(root: Taskfile, at: Where<'_>) -> Result<(Taskfile, Looked), Error> 
 
 fn with_packages(mut root: Taskfile, at: &Where<'_>) -> Result<Taskfile, Error> {
     let folders = folders::find(&root.include, at)?;
+    let reuse = root.reuse.for_packages();
     let mut shared = Shared { at, read: FxHashMap::default() };
     let mut packages = Vec::with_capacity(folders.len());
     let mut wrong = Vec::new();
     for folder in &folders {
-        match shared.package(&root, folder) {
+        let package = shared.package(&root, folder);
+        match package.and_then(|package| package.with_reuse(&reuse)) {
             Ok(package) => packages.push(package),
             Err(Error::Taskfile(diagnostics)) => {
                 // What is wrong with a shared file is told once.
@@ -175,6 +177,15 @@ fn merged(mut own: Taskfile, below: Taskfile) -> Result<Taskfile, Error> {
     let mut targets = below.targets;
     targets.extend(std::mem::take(&mut own.targets));
     own.targets = targets;
+    own.reuse = own.reuse.on_top_of(below.reuse);
+    let mut profiles = below.profiles;
+    for (name, mut profile) in std::mem::take(&mut own.profiles) {
+        let below: Option<Profile> = profiles.swap_remove(&name);
+        let mut vars = below.map(|below| below.vars).unwrap_or_default();
+        vars.extend(std::mem::take(&mut profile.vars));
+        profiles.insert(name, Profile { vars, ..profile });
+    }
+    own.profiles = profiles;
     let package = below.package;
     own.package.deps.splice(0..0, package.deps);
     own.package.name = own.package.name.or(package.name);

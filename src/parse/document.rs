@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use super::duplicate::first_places;
 use super::lex::headers;
+use super::requires::refused;
 use super::syntax;
 use crate::error::{Diagnostic, Error, Place, Source, quoted};
 
@@ -55,10 +56,17 @@ fn unreadable(name: &str, body: &[u8], (at, message): (usize, String), help: &st
 
 /// The document's table.
 pub(super) fn table(source: &Arc<Source>) -> Result<DeTable<'_>, Error> {
-    match DeTable::parse(&source.text) {
-        Ok(table) => Ok(table.into_inner()),
-        Err(error) if is_duplicate(&error) => Err(Error::Taskfile(duplicates(source, error))),
-        Err(error) => Err(syntax::diagnostic(source, &error).into()),
+    let error = match DeTable::parse(&source.text) {
+        Ok(table) => return Ok(table.into_inner()),
+        Err(error) => error,
+    };
+    // A newer taskr may know more of TOML.
+    if let Some(refused) = refused(source, DeTable::parse_recoverable(&source.text).0.get_ref()) {
+        return Err(refused.into());
+    }
+    match is_duplicate(&error) {
+        true => Err(Error::Taskfile(duplicates(source, error))),
+        false => Err(syntax::diagnostic(source, &error).into()),
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Kind {
     Axes,
     /// `true` or `false`.
     Flag,
+    /// Names of templates; one will do.
+    Uses,
     /// `true`, `false` or `"local"`.
     Cache,
     /// A number and a unit of time.
@@ -45,6 +47,8 @@ pub enum Kind {
     Expression,
     /// `"inherit"`.
     Inherit,
+    /// A requirement for a version.
+    Version,
     /// `"auto"`, a number or a percentage.
     Jobs,
     /// Folders, patterns of folders, or tables about them.
@@ -86,11 +90,13 @@ impl Kind {
             Kind::Names | Kind::Prefixes => "a list of names",
             Kind::Vars | Kind::Env => "a table",
             Kind::Axes => "a table of lists",
+            Kind::Uses => "a template's name, or a list of them",
             Kind::Flag => "true or false",
             Kind::Cache => "true, false or \"local\"",
             Kind::Duration => "a duration",
             Kind::Expression => "an expression",
             Kind::Inherit => "\"inherit\"",
+            Kind::Version => "a version in quotes",
             Kind::Jobs => "a number, a percentage or \"auto\"",
             Kind::Folders => "a list of folders",
             Kind::Name => "a name",
@@ -121,6 +127,7 @@ impl Kind {
                 | Kind::Names
                 | Kind::Prefixes
                 | Kind::Pools
+                | Kind::Uses
         )
     }
 }
@@ -180,8 +187,8 @@ pub const FIELDS: &[Field] = &[
     field("foreach", Kind::Paths, "item", "A task for each", r#"foreach = ["src/**/*.c"]"#),
     field("matrix", Kind::Axes, "values", "A task for each combination", r#"matrix = { os = ["linux", "mac"] }"#),
     field("batch", Kind::Planned, "no", "How many items go to one process", "batch = 20"),
-    field("use", Kind::Planned, "via fields", "Templates merged below its own fields", r#"use = "rust""#),
-    field("inherit", Kind::Planned, "no", "Whether it takes anything from `[defaults]`", "inherit = false"),
+    field("use", Kind::Uses, "via fields", "Templates merged below its own fields", r#"use = "rust""#),
+    field("inherit", Kind::Flag, "no", "Whether it takes anything from `[defaults]`", "inherit = false"),
     field("when", Kind::Expression, "no", "Skipped where this is false", r#"when = "os == 'linux'""#),
     field("args", Kind::Flag, "yes", "Takes what stands after `--` on the command line", "args = true"),
     field("always", Kind::Flag, "no", "Runs each time it is wanted", "always = true"),
@@ -215,7 +222,7 @@ pub const FIELDS: &[Field] = &[
 /// The keys of `[taskr]`.
 #[rustfmt::skip]
 pub const SETTINGS: &[Field] = &[
-    field("requires", Kind::Planned, "no", "The versions of taskr that can read this file", r#"requires = ">=0.3""#),
+    field("requires", Kind::Version, "no", "The versions of taskr that can read this file", r#"requires = ">=0.1""#),
     field("jobs", Kind::Jobs, "no", "How many tasks run at once", r#"jobs = "auto""#),
     field("timeout", Kind::Duration, "no", "How long the whole run may take", r#"timeout = "20m""#),
     field("output", Kind::Planned, "no", "How the output of tasks is shown", r#"output = "grouped""#),
@@ -234,9 +241,9 @@ pub const TOP_LEVEL: &[Field] = &[
     field("vars", Kind::Vars, "where used", "Variables of the file", "[vars]"),
     field("target", Kind::Table, "yes", "The targets", "[target.build]"),
     field("taskr", Kind::Table, "no", "Settings", "[taskr]"),
-    field("profile", Kind::Planned, "where used", "Variables of a profile", "[profile.debug.vars]"),
-    field("defaults", Kind::Planned, "via fields", "Fields merged below every target", "[defaults]"),
-    field("template", Kind::Planned, "via fields", "Fields that targets `use`", "[template.rust]"),
+    field("profile", Kind::Table, "where used", "Variables of a profile", "[profile.debug.vars]"),
+    field("defaults", Kind::Table, "via fields", "Fields merged below every target", "[defaults]"),
+    field("template", Kind::Table, "via fields", "Fields that targets `use`", "[template.rust]"),
     field("pipeline", Kind::Planned, "no", "Steps in an order", "[pipeline.release]"),
     field("pool", Kind::Table, "no", "What tasks share: so many at once, so often", "[pool.link]"),
     field("hooks", Kind::Table, "no", "What git's hooks run: a hook's name and targets", "[hooks]"),

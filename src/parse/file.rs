@@ -1,4 +1,5 @@
-//! Reading the file's own keys: `default`, `[vars]`, `[taskr]`, `[pool]`, `[hooks]` and the targets.
+//! Reading the file's own keys: `default`, `[vars]`, `[pool]`, `[hooks]`, profiles, what targets
+//! take over, and the targets.
 
 use std::sync::Arc;
 
@@ -8,7 +9,9 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{Kind, TOP_LEVEL, find};
 use super::names::{LONGEST_NAME_BYTES, as_target, is_target};
 use super::read::{Asker, Key, Reader, Value};
-use super::{Include, Package, Role, RunLimits, Target, Taskfile};
+use super::requires::refused;
+use super::target::Owner;
+use super::{Include, Package, Reuse, Role, RunLimits, Target, Taskfile};
 use crate::error::{Diagnostic, Error, Source, quoted};
 
 /// Shown to who has no target yet.
@@ -26,6 +29,9 @@ pub(super) fn taskfile(
     table: &DeTable<'_>,
     role: Role,
 ) -> Result<Taskfile, Error> {
+    if let Some(refused) = refused(source, table) {
+        return Err(refused.into());
+    }
     let mut reader = Reader { source: Arc::clone(source), problems: Vec::new() };
     let mut file = Taskfile {
         source: Arc::clone(source),
@@ -36,19 +42,27 @@ pub(super) fn taskfile(
         limits: RunLimits::default(),
         pools: IndexMap::new(),
         hooks: IndexMap::new(),
+        profiles: IndexMap::new(),
+        reuse: Reuse::default(),
         targets: IndexMap::new(),
         include: Vec::new(),
         package: Package::default(),
         packages: Vec::new(),
     };
+    let mut targets = Vec::new();
     for (key, value) in table {
         if reader.has_enough() {
             break;
         }
         if !reader.is_of_the_workspace(key, role) {
-            reader.top_level(&mut file, key, value);
+            reader.top_level((&mut file, &mut targets), key, value);
         }
     }
+    // A package's are merged when it is known what else it takes over.
+    file.targets = match role {
+        Role::Workspace => reader.merged(targets, &file.reuse, &[]),
+        _ => targets.into_iter().map(|target| (target.name.clone(), target)).collect(),
+    };
     let mut problems = reader.problems;
     let needs_targets = role == Role::Workspace && file.include.is_empty();
     if problems.is_empty() && file.targets.is_empty() && needs_targets {
@@ -68,7 +82,13 @@ pub(super) fn includes(source: &Arc<Source>, table: &DeTable<'_>) -> Vec<Include
 }
 
 impl Reader {
-    fn top_level(&mut self, file: &mut Taskfile, key: &Key<'_>, value: &Value<'_>) {
+    /// One key of the file; its targets as they stand there, each alone.
+    fn top_level(
+        &mut self,
+        (file, targets): (&mut Taskfile, &mut Vec<Target>),
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) {
         let Some(field) = find(TOP_LEVEL, key.get_ref()) else {
             return self.unknown_in_file(key, value);
         };
@@ -90,7 +110,10 @@ impl Reader {
             "pool" => file.pools = self.pools(table),
             "hooks" => file.hooks = self.hooks(table),
             "package" => file.package = self.package(table),
-            _ => self.targets(file, table),
+            "profile" => file.profiles = self.profiles(table),
+            "defaults" => file.reuse.defaults.push(self.defaults(key, table)),
+            "template" => file.reuse.templates = self.templates(table),
+            _ => self.targets(targets, table),
         }
     }
 
@@ -102,14 +125,12 @@ impl Reader {
         self.vars(table)
     }
 
-    fn targets(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
+    fn targets(&mut self, targets: &mut Vec<Target>, table: &DeTable<'_>) {
         for (key, value) in table {
             if self.has_enough() {
                 break;
             }
-            if let Some(target) = self.any_target(key, value) {
-                file.targets.insert(target.name.clone(), target);
-            }
+            targets.extend(self.any_target(key, value));
         }
     }
 
@@ -119,9 +140,9 @@ impl Reader {
             return None;
         }
         let name: &str = key.get_ref();
-        let named = self.target_name(key);
+        let named = self.entity_name(key, "target");
         let target = match value.get_ref() {
-            DeValue::Table(table) => Some(self.target(key, table)),
+            DeValue::Table(table) => Some(self.fields_of(key, table, &Owner::target(name))),
             DeValue::String(_) => self.short_target(key, value),
             DeValue::Array(elements) if elements.iter().any(|one| one.get_ref().is_table()) => {
                 let problem =
@@ -140,7 +161,8 @@ impl Reader {
         target.filter(|_| named)
     }
 
-    fn target_name(&mut self, key: &Key<'_>) -> bool {
+    /// Whether a target or a template, `what`, may be called so.
+    pub(super) fn entity_name(&mut self, key: &Key<'_>, what: &str) -> bool {
         let name: &str = key.get_ref();
         if is_target(name) {
             return true;
@@ -148,15 +170,15 @@ impl Reader {
         let place = self.place(key.span());
         let problem = if name.len() > LONGEST_NAME_BYTES {
             Diagnostic::error(format!(
-                "the name of a target has at most {LONGEST_NAME_BYTES} bytes"
+                "the name of a {what} has at most {LONGEST_NAME_BYTES} bytes"
             ))
             .at(place, format!("this has {}", name.len()))
             .help("choose a shorter name")
         } else {
             let rule = "names hold the letters A to Z and a to z, digits, `_` and `-`";
             let help = as_target(name)
-                .map_or_else(|| rule.to_owned(), |near| format!("{rule}:\n[target.{near}]"));
-            Diagnostic::error(format!("{} cannot be the name of a target", quoted(name)))
+                .map_or_else(|| rule.to_owned(), |near| format!("{rule}:\n[{what}.{near}]"));
+            Diagnostic::error(format!("{} cannot be the name of a {what}", quoted(name)))
                 .at(place, "")
                 .help(help)
         };

@@ -15,14 +15,18 @@ mod full_name;
 mod hooks;
 mod lex;
 mod matrix;
+mod merge;
 mod names;
 mod numbers;
 mod package;
 mod policy;
 mod pools;
+mod profile;
 mod read;
 mod reads;
+mod requires;
 mod retry;
+mod reuse;
 mod schedule;
 mod service;
 mod settings;
@@ -54,10 +58,12 @@ pub use matrix::Exclusion;
 pub use package::{Include, Package, Role};
 pub use policy::{POLICY_FIELDS, Policy};
 pub use pools::{Pool, Rate};
+pub use profile::{DEFAULT_PROFILE, Profile};
 pub use reads::Reads;
 pub use retry::Retry;
+pub use reuse::{Layer, Reuse, Uses, told_once};
 pub use schedule::{Cpus, Require, SCHEDULE_FIELDS, Schedule};
-pub use service::{Address, Probe, Ready, Service, port_of};
+pub use service::{Address, NOT_OF_SERVICES, Probe, Ready, Service, port_of};
 pub use settings::RunLimits;
 pub use size::size_of;
 pub use text::place_within;
@@ -81,7 +87,11 @@ pub struct Taskfile {
     pub pools: IndexMap<String, Pool>,
     /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
     pub hooks: IndexMap<String, (Place, Vec<Text>)>,
-    /// Its targets in the order of the file. Never empty in a workspace without packages.
+    /// Its profiles by name, in the order of the file.
+    pub profiles: IndexMap<String, Profile>,
+    /// What its targets take over.
+    pub reuse: Reuse,
+    /// Its targets in the order of the file, each with what it takes over. Never empty.
     pub targets: IndexMap<String, Target>,
     /// Which folders are packages.
     pub include: Vec<Include>,
@@ -148,7 +158,7 @@ pub enum Command {
     Exec(Vec<Text>),
 }
 
-/// One target as it was written. `None` means that a field is absent, which is not the same as
+/// One target, or what targets take over, as it was written. `None` means that a field is absent, which is not the same as
 /// an empty list.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -204,12 +214,15 @@ pub struct Target {
     pub service: Service,
     /// When and how often its tasks run.
     pub schedule: Schedule,
+    /// What it takes over, and from where.
+    pub uses: Uses,
     /// The keys that were written, by the name of the field.
     keys: Vec<(&'static str, Place)>,
 }
 
 impl Target {
-    /// The key of a field, or the target's own where the field is not written.
+    /// The key of a field, or the target's own where the field is not written. Of one that stands in
+    /// several layers: the strongest's.
     pub fn place_of(&self, field: &str) -> &Place {
         let key = self.keys.iter().find(|(name, _)| *name == field);
         key.map_or(&self.place, |(_, place)| place)

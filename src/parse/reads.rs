@@ -24,6 +24,18 @@ pub struct Reads {
     pub args: bool,
 }
 
+impl Target {
+    /// Which of its inputs have no name: all where they are one list, else those that it took over
+    /// from one, which stand first.
+    pub fn plain_inputs(&self) -> Option<Range<usize>> {
+        let all = self.inputs.as_ref().map_or(0, Vec::len);
+        match self.reads.parts.first() {
+            None => Some(0..all),
+            Some((_, first)) => (first.start > 0).then_some(0..first.start),
+        }
+    }
+}
+
 impl Reader {
     /// When a target applies: an expression, or true or false.
     pub(super) fn when(&mut self, value: &Value<'_>, asker: Asker<'_>) -> Option<Text> {

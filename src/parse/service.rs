@@ -52,7 +52,7 @@ const KINDS: [(&str, &str); 4] = [
 const TIMEOUT_EXAMPLE: &str = "timeout = \"60s\"";
 
 /// Fields that have no sense for a program that stays up.
-const NOT_OF_SERVICES: [&str; 24] = [
+pub const NOT_OF_SERVICES: [&str; 24] = [
     "outputs",
     "installs",
     "depfile",

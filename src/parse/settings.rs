@@ -43,6 +43,7 @@ impl Reader {
             "max_failure_rate" => {
                 limits.max_failure_rate = self.decimal(value, field.into(), (0.0, 1.0));
             }
+            "requires" => self.requires(value, field),
             "env" => {
                 let inherits = self.inherit(value, field.into());
                 file.inherit = inherits.then(|| self.place(value.span()));

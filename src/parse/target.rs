@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Reads, SCHEDULE_FIELDS, Schedule, Service, Target, Text};
+use super::{Command, Policy, Reads, SCHEDULE_FIELDS, Schedule, Service, Target, Text, Uses};
 use crate::error::{Diagnostic, quoted};
 use crate::expr::Template;
 
@@ -43,25 +43,45 @@ const OF_COMMANDS: &[(&str, &str)] = &[
 /// Arguments that were meant for a shell.
 const OPERATORS: [&str; 8] = ["|", "||", "&&", "<", ">", ">>", "2>", "2>&1"];
 
+/// Whose fields are read.
+pub(super) struct Owner {
+    /// `[target.a]`, `[template.a]`, `[defaults]`.
+    pub(super) header: String,
+    /// The same within a sentence: "target `a`".
+    pub(super) words: String,
+}
+
+impl Owner {
+    /// A target.
+    pub(super) fn target(name: &str) -> Owner {
+        Owner { header: format!("[target.{name}]"), words: format!("target {}", quoted(name)) }
+    }
+}
+
 impl Reader {
     /// `name = "command"`: a command that runs whenever it is asked for.
     pub(super) fn short_target(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Target> {
         let mut target = self.empty_target(key);
         let run = find(FIELDS, "run")?;
         target.command = self.script(value, run.into()).map(Command::Shell);
-        self.check_habits(&target);
+        target.keys.push((run.name, self.place(key.span())));
         Some(target)
     }
 
-    /// A table of fields.
-    pub(super) fn target(&mut self, key: &Key<'_>, table: &DeTable<'_>) -> Target {
+    /// A table of fields. Whether they go together is asked when all layers are there.
+    pub(super) fn fields_of(
+        &mut self,
+        key: &Key<'_>,
+        table: &DeTable<'_>,
+        owner: &Owner,
+    ) -> Target {
         let mut target = self.empty_target(key);
         for (key, value) in table {
             if self.has_enough() {
                 break;
             }
             match find(FIELDS, key.get_ref()) {
-                None => self.unknown_in_target(&target.name, key, value),
+                None => self.unknown_in_target(owner, key, value),
                 Some(field) if !field.ready() => self.not_yet(key, field),
                 Some(field) => {
                     target.keys.push((field.name, self.place(key.span())));
@@ -69,13 +89,11 @@ impl Reader {
                 }
             }
         }
-        self.check_fields(&target);
-        self.check_habits(&target);
         target
     }
 
     /// Other shells have other words.
-    fn check_habits(&mut self, target: &Target) {
+    pub(super) fn check_habits(&mut self, target: &Target) {
         if target.shell.is_some() {
             return;
         }
@@ -124,6 +142,7 @@ impl Reader {
             policy: Policy::default(),
             service: Service::default(),
             schedule: Schedule::default(),
+            uses: Uses::default(),
             keys: Vec::new(),
         }
     }
@@ -160,6 +179,7 @@ impl Reader {
                     "args" => &mut target.reads.args,
                     "private" => &mut target.private,
                     "service" => &mut target.service.service,
+                    "inherit" => &mut target.uses.inherit,
                     "relocatable" => &mut target.policy.relocatable,
                     "fixes_inputs" => &mut target.policy.fixes_inputs,
                     "restage" => &mut target.policy.restage,
@@ -168,6 +188,7 @@ impl Reader {
             }
             Kind::Cache => target.policy.cache = self.cache(value, field.into()),
             Kind::Duration => target.policy.max_age = self.duration(value, field.into()),
+            Kind::Uses => target.uses.templates = self.uses(value, field.into()),
             Kind::Command => {
                 let command = self.one_command(value, field.into());
                 *(match field.name {
@@ -293,7 +314,8 @@ impl Reader {
         Some(line.to_owned())
     }
 
-    fn check_fields(&mut self, target: &Target) {
+    /// Refuses fields that do not go together.
+    pub(super) fn check_fields(&mut self, target: &Target) {
         let has = |name: &str| target.has(name);
         if has("run") && has("exec") {
             let message = format!("target {} has two commands", quoted(&target.name));

@@ -7,6 +7,7 @@ use super::foreign::{as_variable, is_variable_of_make};
 use super::lex::headers;
 use super::read::{Asker, Key, Reader, Value};
 use super::syntax::in_quotes;
+use super::target::Owner;
 use crate::error::{Diagnostic, quoted};
 
 impl Reader {
@@ -51,31 +52,35 @@ impl Reader {
     }
 
     /// A field of a target that does not exist.
-    pub(super) fn unknown_in_target(&mut self, target: &str, key: &Key<'_>, value: &Value<'_>) {
+    pub(super) fn unknown_in_target(&mut self, owner: &Owner, key: &Key<'_>, value: &Value<'_>) {
         let name: &str = key.get_ref();
-        if self.below_table(key, value, &format!("[target.{target}]")) {
+        let Owner { header, words } = owner;
+        if self.below_table(key, value, header) {
             return;
         }
         let near = meant(FIELDS, name);
         if let Some(setting) = find(SETTINGS, name).filter(|_| !value.get_ref().is_table()) {
-            let message = format!("`{name}` belongs to [taskr], not to target {}", quoted(target));
+            let message = format!("`{name}` belongs to [taskr], not to {words}");
             let help = format!("put it below the header [taskr]\n{}", setting.example);
             return self.unknown(key, message, ("a setting of the whole build", help));
         }
         if value.get_ref().is_table() {
-            let message =
-                format!("a dot makes {} a part of target {}", quoted(name), quoted(target));
-            let mut help = format!("names of targets hold no dots; write [target.{target}-{name}]");
+            let message = format!("a dot makes {} a part of {words}", quoted(name));
+            let outer = header.trim_end_matches(']');
+            let mut help = match outer[1..].split_once('.') {
+                Some((what, _)) => format!("names of {what}s hold no dots; write {outer}-{name}]"),
+                None => format!("what only some targets take over is written [template.{name}]"),
+            };
             if let Some(field) = near {
                 help.push_str(&format!(
-                    "\nor, if the field `{0}` was meant, [target.{target}.{0}]",
+                    "\nor, if the field `{0}` was meant, {outer}.{0}]",
                     field.name
                 ));
             }
             return self.unknown(key, message, ("no field of a target", help));
         }
         let help = near.map(did_you_mean).unwrap_or_else(|| listed("a target has", FIELDS));
-        let message = format!("unknown field {} in target {}", quoted(name), quoted(target));
+        let message = format!("unknown field {} in {words}", quoted(name));
         self.unknown(key, message, ("", help));
     }
 

@@ -264,7 +264,7 @@ impl<'g> Early<'g> {
 /// Whether `id` needs `other`. A target as a whole is looked for first: between thousands of
 /// formatters on each side that is what stands there.
 fn needs(graph: &Graph, id: TaskId, other: TaskId) -> bool {
-    let whole = graph.find(&graph.task(other).rule.target.name);
+    let whole = graph.target(&graph.task(other).rule.target.name);
     let direct = graph.needs(id);
     direct.contains(&other)
         || whole.is_some_and(|whole| direct.contains(&whole))

@@ -22,7 +22,7 @@ impl Build<'_> {
         let word = relative_to(&self.graph.task(id).rule.dir, path);
         let name = shown(&word);
         let target = || {
-            let is_target = self.graph.find(&name).is_some();
+            let is_target = self.graph.target(&name).is_some();
             is_target.then(|| format!("`{name}` is a target, and `@{name}` are its outputs"))
         };
         let near = || self.neighbour(path, &word).or_else(|| self.in_a_folder_beside(id, path));

@@ -62,7 +62,7 @@ pub fn clean(
         true => (None, Access::Read),
         false => (Some(take_lock(&dir, &note, request, messages, listener)?), Access::Write),
     };
-    let names = Names::new(&request.taskfile, "default");
+    let names = Names::new(&request.taskfile);
     let opened = read_state(&dir, access);
     for warning in &opened.warnings {
         listener(&Event::Warning { task: None, message: warning });

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use taskr_cache::{Content, Digest, Seen};
 
 use super::finish::{End, reasons_text, unix_ms};
@@ -16,7 +15,8 @@ use crate::files::Look;
 use crate::graph::{Kind, Output};
 use crate::ids::{FileId, TaskId};
 use crate::outcome::{
-    Event, Field, Finish, FoundList, Made, Manifest, OutFile, Reason, Record, Tag, TaskRef, shown,
+    Event, Field, Finish, FoundList, Made, Manifest, OutFile, Reason, Record, Recorded, Tag,
+    TaskRef, shown,
 };
 use crate::outdir::{STATE_DIR, TaskDir, dir_of};
 use crate::process::Guard;
@@ -154,17 +154,16 @@ impl Build<'_> {
 
     /// What records of other tasks say of files that stand at this task's plain outputs: such a
     /// file is taskr's own work, whoever made it.
-    fn recorded_by_others(
-        &mut self,
-        id: TaskId,
-        gathered: &Gathered,
-    ) -> Arc<FxHashMap<Vec<u8>, Made>> {
-        let own = gathered.record.as_ref().map_or(&[][..], |record| &record.outputs);
+    fn recorded_by_others(&mut self, id: TaskId, gathered: &Gathered) -> Arc<Recorded> {
+        let own = |path: &[u8]| {
+            let own = gathered.before.iter().find(|before| before.file.path == path);
+            own.and_then(|before| before.seen)
+        };
         let outputs = &self.graph.task(id).rule.outputs;
         let unknown = outputs.iter().any(|output| match &output.value {
             Output::Path(path) => {
-                !own.iter().any(|file| file.path == *path)
-                    && Seen::of(&self.root.absolute(path)).is_ok_and(|seen| seen.is_some())
+                let seen = Seen::of(&self.root.absolute(path)).ok().flatten();
+                seen.is_some() && seen != own(path)
             }
             Output::Glob(_) => false,
         });
@@ -172,10 +171,7 @@ impl Build<'_> {
             return Arc::default();
         }
         let state = &self.held.state;
-        let all = self.lookups.recorded.get_or_insert_with(|| {
-            let records = record::read_all(state).flat_map(|(_, record)| record.outputs);
-            Arc::new(records.map(|file| (file.path, file.made)).collect())
-        });
+        let all = self.lookups.recorded.get_or_insert_with(|| Arc::new(record::recorded(state)));
         all.clone()
     }
 

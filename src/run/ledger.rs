@@ -90,7 +90,7 @@ pub fn add_to_ledger(
     let note = Note { pid: std::process::id(), run_id: new_run_id(), command };
     let (_lock, _) = take_lock(&dir, &note, request, messages, listener)?;
     let opened = read_state(&dir, Access::Write);
-    let names = Names::new(&request.taskfile, "default");
+    let names = Names::new(&request.taskfile);
     let mut writer = Writer::new(&dir);
     for (task, flaw) in flaws {
         record::write_flaw(&mut writer, &opened.state, names.id(task), flaw);

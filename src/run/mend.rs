@@ -14,7 +14,7 @@ use taskr_cache::{Intent, Intents, State, Writer};
 use crate::error::said;
 use crate::files::list_tree;
 use crate::graph::{Graph, Kind, Rule};
-use crate::outcome::{Made, OutFile, Record, shown};
+use crate::outcome::{OutFile, Record, Recorded, shown};
 use crate::outdir::{Root, STATE_DIR, TaskDir, dir_of};
 use crate::record::{self, Names};
 use crate::workers::{self, IntentBody};
@@ -50,22 +50,19 @@ impl<'m> Mend<'m> {
         let intents = Intents::read(dir).unwrap_or_default();
         let broken_off = live_intents(intents, state);
         let mut gone = Vec::new();
-        let mut recorded: Option<FxHashMap<Vec<u8>, Made>> = None;
+        let mut recorded: Option<Recorded> = None;
         for intent in broken_off {
             let Some(name) = self.names.task(&intent.task) else { continue };
             let task = TaskDir::new(self.prefix, name);
             if let Some(body) = IntentBody::decode(&intent.body) {
-                let recorded = recorded.get_or_insert_with(|| {
-                    let outputs = record::read_all(state).flat_map(|(_, record)| record.outputs);
-                    outputs.map(|file| (file.path, file.made)).collect()
-                });
+                let recorded = recorded.get_or_insert_with(|| record::recorded(state));
                 self.keep_new(&body, recorded, name);
                 self.put_back_replaced(&body, recorded, name);
                 let told =
                     workers::restore_aside(self.root, &task.join("aside"), &task.join("out"));
                 self.warnings.extend(told);
             }
-            if graph.find(name).is_none() {
+            if graph.is_gone(name) {
                 // What cannot be removed is only litter.
                 let _ = self.root.remove_tree(task.path());
                 gone.push(intent.task);
@@ -76,21 +73,15 @@ impl<'m> Mend<'m> {
 
     /// Files of the user that had to give way to a task that never ended stand again; what the task
     /// made in their place moves away. One that cannot stand there is named.
-    fn put_back_replaced(
-        &mut self,
-        body: &IntentBody,
-        recorded: &FxHashMap<Vec<u8>, Made>,
-        name: &str,
-    ) {
+    fn put_back_replaced(&mut self, body: &IntentBody, recorded: &Recorded, name: &str) {
         let folder = workers::replaced_path(&body.run_id, b"");
         for (kept, is_folder) in list_tree(self.root.path(), &folder).unwrap_or_default() {
             let path = &kept[folder.len() + 1..];
             if is_folder || !body.outputs.iter().any(|output| output.covers(path)) {
                 continue;
             }
-            let has_room = !self.is_there(path)
-                || (!workers::is_made(self.root, path, recorded.get(path))
-                    && self.keep(path, name));
+            let has_room =
+                !self.is_there(path) || (!self.is_made(path, recorded) && self.keep(path, name));
             if !has_room || self.root.rename(&kept, path).is_err() {
                 self.warnings.push(format!("{} is kept in {}", shown(path), shown(&kept)));
             }
@@ -99,17 +90,22 @@ impl<'m> Mend<'m> {
 
     /// Moves away what stands at a broken-off task's outputs and neither stood there before nor
     /// is as recorded.
-    fn keep_new(&mut self, body: &IntentBody, recorded: &FxHashMap<Vec<u8>, Made>, name: &str) {
+    fn keep_new(&mut self, body: &IntentBody, recorded: &Recorded, name: &str) {
         let standing =
             body.outputs.iter().flat_map(|output| workers::standing_at(self.root, output));
         let standing: Vec<Vec<u8>> = standing.collect();
         for path in standing {
-            let made = recorded.get(&path);
-            if body.standing.contains(&path) || workers::is_made(self.root, &path, made) {
+            if body.standing.contains(&path) || self.is_made(&path, recorded) {
                 continue;
             }
             self.keep(&path, name);
         }
+    }
+
+    /// Whether what stands at a path is as a record says.
+    fn is_made(&self, path: &[u8], recorded: &Recorded) -> bool {
+        let mut made = recorded.get(path).into_iter().flatten();
+        made.any(|made| workers::is_made(self.root, path, Some(made)))
     }
 
     /// Moves away what a broken-off task made, and names it. Says whether its place is free now.
@@ -153,6 +149,9 @@ impl<'m> Mend<'m> {
         for (id, _, declared) in record::read_fronts(state) {
             let Some(name) = self.names.task(id) else { continue };
             let task = graph.find(name).map(|task| &graph.task(task).rule);
+            if task.is_none() && !graph.is_gone(name) {
+                continue;
+            }
             match task.filter(|rule| rule.target.kind == Kind::Recorded) {
                 None => {
                     self.forget(id, name, state, &mut writer);

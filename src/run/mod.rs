@@ -58,7 +58,9 @@ use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::jobserver::Pool;
 use crate::lock::TaskLock;
-use crate::outcome::{Because, Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
+use crate::outcome::{
+    Because, Changes, Event, Finish, OutFile, Reason, Recorded, Summary, TaskRef,
+};
 use crate::outdir::{Root, TaskDir};
 use crate::plan::{Admission, Next, Plan, Rests};
 use crate::process::{Guard, Stopper};
@@ -263,7 +265,7 @@ struct Lookups {
     /// What was looked up, by its name, PATH and the folder, and where it was.
     searched: FxHashMap<(String, OsString, PathBuf), Option<PathBuf>>,
     /// What all records say of paths; made on first use.
-    recorded: Option<Arc<FxHashMap<Vec<u8>, Made>>>,
+    recorded: Option<Arc<Recorded>>,
     /// Whose folder is which; made on first use.
     folders: Option<FxHashMap<Vec<u8>, TaskId>>,
     /// Who makes a file that a depfile named.
@@ -745,7 +747,7 @@ impl Build<'_> {
             let out = word(&self.task_dir(need).join("out"));
             let outputs: Vec<_> =
                 self.done[need].outputs.iter().map(|file| word(&file.path)).collect();
-            for name in task.rule.target.spellings(&rule.name) {
+            for name in task.rule.target.spellings(rule.plain_name()) {
                 targets.insert(name, (out.clone(), Vec::clone(&outputs)));
             }
         }

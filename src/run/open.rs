@@ -107,7 +107,7 @@ impl<'a> Build<'a> {
         request.asks.set(Asking::Now);
         let graph = (request.load)()?;
         find_wanted(&graph, request)?;
-        let names = Names::new(&request.taskfile, "default");
+        let names = Names::new(&request.taskfile);
         let (held, graph) = match request.dry_run {
             true => (read_state(&dir, Access::Read), graph),
             false => for_writing(&root, request, (&run_id, messages, &names), graph, listener)?,
@@ -594,7 +594,7 @@ pub fn find(graph: &Graph, name: &str) -> Result<Vec<TaskId>, Error> {
 /// What to write for a task that `target` does not have: the one of nearly this item, or whose
 /// file has this name.
 fn near_task(graph: &Graph, target: &str, item: &str) -> Option<String> {
-    let group = graph.find(target)?;
+    let group = graph.target(target)?;
     let tasks = graph.without_groups(&[group]);
     let names = || tasks.iter().map(|&id| graph.name(id));
     if tasks == [group] {

@@ -90,7 +90,7 @@ pub fn preview(
 /// depfiles did.
 pub fn readers_by_depfile(graph: &Graph, root: &Path, taskfile: &[u8], path: &[u8]) -> Vec<TaskId> {
     let state = read_state(&root.join(STATE_DIR), Access::Read).state;
-    let names = Names::new(taskfile, "default");
+    let names = Names::new(taskfile);
     let reads = |id: &TaskId| {
         let record = record::read(&state, &names.id(graph.name(*id)));
         record.is_some_and(|record| record.manifest.value(Tag::Discovered, path).is_some())
@@ -203,7 +203,7 @@ impl Known<'_> {
 
     /// Files that a task left when it last ran, or that it declares; whether that is surely all.
     fn outputs_of(&self, task: TaskId) -> (Vec<Vec<u8>>, bool) {
-        let id = Names::new(self.taskfile, "default").id(self.graph.name(task));
+        let id = Names::new(self.taskfile).id(self.graph.name(task));
         if let Some(record) = record::read(self.state, &id) {
             let files = record.outputs.into_iter().filter(|file| file.made != Made::Folder);
             return (files.map(|file| file.path).collect(), true);
@@ -226,7 +226,7 @@ impl Known<'_> {
         for need in self.graph.without_groups(self.graph.needs(id)) {
             let out = word(&self.task_dir(need).join("out"));
             let outputs: Vec<_> = self.outputs_of(need).0.iter().map(|path| word(path)).collect();
-            for name in rule.target.spellings(self.graph.name(need)) {
+            for name in rule.target.spellings(self.graph.task(need).rule.plain_name()) {
                 targets.insert(name, (out.clone(), Vec::clone(&outputs)));
             }
         }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
-use rustc_hash::FxHashMap;
 use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
 use crate::files::Pattern;
 use crate::graph::{Fixes, Output};
 use crate::ids::{FileId, TaskId};
 use crate::lock::{Note, TaskLock};
-use crate::outcome::{Made, OutFile};
+use crate::outcome::{Made, OutFile, Recorded};
 use crate::outdir::TaskDir;
 use crate::process::{Command, Guard, Said, Stop, ask, why_not_started};
 
@@ -120,7 +119,7 @@ pub struct Run {
     /// What its last success left.
     pub before: Vec<Before>,
     /// What others' records say of paths among its outputs.
-    pub others: Arc<FxHashMap<Vec<u8>, Made>>,
+    pub others: Arc<Recorded>,
     /// What its key is made of, to be asked for again after the run.
     pub inputs: Vec<Expected>,
     /// The same for globs.

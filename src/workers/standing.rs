@@ -16,7 +16,7 @@ use super::outputs::{Step, holds, is_dir, join, look, look_at, make_way, move_to
 use crate::error::said;
 use crate::files::list_tree;
 use crate::graph::Output;
-use crate::outcome::{Made, shown};
+use crate::outcome::{Made, Recorded, shown};
 use crate::outdir::{Root, STATE_DIR, below, dir_of, is_within};
 
 /// What stood at the declared outputs when the task was about to run.
@@ -93,7 +93,7 @@ impl Standing {
             if let Some(before) = staged {
                 self.stays.insert(path, (seen, Some(before.file.made.clone())));
             } else if made.is_some_and(|before| !before.file.adopted)
-                || holds(root, &path, run.others.get(&path), buffer)
+                || is_of_others(root, &path, &run.others, buffer)
             {
                 move_to(root, &path, &aside(run, &path))?;
                 if made.is_some() {
@@ -281,6 +281,12 @@ fn file_in_the_way<'p>(root: &Root, path: &'p [u8]) -> Option<&'p [u8]> {
 /// tell.
 fn is_as_recorded(root: &Root, before: &Before, seen: &Seen, buffer: &mut Vec<u8>) -> bool {
     before.seen == Some(*seen) || holds(root, &before.file.path, Some(&before.file.made), buffer)
+}
+
+/// Whether the file is what another task recorded.
+fn is_of_others(root: &Root, path: &[u8], others: &Recorded, buffer: &mut Vec<u8>) -> bool {
+    let mut made = others.get(path).into_iter().flatten();
+    made.any(|made| holds(root, path, Some(made), buffer))
 }
 
 /// Whether the path belongs to a plain output; such a path is the task's own, whatever stands

@@ -317,7 +317,7 @@ fn tools(command: &clap::Command) -> String {
         let about = tool.get_about().expect("a line");
         let usage = tool.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage:").replace(" [OPTIONS]", "");
-        let common = |id: &str| ["directory", "file", "defines", "color"].contains(&id);
+        let common = |id: &str| ["directory", "file", "defines", "color", "profiles"].contains(&id);
         let own = tool.get_arguments().filter(|arg| {
             !arg.is_hide_set() && !arg.is_positional() && !common(arg.get_id().as_str())
         });

@@ -310,7 +310,7 @@ impl Workspace {
 }
 
 fn names() -> Names {
-    Names::new(b"Taskfile.toml", "default")
+    Names::new(b"Taskfile.toml")
 }
 
 fn told(error: &Error) -> String {

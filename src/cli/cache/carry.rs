@@ -92,7 +92,7 @@ fn keys(workspace: &Workspace) -> Vec<Digest> {
 
 /// The tasks of the Taskfile. One that is wrong keeps nobody from carrying results.
 fn graph(workspace: &Workspace) -> Option<Graph> {
-    workspace.loader_with(&[], 1).and_then(|load| load()).ok()
+    workspace.loader_with(&[], &[], 1).and_then(|load| load()).ok()
 }
 
 fn write(

@@ -66,6 +66,8 @@ fn value(field: &Field) -> Value {
         Kind::Path | Kind::Command | Kind::Expression => text,
         Kind::Name => text,
         Kind::Folders => one_or_more(&with(text, &table(INCLUDE)), 0),
+        Kind::Uses => one_or_more(&json!({ "type": "string", "pattern": TARGET }), 0),
+        Kind::Version => text,
         Kind::Inherit => json!({ "const": "inherit" }),
         Kind::Paths => one_or_more(&text, 0),
         Kind::PathLists => {
@@ -136,6 +138,15 @@ fn ready() -> Value {
 fn known_table(name: &str) -> Option<Value> {
     Some(match name {
         "target" => named(TARGET, &json!({ "$ref": "#/$defs/target" })),
+        "template" => named(TARGET, &table(FIELDS)),
+        "defaults" => table(FIELDS),
+        "profile" => {
+            let vars = TOP_LEVEL.iter().find(|field| field.name == "vars")?;
+            let vars = json!({ "vars": property(vars) });
+            let profile =
+                json!({ "type": "object", "properties": vars, "additionalProperties": false });
+            named(TARGET, &profile)
+        }
         "taskr" => table(SETTINGS),
         "package" => table(PACKAGE),
         "pool" => schedule::pools(),

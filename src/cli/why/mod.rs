@@ -40,7 +40,7 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     };
     let jobs = workspace.jobs(None)?;
     let given = given(&args.args, &wanted)?;
-    let load = workspace.loader_for(&args.common.defines, jobs, given)?;
+    let load = workspace.loader_for(&args.common, jobs, given)?;
     let mut request = plain_request(workspace, &load, jobs, "taskr why")?;
     request.store = super::user::store(None)?;
     request.wanted.clone_from(&wanted);

@@ -334,6 +334,7 @@ impl World {
         for (n, value) in self.vars.iter().enumerate() {
             writeln!(text, "v{n} = \"{value}\"").expect("text");
         }
+        text.push_str("[defaults]\nenv_pass = [\"TOY_*\"]\n");
         for target in &self.targets {
             self.write_target(&mut text, target);
         }
@@ -349,47 +350,72 @@ impl World {
         text
     }
 
+    /// A target on its own, or on top of a template that has the first part of it: where a field
+    /// stands must change nothing.
     fn write_target(&self, text: &mut String, target: &Target) {
-        writeln!(text, "\n[target.{}]", target.name).expect("text");
-        let mut line = |key: &str, value: String| writeln!(text, "{key} = {value}").expect("text");
         let list = |items: &[String]| format!("{items:?}");
         let name = |id: &usize| self.target(*id).expect("mended").name.clone();
+        let mut own: Vec<(&str, String)> = Vec::new();
         if target.doc > 0 {
-            line("doc", format!("\"{}\"", target.doc));
+            own.push(("doc", format!("\"{}\"", target.doc)));
         }
         if !target.deps.is_empty() {
-            line("deps", list(&target.deps.iter().map(name).collect::<Vec<_>>()));
+            own.push(("deps", list(&target.deps.iter().map(name).collect::<Vec<_>>())));
         }
-        if target.group {
-            return;
+        let mut shared: Vec<(&str, String)> = Vec::new();
+        if !target.group {
+            let inputs = target.inputs.iter().flat_map(|input| self.input_text(input));
+            let inputs: Vec<String> = inputs.collect();
+            let is_split = (target.id + target.doc) % 3 == 1;
+            let (first, rest) = inputs.split_at(if is_split { inputs.len() / 2 } else { 0 });
+            own.push(("inputs", list(rest)));
+            let fields = self.fields(target);
+            let half = if is_split { fields.len().div_ceil(2) } else { 0 };
+            if is_split {
+                shared.push(("inputs", list(first)));
+                own.push(("use", format!("{:?}", target.name)));
+            }
+            shared.extend_from_slice(&fields[..half]);
+            own.extend_from_slice(&fields[half..]);
         }
+        for (header, lines) in [("template", shared), ("target", own)] {
+            if header == "target" || !lines.is_empty() {
+                writeln!(text, "\n[{header}.{}]", target.name).expect("text");
+            }
+            for (key, value) in lines {
+                writeln!(text, "{key} = {value}").expect("text");
+            }
+        }
+    }
+
+    /// All fields of a command but its inputs.
+    fn fields(&self, target: &Target) -> Vec<(&'static str, String)> {
+        let list = |items: &[String]| format!("{items:?}");
+        let mut fields = Vec::new();
         if let Some((key, value)) = SCHEDULES.get((target.id + target.doc) % 9) {
-            line(key, (*value).to_owned());
+            fields.push((*key, (*value).to_owned()));
         }
-        line("env_pass", list(&["TOY_*".to_owned()]));
-        let inputs: Vec<_> =
-            target.inputs.iter().flat_map(|input| self.input_text(input)).collect();
-        line("inputs", list(&inputs));
         let outputs = target.declared();
         if !outputs.is_empty() {
-            line("outputs", list(&outputs));
+            fields.push(("outputs", list(&outputs)));
         }
         match &target.each {
             Each::One => {}
-            Each::Files(folder) => line("foreach", list(&[format!("{folder}/*.c")])),
-            Each::Made(id) => line("foreach", list(&self.plain_of_one(*id))),
-            Each::Matrix(values) => line("matrix", format!("{{ m = {values:?} }}")),
+            Each::Files(folder) => fields.push(("foreach", list(&[format!("{folder}/*.c")]))),
+            Each::Made(id) => fields.push(("foreach", list(&self.plain_of_one(*id)))),
+            Each::Matrix(values) => fields.push(("matrix", format!("{{ m = {values:?} }}"))),
         }
         if target.depfile && self.targets.iter().any(|target| target.header) {
-            line("after", list(&["headers".to_owned()]));
+            fields.push(("after", list(&["headers".to_owned()])));
         }
         if let Some(value) = &target.env {
-            line("env", format!("{{ E = {value:?} }}"));
+            fields.push(("env", format!("{{ E = {value:?} }}")));
         }
         if let Some(n) = target.asks {
-            line("env_inputs", list(&[format!("X{n}")]));
+            fields.push(("env_inputs", list(&[format!("X{n}")])));
         }
-        line(if target.form == Form::Exec { "exec" } else { "run" }, target.command());
+        fields.push((if target.form == Form::Exec { "exec" } else { "run" }, target.command()));
+        fields
     }
 
     /// An input as the Taskfile says it.

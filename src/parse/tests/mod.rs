@@ -1,25 +1,31 @@
 //! Whole files: bad ones with every word that they are answered, good ones with what is read.
 
+mod reuse;
+
 use super::*;
 use crate::error::render;
 
 /// Bad Taskfiles by what is wrong with them. A case is a line `=== title`, the Taskfile, a line
 /// `---`, and what is shown.
 const BAD: &[(&str, &str)] = &[
-    ("syntax", include_str!("bad/syntax.txt")),
-    ("keys", include_str!("bad/keys.txt")),
-    ("values", include_str!("bad/values.txt")),
-    ("targets", include_str!("bad/targets.txt")),
-    ("services", include_str!("bad/services.txt")),
-    ("reads", include_str!("bad/reads.txt")),
-    ("packages", include_str!("bad/packages.txt")),
-    ("schedule", include_str!("bad/schedule.txt")),
+    ("syntax", include_str!("../bad/syntax.txt")),
+    ("keys", include_str!("../bad/keys.txt")),
+    ("values", include_str!("../bad/values.txt")),
+    ("targets", include_str!("../bad/targets.txt")),
+    ("reads", include_str!("../bad/reads.txt")),
+    ("reuse", include_str!("../bad/reuse.txt")),
+    ("packages", include_str!("../bad/packages.txt")),
+    ("services", include_str!("../bad/services.txt")),
+    ("schedule", include_str!("../bad/schedule.txt")),
 ];
 
 fn answer(bytes: &[u8]) -> String {
     match parse("Taskfile.toml", bytes) {
         Ok(file) => format!("no error: {:?}", file.targets.keys()),
-        Err(error) => render(&error, false, 100),
+        Err(error) => {
+            let own = concat!("taskr ", env!("CARGO_PKG_VERSION"));
+            render(&error, false, 100).replace(own, "taskr VERSION")
+        }
     }
 }
 
