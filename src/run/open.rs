@@ -112,9 +112,8 @@ impl<'a> Build<'a> {
             true => (read_state(&dir, Access::Read), graph),
             false => for_writing(&root, request, (&run_id, messages, &names), graph, listener)?,
         };
-        for warning in &held.warnings {
-            listener(&Event::Warning { task: None, message: warning });
-        }
+        let told = |message: &String| listener(&Event::Warning { task: None, message });
+        held.warnings.iter().for_each(told);
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
         let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
         asked_so_far(&graph, request, &plan)?;
