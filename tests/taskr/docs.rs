@@ -341,7 +341,7 @@ fn section(help: &str, title: &str) -> String {
 }
 
 /// A copy of an example, to be changed and built.
-fn example(name: &str) -> Project {
+pub(crate) fn example(name: &str) -> Project {
     let p = Project::empty();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
     let mut waiting = vec![PathBuf::new()];

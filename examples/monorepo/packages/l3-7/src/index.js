@@ -1,0 +1,1 @@
+export const part = "l3-7";
