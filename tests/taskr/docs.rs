@@ -183,7 +183,8 @@ fn the_book_has_every_page_once() {
     assert_eq!(book["book"]["src"].as_str(), Some("docs"));
     let linked = |path: &str, before: &str| -> Vec<String> {
         let text = fs::read_to_string(root.join(path)).expect(path);
-        let links = text.lines().filter_map(|line| line.strip_prefix("- [").or(line.strip_prefix("* [")));
+        let links =
+            text.lines().filter_map(|line| line.strip_prefix("- [").or(line.strip_prefix("* [")));
         let links = links.filter_map(|line| line.split_once("](")?.1.split_once(')'));
         let names = links.filter_map(|(link, _)| link.strip_prefix(before));
         let mut names: Vec<String> = names.map(str::to_owned).collect();

@@ -89,13 +89,16 @@ fn counted(file: &Path) -> String {
 /// Lines and bytes, without comments and empty lines.
 fn length(text: &str) -> (usize, usize) {
     let says = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    text.lines().filter(says).fold((0, 0), |(lines, bytes), line| (lines + 1, bytes + line.len() + 1))
+    text.lines()
+        .filter(says)
+        .fold((0, 0), |(lines, bytes), line| (lines + 1, bytes + line.len() + 1))
 }
 
 #[test]
 fn the_table_is_right() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut table = "| | tool | files | lines | bytes |\n| --- | --- | --- | --: | --: |\n".to_owned();
+    let mut table =
+        "| | tool | files | lines | bytes |\n| --- | --- | --- | --: | --: |\n".to_owned();
     for (title, folder, tools) in CASES {
         for (at, (tool, files)) in tools.iter().enumerate() {
             let paths = files.iter().map(|file| format!("examples/lengths/{folder}/{file}"));
@@ -185,7 +188,8 @@ fn the_monorepo_builds_what_needs_it() {
     );
     let packages = ["app", "core", "server", "store", "text", "ui"];
     let each = |words: &[&str], packages: &[&str]| -> Vec<String> {
-        let lines = words.iter().flat_map(|word| packages.iter().map(move |p| format!("{word} {p}")));
+        let lines =
+            words.iter().flat_map(|word| packages.iter().map(move |p| format!("{word} {p}")));
         lines.collect()
     };
     let mut all = each(&["build", "lint", "test"], &packages);
@@ -217,7 +221,12 @@ fn python_is_checked_where_it_changed() {
          esac; ran ${0##*/} $1",
     );
     let checks = [
-        "ruff check", "ruff format", "mypy src", "coverage run", "coverage html", "coverage report",
+        "ruff check",
+        "ruff format",
+        "mypy src",
+        "coverage run",
+        "coverage html",
+        "coverage report",
     ];
     p.taskr(["-j2"]).ran([&checks[..], &["venv", "pip install"]].concat()).any_files().ok();
     p.taskr(["-j2"]).says("5 tasks up to date").ok();
