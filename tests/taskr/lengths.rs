@@ -18,8 +18,11 @@ use crate::project::Project;
 use crate::real_c::LOGGED_CC;
 use crate::repository::{committed, does, ends, git};
 
-/// The tools of each case, and their files.
-const CASES: [(&str, &str, &[(&str, &[&str])]); 4] = [
+/// A tool and its files.
+type Tool = (&'static str, &'static [&'static str]);
+
+/// The cases: a title, the folder, and the tools that have words for it.
+const CASES: [(&str, &str, &[Tool]); 4] = [
     (
         "C, generated headers",
         "c",
