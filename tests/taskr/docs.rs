@@ -7,8 +7,8 @@
 //! | `toml` | it is a Taskfile without an error of its own |
 //! | `toml run` | the same, and it becomes the Taskfile of the page's folder |
 //! | `sh run` | it succeeds there (`sh -eu`), and prints the text of each comment `# prints: TEXT`, in order |
-//! | `yaml` | it is given to the program that it is for, by `precommit`, or read and played by `ci` |
-//! | `sh`, `make`, `json` | nothing: it is only shown |
+//! | `yaml`, `json` | it can be read; what is for our own use is played by `precommit` and `ci` |
+//! | `sh`, `make`, `just` | nothing: it is only shown |
 //!
 //! Blocks of a page run one after another in one folder, as a reader would type them. Between
 //! `<!-- table: NAME -->` and `<!-- end -->` stands what [`table`] makes of the program's own
@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use taskr::parse::{FIELDS, Field, INCLUDE, PACKAGE, SETTINGS, TOP_LEVEL, parse};
+use yaml_rust2::YamlLoader;
 
 use crate::project::{Live, Project};
 
@@ -111,7 +112,15 @@ fn every_snippet_is_right() {
                     sessions += 1;
                     session(&p, &block);
                 }
-                "sh" | "make" | "yaml" | "json" => {}
+                "yaml" => {
+                    let read = YamlLoader::load_from_str(&block.text);
+                    assert!(read.is_ok_and(|read| read.len() == 1), "{}", block.place);
+                }
+                "json" => {
+                    let read = serde_json::from_str::<Value>(&block.text);
+                    read.unwrap_or_else(|error| panic!("{}: {error}", block.place));
+                }
+                "sh" | "make" | "just" => {}
                 other => panic!("{}: a fence that nobody checks: {other:?}", block.place),
             }
         }
@@ -164,6 +173,32 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(links > 10, "{links}");
+}
+
+#[test]
+fn the_book_has_every_page_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let book = fs::read_to_string(root.join("book.toml")).expect("a book");
+    let book = book.parse::<toml::Table>().expect("TOML");
+    assert_eq!(book["book"]["src"].as_str(), Some("docs"));
+    let linked = |path: &str, before: &str| -> Vec<String> {
+        let text = fs::read_to_string(root.join(path)).expect(path);
+        let links =
+            text.lines().filter_map(|line| line.strip_prefix("- [").or(line.strip_prefix("* [")));
+        let links = links.filter_map(|line| line.split_once("](")?.1.split_once(')'));
+        let names = links.filter_map(|(link, _)| link.strip_prefix(before));
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    let mut pages: Vec<String> = Vec::new();
+    for entry in fs::read_dir(root.join("docs")).expect("a folder") {
+        pages.push(entry.expect("an entry").file_name().into_string().expect("text"));
+    }
+    pages.retain(|name| name.ends_with(".md") && name != "SUMMARY.md");
+    pages.sort();
+    assert_eq!(linked("docs/SUMMARY.md", ""), pages, "docs/SUMMARY.md");
+    assert_eq!(linked("README.md", "docs/"), pages, "README.md");
 }
 
 /// The anchor of a heading, as GitHub makes it.

@@ -26,6 +26,7 @@ mod hooks;
 mod init_tool;
 mod jobs;
 mod layers;
+mod lengths;
 mod live;
 mod merge_tool;
 mod moving;

@@ -1,0 +1,3 @@
+import { twice } from "@shop/core";
+
+export const stars = (n: number): string => "*".repeat(twice(n));

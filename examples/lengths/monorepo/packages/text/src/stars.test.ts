@@ -1,0 +1,6 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { stars } from "./index.js";
+
+test("stars", () => assert.equal(stars(2), "****"));

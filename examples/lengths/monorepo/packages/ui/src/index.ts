@@ -1,0 +1,3 @@
+import { stars } from "@shop/text";
+
+export const title = (name: string): string => `${stars(1)} ${name}`;
