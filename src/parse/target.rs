@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Reads, Target, Text};
+use super::{Checks, Command, Policy, Reads, Target, Text};
 use crate::error::{Diagnostic, quoted};
 use crate::expr::Template;
 
@@ -26,6 +26,10 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("cache", "nothing makes a result"),
     ("relocatable", "nothing makes a result"),
     ("max_age", "nothing makes a result"),
+    ("accept", "nothing runs"),
+    ("gates", "nothing runs"),
+    ("rollback", "nothing is to be undone"),
+    ("interactive", "nothing asks"),
 ];
 
 /// Arguments that were meant for a shell.
@@ -110,6 +114,9 @@ impl Reader {
             always: false,
             private: false,
             policy: Policy::default(),
+            checks: Checks::default(),
+            rollback: None,
+            interactive: false,
             keys: Vec::new(),
         }
     }
@@ -142,6 +149,7 @@ impl Reader {
                     "always" => &mut target.always,
                     "args" => &mut target.reads.args,
                     "private" => &mut target.private,
+                    "interactive" => &mut target.interactive,
                     "relocatable" => &mut target.policy.relocatable,
                     "fixes_inputs" => &mut target.policy.fixes_inputs,
                     "restage" => &mut target.policy.restage,
@@ -150,8 +158,17 @@ impl Reader {
             }
             Kind::Cache => target.policy.cache = self.cache(value, field.into()),
             Kind::Duration => target.policy.max_age = self.duration(value, field.into()),
-            Kind::Command => target.policy.fresh_if = self.one_command(value, field.into()),
-            Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
+            Kind::Command => {
+                let command = self.one_command(value, field.into());
+                *(match field.name {
+                    "rollback" => &mut target.rollback,
+                    _ => &mut target.policy.fresh_if,
+                }) = command;
+            }
+            Kind::Commands => target.checks.accept = self.commands(field, value),
+            Kind::Vars | Kind::Env | Kind::Axes | Kind::Gates => {
+                self.table_field(target, field, value);
+            }
             Kind::Expression => target.when = self.when(value, field.into()),
             Kind::Table
             | Kind::Folders
@@ -159,6 +176,7 @@ impl Reader {
             | Kind::Jobs
             | Kind::Inherit
             | Kind::Planned => {}
+            Kind::Steps | Kind::OnError | Kind::Enough | Kind::Count => {}
         }
     }
 
@@ -167,6 +185,7 @@ impl Reader {
         match field.kind {
             Kind::Vars => target.vars = self.vars(table),
             Kind::Env => target.env = self.env(table),
+            Kind::Gates => target.checks.gates = self.gates(table),
             _ => self.matrix(target, value, table),
         }
     }
@@ -260,7 +279,7 @@ impl Reader {
         )));
     }
 
-    fn line(&mut self, field: &'static Field, value: &Value<'_>) -> Option<String> {
+    pub(super) fn line(&mut self, field: &'static Field, value: &Value<'_>) -> Option<String> {
         let DeValue::String(text) = value.get_ref() else {
             return self.wrong_type(value, field.into());
         };

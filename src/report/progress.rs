@@ -104,6 +104,8 @@ impl Progress {
             | Event::TaskOutput { .. }
             | Event::Stage { .. }
             | Event::Sums { .. }
+            | Event::TaskRolledBack { .. }
+            | Event::TerminalGiven { .. }
             | Event::Warning { .. } => return,
         }
         self.version += 1;
@@ -244,6 +246,7 @@ mod tests {
             exit_code: None,
             outputs: &[],
             fixed: &[],
+            checkup: None,
             log: None,
             failure: None,
             because: None,

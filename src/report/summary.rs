@@ -7,7 +7,7 @@ use std::io::Write;
 
 use super::Options;
 use super::sink::Sink;
-use super::words::{BAD, indented, interrupted, paint, saved, speed_up, totals};
+use super::words::{BAD, checked, indented, interrupted, paint, pipeline, saved, speed_up, totals};
 use crate::error::render_diagnostics;
 use crate::outcome::{Failure, Summary, shown};
 
@@ -75,6 +75,10 @@ impl Ends {
         if told > 0 && lines > 0 {
             out.put(b"\n");
         }
+        for gate in summary.gates.iter().filter(|gate| !gate.passed()) {
+            told += 1;
+            out.line(&paint(options.colour, BAD, &format!("✗ the run: {gate}")));
+        }
         for failed in &self.failures {
             match failed.shown_at {
                 Some(at) if lines - at <= SHORT_AGO => failed.write_brief(out, options),
@@ -89,7 +93,14 @@ impl Ends {
             }
             out.line(&totals(summary));
             let asked = options.verbosity > 0;
-            for line in speed_up(summary, asked).into_iter().chain(saved(summary, asked)) {
+            for line in summary.pipelines.iter().filter_map(pipeline) {
+                out.line(&line);
+            }
+            for line in checked(summary)
+                .into_iter()
+                .chain(speed_up(summary, asked))
+                .chain(saved(summary, asked))
+            {
                 out.line(&line);
             }
         }

@@ -90,6 +90,7 @@ impl Stage<'_> {
             exit_code: None,
             outputs: &[],
             fixed: &[],
+            checkup: None,
             log,
             failure,
             because: (*finish == Finish::Skipped).then_some(Because::Needs("app")),

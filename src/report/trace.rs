@@ -227,6 +227,8 @@ impl<W: Write> Listener for Trace<W> {
             Event::RunStarted { .. }
             | Event::TaskReady { .. }
             | Event::TaskOutput { .. }
+            | Event::TaskRolledBack { .. }
+            | Event::TerminalGiven { .. }
             | Event::Warning { .. } => {}
         }
     }

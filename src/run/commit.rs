@@ -22,7 +22,8 @@ use crate::outdir::{STATE_DIR, TaskDir, dir_of};
 use crate::process::Guard;
 use crate::record;
 use crate::workers::{
-    Before, Checked, Declared, DepfileRead, Ended, Job, Launch, Result as Outcome, Run, Success,
+    Before, Checked, Checks, Declared, DepfileRead, Ended, Job, Launch, Result as Outcome, Run,
+    Success,
 };
 
 /// So many files that had to give way are named one by one.
@@ -64,6 +65,7 @@ impl Build<'_> {
             return;
         }
         let run = self.job_of(id, &due, launch);
+        self.give_console(id);
         let intent = self.held.next_intent;
         self.held.next_intent += 1;
         if recorded {
@@ -108,9 +110,11 @@ impl Build<'_> {
             inputs,
             globs: if asks_again { gathered.globs.clone() } else { Vec::new() },
             new_command: restores || has_new_command(gathered),
+            checks: if restores { Checks::default() } else { self.checks_of(id, due) },
             keep_outputs: rule.target.policy.keep_outputs,
             strict: self.request.strict,
             last_attempt: due.attempt == MOST_ATTEMPTS,
+            console: self.console_of(id),
             stream: self.request.stream,
             timed: self.request.timed,
             guard: self.guard.clone(),
@@ -174,6 +178,8 @@ impl Build<'_> {
         self.task_locks.extend(ended.lock.take());
         let id = ended.task;
         let Some(Active::Running(running)) = self.active.remove(&id) else { return Ok(()) };
+        let well = matches!(ended.result, Outcome::Success(_) | Outcome::Unstable(..));
+        let interrupted = self.take_console(id, well);
         let warnings = std::mem::take(&mut ended.warnings);
         for warning in &warnings {
             self.warn(Some(id), warning);
@@ -183,6 +189,7 @@ impl Build<'_> {
         self.tell_replaced(id, &ended);
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
+            Outcome::Failed(_) if interrupted => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
                 if ended.command_failed {

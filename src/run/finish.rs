@@ -9,7 +9,7 @@ use crate::error::{Diagnostic, said};
 use crate::files::Look;
 use crate::graph::Kind;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Cause, Event, Failure, Finish, Reason, TaskRef, shown};
+use crate::outcome::{Because, Cause, Event, Failure, Finish, Reason, TaskRef, gates_json, shown};
 use crate::record;
 use crate::workers::{Ended, Result as Outcome};
 
@@ -25,11 +25,19 @@ pub(super) struct End<'e> {
     pub(super) ended: Option<&'e Ended>,
     failure: Option<&'e Failure>,
     because: Option<Because<'e>>,
-    running: Option<&'e Running>,
+    pub(super) running: Option<&'e Running>,
     saved_ms: Option<u64>,
 }
 
 impl<'e> End<'e> {
+    /// Whether it did not succeed.
+    pub(super) fn is_bad(&self) -> bool {
+        matches!(
+            self.finish,
+            Finish::Failed | Finish::Unstable | Finish::Skipped | Finish::Cancelled
+        )
+    }
+
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
         End { finish, ended: None, failure: None, because: None, running: None, saved_ms: None }
@@ -125,9 +133,10 @@ impl Build<'_> {
         ended: &Ended,
         what: String,
     ) -> Failure {
+        let command = running.due.gathered.rendered.shown.clone();
         Failure {
             what,
-            command: running.due.gathered.rendered.shown.clone(),
+            command: ended.checkup.failed.clone().unwrap_or(command),
             tail: ended.tail.clone(),
             log: self.task_dir(id).join("log"),
             wrong: None,
@@ -137,13 +146,18 @@ impl Build<'_> {
     /// The one place where a started task leaves the run.
     pub(super) fn end(&mut self, id: TaskId, end: &End<'_>) {
         let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
-        self.tally.ended(&self.graph, id, &end.finish, duration_ms);
+        let freed_by = self.plan.freed_by(id);
+        self.tally.ended(&self.graph, (id, freed_by), &end.finish, duration_ms);
         self.note_not_done(id, &end.finish, end.because);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
             let hit = end.running.and_then(|running| running.due.hit.as_ref());
             let command_ms = hit.map_or(duration_ms, |hit| hit.command_ms());
             record::write_duration(writer, state_id, command_ms);
+        }
+        let checkup = end.ended.map(|ended| &ended.checkup);
+        if let Some(checkup) = checkup {
+            self.tally.summary.checks.add(checkup);
         }
         let outputs = files_of(end.ended);
         let log = self.root.absolute(&self.task_dir(id).join("log"));
@@ -158,6 +172,7 @@ impl Build<'_> {
             exit_code: end.ended.and_then(|ended| ended.exit_code),
             outputs: &outputs,
             fixed: &self.deeds.fixed.files(id),
+            checkup,
             log: end.ended.map(|_| &*log),
             failure: end.failure,
             because: end.because,
@@ -167,6 +182,7 @@ impl Build<'_> {
             self.spent.enter(Part::Result);
             self.write_result(id, end, ended);
         }
+        self.note_success(id, end);
         self.spent.enter(Part::Plan);
         self.leave_plan(id, &end.finish, end.because);
         self.spent.enter(was);
@@ -189,12 +205,7 @@ impl Build<'_> {
                 let name = self.graph.name(id).to_owned();
                 let own = if failed { Because::Needs(&name) } else { self.because_stopped() };
                 self.tell_skipped(&skipped, because.unwrap_or(own));
-                let most = self.request.most_failures;
-                let enough = most.is_some_and(|most| self.tally.failures >= most);
-                if enough && !self.plan.is_stopped() {
-                    self.plan.stop();
-                    self.give_up_judging();
-                }
+                self.after_loss(id, finish, &skipped);
             }
         }
     }
@@ -212,7 +223,7 @@ impl Build<'_> {
             if self.graph.task(id).kind() == Kind::Group {
                 continue;
             }
-            self.tally.ended(&self.graph, id, &Finish::Skipped, 0);
+            self.tally.ended(&self.graph, (id, None), &Finish::Skipped, 0);
             self.note_not_done(id, &Finish::Skipped, Some(because));
             let at_ms = self.now_ms();
             (self.listener)(&Event::TaskFinished {
@@ -223,6 +234,7 @@ impl Build<'_> {
                 exit_code: None,
                 outputs: &[],
                 fixed: &[],
+                checkup: None,
                 log: None,
                 failure: None,
                 because: Some(because),
@@ -284,6 +296,9 @@ impl Build<'_> {
             "exit_code": ended.exit_code,
             "attempts": end.running.map_or(0, |running| running.due.attempt),
             "outputs": outputs,
+            "metrics": ended.checkup.metrics_json(),
+            "accept": ended.checkup.accept_json(),
+            "gates": gates_json(&ended.checkup.gates),
             "fixed": self.deeds.fixed.files(id).iter().map(|path| shown(path)).collect::<Vec<_>>(),
         });
         self.deeds.ran.push(serde_json::json!({

@@ -18,6 +18,7 @@ use crate::git::LOCAL_VARIABLES;
 use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
+use crate::workers::METRICS;
 
 /// From TERM to KILL.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
@@ -50,6 +51,10 @@ pub(super) struct Rendered {
     pub(super) tools: Vec<Vec<String>>,
     /// What is asked before it counts as up to date: program and arguments.
     pub(super) fresh_if: Option<Vec<String>>,
+    /// Its acceptance tests, in order: program and arguments of each.
+    pub(super) accept: Vec<Vec<String>>,
+    /// What undoes it: program and arguments.
+    pub(super) rollback: Option<Vec<String>>,
 }
 
 /// What a ready task knows beyond its scope.
@@ -78,10 +83,9 @@ impl Ready<'_> {
         let target = &self.rule.target;
         let argv =
             target.action.as_ref().map_or(Ok(Vec::new()), |action| argv_of(action, &resolve))?;
-        let (shown, plain) = match (&target.action, argv.split_last()) {
-            (Some(Action::Shell { .. }), Some((script, shell))) => {
-                let usual = shell == ["sh", "-eu", "-c"];
-                (script.trim().to_owned(), if usual { plain_words(script) } else { None })
+        let (shown, plain) = match (&target.action, argv.last()) {
+            (Some(Action::Shell { .. }), Some(script)) => {
+                (script.trim().to_owned(), plain_script(&argv))
             }
             _ => {
                 let shown = shlex::try_join(argv.iter().map(String::as_str));
@@ -97,7 +101,19 @@ impl Ready<'_> {
         let tools = target.tools.iter().map(|text| tool(text, &resolve));
         let tools = tools.collect::<Result<_, _>>()?;
         let from_files = self.from_files.clone();
-        Ok(Rendered { argv, shown, plain, env, tools, from_files, fresh_if: fresh_if.transpose()? })
+        let rollback = target.rollback.as_ref().map(|undo| argv_of(undo, &resolve));
+        let accept = target.accept.iter().map(|test| argv_of(test, &resolve));
+        Ok(Rendered {
+            argv,
+            shown,
+            plain,
+            env,
+            tools,
+            from_files,
+            fresh_if: fresh_if.transpose()?,
+            accept: accept.collect::<Result<_, _>>()?,
+            rollback: rollback.transpose()?,
+        })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
@@ -156,6 +172,12 @@ fn tool(text: &Text, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, T
         );
         wrong(problem.at(0..text.template.source().len()))
     })
+}
+
+/// The words of a script for the usual shell that is one plain command.
+pub(super) fn plain_script(argv: &[String]) -> Option<Vec<String>> {
+    let (script, shell) = argv.split_last()?;
+    (shell == ["sh", "-eu", "-c"]).then(|| plain_words(script))?
 }
 
 /// Program and arguments of an action.
@@ -285,13 +307,15 @@ impl Around<'_> {
         env.extend(rendered.variables().map(|(name, value)| (name.into(), value.into())));
         let own = rule.scope.own();
         let root_word = word_of_path(&rule.dir, b"");
-        let own_vars: [(&str, OsString); 7] = [
+        let metrics = word_of_path(&rule.dir, &task.join(METRICS));
+        let own_vars: [(&str, OsString); 8] = [
             ("OUT", own.out.as_str().into()),
             ("STATE", own.state.as_str().into()),
             ("TASKR_TARGET", target.name.as_str().into()),
             ("TASKR_TASK", rule.name.as_str().into()),
             ("TASKR_ROOT", OsString::from_vec(root_word)),
             ("TASKR_ATTEMPT", attempt.to_string().into()),
+            ("TASKR_METRICS", OsString::from_vec(metrics)),
             (RUN_ID_VAR, self.run_id.into()),
         ];
         env.extend(own_vars.map(|(name, value)| (name.into(), value)));

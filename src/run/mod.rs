@@ -9,8 +9,10 @@ mod absent;
 mod account;
 mod advice;
 mod ask;
+mod checks;
 mod clean;
 mod commit;
+mod console;
 mod decide;
 mod env_files;
 mod finish;
@@ -24,6 +26,7 @@ mod mend;
 mod moved;
 mod named;
 mod open;
+mod pipelines;
 mod preview;
 mod proof;
 mod reach;
@@ -49,10 +52,11 @@ use crate::files::Files;
 use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::lock::TaskLock;
-use crate::outcome::{Changes, Event, Finish, Made, OutFile, Reason, Summary, TaskRef};
+use crate::outcome::{Changes, Event, Finish, Gate, Made, OutFile, Reason, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
+use crate::parse;
 use crate::plan::{Next, Plan, Rank};
-use crate::process::{Guard, Stopper};
+use crate::process::{Console, Guard, Stopper};
 use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, ReadResult, Workers};
 
@@ -60,6 +64,7 @@ use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
+use pipelines::Pipelines;
 use spent::{Part, Spent};
 use stored::{Hit, Kept};
 use tally::Tally;
@@ -99,6 +104,8 @@ pub struct Request<'a> {
     pub asks: Arc<Asks>,
     /// Names of targets and tasks.
     pub wanted: Vec<String>,
+    /// The pipelines that `wanted` may name.
+    pub pipelines: Vec<parse::Pipeline>,
     /// Whether private targets may be named, too.
     pub private: bool,
     /// Only what these can reach is built; none means all that is wanted.
@@ -115,6 +122,8 @@ pub struct Request<'a> {
     pub rehash: bool,
     /// Where results are kept that may be restored; none: nowhere.
     pub store: Option<StoreAt>,
+    /// Limits for the run itself.
+    pub gates: Vec<Gate>,
     /// Warnings of tasks are failures.
     pub strict: bool,
     /// Wait for another taskr in this workspace.
@@ -129,6 +138,8 @@ pub struct Request<'a> {
     pub stream: bool,
     /// Set if that all is up to date may be proved to who asks the same.
     pub ask: Option<Ask<'a>>,
+    /// What of taskr's own streams interactive tasks get.
+    pub console: Console,
     /// Whether the listener wants to know how long taskr's own stages take.
     pub timed: bool,
 }
@@ -156,7 +167,7 @@ pub fn run(
     let mut build = Build::open(request, messages, &mut listen)?;
     build.begin();
     build.spent = Spent::begin(request.timed);
-    let worked = build.work();
+    let worked = build.work().and_then(|()| build.roll_back());
     build.spent.end(build.listener);
     worked?;
     let summary = build.end_run();
@@ -309,6 +320,8 @@ struct Build<'a> {
     lookups: Lookups,
     deeds: Deeds,
     tally: Tally,
+    pipelines: Pipelines,
+    console: console::Held,
     spent: Spent,
 }
 
@@ -355,6 +368,8 @@ impl Build<'_> {
                     self.spent.enter(was);
                 }
                 Message::Signal(signal) => self.signal(signal),
+                // Nothing is undone before all has ended.
+                Message::Undone(_) => {}
             }
         }
     }
@@ -381,8 +396,10 @@ impl Build<'_> {
     /// Starts tasks that were judged while all places were taken.
     fn start_runnable(&mut self) {
         while self.running < self.request.jobs
-            && let Some((_, Reverse(id))) = self.runnable.pop()
+            && let Some(&(_, Reverse(id))) = self.runnable.peek()
+            && self.may_run_beside(id)
         {
+            self.runnable.pop();
             if let Some(Active::Runnable(due)) = self.active.remove(&id) {
                 let was = self.spent.enter(Part::Start);
                 self.start(id, *due);
@@ -440,6 +457,9 @@ impl Build<'_> {
 
     /// The first signal stops new starts and is forwarded; the second kills.
     fn signal(&mut self, signal: i32) {
+        if self.is_for_console(signal) {
+            return;
+        }
         if self.tally.summary.signal.is_some() {
             self.stopper.kill();
             return;
@@ -477,7 +497,7 @@ impl Build<'_> {
                 self.active.remove(&id);
                 self.done[id].would_run = self.some_need_would_run(id).is_some();
                 self.plan.succeed(&self.graph, id);
-                self.tally.passed(&self.graph, id);
+                self.tally.passed(&self.graph, id, self.plan.freed_by(id));
                 return Ok(());
             }
             Kind::Recorded if !self.take_back_lock()? => {

@@ -14,6 +14,7 @@ use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 use super::ask::asked_so_far;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
+use super::pipelines::{Pipelines, find_wanted, pipelines};
 use super::reach::{Before, reached};
 use super::spent::{Laps, Spent};
 use super::stored::Kept;
@@ -27,10 +28,10 @@ use crate::files::Files;
 use crate::graph::{Asking, Graph, Kind};
 use crate::ids::{IdVec, Paths, TaskId};
 use crate::lock::{self, Acquired, Lock, Note, Wait};
-use crate::outcome::{Event, Summary};
+use crate::outcome::{Event, Finish, Summary};
 use crate::outdir::{Root, STATE_DIR};
 use crate::parse::split_pick;
-use crate::plan::{Plan, State as Stage};
+use crate::plan::{Pipeline, Plan, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
 use crate::workers::{Context, Message, Workers};
@@ -112,12 +113,15 @@ impl<'a> Build<'a> {
             listener(&Event::Warning { task: None, message: warning });
         }
         let wanted = wanted_now(&graph, request, (&held.state, &names))?;
-        let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
+        let ordered = pipelines(&graph, request)?;
+        let known = (&held.state, &names);
+        let plan = plan(&graph, (&wanted, &ordered), known, request, listener)?;
         asked_so_far(&graph, request, &plan)?;
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &stopper, messages);
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
+            pipelines: Pipelines::new(&graph, &plan, &ordered, request),
             workers: Workers::new(request.jobs, context),
             files: Files::new(&request.root),
             spent: Spent::begin(false),
@@ -136,6 +140,7 @@ impl<'a> Build<'a> {
             runnable: std::collections::BinaryHeap::new(),
             running: 0,
             waiting: Waiting::default(),
+            console: super::console::Held::default(),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
             deeds: Deeds::default(),
@@ -162,6 +167,9 @@ impl<'a> Build<'a> {
             .map(|(id, _)| id)
             .collect();
         self.tell_skipped(&left, self.because_stopped());
+        for &id in left.iter().filter(|&&id| self.graph.task(id).kind() != Kind::Group) {
+            self.pipelines.lost(id, &Finish::Skipped, &[]);
+        }
         self.workers.finish();
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
@@ -196,7 +204,9 @@ impl<'a> Build<'a> {
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);
         summary.restage = self.deeds.fixed.to_restage(&self.graph);
+        (summary.pipelines, summary.forgiven) = self.pipelines.ends();
         summary.wall_ms = self.now_ms();
+        self.judge_run(&mut summary);
         warnings.extend(self.write_run(&summary));
         laps.end("summary", self.listener);
         for warning in &warnings {
@@ -491,13 +501,14 @@ pub(super) fn described(note: Option<&Note>) -> String {
 /// What is wanted, in an order by what it took before.
 fn plan(
     graph: &Graph,
-    wanted: &[TaskId],
+    (wanted, pipelines): (&[TaskId], &[Pipeline]),
     (state, names): (&State, &Names),
     request: &Request<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<Plan, Error> {
     let mut laps = Laps::begin(request.timed);
-    let plan = Plan::new(graph, wanted, &durations(graph, state, names));
+    let durations = durations(graph, state, names);
+    let plan = Plan::in_steps(graph, wanted, &durations, pipelines);
     laps.end("plan", listener);
     plan.map_err(Error::Taskfile)
 }
@@ -529,18 +540,6 @@ fn wanted_now(
         names,
     };
     Ok(reached(graph, &wanted, changes, &known))
-}
-
-fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    if !request.private {
-        return find_all(graph, &request.wanted);
-    }
-    let mut ids = Vec::new();
-    for name in &request.wanted {
-        let selected = graph.select(name);
-        ids.extend(if selected.is_empty() { find(graph, name)? } else { selected });
-    }
-    Ok(ids)
 }
 
 fn find_all(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Error> {

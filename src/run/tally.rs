@@ -28,12 +28,19 @@ impl Tally {
     }
 
     /// A group: it lets the chain through.
-    pub(super) fn passed(&mut self, graph: &Graph, id: TaskId) {
-        self.chain(graph, id, 0);
+    pub(super) fn passed(&mut self, graph: &Graph, id: TaskId, freed_by: Option<TaskId>) {
+        self.chain(graph, (id, freed_by), 0);
     }
 
     /// A task ended after `duration_ms` of its command.
-    pub(super) fn ended(&mut self, graph: &Graph, id: TaskId, finish: &Finish, duration_ms: u64) {
+    /// `freed_by`: what kept it beside what it needs.
+    pub(super) fn ended(
+        &mut self,
+        graph: &Graph,
+        (id, freed_by): (TaskId, Option<TaskId>),
+        finish: &Finish,
+        duration_ms: u64,
+    ) {
         let counts = &mut self.summary.counts;
         match finish {
             Finish::Group => {}
@@ -48,11 +55,12 @@ impl Tally {
         self.summary.unstable += usize::from(*finish == Finish::Unstable);
         self.failures += usize::from(matches!(finish, Finish::Failed | Finish::Unstable));
         self.summary.work_ms += duration_ms;
-        self.chain(graph, id, duration_ms);
+        self.chain(graph, (id, freed_by), duration_ms);
     }
 
-    fn chain(&mut self, graph: &Graph, id: TaskId, duration_ms: u64) {
-        let before = graph.needs(id).iter().copied().max_by_key(|&need| self.longest[need].0);
+    fn chain(&mut self, graph: &Graph, (id, freed_by): (TaskId, Option<TaskId>), duration_ms: u64) {
+        let before = graph.needs(id).iter().copied().chain(freed_by);
+        let before = before.max_by_key(|&need| self.longest[need].0);
         let before = before.filter(|&need| self.longest[need].0 > 0);
         let total = duration_ms + before.map_or(0, |need| self.longest[need].0);
         self.longest[id] = (total, before);

@@ -30,9 +30,9 @@ use super::{Context, Piece};
 use crate::error::said;
 use crate::files::{list, parse_depfile};
 use crate::lock::{Acquired, Note, TaskLock, Wait};
-use crate::outcome::shown;
+use crate::outcome::{Checkup, shown};
 use crate::outdir::STATE_DIR;
-use crate::process::{self, Command, Status, why_not_started};
+use crate::process::{self, Command, Console, Status, why_not_started};
 
 /// A failed task shows so many lines of its output, and so many bytes at most.
 const TAIL_LINES: usize = 20;
@@ -72,6 +72,7 @@ pub(super) fn run(
             restore_ms: 0,
             exit_code: None,
             command_failed: false,
+            checkup: Checkup::default(),
             warnings: Vec::new(),
             replaced: Vec::new(),
             written: Vec::new(),
@@ -247,21 +248,47 @@ impl Attempt<'_> {
             }
             Launch::Restore(_) => return Ok(()),
         };
+        let console = self.run.console;
+        if console == (Console::Terminal { output: true }) {
+            // A log that cannot be written is told with the output that follows.
+            let _ = log.write_all(b"(what it wrote went to the terminal)\n");
+        }
+        let status = self.run_command((command, console), &mut log, pieces)?;
+        if let Status::Code(code) = status {
+            self.ended.exit_code = Some(code);
+        }
+        if !status.success() {
+            self.ended.command_failed = true;
+            return Err(Stop::Failed(status.to_string()));
+        }
+        self.check(&mut log, pieces)
+    }
+
+    /// Runs a command with its output to the log. Its last lines are the tail.
+    pub(super) fn run_command(
+        &mut self,
+        (command, console): (&Command, Console),
+        log: &mut File,
+        pieces: &Sender<Piece>,
+    ) -> std::result::Result<Status, Stop> {
         let mut tail = Tail::default();
-        let ended = self.run_command(command, &mut log, &mut |bytes: &[u8]| {
+        let mut output = |bytes: &[u8]| {
             tail.push(bytes);
             if self.run.stream {
                 // A listener that is gone needs no output.
                 let _ = pieces.send((self.run.task, bytes.to_vec()));
             }
-        });
+        };
+        let guard = self.run.guard.as_deref();
+        let stop = &self.context.stop;
+        let ended = process::run_on((command, console), log, stop, guard, &mut output);
         self.ended.tail = tail.finish();
         let ended = ended.map_err(|error| {
             let what = why_not_started(command, &error);
             let _ = writeln!(log, "{what}");
             Stop::Failed(what)
         })?;
-        self.ended.duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+        self.ended.duration_ms += u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
         if let Some(error) = &ended.log_error {
             self.ended.warnings.push(format!("its log is incomplete: {}", said(error)));
         }
@@ -269,26 +296,7 @@ impl Attempt<'_> {
             let warning = "a process that it left behind still ran, and was ended";
             self.ended.warnings.push(warning.to_owned());
         }
-        if let Status::Code(code) = ended.status {
-            self.ended.exit_code = Some(code);
-        }
-        match ended.status {
-            _ if ended.stopped => Err(Stop::Stopped),
-            status if status.success() => Ok(()),
-            status => {
-                self.ended.command_failed = true;
-                Err(Stop::Failed(status.to_string()))
-            }
-        }
-    }
-
-    fn run_command(
-        &self,
-        command: &Command,
-        log: &mut File,
-        output: &mut dyn FnMut(&[u8]),
-    ) -> io::Result<process::Ended> {
-        process::run(command, log, &self.context.stop, self.run.guard.as_deref(), output)
+        if ended.stopped { Err(Stop::Stopped) } else { Ok(ended.status) }
     }
 
     /// The inputs that are not what they were when the task was judged, but for those that its
@@ -407,10 +415,10 @@ fn has_moved(path: &Path, expected: &Expected, buffer: &mut Vec<u8>) -> bool {
 
 /// Keeps the end of a stream.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+pub(super) struct Tail(Vec<u8>);
 
 impl Tail {
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         let bytes = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
         let keep = TAIL_BYTES.saturating_sub(bytes.len());
         let cut = self.0.len().saturating_sub(keep);
@@ -418,7 +426,7 @@ impl Tail {
         self.0.extend_from_slice(bytes);
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         let end = self.0.len() - usize::from(self.0.ends_with(b"\n"));
         let newlines = self.0[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
         match newlines.map(|(at, _)| at + 1).nth(TAIL_LINES - 1) {

@@ -9,13 +9,14 @@ use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
+use super::undo::{Undo, Undone};
 use crate::files::Pattern;
 use crate::graph::{Fixes, Output};
 use crate::ids::{FileId, TaskId};
 use crate::lock::{Note, TaskLock};
-use crate::outcome::{Made, OutFile};
+use crate::outcome::{Checkup, Gate, Made, OutFile};
 use crate::outdir::TaskDir;
-use crate::process::{Command, Guard, Said, Stop, ask, why_not_started};
+use crate::process::{Command, Console, Guard, Said, Stop, ask, why_not_started};
 
 /// Work for one thread.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub enum Job {
     Run(Box<Run>),
     /// Ask a command whether its task is up to date.
     Ask(Box<Ask>),
+    /// Undo what a task did.
+    Undo(Box<Undo>),
 }
 
 /// A command that is asked.
@@ -53,6 +56,8 @@ pub enum Message {
     Ended(Box<Ended>),
     /// Answer to [`Job::Ask`]: what was said, or why it could not be asked.
     Asked(usize, std::result::Result<Said, String>),
+    /// Answer to [`Job::Undo`].
+    Undone(Box<Undone>),
     /// A signal came to taskr.
     Signal(i32),
 }
@@ -128,16 +133,38 @@ pub struct Run {
     pub new_command: bool,
     /// What stands at the outputs stays for the command, and counts as its outputs afterwards.
     pub keep_outputs: bool,
+    /// What must hold before it is published.
+    pub checks: Checks,
     /// Warnings are failures, and no file of the user gives way.
     pub strict: bool,
     /// Publish even if inputs moved.
     pub last_attempt: bool,
+    /// What of taskr's own streams the command gets.
+    pub console: Console,
     /// Whether pieces of output are wanted while it runs.
     pub stream: bool,
     /// Whether it is wanted how long each step takes.
     pub timed: bool,
     /// Told of process groups.
     pub guard: Option<Arc<Guard>>,
+}
+
+/// What must hold after the command, before anything is published.
+#[derive(Debug, Default)]
+pub struct Checks {
+    /// Acceptance tests, in order.
+    pub accept: Vec<Accept>,
+    /// Limits for the metrics that the command writes.
+    pub gates: Vec<Gate>,
+}
+
+/// An acceptance test.
+#[derive(Debug)]
+pub struct Accept {
+    /// For people.
+    pub shown: String,
+    /// What is started, or why nothing can be.
+    pub command: std::result::Result<Command, String>,
 }
 
 /// What to start.
@@ -249,8 +276,11 @@ pub struct Ended {
     pub restore_ms: u64,
     /// If the command ended by itself.
     pub exit_code: Option<i32>,
-    /// Whether it was the command that failed, by its exit code or a signal of its own.
+    /// Whether it was the command that failed, by its exit code or a signal of its own, or what
+    /// was checked of it.
     pub command_failed: bool,
+    /// What was checked after the command.
+    pub checkup: Checkup,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// Files that taskr did not make and that had to give way, and where they are kept.
@@ -337,6 +367,7 @@ pub(super) enum Subject {
     Read(Vec<(FileId, (u32, u32))>),
     Run(TaskId),
     Ask(usize),
+    Undo(TaskId),
 }
 
 impl Job {
@@ -347,6 +378,7 @@ impl Job {
             }
             Job::Run(run) => Subject::Run(run.task),
             Job::Ask(ask) => Subject::Ask(ask.number),
+            Job::Undo(undo) => Subject::Undo(undo.task),
         }
     }
 }
@@ -367,6 +399,12 @@ impl Subject {
                 Message::Read(files.into_iter().map(broken).collect())
             }
             Subject::Ask(number) => Message::Asked(number, Err(what.to_owned())),
+            Subject::Undo(task) => Message::Undone(Box::new(Undone {
+                task,
+                failed: Some(what.to_owned()),
+                duration_ms: 0,
+                tail: Vec::new(),
+            })),
             Subject::Run(task) => Message::Ended(Box::new(Ended {
                 task,
                 result: Result::Failed(what.to_owned()),
@@ -374,6 +412,7 @@ impl Subject {
                 restore_ms: 0,
                 exit_code: None,
                 command_failed: false,
+                checkup: Checkup::default(),
                 warnings: Vec::new(),
                 replaced: Vec::new(),
                 written: Vec::new(),

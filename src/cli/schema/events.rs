@@ -13,7 +13,7 @@ type Fields = &'static [(&'static str, &'static str)];
 const TASK: Fields = &[("task", "string"), ("task_id", "count")];
 
 /// Each event, whether it is about a task, and what only it has.
-const EVENTS: [(&str, bool, Fields); 8] = [
+const EVENTS: [(&str, bool, Fields); 9] = [
     (
         "run_started",
         false,
@@ -43,11 +43,19 @@ const EVENTS: [(&str, bool, Fields); 8] = [
             ("exit_code", "integer?"),
             ("outputs", "outputs"),
             ("fixed", "paths"),
+            ("metrics", "metrics?"),
+            ("accept", "accept?"),
+            ("gates", "gates?"),
             ("log", "bytes?"),
             ("failure", "failure?"),
             ("because", "because?"),
             ("at_ms", "count"),
         ],
+    ),
+    (
+        "task_rolled_back",
+        true,
+        &[("duration_ms", "count"), ("failure", "failure?"), ("at_ms", "count")],
     ),
     ("warning", false, &[("~task", "string"), ("~task_id", "count"), ("message", "string")]),
     (
@@ -65,13 +73,16 @@ const EVENTS: [(&str, bool, Fields); 8] = [
             ("unstable", "count"),
             ("saved_ms", "count"),
             ("restage", "paths"),
+            ("checks", "checks"),
+            ("gates", "gates"),
+            ("pipelines", "pipelines"),
             ("exit_code", "integer"),
         ],
     ),
 ];
 
 /// Objects within events.
-const OBJECTS: [(&str, Fields); 8] = [
+const OBJECTS: [(&str, Fields); 12] = [
     ("changes", &[("by", "strings"), ("files", "count")]),
     ("reason", &[("code", "string"), ("path", "bytes?"), ("text", "string")]),
     ("output", &[("path", "bytes"), ("size_bytes", "count"), ("digest", "digest")]),
@@ -89,6 +100,32 @@ const OBJECTS: [(&str, Fields); 8] = [
     ("place", &[("file", "string"), ("line", "count"), ("column", "count")]),
     ("because", &[("code", "string"), ("task", "string?"), ("text", "string")]),
     ("step", &[("task", "string"), ("duration_ms", "count")]),
+    ("accept", &[("run", "count"), ("passed", "count"), ("failed", "string?")]),
+    (
+        "gate",
+        &[("name", "string"), ("must", "string"), ("value", "number?"), ("passed", "boolean")],
+    ),
+    (
+        "checks",
+        &[
+            ("accept_run", "count"),
+            ("accepted", "count"),
+            ("gates_checked", "count"),
+            ("gates_passed", "count"),
+        ],
+    ),
+    (
+        "pipeline",
+        &[
+            ("name", "string"),
+            ("tasks", "count"),
+            ("succeeded", "count"),
+            ("required", "count"),
+            ("fine", "boolean"),
+            ("rolled_back", "strings"),
+            ("not_rolled_back", "strings"),
+        ],
+    ),
     (
         "counts",
         &[
@@ -104,12 +141,14 @@ const OBJECTS: [(&str, Fields); 8] = [
 ];
 
 /// Lists, and what is in them.
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 7] = [
     ("strings", "string"),
     ("reasons", "reason"),
     ("outputs", "output"),
     ("paths", "bytes"),
     ("steps", "step"),
+    ("gates", "gate"),
+    ("pipelines", "pipeline"),
 ];
 
 const OUTCOMES: [&str; 10] = [
@@ -132,6 +171,9 @@ pub(super) fn events() -> Value {
         defs.insert(name.to_owned(), json!({ "type": "array", "items": typed(of) }));
     }
     defs.insert("bytes".to_owned(), bytes());
+    let number = json!({ "type": "number" });
+    let metrics = json!({ "type": "object", "additionalProperties": number });
+    defs.insert("metrics".to_owned(), metrics);
     let one_of: Vec<Value> = EVENTS.iter().map(event_of).collect();
     json!({
         "$schema": DIALECT,
