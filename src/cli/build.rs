@@ -70,12 +70,10 @@ pub(super) fn build_with(
     }
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common.defines, jobs, given)?;
-    let mode = Mode::from(args.output);
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
         private: more.tasks.is_some(),
         wanted: more.tasks.unwrap_or(wanted),
-        pipelines: workspace.taskfile.pipelines.values().cloned().collect(),
         changes: more.changes,
         most_failures: most_failures(args),
         dry_run: args.dry_run,
@@ -85,7 +83,7 @@ pub(super) fn build_with(
         strict: args.strict,
         gates: run_gates(&workspace.taskfile, &workspace.surroundings(jobs))?,
         wait: !args.no_wait,
-        stream: mode != Mode::None || args.events.is_some(),
+        stream: Mode::from(args.output) != Mode::None || args.events.is_some(),
         console: console(args),
         timed: args.trace.is_some(),
         ask: ask(args, workspace, &why)?,
@@ -228,7 +226,7 @@ pub(super) fn plain_request<'a>(
         load,
         asks: workspace.asks()?,
         wanted: Vec::new(),
-        pipelines: Vec::new(),
+        pipelines: workspace.taskfile.pipelines.values().cloned().collect(),
         private: false,
         changes: None,
         jobs,
