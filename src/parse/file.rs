@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{Kind, TOP_LEVEL, find};
 use super::names::{LONGEST_NAME_BYTES, as_target, is_target};
 use super::read::{Asker, Key, Reader, Value};
-use super::{Include, Package, Role, RunLimits, Target, Taskfile};
+use super::{Include, Package, Pipeline, Role, RunLimits, Target, Taskfile, Word};
 use crate::error::{Diagnostic, Error, Source, quoted};
 
 /// Shown to who has no target yet.
@@ -35,6 +35,8 @@ pub(super) fn taskfile(
         inherit: None,
         limits: RunLimits::default(),
         pools: IndexMap::new(),
+        gates: IndexMap::new(),
+        pipelines: IndexMap::new(),
         hooks: IndexMap::new(),
         targets: IndexMap::new(),
         include: Vec::new(),
@@ -49,6 +51,7 @@ pub(super) fn taskfile(
             reader.top_level(&mut file, key, value);
         }
     }
+    reader.check_pipelines(&file);
     let mut problems = reader.problems;
     let needs_targets = role == Role::Workspace && file.include.is_empty();
     if problems.is_empty() && file.targets.is_empty() && needs_targets {
@@ -90,6 +93,7 @@ impl Reader {
             "pool" => file.pools = self.pools(table),
             "hooks" => file.hooks = self.hooks(table),
             "package" => file.package = self.package(table),
+            "pipeline" => self.pipelines(file, table),
             _ => self.targets(file, table),
         }
     }
@@ -100,6 +104,51 @@ impl Reader {
             self.below_table(key, value, "[vars]");
         }
         self.vars(table)
+    }
+
+    fn pipelines(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
+        for (key, value) in table {
+            if self.has_enough() {
+                break;
+            }
+            let named = self.target_name(key);
+            let name: &str = key.get_ref();
+            let example = format!("[pipeline.{name}] and `steps` below");
+            let asker = Asker { name, asks: "a table", example: &example, filled: true };
+            let Some(table) = self.table(value, asker) else { continue };
+            if let (true, Some(pipeline)) = (named, self.pipeline(key, table)) {
+                file.pipelines.insert(pipeline.name.clone(), pipeline);
+            }
+        }
+    }
+
+    /// Targets and pipelines are asked for by name in the same way.
+    fn check_pipelines(&mut self, file: &Taskfile) {
+        for pipeline in file.pipelines.values() {
+            self.no_pipeline_in(file, pipeline);
+            let Some(target) = file.targets.get(&pipeline.name) else { continue };
+            let name = quoted(&pipeline.name);
+            let message = format!("{name} is the name of a target and of a pipeline");
+            let problem = Diagnostic::error(message).at(pipeline.place.clone(), "the pipeline");
+            let problem = problem.also(target.place.clone(), "the target");
+            self.refuse(problem.help("both are asked for by name: give one of them another"));
+        }
+    }
+
+    /// What a failure means in an inner pipeline would have to be said for the outer one.
+    fn no_pipeline_in(&mut self, file: &Taskfile, pipeline: &Pipeline) {
+        let inner = |word: &&Word| {
+            file.pipelines.contains_key(&word.text) && !file.targets.contains_key(&word.text)
+        };
+        for word in pipeline.names().filter(inner) {
+            let message =
+                format!("{} is a pipeline, and a step names a target", quoted(&word.text));
+            self.refuse(
+                Diagnostic::error(message)
+                    .at(word.place.clone(), "")
+                    .help("write its steps here, as a list in a list: [[\"first\", \"second\"]]"),
+            );
+        }
     }
 
     fn targets(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {

@@ -9,13 +9,14 @@ use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
+use super::undo::{Undo, Undone};
 use crate::files::Pattern;
 use crate::graph::{Fixes, Output};
 use crate::ids::{FileId, TaskId};
 use crate::lock::{Note, TaskLock};
-use crate::outcome::{Made, OutFile};
+use crate::outcome::{Checkup, Gate, Made, OutFile};
 use crate::outdir::TaskDir;
-use crate::process::{Command, Guard, Said, Stop, ask, why_not_started};
+use crate::process::{Command, Console, Guard, Said, Stop, ask, why_not_started};
 
 /// Work for one thread.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub enum Job {
     Run(Box<Run>),
     /// Ask a command whether its task is up to date.
     Ask(Box<Ask>),
+    /// Undo what a task did.
+    Undo(Box<Undo>),
 }
 
 /// A command that is asked.
@@ -57,6 +60,8 @@ pub enum Message {
     Token,
     /// What a service has to say.
     Service(TaskId, super::service::News),
+    /// Answer to [`Job::Undo`].
+    Undone(Box<Undone>),
     /// A signal came to taskr.
     Signal(i32),
 }
@@ -132,12 +137,16 @@ pub struct Run {
     pub new_command: bool,
     /// What stands at the outputs stays for the command, and counts as its outputs afterwards.
     pub keep_outputs: bool,
+    /// What must hold before it is published.
+    pub checks: Checks,
     /// Warnings are failures, and no file of the user gives way.
     pub strict: bool,
     /// Publish even if inputs moved.
     pub last_attempt: bool,
     /// How its `timeout` is written, if it has one.
     pub timeout: Option<String>,
+    /// What of taskr's own streams the command gets.
+    pub console: Console,
     /// Whether pieces of output are wanted while it runs.
     pub stream: bool,
     /// Whether it is wanted how long each step takes.
@@ -146,6 +155,24 @@ pub struct Run {
     pub guard: Option<Arc<Guard>>,
     /// Told when this task alone must end.
     pub stop: Option<Stop>,
+}
+
+/// What must hold after the command, before anything is published.
+#[derive(Debug, Default)]
+pub struct Checks {
+    /// Acceptance tests, in order.
+    pub accept: Vec<Accept>,
+    /// Limits for the metrics that the command writes.
+    pub gates: Vec<Gate>,
+}
+
+/// An acceptance test.
+#[derive(Debug)]
+pub struct Accept {
+    /// For people.
+    pub shown: String,
+    /// What is started, or why nothing can be.
+    pub command: std::result::Result<Command, String>,
 }
 
 /// What to start.
@@ -257,12 +284,15 @@ pub struct Ended {
     pub restore_ms: u64,
     /// If the command ended by itself.
     pub exit_code: Option<i32>,
-    /// Whether it was the command that failed, by its exit code or a signal of its own.
+    /// Whether it was the command that failed, by its exit code or a signal of its own, or what
+    /// was checked of it.
     pub command_failed: bool,
     /// Whether its time was over before it ended.
     pub timed_out: bool,
     /// How much memory its command had at most, in bytes, if that is known and much.
     pub peak_bytes: Option<u64>,
+    /// What was checked after the command.
+    pub checkup: Checkup,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// Files that taskr did not make and that had to give way, and where they are kept.
@@ -289,6 +319,7 @@ impl Ended {
             command_failed: false,
             timed_out: false,
             peak_bytes: None,
+            checkup: Checkup::default(),
             warnings: Vec::new(),
             replaced: Vec::new(),
             written: Vec::new(),
@@ -371,6 +402,7 @@ pub(super) enum Subject {
     Read(Vec<(FileId, (u32, u32))>),
     Run(TaskId),
     Ask(usize),
+    Undo(TaskId),
 }
 
 impl Job {
@@ -381,6 +413,7 @@ impl Job {
             }
             Job::Run(run) => Subject::Run(run.task),
             Job::Ask(ask) => Subject::Ask(ask.number),
+            Job::Undo(undo) => Subject::Undo(undo.task),
         }
     }
 }
@@ -401,6 +434,12 @@ impl Subject {
                 Message::Read(files.into_iter().map(broken).collect())
             }
             Subject::Ask(number) => Message::Asked(number, Err(what.to_owned())),
+            Subject::Undo(task) => Message::Undone(Box::new(Undone {
+                task,
+                failed: Some(what.to_owned()),
+                duration_ms: 0,
+                tail: Vec::new(),
+            })),
             Subject::Run(task) => {
                 let result = Result::Failed(what.to_owned());
                 Message::Ended(Box::new(Ended::with(task, result)))
