@@ -202,8 +202,7 @@ impl Build<'_> {
         }
         let id = ended.task;
         let Some(Active::Running(running)) = self.active.remove(&id) else { return Ok(()) };
-        let well = matches!(ended.result, Outcome::Success(_) | Outcome::Unstable(..));
-        let interrupted = self.take_console(id, well);
+        let interrupted = self.take_console(id, &ended);
         let warnings = std::mem::take(&mut ended.warnings);
         for warning in &warnings {
             self.warn(Some(id), warning);

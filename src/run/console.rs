@@ -5,6 +5,7 @@ use super::Build;
 use crate::ids::TaskId;
 use crate::outcome::{Event, TaskRef};
 use crate::process::Console;
+use crate::workers::{Ended, Result as Outcome};
 
 /// What a terminal sends for Ctrl-C.
 const INT: i32 = 2;
@@ -15,6 +16,8 @@ pub(super) struct Held {
     by: Option<TaskId>,
     /// Somebody typed Ctrl-C meanwhile.
     interrupted: bool,
+    /// The run was ended by a Ctrl-C whose signal is still to come.
+    early: bool,
 }
 
 impl Build<'_> {
@@ -32,7 +35,7 @@ impl Build<'_> {
         if !self.is_interactive(id) {
             return;
         }
-        self.console = Held { by: Some(id), interrupted: false };
+        self.console = Held { by: Some(id), ..Held::default() };
         if self.request.console == (Console::Terminal { output: true }) {
             let task = TaskRef { id, name: self.graph.name(id) };
             (self.listener)(&Event::TerminalGiven { task });
@@ -40,24 +43,35 @@ impl Build<'_> {
     }
 
     /// A task ended. Whether it did so because somebody typed Ctrl-C, which then ends the run.
-    pub(super) fn take_console(&mut self, id: TaskId, well: bool) -> bool {
+    pub(super) fn take_console(&mut self, id: TaskId, ended: &Ended) -> bool {
         if self.console.by != Some(id) {
             return false;
         }
-        let interrupted = self.console.interrupted && !well;
-        self.console = Held::default();
+        self.hear_signals();
+        let well = matches!(ended.result, Outcome::Success(_) | Outcome::Unstable(..));
+        let heard = std::mem::take(&mut self.console).interrupted;
+        // Its end may be heard of before the signal, which then is still to come.
+        let early = !heard && self.has_terminal() && ended.signal == Some(INT);
+        let interrupted = (heard || early) && !well;
         if interrupted {
             self.signal(INT);
+            self.console.early = early;
         }
         interrupted
+    }
+
+    fn has_terminal(&self) -> bool {
+        matches!(self.request.console, Console::Terminal { .. })
     }
 
     /// Whether a signal is the business of the task that has the terminal: it got it, too, and may
     /// go on.
     pub(super) fn is_for_console(&mut self, signal: i32) -> bool {
-        let terminal = matches!(self.request.console, Console::Terminal { .. });
-        let is = terminal && signal == INT && self.console.by.is_some();
+        if signal != INT || !self.has_terminal() {
+            return false;
+        }
+        let is = self.console.by.is_some();
         self.console.interrupted |= is;
-        is
+        is || std::mem::take(&mut self.console.early)
     }
 }

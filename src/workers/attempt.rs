@@ -236,8 +236,9 @@ impl Attempt<'_> {
         }
         self.until = command.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let ended = self.run_command((command, console), &mut log, pieces)?;
-        if let Status::Code(code) = ended.status {
-            self.ended.exit_code = Some(code);
+        match ended.status {
+            Status::Code(code) => self.ended.exit_code = Some(code),
+            Status::Signal(signal) => self.ended.signal = Some(signal),
         }
         let status = self.by_itself(&ended, &mut log)?;
         if !status.success() {

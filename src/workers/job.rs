@@ -284,6 +284,8 @@ pub struct Ended {
     pub restore_ms: u64,
     /// If the command ended by itself.
     pub exit_code: Option<i32>,
+    /// If a signal ended the command.
+    pub signal: Option<i32>,
     /// Whether it was the command that failed, by its exit code or a signal of its own, or what
     /// was checked of it.
     pub command_failed: bool,
@@ -316,6 +318,7 @@ impl Ended {
             duration_ms: 0,
             restore_ms: 0,
             exit_code: None,
+            signal: None,
             command_failed: false,
             timed_out: false,
             peak_bytes: None,

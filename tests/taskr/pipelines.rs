@@ -297,3 +297,84 @@ fn list_shows_pipelines_and_tools_know_their_steps() {
     p.taskr(["why", "release"]).says("fetch").says("publish").ok();
     p.taskr(["check"]).stdout("Taskfile.toml is fine: 4 targets, 4 tasks\n").ok();
 }
+
+#[test]
+fn a_step_that_may_fail_does_no_harm() {
+    let text = targets(&["a", "lint", "z"], &["lint"]);
+    let text = text.replace("[target.lint]", "[target.lint]\nallow_failure = true");
+    let steps = "[pipeline.p]\nsteps = ['a', 'lint', 'z']\non_error = 'rollback'\n";
+    let p = Project::new(&(text.clone() + steps));
+    assert_eq!(order(&p, &["p"], 0), ["a", "lint", "z"]);
+    let run = p.taskr(["p"]).any_ran();
+    run.says("1 failed (allowed)").says("pipeline p succeeded: 2 of 3 tasks did").ok();
+    // What needs it is missing then, as if it had been asked for by itself.
+    let tied = text.replace("[target.z]", "[target.z]\ndeps = ['lint']");
+    p.write("Taskfile.toml", &(tied + steps));
+    assert_eq!(order(&p, &["p"], 1), ["a", "lint", "undo a"]);
+}
+
+#[test]
+fn a_target_that_needs_not_all_of_its_tasks_is_a_step() {
+    let p = Project::new(
+        "[target.some]\nmatrix = { n = ['1', '2', '3'] }\nrequire = 2\n\
+         run = 'ran some; test {{ matrix.n }} != 2'\n[target.z]\nrun = 'ran z'\n\
+         [pipeline.p]\nsteps = ['some', 'z']\n",
+    );
+    p.taskr(["p"])
+        .ran(["some", "some", "some", "z"])
+        .says("pipeline p succeeded: 3 of 4 tasks did")
+        .ok();
+}
+
+#[test]
+fn so_many_failures_of_the_taskfile_let_no_pipeline_go_on() {
+    let p = Project::new(
+        "[taskr]\nmax_failures = 5\n[target]\ntest = 'ran test; exit 1'\ndeploy = 'ran deploy'\n\
+         [pipeline.p]\nsteps = ['test', 'deploy']\n",
+    );
+    p.taskr(["p"]).ran(["test"]).says("- deploy  skipped").exits(1);
+    p.taskr(["-k", "p"]).ran(["test", "deploy"]).exits(1);
+}
+
+#[test]
+fn a_run_that_took_too_long_is_rolled_back() {
+    let p = Project::new(
+        "[target.a]\nrun = 'ran a'\nrollback = 'sleep 0.5; ran undo'\n\
+         [target.slow]\nrun = 'ran slow; exec sleep 60'\n\
+         [pipeline.p]\nsteps = ['a', 'slow']\non_error = 'rollback'\n",
+    );
+    p.taskr(["--timeout", "400ms", "p"])
+        .ran(["a", "slow", "undo"])
+        .says("rolled back a in ")
+        .says("pipeline p failed: 1 of 2 tasks succeeded; rolled back: a")
+        .exits(1);
+}
+
+#[test]
+fn a_rollback_has_the_timeout_of_its_task() {
+    let p = Project::new(
+        "[target.a]\ntimeout = '300ms'\nrun = 'ran a'\nrollback = 'ran undo; exec sleep 60'\n\
+         [target.bad]\nrun = 'ran bad; exit 1'\n\
+         [pipeline.p]\nsteps = ['a', 'bad']\non_error = 'rollback'\n",
+    );
+    p.taskr(["p"])
+        .ran(["a", "bad", "undo"])
+        .says("✗ a  rollback failed: timed out after 300ms")
+        .exits(1);
+}
+
+#[test]
+fn a_service_is_no_step() {
+    let p = Project::new(
+        "[target.db]\nservice = true\nready = { log = 'up' }\nrun = 'echo up; exec sleep 60'\n\
+         [target.test]\ndeps = ['db']\nrun = 'ran test'\n\
+         [pipeline.p]\nsteps = ['db', 'test']\n[pipeline.q]\nsteps = ['test']\n",
+    );
+    p.taskr(["p"])
+        .says("error: the step `db` is a service, and never done")
+        .says("stays up while others need it")
+        .says("name it in the `deps` of those that need it")
+        .exits(2);
+    p.taskr(["q"]).ran(["test"]).says("db is ready").any_files().ok();
+    p.await_no_process();
+}
