@@ -259,7 +259,10 @@ fn a_gate_or_a_test_that_fails_is_a_failed_attempt() {
          [target.exit]\nretry = { times = 2, on_exit = 7 }\nrun = 'ran exit'\naccept = ['exit 7']\n",
     );
     p.taskr(["gate"]).ran(["gate", "gate"]).says("passed: 1 of 1 gates").says("1 retry").ok();
-    assert_eq!(result(&p, "gate")["failed_attempts"][0]["failure"], "n is 1, must be >= 2");
+    assert_eq!(
+        result(&p, "gate")["failed_attempts"][0]["failure"],
+        "n is 1, must be >= 2: 1 short"
+    );
     p.taskr(["test"]).ran(["test", "accept", "test", "accept"]).says("1 retry").ok();
     // Only the exit code of the command counts.
     p.taskr(["exit"]).ran(["exit"]).exits(1);
@@ -268,12 +271,12 @@ fn a_gate_or_a_test_that_fails_is_a_failed_attempt() {
 #[test]
 fn acceptance_tests_have_what_the_command_left_of_the_timeout() {
     let p = Project::new(
-        "[target.t]\ntimeout = '600ms'\nrun = 'ran t; sleep 0.4'\n\
-         accept = ['ran one; sleep 0.3; ran two', 'ran three']\n",
+        "[target.t]\ntimeout = '1500ms'\nrun = 'ran t; sleep 0.8'\n\
+         accept = ['ran one; sleep 1.2; ran two', 'ran three']\n",
     );
     p.taskr(["t"])
         .ran(["t", "one"])
-        .says("acceptance test 1 of 2 failed: timed out after 600ms")
+        .says("acceptance test 1 of 2 failed: timed out after 1500ms")
         .exits(1);
     assert_eq!(result(&p, "t")["timed_out"], true);
 }
