@@ -13,6 +13,7 @@ pub(super) fn limit(
     workspace: &Workspace,
 ) -> Result<(), Error> {
     let rate = workspace.taskfile.limits.max_failure_rate;
+    request.keep_going = args.keep_going.is_some_and(|most| most != 1);
     request.most_failures = most_failures(args, workspace);
     request.most_failure_rate = rate.filter(|_| args.keep_going.is_none());
     request.timeout_ms = timeout_ms(args, workspace)?;

@@ -23,9 +23,10 @@ use super::out::FirstError;
 use super::terminal::{self, Colours};
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
-use crate::graph::Args;
+use crate::graph::{Args, run_gates};
 use crate::jobserver::{MAKEFLAGS, Offer, Pool};
 use crate::outcome::{Changes, Counts, Event, Summary};
+use crate::process::Console;
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
@@ -71,7 +72,6 @@ pub(super) fn build_with(
     let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
-    let mode = Mode::from(args.output);
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
         private: more.tasks.is_some(),
@@ -83,8 +83,10 @@ pub(super) fn build_with(
         rehash: args.rehash,
         store: super::user::store(args.cache)?,
         strict: args.strict,
+        gates: run_gates(&workspace.taskfile, &workspace.surroundings(jobs))?,
         wait: !args.no_wait,
-        stream: matches!(mode, Mode::Grouped | Mode::Stream) || args.events.is_some(),
+        stream: Mode::from(args.output) != Mode::None || args.events.is_some(),
+        console: console(args),
         timed: args.trace.is_some(),
         shared,
         ask: ask(args, workspace, &why)?,
@@ -166,7 +168,9 @@ fn ask<'a>(
     workspace: &Workspace,
     why: &'a dyn Fn() -> Option<Vec<(Vec<u8>, Fact)>>,
 ) -> Result<Option<Ask<'a>>, Error> {
-    let Some(question) = workspace.question.filter(|_| is_plain(args)) else { return Ok(None) };
+    // Gates of the run are held against what it took.
+    let may_be = is_plain(args) && workspace.taskfile.gates.is_empty();
+    let Some(question) = workspace.question.filter(|_| may_be) else { return Ok(None) };
     let (env_asked, asks) = (workspace.env_asked.clone(), workspace.asks()?);
     Ok(Some(Ask { question, env_asked, asks, why }))
 }
@@ -196,7 +200,7 @@ fn goals(args: &Build, workspace: &Workspace) -> Result<(Vec<String>, Force), Er
     let wanted = match args.targets.is_empty() {
         true if args.failed => Vec::new(),
         true => workspace.default_targets()?,
-        false => workspace.full_names(&args.targets)?,
+        false => workspace.wanted_names(&args.targets)?,
     };
     let force = match force(args) {
         Force::Only(names) => Force::Only(workspace.full_names(&names)?),
@@ -251,10 +255,12 @@ pub(super) fn plain_request<'a>(
         load,
         asks: workspace.asks()?,
         wanted: Vec::new(),
+        pipelines: workspace.taskfile.pipelines.values().cloned().collect(),
         private: false,
         changes: None,
         jobs,
         shared: None,
+        keep_going: false,
         most_failures: None,
         most_failure_rate: None,
         typed: true,
@@ -265,12 +271,14 @@ pub(super) fn plain_request<'a>(
         rehash: false,
         store: None,
         strict: false,
+        gates: Vec::new(),
         wait: true,
         env: environment(),
         taskr: this_program()?,
         command_line: typed.to_owned(),
         stream: false,
         ask: None,
+        console: Console::Input,
         timed: false,
     })
 }
@@ -324,6 +332,16 @@ impl People {
             People::Stdout => || terminal::drawable(io::stdout()),
             People::Stderr => || terminal::drawable(io::stderr()),
         }
+    }
+}
+
+/// What interactive tasks get: the whole terminal if all three streams are one, and nobody reads
+/// events from it.
+fn console(args: &Build) -> Console {
+    let output = io::stdout().is_terminal() && io::stderr().is_terminal();
+    match io::stdin().is_terminal() {
+        true => Console::Terminal { output: output && People::of(args) == People::Stdout },
+        false => Console::Input,
     }
 }
 

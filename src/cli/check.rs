@@ -13,12 +13,13 @@ use super::doubts::doubts;
 use super::json_out;
 use super::out::print;
 use super::packages::full_in;
+use super::steps;
 use super::terminal::{Colours, width};
 use super::workspace::Workspace;
 use crate::error::{Diagnostic, Error, Level, nearest, quoted, render_diagnostics};
-use crate::graph::{Graph, Kind};
+use crate::graph::{Graph, Kind, run_gates};
 use crate::ids::IdVec;
-use crate::parse::{Target, Taskfile, Text, Var};
+use crate::parse::{self, Target, Taskfile, Text, Var, split_pick};
 use crate::plan::Plan;
 
 pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result<End, Error> {
@@ -26,6 +27,7 @@ pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result
         let graph = graph(args, &workspace)?;
         let mut warnings = warnings(&workspace.taskfile, &graph);
         warnings.extend(without_order(&graph));
+        warnings.extend(steps::untied(&workspace.taskfile, &graph));
         warnings.extend(doubts(&workspace.taskfile, &graph, &workspace.root));
         let tasks = graph.tasks().iter().filter(|task| task.kind() != Kind::Group).count();
         let name = workspace.taskfile.source.name.clone();
@@ -60,10 +62,13 @@ fn graph(args: &Check, workspace: &Workspace) -> Result<Graph, Error> {
     let jobs = workspace.jobs(None);
     let made = workspace.loader(&args.common, jobs.as_ref().copied().unwrap_or(1))?();
     let mut wrong = Vec::new();
+    let gates = run_gates(&workspace.taskfile, &workspace.surroundings(1));
     wrong.extend(diagnostics(jobs.map(|_| ()))?);
+    wrong.extend(diagnostics(gates.map(|_| ()))?);
     let graph = match made {
         Ok(graph) => {
             wrong.extend(wrong_names(&workspace.taskfile, &graph));
+            wrong.extend(steps::wrong(&workspace.taskfile, &graph));
             Some(graph)
         }
         Err(error) => {
@@ -98,6 +103,9 @@ fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
     for (file, text, who) in default.chain(hooks) {
         let name = text.template.source();
         let label = format!("{who} would build it");
+        if taskfile.pipelines.contains_key(&full_in(&file.package.dir, name)) {
+            continue;
+        }
         let found = graph.select(&full_in(&file.package.dir, name));
         let Some(&id) = found.first() else {
             let public = file.targets.values().filter(|target| !target.private);
@@ -221,7 +229,12 @@ fn heads(text: &Text) -> impl Iterator<Item = &str> {
 
 /// Private targets that no other needs: nothing can ever build them.
 fn unneeded(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+    let steps = taskfile.pipelines.values().flat_map(parse::Pipeline::names);
+    let steps: FxHashSet<&str> = steps.map(|word| split_pick(&word.text).0).collect();
     let needed = |full: &str| {
+        if steps.contains(full) {
+            return true;
+        }
         let Some(node) = graph.target(full) else { return true };
         let mut tasks = graph.without_groups(&[node]);
         tasks.push(node);

@@ -19,7 +19,7 @@ use super::workspace::Workspace;
 use super::{End, help};
 use crate::error::{Error, nearest, quoted};
 use crate::graph::Kind;
-use crate::parse::{Target, split_pick};
+use crate::parse::{Pipeline, Target, split_pick};
 use crate::report::one_line;
 
 /// Where the line for each shell goes.
@@ -181,11 +181,17 @@ fn targets(workspace: &Workspace, word: &str) -> Vec<Named> {
             public().map(|(_, _, one)| format!(":{}", one.name)).collect();
         return names.into_iter().map(|name| (name, None)).collect();
     }
+    let pipelines = || workspace.taskfile.pipelines.values();
+    let about = |pipeline: &Pipeline| pipeline.doc.as_deref().map(one_line);
     if word.starts_with('/') {
-        return public().map(|(full, _, one)| (spelt_out(&full), doc(one))).collect();
+        let targets = public().map(|(full, _, one)| (spelt_out(&full), doc(one)));
+        let pipelines = pipelines().map(|one| (spelt_out(&one.name), about(one)));
+        return targets.chain(pipelines).collect();
     }
-    let own = workspace.package().targets.values().filter(|target| !target.private);
-    own.map(|target| (target.name.clone(), doc(target))).collect()
+    let package = workspace.package();
+    let own = package.targets.values().filter(|target| !target.private);
+    let own = own.map(|target| (target.name.clone(), doc(target)));
+    own.chain(package.pipelines.values().map(|one| (one.name.clone(), about(one)))).collect()
 }
 
 /// The tasks of a target with `foreach` or `matrix`; none if the Taskfile is wrong.

@@ -12,12 +12,13 @@ use super::args::List;
 use super::json_out::{place, version};
 use super::out::print;
 use super::packages::full_in;
+use super::steps;
 use super::terminal::out_width;
 use super::workspace::Workspace;
 use super::{End, TOOLS};
 use crate::error::Error;
 use crate::graph::{Graph, Kind};
-use crate::parse::{Target, Taskfile, Var, VarValue};
+use crate::parse::{Pipeline, Target, Taskfile, Var, VarValue};
 use crate::report::one_line;
 
 pub(super) fn list(args: &List, workspace: &Workspace) -> Result<End, Error> {
@@ -123,6 +124,7 @@ fn as_text(workspace: &Workspace, graph: Option<&Graph>, width: Option<usize>) -
     if rows.is_empty() {
         text.push_str("every target is private: none can be asked for\n");
     }
+    text.push_str(&pipelines(workspace, width));
     let variables = variables(workspace, &all);
     if !variables.is_empty() {
         text.push_str("\nvariables (-D NAME=VALUE sets one):\n");
@@ -138,6 +140,33 @@ fn as_text(workspace: &Workspace, graph: Option<&Graph>, width: Option<usize>) -
         let _ = writeln!(text, "{}", cut(&line, width));
     }
     text
+}
+
+/// The pipelines below a heading, with their steps; nothing if there are none.
+fn pipelines(workspace: &Workspace, width: Option<usize>) -> String {
+    let about = |pipeline: &Pipeline| {
+        let doc = pipeline.doc.iter().map(|doc| one_line(doc) + ": ").collect::<String>();
+        let mut notes = Vec::new();
+        if is_default(&workspace.taskfile, &pipeline.name) {
+            notes.push("default");
+        }
+        if TOOLS.contains(&pipeline.name.as_str()) {
+            notes.push("hides a tool");
+        }
+        let notes = match notes.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", notes.join(", ")),
+        };
+        format!("{doc}{}{notes}", steps::as_text(&pipeline.steps))
+    };
+    let rows: Vec<(String, String)> = (workspace.taskfile.pipelines.values())
+        .map(|pipeline| (workspace.seen(&pipeline.name), about(pipeline)))
+        .collect();
+    if rows.is_empty() { String::new() } else { format!("\npipelines:\n{}", table(&rows, width)) }
+}
+
+fn is_default(taskfile: &Taskfile, name: &str) -> bool {
+    taskfile.default.iter().any(|text| text.template.source() == name)
 }
 
 /// Two columns; the second is wrapped at the width of the terminal.
@@ -255,6 +284,15 @@ fn as_json(workspace: &Workspace, graph: Option<&Graph>) -> Value {
             "place": place(Some(&var.name_place)),
         })
     });
+    let pipelines = workspace.taskfile.pipelines.values().map(|pipeline| {
+        json!({
+            "name": pipeline.name,
+            "doc": pipeline.doc,
+            "default": is_default(&workspace.taskfile, &pipeline.name),
+            "steps": steps::as_json(&pipeline.steps),
+            "place": place(Some(&pipeline.place)),
+        })
+    });
     let here = workspace.package();
     let default = here.default.iter().map(|text| text.template.source());
     let files: Vec<&Taskfile> = workspace.taskfile.every().collect();
@@ -273,6 +311,7 @@ fn as_json(workspace: &Workspace, graph: Option<&Graph>) -> Value {
         "default": default.collect::<Vec<_>>(),
         "packages": packages.collect::<Vec<_>>(),
         "targets": targets.collect::<Vec<_>>(),
+        "pipelines": pipelines.collect::<Vec<_>>(),
         "variables": variables.collect::<Vec<_>>(),
         "profiles": workspace.taskfile.names_of_profiles(),
     })

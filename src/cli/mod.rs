@@ -43,6 +43,7 @@ mod show;
 mod stages;
 mod stats;
 mod status;
+mod steps;
 mod taskfile;
 mod terminal;
 mod timeline;
@@ -153,7 +154,7 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     let Some(word) = word.as_deref().and_then(OsStr::to_str) else {
         return build_with(scan, workspace);
     };
-    if workspace.as_ref().is_ok_and(|found| found.has_target(word)) {
+    if workspace.as_ref().is_ok_and(|found| found.has_target(word) || found.has_pipeline(word)) {
         return build_with(scan, workspace);
     }
     match word {

@@ -142,6 +142,8 @@ pub(super) fn common(source: &Target, graph: &Graph, id: TaskId) -> Vec<Section>
     all.add("after", source.after.iter().map(written).collect());
     all.add("fresh_if", source.policy.fresh_if.iter().map(written).collect());
     service(&mut all, source);
+    all.add("accept", source.checks.accept.iter().map(written).collect());
+    all.add("rollback", source.rollback.iter().map(written).collect());
     settings(&mut all, source);
     all.add("variables", variables(source, rule));
     all.0
@@ -336,6 +338,12 @@ fn command(all: &mut Sections, source: &Target, preview: &Preview) {
             let place = source.place_of("fresh_if").clone();
             let asked = texts.fresh_if.iter().map(|asked| Row::new(asked).at(place.clone()));
             all.add("fresh_if", asked.collect());
+            let tests = texts.accept.iter().zip(&source.checks.accept);
+            let tests = tests.map(|(test, text)| Row::new(test).at(text.place.clone()));
+            all.add("accept", tests.collect());
+            let place = source.place_of("rollback").clone();
+            let undo = texts.rollback.iter().map(|undo| Row::new(undo).at(place.clone()));
+            all.add("rollback", undo.collect());
         }
         Err(wrong) => {
             let row = Row::new(format!("cannot be told: {}", wrong.message));
@@ -361,13 +369,20 @@ fn settings(all: &mut Sections, source: &Target) {
     };
     all.add("env_inputs", words(&source.env_inputs));
     all.add("env_pass", words(&source.env_pass));
-    for (name, set) in
-        [("always", source.always), ("private", source.private), ("args", source.reads.args)]
-    {
+    for (name, set) in [
+        ("always", source.always),
+        ("interactive", source.interactive),
+        ("private", source.private),
+        ("args", source.reads.args),
+    ] {
         if set {
             all.add(name, vec![Row::new("true").at(source.place_of(name).clone())]);
         }
     }
+    let gates = source.checks.gates.iter().map(|(name, (place, text))| {
+        Row::new(format!("{name} {}", text.template.source())).at(place.clone())
+    });
+    all.add("gates", gates.collect());
     policy(all, source);
     schedule(all, source);
 }

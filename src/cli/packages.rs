@@ -35,7 +35,36 @@ impl Workspace {
         }
     }
 
-    /// The full names that words on the command line mean.
+    /// Whether a word names a pipeline. All are the root's.
+    pub(super) fn has_pipeline(&self, word: &str) -> bool {
+        self.taskfile.pipelines.contains_key(&self.full(word))
+    }
+
+    /// The names with the steps of a pipeline in its place.
+    pub(super) fn without_pipelines(&self, names: &[String]) -> Vec<String> {
+        let steps = |name: &String| match self.taskfile.pipelines.get(name) {
+            Some(pipeline) => pipeline.names().map(|step| step.text.clone()).collect(),
+            None => vec![name.clone()],
+        };
+        names.iter().flat_map(steps).collect()
+    }
+
+    /// The full names of what is to be built: of pipelines and of targets.
+    ///
+    /// # Errors
+    /// A word that means nothing.
+    pub(super) fn wanted_names(&self, words: &[String]) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for word in words {
+            match self.has_pipeline(word) {
+                true => names.push(self.full(word)),
+                false => names.extend(self.full_names([word])?),
+            }
+        }
+        Ok(names)
+    }
+
+    /// The full names that words on the command line mean; a pipeline means its steps.
     ///
     /// # Errors
     /// A word that means nothing.
@@ -45,6 +74,10 @@ impl Workspace {
     ) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         for word in words {
+            if let Some(pipeline) = self.taskfile.pipelines.get(&self.full(word)) {
+                names.extend(pipeline.names().map(|step| step.text.clone()));
+                continue;
+            }
             if !self.has_target(word) {
                 let known = self.package().targets.values().filter(|target| !target.private);
                 let known = known.map(|target| target.name.as_str()).chain(TOOLS);

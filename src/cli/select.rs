@@ -28,5 +28,8 @@ pub(super) fn named_or_default(
     workspace: &Workspace,
     names: &[String],
 ) -> Result<Vec<String>, Error> {
-    if names.is_empty() { workspace.default_targets() } else { workspace.full_names(names) }
+    match names.is_empty() {
+        true => Ok(workspace.without_pipelines(&workspace.default_targets()?)),
+        false => workspace.full_names(names),
+    }
 }

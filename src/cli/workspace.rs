@@ -285,7 +285,7 @@ impl Workspace {
         })
     }
 
-    fn surroundings(&self, jobs: usize) -> Arc<Surroundings> {
+    pub(super) fn surroundings(&self, jobs: usize) -> Arc<Surroundings> {
         let text = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });

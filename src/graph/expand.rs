@@ -14,12 +14,12 @@ use super::asks::Asks;
 use super::item::{self, Declared, Items, Looked, Made};
 use super::names::Names;
 use super::packages::{Home, Packages};
-use super::policy;
 use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target, Tie};
 use super::schedule::{Pools, Schedule, pools_of};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::service::Service;
 use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
+use super::{checks, policy};
 use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::expr::Template;
 use crate::files::normalise;
@@ -202,6 +202,9 @@ impl<'a> Prepared<'a> {
     /// The rules of this target for these items (none if it has no `foreach`).
     fn rules(&self, items: Option<&[Item]>) -> Result<Vec<Rule>, Vec<Diagnostic>> {
         let target = Arc::new(self.target(items));
+        if self.uses_depfile && self.source.interactive {
+            return Err(vec![policy::depfile_of_interactive(self.source)]);
+        }
         if let Some(wrong) = policy::of_unrecorded(self.source, target.kind) {
             return Err(vec![self.source.explain(wrong, None)]);
         }
@@ -240,6 +243,7 @@ impl<'a> Prepared<'a> {
             None => Kind::Group,
             _ if items.is_some_and(<[Item]>::is_empty) => Kind::Group,
             _ if source.service.service => Kind::Service,
+            _ if source.interactive => Kind::Unrecorded,
             _ if declares || over_files || self.uses_depfile => Kind::Recorded,
             _ => Kind::Unrecorded,
         };
@@ -256,6 +260,9 @@ impl<'a> Prepared<'a> {
             schedule: self.schedule.clone(),
             uses_targets: self.uses_targets,
             asked: self.asked.clone(),
+            accept: source.checks.accept.iter().map(|text| script(source, text)).collect(),
+            interactive: source.interactive,
+            rollback: source.rollback.as_ref().map(|text| script(source, text)),
             action: source.command.as_ref().map(|command| action(command, source.shell.as_deref())),
             env: source.env.iter().map(|(name, (_, text))| (name.clone(), text.into())).collect(),
             env_inputs: self.env_inputs.iter().cloned().collect(),
@@ -281,6 +288,8 @@ impl<'a> Prepared<'a> {
             wrong.push(diagnostic);
             None
         });
+        let gates = checks::gates(&source.checks.gates, &scope);
+        let gates = gates.map_err(|more| wrong.extend(more)).unwrap_or_default();
         let mut list = |texts: &[parse::Text]| elements(texts, &scope, &mut wrong);
         let outputs = list(source.outputs.as_deref().unwrap_or_default());
         let installs = list(source.installs.as_deref().unwrap_or_default());
@@ -298,6 +307,7 @@ impl<'a> Prepared<'a> {
             dir: self.dir.clone(),
             depfile,
             skipped,
+            gates,
             scope,
             name,
         };
@@ -441,6 +451,11 @@ fn action(command: &Command, shell: Option<&[parse::Text]>) -> Action {
         Command::Exec(words) => Action::Exec(texts(words)),
         Command::Shell(lines) => Action::Shell { shell: shell_of(shell), lines: texts(lines) },
     }
+}
+
+/// A command beside the target's own, for its shell.
+fn script(source: &parse::Target, text: &parse::Text) -> Action {
+    Action::Shell { shell: shell_of(source.shell.as_deref()), lines: vec![text.into()] }
 }
 
 fn shell_of(own: Option<&[parse::Text]>) -> Vec<super::rule::Text> {

@@ -7,6 +7,7 @@
 
 mod args;
 mod asks;
+mod checks;
 mod clash;
 mod cycle;
 mod expand;
@@ -39,6 +40,7 @@ use rustc_hash::FxHashMap;
 
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
+pub use checks::run_gates;
 pub use expand::{Expanded, Settings, expand, file_scope, jobs};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
@@ -51,6 +53,7 @@ pub use scope::{Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
 pub use text::{diagnostic, word_of_path};
 
+use crate::error::Place;
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
@@ -162,6 +165,11 @@ impl Graph {
     /// Whether any task is.
     pub fn skips(&self) -> bool {
         self.skips
+    }
+
+    /// Where an edge was written, and what makes it one.
+    pub fn edge(&self, from: TaskId, to: TaskId) -> (Option<Place>, String) {
+        link::place_of_edge(&self.tasks[from], &self.tasks[to])
     }
 
     /// Each target once, in order of declaration: its only task, or the group of them all.

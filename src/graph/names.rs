@@ -91,11 +91,13 @@ impl<'a> Check<'a> {
         let matrix = target.matrix.values().flat_map(|(_, texts)| texts);
         let exclude = target.exclude.iter().flat_map(|one| one.values.values());
         let matrix = matrix.chain(exclude.map(|(_, text)| text));
+        let gates = target.checks.gates.values().map(|(_, text)| text);
         for text in lists
             .chain(matrix)
             .chain(&target.dir)
             .chain(&target.depfile)
             .chain(&target.reads.env_files)
+            .chain(gates)
         {
             self.text(text, false);
         }
@@ -114,6 +116,7 @@ impl<'a> Check<'a> {
         let env = target.env.values().map(|(_, text)| text);
         let asked = command.iter().chain(target.shell.iter().flatten()).chain(env);
         let asked = asked.chain(&target.reads.tools).chain(target.service.texts());
+        let asked = asked.chain(&target.checks.accept).chain(&target.rollback);
         for text in asked.chain(&target.policy.fresh_if) {
             self.text(text, true);
         }

@@ -42,6 +42,14 @@ pub(super) fn of_unrecorded(source: &parse::Target, kind: Kind) -> Option<Diagno
     )
 }
 
+/// A task that is never up to date needs no depfile.
+pub(super) fn depfile_of_interactive(source: &parse::Target) -> Diagnostic {
+    let message = format!("target {} is interactive and uses `depfile`", quoted(&source.name));
+    Diagnostic::error(message)
+        .at(source.place_of("interactive").clone(), "it is never up to date")
+        .help("leave `{{ depfile }}` out: it says what a result depends on, and it has none")
+}
+
 /// What `@target` means belongs to that target: nobody else may change it.
 pub(super) fn fixes_nothing(source: &parse::Target, rule: &Rule) -> Option<Diagnostic> {
     let of_its_own =

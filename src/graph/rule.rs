@@ -15,6 +15,7 @@ use super::service::Service;
 use crate::error::Place;
 use crate::expr::Template;
 use crate::files::Pattern;
+use crate::outcome::Gate;
 use crate::parse::{seen_from, split_name, split_pick};
 
 /// What becomes of a task's success.
@@ -106,6 +107,12 @@ pub struct Target {
     pub service: Option<Service>,
     /// When and how often its tasks run.
     pub schedule: Schedule,
+    /// Its acceptance tests, in order: run after the command, before anything is published.
+    pub accept: Vec<Action>,
+    /// It gets the terminal, and runs alone.
+    pub interactive: bool,
+    /// Undoes it, where a pipeline rolls back.
+    pub rollback: Option<Action>,
     /// None for a group.
     pub action: Option<Action>,
     /// Whether an expression asks for `target('NAME')`.
@@ -169,6 +176,8 @@ pub struct Rule {
     pub depfile: Option<Vec<u8>>,
     /// The `when` that is false: the task is skipped.
     pub skipped: Option<Text>,
+    /// Limits for the metrics that the command writes, by name.
+    pub gates: Vec<Gate>,
 }
 
 /// A thing and where it was written.
@@ -332,6 +341,7 @@ impl Rule {
             after: Vec::new(),
             depfile: None,
             skipped: None,
+            gates: Vec::new(),
         }
     }
 }

@@ -98,7 +98,7 @@ impl Schedule {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let source = &source.schedule;
+        let (target, source) = (source, &source.schedule);
         let length = |time: &parse::Duration| Duration::from_millis(time.ms);
         Ok(Schedule {
             timeout: source.timeout.as_ref().map(|time| (length(time), time.written.text.clone())),
@@ -106,7 +106,11 @@ impl Schedule {
             retry: source.retry.clone(),
             priority: source.priority,
             demand: Demand {
-                cpus: source.cpus.unwrap_or(Cpus::Number(1)),
+                cpus: match target.interactive {
+                    // It has the terminal for itself.
+                    true => Cpus::All,
+                    false => source.cpus.unwrap_or(Cpus::Number(1)),
+                },
                 pools: taken,
                 memory_bytes: source.memory_bytes,
             },

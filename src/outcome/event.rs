@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use taskr_cache::Digest;
 
+use super::checkup::{Checks, Checkup};
+use super::gate::Judged;
+use super::pipeline::{Forgiven, PipelineEnd};
 use super::reason::Reason;
 use crate::error::Diagnostic;
 use crate::ids::TaskId;
@@ -207,10 +210,6 @@ pub struct Summary {
     pub unstable: usize,
     /// How many of those that were skipped are so because their `when` is false.
     pub when_false: usize,
-    /// How many of those that failed may fail.
-    pub allowed: usize,
-    /// How many were skipped because of such a failure alone.
-    pub skipped_softly: usize,
     /// Whether something that was asked for by name is missing because of such a failure.
     pub missed: bool,
     /// Whether a file changed after a task of this run had used it: outputs may be of old sources.
@@ -220,6 +219,14 @@ pub struct Summary {
     pub wrong_taskfile: bool,
     /// Whether another taskr ran a task and was not to be waited for.
     pub busy: bool,
+    /// The pipelines that were asked for.
+    pub pipelines: Vec<PipelineEnd>,
+    /// What did not succeed, and that is no harm.
+    pub forgiven: Forgiven,
+    /// Acceptance tests and gates of all tasks, and the run's own gates.
+    pub checks: Checks,
+    /// The run's own gates. None in a dry run.
+    pub gates: Vec<Judged>,
     /// Files that formatters with `restage` changed, in order, each once.
     pub restage: Vec<Vec<u8>>,
 }
@@ -232,18 +239,22 @@ impl Summary {
         (self.wall_ms > 0).then(|| (times * 100.0).round() / 100.0)
     }
 
-    /// Exit code of the run: 0 all done, 1 a task failed, 2 what a task declares is not there,
-    /// 3 inputs kept changing, or changed after they were used, or `.taskr` was removed, 75 another
-    /// taskr runs a task and was not waited for. A signal is not a code: the program ends by it.
+    /// Exit code of the run: 0 all done, 1 a task, a pipeline or a gate of the run failed, 2 what a task
+    /// declares is not there, 3 inputs kept changing, or changed after they were used, or `.taskr`
+    /// was removed, 75 another taskr runs a task and was not waited for. A signal is not a code: the program ends by it.
     pub fn exit_code(&self) -> u8 {
+        let failed = self.counts.failed - self.forgiven.failed.min(self.counts.failed);
+        let unstable = self.unstable - self.forgiven.unstable.min(self.unstable);
         match () {
             () if self.wrong_taskfile => 2,
             () if self.busy => 75,
-            () if self.counts.failed > self.unstable + self.allowed => 1,
+            () if failed > unstable => 1,
             () if self.counts.cancelled > 0 || self.missed => 1,
             () if self.timed_out.is_some() => 1,
-            () if self.unstable > 0 || self.outdated => 3,
-            () if self.counts.skipped > self.when_false + self.skipped_softly => 1,
+            () if unstable > 0 || self.outdated => 3,
+            () if self.counts.skipped > self.when_false + self.forgiven.skipped => 1,
+            () if self.gates.iter().any(|gate| !gate.passed()) => 1,
+            () if self.pipelines.iter().any(|end| !end.is_fine()) => 1,
             () => 0,
         }
     }
@@ -353,6 +364,8 @@ pub enum Event<'a> {
         outputs: &'a [(Vec<u8>, u64, Digest)],
         /// Inputs that it changed, if it is a formatter; also if it failed.
         fixed: &'a [Vec<u8>],
+        /// What was checked of it; none if its command did not run.
+        checkup: Option<&'a Checkup>,
         /// Where its whole output is, absolute; none if it did not run.
         log: Option<&'a std::path::Path>,
         /// Set if it failed.
@@ -392,6 +405,23 @@ pub enum Event<'a> {
         exit_code: Option<i32>,
         /// How long it was up, in milliseconds.
         duration_ms: u64,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
+    /// From now on the terminal is this task's, until it has finished: who listens writes nothing
+    /// to it when this returns.
+    TerminalGiven {
+        /// The task.
+        task: TaskRef<'a>,
+    },
+    /// What it did was undone, because its pipeline failed; or that failed.
+    TaskRolledBack {
+        /// The task.
+        task: TaskRef<'a>,
+        /// Of the command that undid it, in milliseconds.
+        duration_ms: u64,
+        /// Set if that failed.
+        failure: Option<&'a Failure>,
         /// Milliseconds since the run began.
         at_ms: u64,
     },

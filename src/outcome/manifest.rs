@@ -11,6 +11,7 @@
 //! | declared outputs and installs | [`Tag::Output`] |
 //! | the program that runs | [`Tag::Tool`] |
 //! | arguments of the command line; that the caller's whole environment is seen | [`Tag::Args`], [`Tag::Environment`] |
+//! | acceptance tests and gates | [`Tag::Check`] |
 //!
 //! Out, because a result does not depend on it: mtimes, where the checkout lies, user, host,
 //! `-j`, colour, umask, `MAKEFLAGS`, run id, attempt, `env_pass`, `after`, `doc`. Values of
@@ -18,6 +19,7 @@
 
 use taskr_cache::{Content, Digest, KeyHasher};
 
+use super::gate::Gate;
 use super::reason::{Change, Reason};
 
 /// What a field says. The order is the order in the key, and that of reasons: what a person
@@ -57,10 +59,12 @@ pub enum Tag {
     Args = 15,
     /// Whose environment it sees, if not what it names.
     Environment = 16,
+    /// The acceptance tests, or the gates.
+    Check = 17,
 }
 
 impl Tag {
-    const ALL: [Tag; 16] = [
+    const ALL: [Tag; 17] = [
         Tag::Format,
         Tag::Task,
         Tag::Command,
@@ -77,6 +81,7 @@ impl Tag {
         Tag::Discovered,
         Tag::Args,
         Tag::Environment,
+        Tag::Check,
     ];
 }
 
@@ -99,6 +104,10 @@ pub struct Manifest {
 
 /// Changes whenever the meaning of a field does.
 const FORMAT: &[u8] = b"2";
+
+/// The names of the two fields of [`Tag::Check`].
+pub(super) const ACCEPT: &[u8] = b"accept";
+const GATES: &[u8] = b"gates";
 
 impl Manifest {
     /// A manifest of these fields, in any order. Format and platform are added here.
@@ -246,6 +255,21 @@ impl Manifest {
 }
 
 impl Field {
+    /// The acceptance tests of a task, each as a program and its arguments; none if it has none.
+    pub fn accept(tests: &[Vec<String>]) -> Option<Field> {
+        let value = tests.iter().flat_map(|argv| encode_words(argv)).collect();
+        let field = Field { tag: Tag::Check, name: ACCEPT.to_vec(), value };
+        (!tests.is_empty()).then_some(field)
+    }
+
+    /// The gates of a task, in the order of their names; none if it has none.
+    pub fn gates(gates: &[Gate]) -> Option<Field> {
+        let words: Vec<String> =
+            gates.iter().flat_map(|gate| [gate.name.clone(), gate.to_string()]).collect();
+        let field = Field { tag: Tag::Check, name: GATES.to_vec(), value: encode_words(&words) };
+        (!gates.is_empty()).then_some(field)
+    }
+
     /// The field of an input file.
     pub fn input(tag: Tag, path: &[u8], content: &Content) -> Field {
         let mut value = Vec::new();

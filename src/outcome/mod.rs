@@ -5,19 +5,25 @@
 //! read the same values, so no explanation can contradict the decision.
 
 mod cause;
+mod checkup;
 mod event;
 mod flaw;
+mod gate;
 mod manifest;
+mod pipeline;
 mod reason;
 mod record;
 #[cfg(test)]
 mod tests;
 
 pub use cause::Cause;
+pub use checkup::{Checks, Checkup, RUN_METRICS, gates_json};
 pub use event::{
     Because, Changes, Counts, Course, Event, Failure, Finish, Step, Summary, TaskRef, TimedOut,
 };
 pub use flaw::{Difference, Flaw};
+pub use gate::{Gate, Judged, Number};
 pub use manifest::{Field, Manifest, Tag, encode_words};
+pub use pipeline::{Forgiven, PipelineEnd};
 pub use reason::{Change, FAILED, Reason, SKIPPED, shown};
 pub use record::{FoundList, Made, OutFile, Record, Recorded};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::manifest::{Field, Tag};
+use super::manifest::{ACCEPT, Field, Tag};
 
 /// The value of a dependency that is skipped.
 pub const SKIPPED: &[u8] = b"skipped";
@@ -40,7 +40,7 @@ pub enum Reason {
     NoRecord,
     /// Its last attempt failed or was broken off.
     Unfinished,
-    /// The command, its folder or shell.
+    /// The command, its folder or shell, its acceptance tests or gates.
     Command(&'static str),
     /// A variable that it sets or takes.
     Variable(String),
@@ -201,6 +201,8 @@ impl Reason {
             Tag::Dependency => Reason::Dependency(name()),
             Tag::Output => Reason::Outputs(field.name.clone(), change),
             Tag::Tool => Reason::Tool(field.name.clone()),
+            Tag::Check if field.name == ACCEPT => Reason::Command("acceptance tests"),
+            Tag::Check => Reason::Command("gates"),
         })
     }
 }

@@ -6,7 +6,7 @@ use taskr_cache::{Content, Digest};
 
 use super::*;
 
-const TAGS: [Tag; 12] = [
+const TAGS: [Tag; 13] = [
     Tag::Task,
     Tag::Command,
     Tag::Dir,
@@ -19,6 +19,7 @@ const TAGS: [Tag; 12] = [
     Tag::Output,
     Tag::Tool,
     Tag::Discovered,
+    Tag::Check,
 ];
 
 /// A sequence of numbers that looks random; the same in every run.
@@ -151,6 +152,7 @@ fn naive_reason(tag: Tag, name: &[u8], change: Change) -> Option<Reason> {
         Tag::Dependency => Reason::Dependency(text),
         Tag::Output => Reason::Outputs(name.to_vec(), change),
         Tag::Tool => Reason::Tool(name.to_vec()),
+        Tag::Check => Reason::Command("gates"),
     })
 }
 

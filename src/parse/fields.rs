@@ -21,6 +21,10 @@ pub enum Kind {
     Script,
     /// One string for a shell.
     Command,
+    /// A list of strings, each for a shell of its own.
+    Commands,
+    /// `name = ">= 95"`.
+    Gates,
     /// A program and its arguments.
     Argv,
     /// Names of environment variables.
@@ -71,6 +75,10 @@ pub enum Kind {
     Count,
     /// A number from 0 to 1.
     Rate,
+    /// Names of targets, and lists of them to any depth.
+    Steps,
+    /// `"stop"`, `"continue"` or `"rollback"`.
+    OnError,
     /// A table of its own rules.
     Table,
     /// Something that this version does not read.
@@ -84,6 +92,8 @@ impl Kind {
             Kind::Line => "a string",
             Kind::Paths | Kind::Argv => "a list of strings",
             Kind::PathLists => "a list of strings, or a table of lists",
+            Kind::Commands => "a list of commands",
+            Kind::Gates => "a table of limits",
             Kind::Path => "a path",
             Kind::Script => "a string or a list of strings",
             Kind::Command => "a string",
@@ -108,6 +118,8 @@ impl Kind {
             Kind::Part => "a number or a percentage",
             Kind::Count => "a number",
             Kind::Rate => "a number from 0 to 1",
+            Kind::Steps => "a list of names and lists",
+            Kind::OnError => "\"stop\", \"continue\" or \"rollback\"",
             Kind::Table | Kind::Ready => "a table",
             Kind::Planned => "something of a later version",
         }
@@ -124,6 +136,7 @@ impl Kind {
                 | Kind::Folders
                 | Kind::Name
                 | Kind::Command
+                | Kind::Commands
                 | Kind::Names
                 | Kind::Prefixes
                 | Kind::Pools
@@ -208,10 +221,10 @@ pub const FIELDS: &[Field] = &[
     field("memory", Kind::Size, "no", "Admitted only while the machine has it", r#"memory = "2G""#),
     field("allow_failure", Kind::Flag, "no", "Its failure is a warning", "allow_failure = true"),
     field("require", Kind::Part, "no", "How many of its tasks must succeed", r#"require = "80%""#),
-    field("accept", Kind::Planned, "text", "Acceptance tests, run after the command", r#"accept = ["test -s out.csv"]"#),
-    field("gates", Kind::Planned, "yes", "Limits for the metrics that it writes", r#"gates = { coverage = ">= 95" }"#),
-    field("rollback", Kind::Planned, "no", "The command that undoes it", r#"rollback = "kubectl rollout undo deploy/app""#),
-    field("interactive", Kind::Planned, "no", "Gets the terminal", "interactive = true"),
+    field("accept", Kind::Commands, "text", "Acceptance tests, run after the command", r#"accept = ["test -s out.csv"]"#),
+    field("gates", Kind::Gates, "yes", "Limits for the metrics that it writes", r#"gates = { coverage = ">= 95" }"#),
+    field("rollback", Kind::Command, "no", "The command that undoes it", r#"rollback = "kubectl rollout undo deploy/app""#),
+    field("interactive", Kind::Flag, "no", "Gets the terminal", "interactive = true"),
     field("service", Kind::Flag, "no", "Stays up while others need it", "service = true"),
     field("stop", Kind::Command, "no", "The command that ends a service", r#"stop = "pg_ctl stop""#),
     field("restart", Kind::Planned, "no", "Whether `watch` restarts a service", "restart = false"),
@@ -228,7 +241,7 @@ pub const SETTINGS: &[Field] = &[
     field("output", Kind::Planned, "no", "How the output of tasks is shown", r#"output = "grouped""#),
     field("max_failures", Kind::Count, "no", "No more starts after so many failures", "max_failures = 5"),
     field("max_failure_rate", Kind::Rate, "no", "No more starts when so large a part fails", "max_failure_rate = 0.5"),
-    field("gates", Kind::Planned, "no", "Limits for the run itself", r#"gates = { wall_s = "<= 1200" }"#),
+    field("gates", Kind::Gates, "no", "Limits for the run itself", r#"gates = { wall_s = "<= 1200" }"#),
     field("env", Kind::Inherit, "yes", r#"`"inherit"`: tasks see the caller's whole environment"#, r#"env = "inherit""#),
     field("gitignore", Kind::Planned, "no", "Whether globs skip what `.gitignore` names", "gitignore = false"),
 ];
@@ -244,7 +257,7 @@ pub const TOP_LEVEL: &[Field] = &[
     field("profile", Kind::Table, "where used", "Variables of a profile", "[profile.debug.vars]"),
     field("defaults", Kind::Table, "via fields", "Fields merged below every target", "[defaults]"),
     field("template", Kind::Table, "via fields", "Fields that targets `use`", "[template.rust]"),
-    field("pipeline", Kind::Planned, "no", "Steps in an order", "[pipeline.release]"),
+    field("pipeline", Kind::Table, "no", "Steps in an order", "[pipeline.release]"),
     field("pool", Kind::Table, "no", "What tasks share: so many at once, so often", "[pool.link]"),
     field("hooks", Kind::Table, "no", "What git's hooks run: a hook's name and targets", "[hooks]"),
     field("package", Kind::Table, "no", "What this package is and depends on", "[package]"),
@@ -264,6 +277,16 @@ pub const PACKAGE: &[Field] = &[
     field("name", Kind::Name, "where used", "What `{{ package.name }}` gives, where no manifest says it", r#"name = "ui""#),
     field("deps", Kind::Paths, "no", "The packages that it depends on", r#"deps = ["//packages/core"]"#),
     field("deps_from", Kind::Path, "no", "The manifest that names more of them", r#"deps_from = "Cargo.toml""#),
+];
+
+/// The keys of a pipeline.
+#[rustfmt::skip]
+pub const PIPELINE: &[Field] = &[
+    field("doc", Kind::Line, "no", "One line about it, shown by `taskr list`", r#"doc = "From the sources to the users""#),
+    field("steps", Kind::Steps, "no", "One after another; those of an inner list at once, and so on", r#"steps = ["fetch", ["analyze", "visualize"], "publish"]"#),
+    field("on_error", Kind::OnError, "no", "What a failure means for the others", r#"on_error = "continue""#),
+    field("require", Kind::Part, "no", "How many of its tasks must succeed", r#"require = "60%""#),
+    field("max_failures", Kind::Count, "no", "No more starts after so many failures", "max_failures = 3"),
 ];
 
 /// What other tools call these things.
@@ -349,7 +372,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_examples_show_them() {
-        for fields in [FIELDS, SETTINGS, TOP_LEVEL, INCLUDE, PACKAGE] {
+        for fields in [FIELDS, SETTINGS, TOP_LEVEL, PIPELINE, INCLUDE, PACKAGE] {
             for (at, field) in fields.iter().enumerate() {
                 assert!(
                     fields[..at].iter().all(|other| other.name != field.name),

@@ -11,7 +11,7 @@ use super::names::{LONGEST_NAME_BYTES, as_target, is_target};
 use super::read::{Asker, Key, Reader, Value};
 use super::requires::refused;
 use super::target::Owner;
-use super::{Include, Package, Reuse, Role, RunLimits, Target, Taskfile};
+use super::{Include, Package, Pipeline, Reuse, Role, RunLimits, Target, Taskfile, Word};
 use crate::error::{Diagnostic, Error, Source, quoted};
 
 /// Shown to who has no target yet.
@@ -41,6 +41,8 @@ pub(super) fn taskfile(
         inherit: None,
         limits: RunLimits::default(),
         pools: IndexMap::new(),
+        gates: IndexMap::new(),
+        pipelines: IndexMap::new(),
         hooks: IndexMap::new(),
         profiles: IndexMap::new(),
         reuse: Reuse::default(),
@@ -63,6 +65,7 @@ pub(super) fn taskfile(
         Role::Workspace => reader.merged(targets, &file.reuse, &[]),
         _ => targets.into_iter().map(|target| (target.name.clone(), target)).collect(),
     };
+    reader.check_pipelines(&file);
     let mut problems = reader.problems;
     let needs_targets = role == Role::Workspace && file.include.is_empty();
     if problems.is_empty() && file.targets.is_empty() && needs_targets {
@@ -110,6 +113,7 @@ impl Reader {
             "pool" => file.pools = self.pools(table),
             "hooks" => file.hooks = self.hooks(table),
             "package" => file.package = self.package(table),
+            "pipeline" => self.pipelines(file, table),
             "profile" => file.profiles = self.profiles(table),
             "defaults" => file.reuse.defaults.push(self.defaults(key, table)),
             "template" => file.reuse.templates = self.templates(table),
@@ -123,6 +127,51 @@ impl Reader {
             self.below_table(key, value, "[vars]");
         }
         self.vars(table)
+    }
+
+    fn pipelines(&mut self, file: &mut Taskfile, table: &DeTable<'_>) {
+        for (key, value) in table {
+            if self.has_enough() {
+                break;
+            }
+            let named = self.entity_name(key, "pipeline");
+            let name: &str = key.get_ref();
+            let example = format!("[pipeline.{name}] and `steps` below");
+            let asker = Asker { name, asks: "a table", example: &example, filled: true };
+            let Some(table) = self.table(value, asker) else { continue };
+            if let (true, Some(pipeline)) = (named, self.pipeline(key, table)) {
+                file.pipelines.insert(pipeline.name.clone(), pipeline);
+            }
+        }
+    }
+
+    /// Targets and pipelines are asked for by name in the same way.
+    fn check_pipelines(&mut self, file: &Taskfile) {
+        for pipeline in file.pipelines.values() {
+            self.no_pipeline_in(file, pipeline);
+            let Some(target) = file.targets.get(&pipeline.name) else { continue };
+            let name = quoted(&pipeline.name);
+            let message = format!("{name} is the name of a target and of a pipeline");
+            let problem = Diagnostic::error(message).at(pipeline.place.clone(), "the pipeline");
+            let problem = problem.also(target.place.clone(), "the target");
+            self.refuse(problem.help("both are asked for by name: give one of them another"));
+        }
+    }
+
+    /// What a failure means in an inner pipeline would have to be said for the outer one.
+    fn no_pipeline_in(&mut self, file: &Taskfile, pipeline: &Pipeline) {
+        let inner = |word: &&Word| {
+            file.pipelines.contains_key(&word.text) && !file.targets.contains_key(&word.text)
+        };
+        for word in pipeline.names().filter(inner) {
+            let message =
+                format!("{} is a pipeline, and a step names a target", quoted(&word.text));
+            self.refuse(
+                Diagnostic::error(message)
+                    .at(word.place.clone(), "")
+                    .help("write its steps here, as a list in a list: [[\"first\", \"second\"]]"),
+            );
+        }
     }
 
     fn targets(&mut self, targets: &mut Vec<Target>, table: &DeTable<'_>) {

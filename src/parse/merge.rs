@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use indexmap::IndexMap;
 
-use super::{Command, Policy, Reads, Schedule, Service, Target, Text, Uses, Word};
+use super::{Checks, Command, Policy, Reads, Schedule, Service, Target, Text, Uses, Word};
 use crate::error::Place;
 
 /// Puts `above` on top of `below`. `takes` says which fields of the weaker count at all.
@@ -18,7 +18,7 @@ pub(super) fn merge(below: &Target, above: Target, takes: &dyn Fn(&str) -> bool)
     let Target {
         name, place, doc, inputs, reads, when, outputs, installs, deps, after, command, dir,
         shell, vars, env, env_inputs, env_pass, depfile, foreach, matrix, exclude, always,
-        private, policy, service, schedule, uses, keys: written,
+        private, policy, service, schedule, checks, rollback, interactive, uses, keys: written,
     } = above;
     let layers = Layers { below, above: &written, takes };
     let keys = layers.keys(command.is_some());
@@ -50,6 +50,9 @@ pub(super) fn merge(below: &Target, above: Target, takes: &dyn Fn(&str) -> bool)
         policy: layers.policy(policy),
         service: layers.service(service),
         schedule: layers.schedule(schedule),
+        checks: layers.checks(checks),
+        rollback: layers.replaced("rollback", rollback, &below.rollback),
+        interactive: layers.replaced("interactive", interactive, &below.interactive),
         uses: layers.uses(uses),
         keys,
     }
@@ -205,6 +208,15 @@ impl Layers<'_> {
             service: self.replaced("service", service, &below.service),
             ready: self.replaced("ready", ready, &below.ready),
             stop: self.replaced("stop", stop, &below.stop),
+        }
+    }
+
+    fn checks(&self, above: Checks) -> Checks {
+        let Checks { accept, gates } = above;
+        let below = &self.below.checks;
+        Checks {
+            accept: self.appended("accept", accept, &below.accept),
+            gates: self.table("gates", gates, &below.gates),
         }
     }
 

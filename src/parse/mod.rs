@@ -4,6 +4,7 @@
 //! nothing; references and expressions are checked for their form only. What it does not
 //! understand it refuses, and collects all that is wrong before it gives up.
 
+mod checks;
 mod document;
 mod duplicate;
 mod duration;
@@ -19,6 +20,7 @@ mod merge;
 mod names;
 mod numbers;
 mod package;
+mod pipeline;
 mod policy;
 mod pools;
 mod profile;
@@ -46,9 +48,10 @@ use indexmap::IndexMap;
 use crate::error::{Error, Place, Source};
 use crate::expr::Template;
 
+pub use checks::Checks;
 pub use document::LARGEST_BYTES;
 pub use duration::{Duration, milliseconds_of};
-pub use fields::{FIELDS, Field, INCLUDE, Kind, PACKAGE, SETTINGS, TOP_LEVEL};
+pub use fields::{FIELDS, Field, INCLUDE, Kind, PACKAGE, PIPELINE, SETTINGS, TOP_LEVEL};
 pub use format::format;
 pub use full_name::{
     Whose, Written, full_name, is_below, read_name, seen_from, split_name, split_pick,
@@ -56,6 +59,7 @@ pub use full_name::{
 pub use hooks::HOOKS;
 pub use matrix::Exclusion;
 pub use package::{Include, Package, Role};
+pub use pipeline::{OnError, Pipeline, Step};
 pub use policy::{POLICY_FIELDS, Policy};
 pub use pools::{Pool, Rate};
 pub use profile::{DEFAULT_PROFILE, Profile};
@@ -85,13 +89,18 @@ pub struct Taskfile {
     pub limits: RunLimits,
     /// Its pools.
     pub pools: IndexMap<String, Pool>,
+    /// `[taskr] gates`: limits for the run itself, as in [`Checks`].
+    pub gates: IndexMap<String, (Place, Text)>,
     /// What git's hooks run: the place of each name, which is one of [`HOOKS`], and targets.
     pub hooks: IndexMap<String, (Place, Vec<Text>)>,
     /// Its profiles by name, in the order of the file.
     pub profiles: IndexMap<String, Profile>,
     /// What its targets take over.
     pub reuse: Reuse,
-    /// Its targets in the order of the file, each with what it takes over. Never empty.
+    /// Its pipelines. None has the name of a target.
+    pub pipelines: IndexMap<String, Pipeline>,
+    /// Its targets in the order of the file, each with what it takes over. Never empty in a
+    /// workspace without packages.
     pub targets: IndexMap<String, Target>,
     /// Which folders are packages.
     pub include: Vec<Include>,
@@ -216,6 +225,12 @@ pub struct Target {
     pub schedule: Schedule,
     /// What it takes over, and from where.
     pub uses: Uses,
+    /// What must hold before it counts as done.
+    pub checks: Checks,
+    /// A line for the shell that undoes it.
+    pub rollback: Option<Text>,
+    /// It gets the terminal.
+    pub interactive: bool,
     /// The keys that were written, by the name of the field.
     keys: Vec<(&'static str, Place)>,
 }
@@ -253,6 +268,8 @@ impl Target {
             .chain(&self.when)
             .chain(&self.policy.fresh_if)
             .chain(self.service.texts())
+            .chain(self.checks.texts())
+            .chain(&self.rollback)
     }
 }
 

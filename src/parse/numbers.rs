@@ -32,6 +32,12 @@ impl Reader {
         read
     }
 
+    /// A number of tasks: at least 1.
+    pub(super) fn count(&mut self, value: &Value<'_>, asker: Asker<'_>) -> Option<usize> {
+        let number = self.number(value, asker, Range { least: 1, most: 1_000_000 })?;
+        usize::try_from(number).ok()
+    }
+
     /// A number that may have a point, between two, both included.
     pub(super) fn decimal(
         &mut self,

@@ -50,8 +50,9 @@ pub enum Role {
 }
 
 /// Keys that only the workspace's Taskfile has, and why.
-const OF_THE_WORKSPACE: [(&str, &str); 4] = [
+const OF_THE_WORKSPACE: [(&str, &str); 5] = [
     ("include", "packages hold no packages"),
+    ("pipeline", "its steps may be of every package"),
     ("taskr", "settings are those of the whole workspace"),
     ("pool", "pools are shared by the whole workspace"),
     ("hooks", "git calls the hooks of the whole workspace"),

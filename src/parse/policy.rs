@@ -79,6 +79,7 @@ impl Reader {
 
     /// Refuses what cannot both be meant. The target has a command.
     pub(super) fn check_policy(&mut self, target: &Target) {
+        self.check_interactive(target);
         let policy = &target.policy;
         let never = NEVER_KEPT.iter().find(|(name, _)| policy.is_set(name));
         if let (Some(true), Some((name, why))) = (policy.cache, never) {
@@ -105,6 +106,28 @@ impl Reader {
             ));
         }
         self.check_fixer(target);
+    }
+
+    /// What somebody typed is no result that could be up to date.
+    fn check_interactive(&mut self, target: &Target) {
+        let fields = NOT_OF_FIXERS.into_iter().chain(["always"]).chain(POLICY_FIELDS);
+        let Some(field) = fields.into_iter().find(|field| target.has(field)) else { return };
+        if !target.interactive {
+            return;
+        }
+        let name = quoted(&target.name);
+        let problem = Diagnostic::error(format!("target {name} is interactive and has `{field}`"));
+        let place = target.place_of(field).clone();
+        let problem = problem.at(place, "is for what can be up to date");
+        let problem = problem.also(
+            target.place_of("interactive").clone(),
+            "never is: it runs whenever it is asked for",
+        );
+        self.refuse(problem.help(format!(
+            "remove `{field}`; what it leaves for others it can write to \"$OUT\", which they read \
+             as \"@{}\"",
+            target.name
+        )));
     }
 
     fn check_fixer(&mut self, target: &Target) {
@@ -160,6 +183,7 @@ impl Target {
             _ => None,
         };
         let asked = self.policy.fresh_if.iter().chain(self.service.scripts());
+        let asked = asked.chain(&self.checks.accept).chain(&self.rollback);
         run.into_iter().chain(asked.map(std::slice::from_ref))
     }
 }

@@ -53,7 +53,7 @@ impl std::fmt::Display for Cpus {
     }
 }
 
-/// How many of the tasks of a target must succeed.
+/// How many of the tasks of a target, or of a pipeline, must succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Require {
     /// Such a part, from 1 to 100.
@@ -151,7 +151,7 @@ impl Reader {
     }
 
     /// A number or a percentage.
-    fn require(&mut self, value: &Value<'_>, asker: Asker<'_>) -> Option<Require> {
+    pub(super) fn require(&mut self, value: &Value<'_>, asker: Asker<'_>) -> Option<Require> {
         let DeValue::String(text) = value.get_ref() else {
             let number = self.number(value, asker, Range { least: 1, most: 1_000_000 })?;
             return u32::try_from(number).ok().map(Require::Number);

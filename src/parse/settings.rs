@@ -1,9 +1,8 @@
-//! Reading `[taskr]`: how many tasks run at once, and when a whole run has to stop.
+//! Reading `[taskr]`: how many tasks run at once, when a whole run has to stop, and its gates.
 
 use toml::de::DeTable;
 
 use super::fields::{Field, SETTINGS, find};
-use super::numbers::Range;
 use super::read::{Reader, Value};
 use super::{Duration, Taskfile};
 
@@ -36,14 +35,15 @@ impl Reader {
         let limits = &mut file.limits;
         match field.name {
             "timeout" => limits.timeout = self.duration(value, field.into()),
-            "max_failures" => {
-                let number = self.number(value, field.into(), Range { least: 1, most: 1_000_000 });
-                limits.max_failures = number.and_then(|number| usize::try_from(number).ok());
-            }
+            "max_failures" => limits.max_failures = self.count(value, field.into()),
             "max_failure_rate" => {
                 limits.max_failure_rate = self.decimal(value, field.into(), (0.0, 1.0));
             }
             "requires" => self.requires(value, field),
+            "gates" => {
+                let table = self.table(value, field.into());
+                file.gates = table.map(|table| self.gates(table)).unwrap_or_default();
+            }
             "env" => {
                 let inherits = self.inherit(value, field.into());
                 file.inherit = inherits.then(|| self.place(value.span()));

@@ -6,7 +6,9 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{FIELDS, Field, Kind, find};
 use super::read::{Key, Reader, Value, first_line};
 use super::syntax::in_quotes;
-use super::{Command, Policy, Reads, SCHEDULE_FIELDS, Schedule, Service, Target, Text, Uses};
+use super::{
+    Checks, Command, Policy, Reads, SCHEDULE_FIELDS, Schedule, Service, Target, Text, Uses,
+};
 use crate::error::{Diagnostic, quoted};
 use crate::expr::Template;
 
@@ -38,6 +40,10 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("memory", "nothing runs"),
     ("allow_failure", "nothing can fail"),
     ("require", "nothing can fail"),
+    ("accept", "nothing runs"),
+    ("gates", "nothing runs"),
+    ("rollback", "nothing is to be undone"),
+    ("interactive", "nothing asks"),
 ];
 
 /// Arguments that were meant for a shell.
@@ -143,6 +149,9 @@ impl Reader {
             service: Service::default(),
             schedule: Schedule::default(),
             uses: Uses::default(),
+            checks: Checks::default(),
+            rollback: None,
+            interactive: false,
             keys: Vec::new(),
         }
     }
@@ -180,6 +189,7 @@ impl Reader {
                     "private" => &mut target.private,
                     "service" => &mut target.service.service,
                     "inherit" => &mut target.uses.inherit,
+                    "interactive" => &mut target.interactive,
                     "relocatable" => &mut target.policy.relocatable,
                     "fixes_inputs" => &mut target.policy.fixes_inputs,
                     "restage" => &mut target.policy.restage,
@@ -192,12 +202,16 @@ impl Reader {
             Kind::Command => {
                 let command = self.one_command(value, field.into());
                 *(match field.name {
+                    "rollback" => &mut target.rollback,
                     "stop" => &mut target.service.stop,
                     _ => &mut target.policy.fresh_if,
                 }) = command;
             }
+            Kind::Commands => target.checks.accept = self.commands(field, value),
             Kind::Ready => target.service.ready = self.ready(value, field.into()),
-            Kind::Vars | Kind::Env | Kind::Axes => self.table_field(target, field, value),
+            Kind::Vars | Kind::Env | Kind::Axes | Kind::Gates => {
+                self.table_field(target, field, value);
+            }
             Kind::Expression => target.when = self.when(value, field.into()),
             _ => {}
         }
@@ -208,6 +222,7 @@ impl Reader {
         match field.kind {
             Kind::Vars => target.vars = self.vars(table),
             Kind::Env => target.env = self.env(table),
+            Kind::Gates => target.checks.gates = self.gates(table),
             _ => self.matrix(target, value, table),
         }
     }
@@ -301,7 +316,7 @@ impl Reader {
         )));
     }
 
-    fn line(&mut self, field: &'static Field, value: &Value<'_>) -> Option<String> {
+    pub(super) fn line(&mut self, field: &'static Field, value: &Value<'_>) -> Option<String> {
         let DeValue::String(text) = value.get_ref() else {
             return self.wrong_type(value, field.into());
         };

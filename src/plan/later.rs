@@ -135,6 +135,12 @@ impl Later {
         gates.flat_map(|&gate| self.gates[gate].fixers.iter().copied())
     }
 
+    /// All formatters that a task waits for without needing them.
+    pub(super) fn waits_for(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
+        let gates = self.waits.get(&id).into_iter().flatten();
+        gates.flat_map(|&gate| self.gates[gate].fixers.iter().copied())
+    }
+
     /// The formatters, if there are any.
     pub(super) fn index(&self) -> Option<&Fixers> {
         self.index.as_ref()

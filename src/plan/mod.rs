@@ -2,7 +2,8 @@
 //!
 //! Knows no clock, no disk and no process: the caller says what finished and how many places
 //! are free. Every task is in exactly one state, and one function changes it; the ready queue
-//! and all counts are derived there. Who reads what a formatter may change comes later than that.
+//! and all counts are derived there. Who reads what a formatter may change comes later than that, and
+//! a step of a pipeline later than the one before it.
 
 mod admission;
 mod classes;
@@ -11,6 +12,7 @@ mod later;
 mod pools;
 mod ready;
 mod rests;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -26,17 +28,19 @@ use classes::Classes;
 use failures::Failures;
 use later::Later;
 use ready::Ready;
+use steps::Steps;
 
 pub use admission::{Admission, Admit, Bounds, Machine};
 pub use failures::Broken;
 pub use rests::{Rests, wait};
+pub use steps::{Block, Pipeline, Step};
 
 /// Where a task stands in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Nothing that is wanted needs it.
     Unwanted,
-    /// So many of its needs are not done, gates of formatters included.
+    /// So many of its needs are not done, gates of formatters and steps included.
     Waiting(u32),
     /// All its needs are done.
     Ready,
@@ -79,6 +83,7 @@ pub struct Plan {
     remaining_ms: IdVec<TaskId, u64>,
     later: Later,
     failures: Failures,
+    steps: Steps,
     started: usize,
     stopped: bool,
 }
@@ -95,6 +100,19 @@ impl Plan {
         wanted: &[TaskId],
         durations_ms: &IdVec<TaskId, u64>,
     ) -> Result<Plan, Vec<Diagnostic>> {
+        Plan::in_steps(graph, wanted, durations_ms, &[])
+    }
+
+    /// The same, where tasks come in the order of pipelines, too.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], and tasks that wait for one another because of their steps.
+    pub fn in_steps(
+        graph: &Graph,
+        wanted: &[TaskId],
+        durations_ms: &IdVec<TaskId, u64>,
+        pipelines: &[Pipeline],
+    ) -> Result<Plan, Vec<Diagnostic>> {
         let count = graph.tasks().len();
         let order = needs_first(graph, wanted);
         let mut plan = Plan {
@@ -104,13 +122,20 @@ impl Plan {
             remaining_ms: IdVec::filled(count, 0),
             later: Later::new(graph, &order)?,
             failures: Failures::new(graph, &order),
+            steps: Steps::new(graph, &order, wanted, pipelines),
             started: 0,
             stopped: false,
         };
+        if !pipelines.is_empty()
+            && let Some(circle) = plan.steps.circle(graph, &order, &plan.later)
+        {
+            return Err(vec![circle]);
+        }
         plan.find_remaining(graph, &order, durations_ms);
         plan.find_priorities(graph, &order);
         for &id in &order {
-            let needs = graph.needs(id).len() + plan.later.count(id);
+            let gates = plan.later.count(id) + plan.steps.count(id);
+            let needs = graph.needs(id).len() + gates;
             let needs = u32::try_from(needs).expect("fewer than 2^32 needs");
             plan.set(id, if needs == 0 { State::Ready } else { State::Waiting(needs) });
         }
@@ -226,7 +251,7 @@ impl Plan {
 
     /// Those that only come later than `id` need not wait for it any more.
     fn open_gates(&mut self, id: TaskId, ready: &mut Vec<TaskId>) {
-        for freed in self.later.ended(id) {
+        for freed in self.later.ended(id).into_iter().chain(self.steps.ended(id)) {
             self.one_need_less(freed, ready);
         }
     }
@@ -246,6 +271,11 @@ impl Plan {
     pub fn fixers_of(&self, path: &[u8]) -> Vec<TaskId> {
         let meetings = self.later.index().map(|index| index.of(&Named::file(path)));
         meetings.into_iter().flatten().map(|meeting| meeting.fixer).collect()
+    }
+
+    /// The task whose end let this one start, where a step kept it and nothing that it needs.
+    pub fn freed_by(&self, id: TaskId) -> Option<TaskId> {
+        self.steps.freed_by(id)
     }
 
     /// Among ready tasks the greatest goes first: by priority, then the longest remaining path,

@@ -3,6 +3,7 @@
 mod admission;
 mod failures;
 mod later;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,6 +15,11 @@ use crate::parse::parse;
 
 /// Targets without files: `a: b c` needs `b` and `c`; `a= b` is a group.
 fn graph(lines: &str) -> Graph {
+    of_text(&graph_text(lines))
+}
+
+/// The same as a Taskfile.
+fn graph_text(lines: &str) -> String {
     let mut text = String::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let at = line.find([':', '=']).expect("a name and its needs");
@@ -22,7 +28,7 @@ fn graph(lines: &str) -> Graph {
         let run = if line[at..].starts_with(':') { "run = \"x\"\n" } else { "" };
         text.push_str(&format!("[target.{}]\ndeps = [{}]\n{run}", &line[..at], deps.join(", ")));
     }
-    of_text(&text)
+    text
 }
 
 /// The graph of a Taskfile.

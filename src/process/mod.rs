@@ -67,6 +67,23 @@ pub struct Command {
     pub timeout: Option<Duration>,
 }
 
+/// What of taskr's own streams a process gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Console {
+    /// Nothing: it reads nothing, and what it writes goes to its log.
+    #[default]
+    None,
+    /// Its standard input, which is no terminal.
+    Input,
+    /// Its standard input, which is the terminal: the process stays in taskr's own process group, as
+    /// the terminal lets no other read. With `output` it writes to the terminal as well, past its
+    /// log.
+    Terminal {
+        /// Whether its output goes there.
+        output: bool,
+    },
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -140,15 +157,33 @@ pub fn run(
     guard: Option<&Guard>,
     output: &mut dyn FnMut(&[u8]),
 ) -> io::Result<Ended> {
+    run_on((command, Console::None), log, stop, guard, output)
+}
+
+/// The same for a process that gets some of taskr's own streams.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(
+    (command, console): (&Command, Console),
+    log: &mut File,
+    stop: &Stop,
+    guard: Option<&Guard>,
+    output: &mut dyn FnMut(&[u8]),
+) -> io::Result<Ended> {
     if let Some(signal) = stop.requested() {
         return Ok(Ended::before_start(signal));
     }
     let begin = Instant::now();
-    let (child, pipe) = spawn(command)?;
+    let (child, pipe) = spawn(command, console)?;
     let sink = Sink { log, output, buffer: vec![0; BUFFER_BYTES], error: None };
     let until = command.timeout.and_then(|timeout| begin.checked_add(timeout));
     let ending = Ending::new(command.grace).until(until);
-    let mut running = Running::new(child, pipe, ending, sink);
+    let group = match console {
+        Console::Terminal { .. } => Group::only(&child),
+        Console::None | Console::Input => Group::led_by(&child),
+    };
+    let mut running = Running::new((child, group), pipe, ending, sink);
     let group = running.group.id();
     if let Some(guard) = guard {
         guard.began(group);
@@ -188,23 +223,31 @@ impl Ended {
 
 /// Starts the process; its output is the pipe. Our copies of the pipe's other end are closed on
 /// return.
-fn spawn(command: &Command) -> io::Result<(Child, PipeReader)> {
+fn spawn(command: &Command, console: Console) -> io::Result<(Child, Option<PipeReader>)> {
     let (reader, writer) = io::pipe()?;
     let mut builder = std::process::Command::new(&command.program);
     builder
         .args(&command.args)
         .env_clear()
         .envs(command.env.iter().map(|(name, value)| (name, value)))
-        .current_dir(&command.dir)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?);
+        .current_dir(&command.dir);
+    match console {
+        Console::None => builder.process_group(0).stdin(Stdio::null()),
+        Console::Input => builder.process_group(0).stdin(Stdio::inherit()),
+        Console::Terminal { .. } => builder.stdin(Stdio::inherit()),
+    };
+    let inherits = console == Console::Terminal { output: true };
+    match inherits {
+        true => builder.stdout(Stdio::inherit()),
+        false => builder.stdout(writer.try_clone()?),
+    };
     match &command.errors {
         Some(errors) => builder.stderr(errors.try_clone()?),
+        None if inherits => builder.stderr(Stdio::inherit()),
         None => builder.stderr(writer),
     };
     let child = retry_busy(BUSY_LIMIT, || builder.spawn())?;
-    Ok((child, reader))
+    Ok((child, (!inherits).then_some(reader)))
 }
 
 /// A program that was just written may for a moment be open for writing in a child that another
@@ -273,13 +316,17 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn new(child: Child, pipe: PipeReader, ending: Ending, sink: Sink<'a>) -> Running<'a> {
-        let group = Group::led_by(&child);
+    fn new(
+        (child, group): (Child, Group),
+        pipe: Option<PipeReader>,
+        ending: Ending,
+        sink: Sink<'a>,
+    ) -> Running<'a> {
         Running {
             exit: system::exit_descriptor(&child),
             child,
             group,
-            pipe: Some(pipe),
+            pipe,
             ended: None,
             ending,
             backoff: Backoff::new(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid,
+    Pid, Signal, WaitOptions, kill_process, kill_process_group, test_kill_process_group, waitpgid,
 };
 
 #[cfg(target_os = "linux")]
@@ -42,41 +42,56 @@ impl Backoff {
     }
 }
 
-/// A process group that one of our children leads, or led.
+/// A process group that one of our children leads, or led; or a child that stays in ours, so
+/// that the terminal is its as well as ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Group(Pid);
+pub(super) struct Group {
+    leader: Pid,
+    /// It leads none: signals are for it alone.
+    alone: bool,
+}
 
 impl Group {
     pub(super) fn led_by(child: &Child) -> Group {
-        Group(Pid::from_child(child))
+        Group { leader: Pid::from_child(child), alone: false }
+    }
+
+    pub(super) fn only(child: &Child) -> Group {
+        Group { leader: Pid::from_child(child), alone: true }
     }
 
     /// None for a number that no group of ours can have; 1 would mean everybody to `kill(2)`.
     pub(super) fn from_id(id: i32) -> Option<Group> {
-        (id > 1).then(|| Pid::from_raw(id)).flatten().map(Group)
+        let leader = (id > 1).then(|| Pid::from_raw(id)).flatten()?;
+        Some(Group { leader, alone: false })
     }
 
     pub(super) fn id(self) -> i32 {
-        self.0.as_raw_nonzero().get()
+        self.leader.as_raw_nonzero().get()
     }
 
     /// To all its members. Its number cannot belong to another group while its leader is not
     /// reaped, nor while it has a member (bazel#11910). That nobody is left to be signalled is no
     /// error.
     pub(super) fn signal(self, signal: Signal) {
-        let _ = kill_process_group(self.0, signal);
+        let _ = match self.alone {
+            true => kill_process(self.leader, signal),
+            false => kill_process_group(self.leader, signal),
+        };
     }
 
     /// Whether nobody lives in it; not to be asked by the leader's parent before it was reaped.
     /// Dead members that their parent does not reap do not count.
     pub(super) fn is_empty(self) -> bool {
-        test_kill_process_group(self.0) == Err(Errno::SRCH) || !has_live_member(self)
+        self.alone
+            || test_kill_process_group(self.leader) == Err(Errno::SRCH)
+            || !has_live_member(self)
     }
 
     /// As process 1 of a container we are the parent of what the dead leave; to be called after the
     /// leader was reaped.
     pub(super) fn reap_orphans(self) {
-        while let Ok(Some(_)) = waitpgid(self.0, WaitOptions::NOHANG) {}
+        while !self.alone && matches!(waitpgid(self.leader, WaitOptions::NOHANG), Ok(Some(_))) {}
     }
 }
 

@@ -421,10 +421,12 @@ fn a_busy_program_is_tried_again() {
 
 #[test]
 fn without_a_descriptor_for_its_end_it_is_seen_all_the_same() {
-    let (child, pipe) = spawn(&sh("exec >&- 2>&-; sleep 0.1; exit 5")).expect("started");
+    let (child, pipe) =
+        spawn(&sh("exec >&- 2>&-; sleep 0.1; exit 5"), Console::None).expect("started");
     let mut log = tempfile::tempfile().expect("a log");
     let sink = Sink { log: &mut log, output: &mut |_| {}, buffer: vec![0; 16], error: None };
-    let mut running = Running::new(child, pipe, Ending::new(Duration::ZERO), sink);
+    let group = Group::led_by(&child);
+    let mut running = Running::new((child, group), pipe, Ending::new(Duration::ZERO), sink);
     running.exit = None;
     let stop = Stopper::new().expect("pipe").watch();
     assert_eq!(running.watch(&stop).expect("watched").0, Status::Code(5));

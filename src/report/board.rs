@@ -17,6 +17,7 @@ use super::Listener;
 use super::progress::Progress;
 use super::screen::{Screen, Stream};
 use super::share::Share;
+use crate::ids::TaskId;
 use crate::outcome::Event;
 
 /// How often the screen changes at most, while there is a status on it.
@@ -65,12 +66,23 @@ struct State {
     thread: Option<JoinHandle<()>>,
     texts: Vec<(Stream, Vec<u8>)>,
     held_bytes: usize,
+    /// The task that has the terminal.
+    given: Option<TaskId>,
+    /// All that was to be shown before it was given is, and the status is gone.
+    cleared: bool,
     /// Nothing more comes.
     closed: bool,
     /// The thread has done all, or has panicked.
     done: bool,
     /// The terminal takes nothing any more.
     broken: bool,
+}
+
+impl State {
+    /// Whether a task has the terminal, and nothing else may write to it.
+    fn is_given(&self) -> bool {
+        self.given.is_some() && self.cleared && !self.closed
+    }
 }
 
 /// Tells that the thread ends, whatever ends it: nobody waits for one that is gone.
@@ -100,6 +112,22 @@ impl Shared {
         Ok(())
     }
 
+    /// Gives the terminal to a task, once nothing of this is on its way to it; and takes it back.
+    fn pass_terminal(&self, event: &Event<'_>) {
+        let mut state = self.lock();
+        match event {
+            Event::TerminalGiven { task } => {
+                (state.given, state.cleared) = (Some(task.id), false);
+                self.changed.notify_all();
+                while !state.cleared && !state.broken {
+                    state = self.wait(state, TICK);
+                }
+            }
+            Event::TaskFinished { task, .. } if state.given == Some(task.id) => state.given = None,
+            _ => {}
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,6 +149,8 @@ impl Board {
             thread: None,
             texts: Vec::new(),
             held_bytes: 0,
+            given: None,
+            cleared: false,
             closed: false,
             done: false,
             broken: false,
@@ -183,7 +213,8 @@ struct Ear {
 impl Listener for Ear {
     fn event(&mut self, event: &Event<'_>) {
         let Some((progress, _)) = &mut self.later else {
-            return self.shared.lock().progress.hear(event);
+            self.shared.lock().progress.hear(event);
+            return self.shared.pass_terminal(event);
         };
         progress.hear(event);
         if matches!(event, Event::TaskStarted { .. } | Event::TaskRestoring { .. })
@@ -254,7 +285,8 @@ impl<'s> Shower<'s> {
             let due = drawn + if self.screen.is_some() { TICK } else { SHARED_EVERY };
             let mut state = self.shared.lock();
             while !state.closed
-                && (state.texts.is_empty() || waits)
+                && (state.texts.is_empty() || waits || state.is_given())
+                && (state.given.is_none() || state.cleared)
                 && let left = due.saturating_duration_since(Instant::now())
                 && !left.is_zero()
             {
@@ -264,14 +296,24 @@ impl<'s> Shower<'s> {
             if now >= due {
                 drawn = now;
             }
-            let size = self.size.filter(|_| !state.closed).and_then(|size| size());
+            let (given, is_given) = (state.given.is_some() && !state.closed, state.is_given());
+            let size = self.size.filter(|_| !state.closed && !given).and_then(|size| size());
             let rows = size
                 .map_or_else(Vec::new, |(columns, rows)| state.progress.rows(columns, rows, now));
-            let texts = std::mem::take(&mut state.texts);
+            let texts = match is_given {
+                true => Vec::new(),
+                false => std::mem::take(&mut state.texts),
+            };
             let ends = state.closed;
             let share = self.news(&state, now);
             drop(state);
-            self.show(&texts, &rows);
+            if !is_given {
+                self.show(&texts, &rows);
+            }
+            if given {
+                self.shared.lock().cleared = true;
+                self.shared.changed.notify_all();
+            }
             match share {
                 _ if ends => return self.share.iter_mut().for_each(Share::end),
                 Some((run_id, text)) => {
@@ -314,7 +356,7 @@ impl<'s> Shower<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Id, TaskId};
+    use crate::ids::Id;
     use crate::outcome::TaskRef;
 
     /// Panics at each write.

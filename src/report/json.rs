@@ -15,7 +15,8 @@ use super::sink::Sink;
 use crate::error::Place;
 use crate::ids::Id;
 use crate::outcome::{
-    Because, Changes, Counts, Event, Failure, Reason, Step, Summary, TaskRef, TimedOut,
+    Because, Changes, Checkup, Counts, Event, Failure, PipelineEnd, Reason, Step, Summary, TaskRef,
+    TimedOut, gates_json,
 };
 
 /// What every stream of events begins with, in each version.
@@ -79,6 +80,9 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `timed_out` | bool | its last attempt took longer than its `timeout` |
 /// | | `outputs` | objects | output files: `path` (bytes), `size_bytes` (number), `digest` (hex string, blake3) |
 /// | | `fixed` | bytes | inputs that it changed, if it is a formatter; also if it failed |
+/// | | `metrics` | object, null | the numbers that its command wrote to `$TASKR_METRICS`, by name; null, as the next two, if none ran |
+/// | | `accept` | object, null | its acceptance tests: `run` and `passed` (numbers), `failed` (string, null: the one that failed) |
+/// | | `gates` | objects, null | its gates: `name` and `must` (strings: `>= 95`), `value` (number, null if there was none), `passed` (bool) |
 /// | | `log` | bytes, null | absolute path of its whole output |
 /// | | `failure` | object, null | `what` (string), `command` (string), `tail` (bytes: the last lines of output), `log` (bytes: relative to the workspace); `place` (object, null: `file`, `line` and `column` of what is wrong in the Taskfile), `help` (string, null: what to write instead) |
 /// | | `because` | object, null | of a skipped task: `code` (`needs`: what it needs failed; `failure`: stopped after one; `signal`; `timeout`: of the run; `when`: its `when` is false, which is no failure), `task` (string, null: what failed of what it needs), `text` (string, for people) |
@@ -91,6 +95,9 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `at_ms` | number | |
 /// | `service_ended` | `exit_code` | number, null | it is gone. Its `task_finished` follows if it failed or was asked for by name |
 /// | | `duration_ms` | number | how long it was up |
+/// | | `at_ms` | number | |
+/// | `task_rolled_back` | `duration_ms` | number | of the command that undid it, because its pipeline failed |
+/// | | `failure` | object, null | why that failed, as in `task_finished` |
 /// | | `at_ms` | number | |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
 /// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
@@ -107,6 +114,9 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `saved_ms` | number | sum of `saved_ms` of what was restored |
 /// | | `unstable` | number | how many failed because their inputs kept changing |
 /// | | `restage` | bytes | files that formatters with `restage` changed |
+/// | | `checks` | object | of all tasks: `accept_run` and `accepted` (numbers: acceptance tests that were run, and passed), `gates_checked` and `gates_passed` (numbers; those of the run included) |
+/// | | `gates` | objects | the run's own gates, as in `task_finished` |
+/// | | `pipelines` | objects | those that were asked for: `name` (string), `tasks`, `succeeded` and `required` (numbers: how many tasks its steps have, succeeded, and had to), `fine` (bool: enough did), `rolled_back` and `not_rolled_back` (strings: tasks in that order) |
 /// | | `exit_code` | number | of the program, unless a signal ended it |
 pub struct Json<W: Write> {
     to: Sink<W>,
@@ -128,7 +138,7 @@ impl<W: Write> Json<W> {
     fn line(&self, event: &Event<'_>) -> Option<Line> {
         let begin = |name| Line::new(name, &self.run_id);
         Some(match event {
-            Event::Stage { .. } | Event::Sums { .. } => return None,
+            Event::Stage { .. } | Event::Sums { .. } | Event::TerminalGiven { .. } => return None,
             Event::RunStarted { wanted, tasks, jobs, dry_run, changes, .. } => begin("run_started")
                 .with("wanted", *wanted)
                 .with("tasks", *tasks)
@@ -150,6 +160,13 @@ impl<W: Write> Json<W> {
             Event::TaskOutput { task, bytes } => piece(begin("task_output").task(task), bytes),
             Event::TaskRetrying { .. } => retrying(begin("task_retrying"), event),
             Event::TaskFinished { .. } => finished(begin("task_finished"), event),
+            Event::TaskRolledBack { task, duration_ms, failure, at_ms } => {
+                begin("task_rolled_back")
+                    .task(task)
+                    .with("duration_ms", *duration_ms)
+                    .with("failure", failure.map(failed))
+                    .with("at_ms", *at_ms)
+            }
             Event::ServiceStarted { .. }
             | Event::ServiceReady { .. }
             | Event::ServiceEnded { .. } => return self.service_line(event),
@@ -294,6 +311,7 @@ fn finished(line: Line, event: &Event<'_>) -> Line {
         course,
         outputs,
         fixed,
+        checkup,
         log,
         failure,
         because,
@@ -313,6 +331,9 @@ fn finished(line: Line, event: &Event<'_>) -> Line {
         .with("allowed", course.allowed)
         .with("outputs", outputs.iter().map(output).collect::<Vec<_>>())
         .with("fixed", fixed.iter().map(|path| bytes(path)).collect::<Vec<_>>())
+        .with("metrics", checkup.map(Checkup::metrics_json))
+        .with("accept", checkup.map(Checkup::accept_json))
+        .with("gates", checkup.map(|checkup| gates_json(&checkup.gates)))
         .with("log", log.map(|path| bytes(path.as_os_str().as_bytes())))
         .with("failure", failure.map(failed))
         .with("because", because.map(skipped))
@@ -325,6 +346,7 @@ fn timed_out(time: &TimedOut) -> Value {
 
 fn run_finished(line: Line, summary: &Summary) -> Line {
     let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
+    let checks = &summary.checks;
     let step = |step: &Step| json!({ "task": step.task, "duration_ms": step.duration_ms });
     line.with(
         "counts",
@@ -340,12 +362,21 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("jobs", summary.jobs)
     .with("dry_run", summary.dry_run)
     .with("signal", summary.signal)
-    .with("allowed", summary.allowed)
+    .with("allowed", summary.forgiven.failed)
     .with("retries", summary.retries)
     .with("timed_out", summary.timed_out.as_ref().map(timed_out))
     .with("unstable", summary.unstable)
     .with("saved_ms", summary.saved_ms)
     .with("restage", summary.restage.iter().map(|path| bytes(path)).collect::<Vec<_>>())
+    .with(
+        "checks",
+        json!({
+            "accept_run": checks.accept_run, "accepted": checks.accepted,
+            "gates_checked": checks.gates_checked, "gates_passed": checks.gates_passed,
+        }),
+    )
+    .with("gates", gates_json(&summary.gates))
+    .with("pipelines", summary.pipelines.iter().map(PipelineEnd::to_json).collect::<Vec<_>>())
     .with("exit_code", summary.exit_code())
 }
 
@@ -382,7 +413,7 @@ mod tests {
     use super::*;
     use crate::error::{Diagnostic, Source};
     use crate::ids::TaskId;
-    use crate::outcome::{Change, Course, Finish};
+    use crate::outcome::{Change, Checks, Course, Finish, Forgiven, Gate, Number};
 
     /// The lines of these events, parsed back. Of the raw text only the beginning is compared.
     fn told(events: &[Event<'_>]) -> Vec<Value> {
@@ -491,20 +522,34 @@ mod tests {
         assert_eq!(lines[1..], expected);
     }
 
-    #[test]
-    fn an_end_tells_all_or_null() {
+    /// With a place in the Taskfile, and bytes that are no text.
+    fn failure() -> Failure {
         let source = Source { name: "Taskfile.toml".to_owned(), text: "a\nbc".to_owned() };
         let wrong =
             Diagnostic::error("exit 1").at(Place::new(&Arc::new(source), 3..4), "").help("x");
-        let failure = Failure {
+        Failure {
             what: "exit 1".to_owned(),
             command: "cc".to_owned(),
             tail: b"tail\xff".to_vec(),
             log: b"log".to_vec(),
             wrong: Some(Box::new(wrong)),
-        };
+        }
+    }
+
+    /// One metric, whose gate fails, and an acceptance test that failed.
+    fn checkup() -> Checkup {
+        let number = Number::parse("93.5").expect("a number");
+        let gate = Gate::parse("x", ">= 95").expect("a limit").judge(Some(&number));
+        let metrics = vec![("x".to_owned(), number)];
+        Checkup { metrics, gates: vec![gate], accept_run: 1, ..Checkup::default() }
+    }
+
+    #[test]
+    fn an_end_tells_all_or_null() {
+        let failure = failure();
         let outputs = [(b"bin/app".to_vec(), 12, key()), (b"\xff".to_vec(), 0, key())];
         let fixed = [b"a.c".to_vec(), b"\xff".to_vec()];
+        let checkup = checkup();
         let ended = |finish, exit_code, log, failure| Event::TaskFinished {
             task: task(),
             finish,
@@ -514,6 +559,7 @@ mod tests {
             course: COURSE,
             outputs: &outputs,
             fixed: if *finish == Finish::Failed { &fixed } else { &[] },
+            checkup: exit_code.map(|_| &checkup),
             log,
             failure,
             because: (*finish == Finish::Skipped).then_some(Because::Needs("lib")),
@@ -539,6 +585,9 @@ mod tests {
                     {"path": {"base64": "/w=="}, "size_bytes": 0, "digest": hex},
                 ],
                 "fixed": ["a.c", {"base64": "/w=="}],
+                "metrics": {"x": 93.5},
+                "accept": {"run": 1, "passed": 0, "failed": null},
+                "gates": [{"name": "x", "must": ">= 95", "value": 93.5, "passed": false}],
                 "log": {"base64": "L3cv/w=="},
                 "failure": {"what": "exit 1", "command": "cc", "tail": {"base64": "dGFpbP8="},
                 "log": "log", "help": "x",
@@ -547,7 +596,7 @@ mod tests {
         );
         assert_eq!(lines[2]["outcome"], "would_run");
         assert_eq!(lines[2]["log"], "/w/log");
-        for absent in ["exit_code", "log", "failure", "because"] {
+        for absent in ["exit_code", "metrics", "accept", "gates", "log", "failure", "because"] {
             assert_eq!(lines[3].get(absent), Some(&Value::Null), "{absent}");
         }
         let because = json!({"code": "needs", "task": "lib", "text": "lib failed"});
@@ -578,9 +627,10 @@ mod tests {
             jobs: 4,
             signal: Some(15),
             retries: 3,
-            allowed: 1,
+            forgiven: Forgiven { failed: 1, ..Forgiven::default() },
             timed_out: Some(TimedOut { after_ms: 5, running: vec!["app".to_owned()] }),
             restage: vec![b"a.c".to_vec()],
+            checks: Checks { accept_run: 3, accepted: 2, gates_checked: 1, gates_passed: 0 },
             ..Summary::default()
         };
         assert_eq!(
@@ -594,6 +644,9 @@ mod tests {
                 "retries": 3, "allowed": 1,
                 "timed_out": {"after_ms": 5, "running": ["app"]}, "saved_ms": 17,
                 "restage": ["a.c"],
+                "checks": {"accept_run": 3, "accepted": 2, "gates_checked": 1, "gates_passed": 0},
+                "gates": [],
+                "pipelines": [],
                 "exit_code": 1})
         );
         (summary.wall_ms, summary.signal, summary.timed_out) = (0, None, None);

@@ -16,12 +16,12 @@ use super::sink::Sink;
 use super::summary::{Ends, Failed, put_command, put_place};
 use super::words::{
     BAD, CARE, FAINT, again, because, duration, ending, first_reason, fixed, indented,
-    nothing_reached, nth_attempt, one_line, paint,
+    nothing_reached, nth_attempt, one_line, paint, rollback_failed,
 };
 use super::{Listener, Mode, Options};
 use crate::files::open_regular;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Course, Event, Failure, Finish, Reason, TaskRef};
+use crate::outcome::{Because, Course, Event, Failure, Finish, Reason, TaskRef, shown};
 
 /// So much output of each running task waits in memory for its block. Also the longest line that
 /// stream mode waits for.
@@ -236,6 +236,20 @@ impl<W: Write, E: Write> Lines<W, E> {
         }
     }
 
+    fn rolled_back(&mut self, task: TaskRef<'_>, duration_ms: u64, failure: Option<&Failure>) {
+        let name = one_line(task.name);
+        if let Some(failure) = failure {
+            self.out.line(&rollback_failed(&name, failure, self.options.colour));
+            put_command(&mut self.out, &failure.command, task.name);
+            for line in failure.tail.split_inclusive(|&byte| byte == b'\n') {
+                self.out.task_line("  | ", line, self.options.terminal);
+            }
+            self.out.line(&format!("  log: {}", shown(&failure.log)));
+        } else if !self.quiet() {
+            self.out.line(&format!("rolled back {name} in {}", duration(duration_ms)));
+        }
+    }
+
     /// Something else comes between the output of the live task.
     fn interrupt(&mut self) {
         let under = self.run.under.take();
@@ -400,6 +414,21 @@ impl<W: Write, E: Write> Lines<W, E> {
     }
 }
 
+impl<W: Write, E: Write> Lines<W, E> {
+    fn service(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::ServiceStarted { task, command, named, .. } => {
+                self.service_started(task, command, named);
+            }
+            Event::ServiceReady { task, after_ms, named, .. } => {
+                self.service_ready(task, after_ms, named);
+            }
+            Event::ServiceEnded { task, .. } => self.service_ended(task),
+            _ => {}
+        }
+    }
+}
+
 impl<W: Write, E: Write> Listener for Lines<W, E> {
     fn event(&mut self, event: &Event<'_>) {
         match *event {
@@ -408,14 +437,13 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
                 let untouched = untouched.map(|changes| nothing_reached(wanted, changes));
                 self.run = Run { tasks, dry: dry_run, untouched, ..Run::default() };
             }
-            Event::TaskReady { .. } | Event::Stage { .. } | Event::Sums { .. } => {}
-            Event::ServiceStarted { task, command, named, .. } => {
-                self.service_started(task, command, named);
-            }
-            Event::ServiceEnded { task, .. } => self.service_ended(task),
-            Event::ServiceReady { task, after_ms, named, .. } => {
-                self.service_ready(task, after_ms, named);
-            }
+            Event::TaskReady { .. }
+            | Event::TerminalGiven { .. }
+            | Event::Stage { .. }
+            | Event::Sums { .. } => {}
+            Event::ServiceStarted { .. }
+            | Event::ServiceReady { .. }
+            | Event::ServiceEnded { .. } => self.service(event),
             Event::TaskStarted { task, reasons, key, command, .. } => {
                 self.started(task, &Start { reasons, key, command, restores: false });
             }
@@ -441,6 +469,9 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
                 let end =
                     End { finish, duration_ms, saved_ms, course, fixed, log, failure, because };
                 self.finished(task, &end);
+            }
+            Event::TaskRolledBack { task, duration_ms, failure, .. } => {
+                self.rolled_back(task, duration_ms, failure);
             }
             Event::Warning { task, message } => self.warning(task, message),
             Event::RunFinished { summary, .. } => {

@@ -113,6 +113,8 @@ impl Progress {
             | Event::TaskRetrying { .. }
             | Event::Stage { .. }
             | Event::Sums { .. }
+            | Event::TaskRolledBack { .. }
+            | Event::TerminalGiven { .. }
             | Event::Warning { .. } => return,
         }
         self.version += 1;
@@ -263,6 +265,7 @@ mod tests {
             course: Course::default(),
             outputs: &[],
             fixed: &[],
+            checkup: None,
             log: None,
             failure: None,
             because: None,

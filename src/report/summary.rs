@@ -7,7 +7,10 @@ use std::io::Write;
 
 use super::Options;
 use super::sink::Sink;
-use super::words::{BAD, CARE, indented, interrupted, out_of_time, paint, saved, speed_up, totals};
+use super::words::{
+    BAD, CARE, checked, indented, interrupted, out_of_time, paint, pipeline, saved, speed_up,
+    totals,
+};
 use crate::error::render_diagnostics;
 use crate::outcome::{Failure, Summary, shown};
 
@@ -77,6 +80,10 @@ impl Ends {
         if told > 0 && lines > 0 {
             out.put(b"\n");
         }
+        for gate in summary.gates.iter().filter(|gate| !gate.passed()) {
+            told += 1;
+            out.line(&paint(options.colour, BAD, &format!("✗ the run: {gate}")));
+        }
         for failed in &self.failures {
             match failed.shown_at {
                 Some(at) if lines - at <= SHORT_AGO => failed.write_brief(out, options),
@@ -91,7 +98,14 @@ impl Ends {
             }
             out.line(&totals(summary));
             let asked = options.verbosity > 0;
-            for line in speed_up(summary, asked).into_iter().chain(saved(summary, asked)) {
+            for line in summary.pipelines.iter().filter_map(pipeline) {
+                out.line(&line);
+            }
+            for line in checked(summary)
+                .into_iter()
+                .chain(speed_up(summary, asked))
+                .chain(saved(summary, asked))
+            {
                 out.line(&line);
             }
         }

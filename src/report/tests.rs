@@ -93,6 +93,7 @@ impl Stage<'_> {
             course: Course::default(),
             outputs: &[],
             fixed: &[],
+            checkup: None,
             log,
             failure,
             because: (*finish == Finish::Skipped).then_some(Because::Needs("app")),

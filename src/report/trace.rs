@@ -231,6 +231,8 @@ impl<W: Write> Listener for Trace<W> {
             | Event::ServiceEnded { .. }
             | Event::TaskOutput { .. }
             | Event::TaskRetrying { .. }
+            | Event::TaskRolledBack { .. }
+            | Event::TerminalGiven { .. }
             | Event::Warning { .. } => {}
         }
     }

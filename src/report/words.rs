@@ -9,7 +9,9 @@ use anstyle::{AnsiColor, Style};
 use signal_hook::low_level::signal_name;
 use unicode_width::UnicodeWidthStr;
 
-use crate::outcome::{Changes, Counts, Course, Finish, Reason, Step, Summary, TimedOut, shown};
+use crate::outcome::{
+    Changes, Counts, Course, Failure, Finish, PipelineEnd, Reason, Step, Summary, TimedOut, shown,
+};
 
 /// Failures.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -188,6 +190,7 @@ pub(super) fn totals(summary: &Summary) -> String {
     if fresh == tasks && summary.signal.is_none() {
         return format!("{tasks} {plural} up to date in {wall}");
     }
+    let allowed = summary.forgiven.failed - summary.forgiven.unstable;
     let (ran_word, restored_word) = match summary.dry_run {
         true => ("would run", "would be restored"),
         false => ("ran", "restored"),
@@ -196,8 +199,8 @@ pub(super) fn totals(summary: &Summary) -> String {
         (fresh, "fresh"),
         (restored, restored_word),
         (ran, ran_word),
-        (failed.saturating_sub(summary.unstable + summary.allowed), "failed"),
-        (summary.allowed, "failed (allowed)"),
+        (failed.saturating_sub(summary.unstable + allowed), "failed"),
+        (allowed, "failed (allowed)"),
         (summary.unstable, "unstable"),
         (skipped, "skipped"),
         (cancelled, "cancelled"),
@@ -217,6 +220,47 @@ pub(super) fn totals(summary: &Summary) -> String {
         };
     }
     text
+}
+
+/// A task that could not be undone.
+pub(super) fn rollback_failed(name: &str, failure: &Failure, colour: bool) -> String {
+    paint(colour, BAD, &format!("✗ {name}  rollback failed: {}", one_line(&failure.what)))
+}
+
+/// What a pipeline came to, if not all of it succeeded: `pipeline release failed: 2 of 5 tasks
+/// succeeded`.
+pub(super) fn pipeline(end: &PipelineEnd) -> Option<String> {
+    let PipelineEnd { name, tasks, succeeded, required, .. } = end;
+    let mut text = match end.is_fine() {
+        true if succeeded == tasks => return None,
+        true => format!("pipeline {name} succeeded: {succeeded} of {tasks} tasks did"),
+        false => format!("pipeline {name} failed: {succeeded} of {tasks} tasks succeeded"),
+    };
+    if required < tasks {
+        let _ = write!(text, ", {required} must");
+    }
+    for (what, names) in
+        [("rolled back", &end.rolled_back), ("not rolled back", &end.not_rolled_back)]
+    {
+        if !names.is_empty() {
+            let names: Vec<String> = names.iter().map(|name| one_line(name)).collect();
+            let _ = write!(text, "; {what}: {}", names.join(", "));
+        }
+    }
+    Some(text)
+}
+
+/// How many checks passed, if something was done: `passed: 11 of 12 gates, 3 of 3 acceptance tests`.
+pub(super) fn checked(summary: &Summary) -> Option<String> {
+    let (checks, counts) = (&summary.checks, &summary.counts);
+    let parts = [
+        ("gates", checks.gates_passed, checks.gates_checked),
+        ("acceptance tests", checks.accepted, checks.accept_run),
+    ];
+    let told = parts.iter().filter(|(_, _, of)| *of > 0 && counts.fresh < counts.tasks);
+    let told: Vec<String> =
+        told.map(|(what, passed, of)| format!("{passed} of {of} {what}")).collect();
+    (!told.is_empty()).then(|| format!("passed: {}", told.join(", ")))
 }
 
 /// What the store saved, if that is worth a line.

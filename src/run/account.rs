@@ -9,7 +9,7 @@ use super::Build;
 use super::finish::{unix_ms, utc};
 use crate::error::said;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Counts, Finish, Step, Summary, shown};
+use crate::outcome::{Because, Counts, Finish, PipelineEnd, Step, Summary, gates_json, shown};
 use crate::outdir::STATE_DIR;
 
 /// Version of the format. Within a version fields are only added.
@@ -53,6 +53,7 @@ impl Build<'_> {
 
     fn account(&self, summary: &Summary) -> Value {
         let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
+        let checks = &summary.checks;
         let step = |step: &Step| json!({ "task": step.task, "duration_ms": step.duration_ms });
         json!({
             "version": VERSION,
@@ -70,8 +71,16 @@ impl Build<'_> {
             "counts": {
                 "tasks": tasks, "fresh": fresh, "restored": restored, "ran": ran,
                 "failed": failed, "skipped": skipped, "cancelled": cancelled,
-                "allowed": summary.allowed,
+                "allowed": summary.forgiven.failed,
             },
+            "checks": {
+                "accept_run": checks.accept_run,
+                "accepted": checks.accepted,
+                "gates_checked": checks.gates_checked,
+                "gates_passed": checks.gates_passed,
+            },
+            "gates": gates_json(&summary.gates),
+            "pipelines": summary.pipelines.iter().map(PipelineEnd::to_json).collect::<Vec<_>>(),
             "exit_code": summary.exit_code(),
             "signal": summary.signal,
             "retries": summary.retries,

@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::finish::End;
 use super::gather::own_patterns;
-use super::open::find_wanted;
+use super::pipelines::{find_each, find_named};
 use super::{Build, Request};
 use crate::error::Error;
 use crate::files::Pattern;
@@ -21,6 +21,7 @@ const LEAST_RAN: usize = 10;
 /// What was asked for.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
+    /// Targets and tasks, and what the steps of pipelines name.
     pub(super) all: FxHashSet<TaskId>,
     /// Those whose names were typed.
     pub(super) typed: FxHashSet<TaskId>,
@@ -28,9 +29,9 @@ pub(super) struct Asked {
 
 /// What is told as missing although its failure may be no harm.
 pub(super) fn asked(graph: &Graph, request: &Request<'_>) -> Result<Asked, Error> {
-    let all: FxHashSet<TaskId> = find_wanted(graph, request)?.into_iter().collect();
-    let typed = if request.typed { all.clone() } else { FxHashSet::default() };
-    Ok(Asked { all, typed })
+    let all: FxHashSet<TaskId> = find_each(graph, request)?.into_iter().collect();
+    let typed = if request.typed { find_named(graph, request)? } else { Vec::new() };
+    Ok(Asked { all, typed: typed.into_iter().collect() })
 }
 
 impl Build<'_> {
@@ -50,11 +51,12 @@ impl Build<'_> {
     /// is missing of it.
     pub(super) fn pass(&mut self, id: TaskId) {
         let skipped = self.plan.pass(&self.graph, id);
-        self.tally.passed(&self.graph, id);
+        self.tally.passed(&self.graph, id, self.plan.freed_by(id));
         let needs = self.graph.without_groups(&[id]);
         let missing = needs.into_iter().find(|&need| self.plan.is_missing(need)).unwrap_or(id);
         let name = self.graph.name(missing).to_owned();
         self.tell_skipped(&skipped, Because::Needs(&name));
+        self.after_loss(None, &skipped);
     }
 
     /// A task that was asked for is missing although its failure, or what it needed, is no harm.
@@ -67,10 +69,17 @@ impl Build<'_> {
     /// Whether so many failed that nothing new is to start.
     pub(super) fn is_unhealthy(&self) -> bool {
         let failures = self.tally.failures;
-        let enough = self.request.most_failures.is_some_and(|most| failures >= most);
         let ran = self.tally.summary.counts.ran + failures;
         let too_large = |most: f64| ran >= LEAST_RAN && failures as f64 > most * ran as f64;
-        enough || self.request.most_failure_rate.is_some_and(too_large)
+        self.has_many_failures() || self.request.most_failure_rate.is_some_and(too_large)
+    }
+
+    /// Whether as many failed as may. Of the very first pipelines say themselves what it means.
+    pub(super) fn has_many_failures(&self) -> bool {
+        match self.request.most_failures {
+            Some(1) => self.tally.failures > self.pipelines.failures(),
+            most => most.is_some_and(|most| self.tally.failures >= most),
+        }
     }
 
     /// Says of targets that too many of their tasks failed.

@@ -22,7 +22,8 @@ use crate::outdir::{STATE_DIR, TaskDir, dir_of};
 use crate::process::Guard;
 use crate::record;
 use crate::workers::{
-    Before, Checked, Declared, DepfileRead, Ended, Job, Launch, Result as Outcome, Run, Success,
+    Before, Checked, Checks, Declared, DepfileRead, Ended, Job, Launch, Result as Outcome, Run,
+    Success,
 };
 
 /// So many files that had to give way are named one by one.
@@ -65,6 +66,7 @@ impl Build<'_> {
             return;
         }
         let run = self.job_of(id, &due, launch);
+        self.give_console(id);
         let intent = self.held.next_intent;
         self.held.next_intent += 1;
         if recorded {
@@ -114,15 +116,23 @@ impl Build<'_> {
             inputs,
             globs,
             new_command: restores || has_new_command(gathered),
+            checks: if restores { Checks::default() } else { self.checks_of(id, due) },
             keep_outputs: rule.target.policy.keep_outputs,
             strict: self.request.strict,
             last_attempt: due.tries.is_last(),
-            timeout: rule.target.schedule.timeout.as_ref().map(|(_, written)| written.clone()),
+            timeout: self.timeout_of(id),
+            console: self.console_of(id),
             stream: self.request.stream,
             timed: self.request.timed,
             guard: self.guard.clone(),
             stop,
         }
+    }
+
+    /// How the `timeout` of a task is written, if it has one.
+    pub(super) fn timeout_of(&self, id: TaskId) -> Option<String> {
+        let timeout = self.graph.task(id).rule.target.schedule.timeout.as_ref();
+        timeout.map(|(_, written)| written.clone())
     }
 
     /// The first start of a process also starts the guard, and then what it shall not inherit.
@@ -188,6 +198,7 @@ impl Build<'_> {
         }
         let id = ended.task;
         let Some(Active::Running(running)) = self.active.remove(&id) else { return Ok(()) };
+        let interrupted = self.take_console(id, &ended);
         let warnings = std::mem::take(&mut ended.warnings);
         for warning in &warnings {
             self.warn(Some(id), warning);
@@ -201,6 +212,7 @@ impl Build<'_> {
         }
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
+            Outcome::Failed(_) if interrupted => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
                 self.attempt_failed(id, running, ended, what);

@@ -3,6 +3,7 @@
 use taskr_cache::{Content, Digest};
 
 use super::gather::Gathered;
+use super::pipelines::Loss;
 use super::retry::Tried;
 use super::spent::Part;
 use super::{Build, Done, Running};
@@ -11,7 +12,7 @@ use crate::files::Look;
 use crate::graph::Kind;
 use crate::ids::TaskId;
 use crate::outcome::{
-    Because, Cause, Course, Event, Failure, Finish, Reason, Summary, TaskRef, shown,
+    Because, Cause, Course, Event, Failure, Finish, Reason, Summary, TaskRef, gates_json, shown,
 };
 use crate::record;
 use crate::workers::{Ended, Result as Outcome};
@@ -28,13 +29,21 @@ pub(super) struct End<'e> {
     pub(super) ended: Option<&'e Ended>,
     failure: Option<&'e Failure>,
     because: Option<Because<'e>>,
-    running: Option<&'e Running>,
+    pub(super) running: Option<&'e Running>,
     saved_ms: Option<u64>,
     /// What it lacks is no harm.
     pub(super) softly: bool,
 }
 
 impl<'e> End<'e> {
+    /// Whether it did not succeed.
+    pub(super) fn is_bad(&self) -> bool {
+        matches!(
+            self.finish,
+            Finish::Failed | Finish::Unstable | Finish::Skipped | Finish::Cancelled
+        )
+    }
+
     /// It did not run.
     pub(super) fn without_run(finish: Finish) -> End<'e> {
         let (ended, failure, because, running) = (None, None, None, None);
@@ -160,9 +169,10 @@ impl Build<'_> {
         ended: &Ended,
         what: String,
     ) -> Failure {
+        let command = running.due.gathered.rendered.shown.clone();
         Failure {
             what,
-            command: running.due.gathered.rendered.shown.clone(),
+            command: ended.checkup.failed.clone().unwrap_or(command),
             tail: ended.tail.clone(),
             log: self.task_dir(id).join("log"),
             wrong: None,
@@ -173,7 +183,8 @@ impl Build<'_> {
     pub(super) fn end(&mut self, id: TaskId, end: &End<'_>) {
         let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
         let allowed = self.is_allowed(id, end);
-        self.tally.ended(&self.graph, id, (&end.finish, allowed), duration_ms);
+        let freed_by = self.plan.freed_by(id);
+        self.tally.ended(&self.graph, (id, freed_by), (&end.finish, allowed), duration_ms);
         self.note_not_done(id, &end.finish, end.because);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
@@ -183,6 +194,10 @@ impl Build<'_> {
                 record::write_memory(writer, state_id.clone(), bytes);
             }
             record::write_duration(writer, state_id, command_ms);
+        }
+        let checkup = end.ended.map(|ended| &ended.checkup);
+        if let Some(checkup) = checkup {
+            self.tally.summary.checks.add(checkup);
         }
         let outputs = files_of(end.ended);
         let log = self.root.absolute(&self.task_dir(id).join("log"));
@@ -198,6 +213,7 @@ impl Build<'_> {
             course: Course { allowed: allowed && end.finish == Finish::Failed, ..end.course() },
             outputs: &outputs,
             fixed: &self.deeds.fixed.files(id),
+            checkup,
             log: end.ended.map(|_| &*log),
             failure: end.failure,
             because: end.because,
@@ -207,6 +223,7 @@ impl Build<'_> {
             self.spent.enter(Part::Result);
             self.write_result(id, (end, allowed), ended);
         }
+        self.note_success(id, end);
         self.spent.enter(Part::Plan);
         self.leave_plan(id, (&end.finish, allowed), end.because);
         self.spent.enter(was);
@@ -239,16 +256,8 @@ impl Build<'_> {
                 let name = self.graph.name(id).to_owned();
                 let own = if failed { Because::Needs(&name) } else { self.because_stopped() };
                 self.tell_skipped(&skipped, because.unwrap_or(own));
-                self.stop_after_failures();
+                self.after_loss(Some(Loss { id, finish: finish.clone(), allowed }), &skipped);
             }
-        }
-    }
-
-    /// Nothing new starts after so many failures as the run was given.
-    pub(super) fn stop_after_failures(&mut self) {
-        if self.is_unhealthy() && !self.plan.is_stopped() {
-            self.plan.stop();
-            self.give_up_judging();
         }
     }
 
@@ -257,8 +266,10 @@ impl Build<'_> {
         match &self.tally.summary {
             Summary { signal: Some(_), .. } => Because::Signal,
             Summary { timed_out: Some(_), .. } => Because::Time,
-            _ if self.request.most_failures == Some(1) => Because::Failure,
-            _ => Because::Failures(self.tally.failures),
+            _ if self.tally.failures > 1 && self.has_many_failures() => {
+                Because::Failures(self.tally.failures)
+            }
+            _ => Because::Failure,
         }
     }
 
@@ -269,7 +280,7 @@ impl Build<'_> {
                 continue;
             }
             let soft = self.plan.is_soft(id);
-            self.tally.ended(&self.graph, id, (&Finish::Skipped, soft), 0);
+            self.tally.ended(&self.graph, (id, None), (&Finish::Skipped, soft), 0);
             self.note_not_done(id, &Finish::Skipped, Some(because));
             let at_ms = self.now_ms();
             (self.listener)(&Event::TaskFinished {
@@ -281,6 +292,7 @@ impl Build<'_> {
                 course: Course::default(),
                 outputs: &[],
                 fixed: &[],
+                checkup: None,
                 log: None,
                 failure: None,
                 because: Some(because),
@@ -345,6 +357,9 @@ impl Build<'_> {
             "timed_out": ended.timed_out,
             "allowed": allowed,
             "outputs": outputs,
+            "metrics": ended.checkup.metrics_json(),
+            "accept": ended.checkup.accept_json(),
+            "gates": gates_json(&ended.checkup.gates),
             "fixed": self.deeds.fixed.files(id).iter().map(|path| shown(path)).collect::<Vec<_>>(),
         });
         self.deeds.ran.push(serde_json::json!({

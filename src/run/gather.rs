@@ -13,7 +13,7 @@ use taskr_cache::{Content, Digest, FileKind, Seen};
 
 use super::Build;
 use super::ask::Question;
-use super::launch::{Around, Ready, Rendered, Targets};
+use super::launch::{Around, Ready, Rendered, Targets, plain_script};
 use super::named::Named;
 use super::spent::Part;
 use crate::error::{Diagnostic, said};
@@ -398,9 +398,13 @@ impl Build<'_> {
         for (name, value) in outputs.chain(installs) {
             push(Tag::Output, name, value);
         }
+        all.fields.extend(Field::accept(&rendered.accept));
+        all.fields.extend(Field::gates(&rule.gates));
         let program = rendered.plain.as_ref().and_then(|words| words.first());
         let program = program.or(if is_script { None } else { rendered.argv.first() });
-        if let Some(program) = program.cloned() {
+        let tests = rendered.accept.iter().filter_map(|test| plain_script(test));
+        let tests = tests.filter_map(|words| words.into_iter().next());
+        for program in program.cloned().into_iter().chain(tests) {
             self.gather_program(id, &program, rendered, all)?;
         }
         self.gather_tools(id, rendered, all)

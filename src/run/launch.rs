@@ -19,6 +19,7 @@ use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::jobserver::{MAKEFLAGS, Pool, makeflags_without};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
+use crate::workers::METRICS;
 
 /// What a recorded task sees of the caller's environment without asking.
 const BASE: [&str; 6] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "XDG_*"];
@@ -50,6 +51,10 @@ pub(super) struct Rendered {
     pub(super) fresh_if: Option<Vec<String>>,
     /// Of a service: when it is ready, and what ends it.
     pub(super) service: Option<Serving>,
+    /// Its acceptance tests, in order: program and arguments of each.
+    pub(super) accept: Vec<Vec<String>>,
+    /// What undoes it: program and arguments.
+    pub(super) rollback: Option<Vec<String>>,
 }
 
 /// What a ready task knows beyond its scope.
@@ -78,10 +83,9 @@ impl Ready<'_> {
         let target = &self.rule.target;
         let argv =
             target.action.as_ref().map_or(Ok(Vec::new()), |action| argv_of(action, &resolve))?;
-        let (shown, plain) = match (&target.action, argv.split_last()) {
-            (Some(Action::Shell { .. }), Some((script, shell))) => {
-                let usual = shell == ["sh", "-eu", "-c"];
-                (script.trim().to_owned(), if usual { plain_words(script) } else { None })
+        let (shown, plain) = match (&target.action, argv.last()) {
+            (Some(Action::Shell { .. }), Some(script)) => {
+                (script.trim().to_owned(), plain_script(&argv))
             }
             _ => {
                 let shown = shlex::try_join(argv.iter().map(String::as_str));
@@ -97,9 +101,21 @@ impl Ready<'_> {
         let tools = target.tools.iter().map(|text| tool(text, &resolve));
         let tools = tools.collect::<Result<_, _>>()?;
         let from_files = self.from_files.clone();
+        let rollback = target.rollback.as_ref().map(|undo| argv_of(undo, &resolve));
+        let accept = target.accept.iter().map(|test| argv_of(test, &resolve));
         let service = target.service.as_ref().map(|service| Serving::render(service, &resolve));
-        let (fresh_if, service) = (fresh_if.transpose()?, service.transpose()?);
-        Ok(Rendered { argv, shown, plain, env, tools, from_files, fresh_if, service })
+        Ok(Rendered {
+            argv,
+            shown,
+            plain,
+            env,
+            tools,
+            from_files,
+            fresh_if: fresh_if.transpose()?,
+            service: service.transpose()?,
+            accept: accept.collect::<Result<_, _>>()?,
+            rollback: rollback.transpose()?,
+        })
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
@@ -158,6 +174,12 @@ fn tool(text: &Text, resolve: &expr::Scope) -> Result<Vec<String>, (ExprError, T
         );
         wrong(problem.at(0..text.template.source().len()))
     })
+}
+
+/// The words of a script for the usual shell that is one plain command.
+pub(super) fn plain_script(argv: &[String]) -> Option<Vec<String>> {
+    let (script, shell) = argv.split_last()?;
+    (shell == ["sh", "-eu", "-c"]).then(|| plain_words(script))?
 }
 
 /// Program and arguments of an action.
@@ -297,13 +319,15 @@ impl Around<'_> {
         }
         let own = rule.scope.own();
         let root_word = word_of_path(&rule.dir, b"");
-        let own_vars: [(&str, OsString); 7] = [
+        let metrics = word_of_path(&rule.dir, &task.join(METRICS));
+        let own_vars: [(&str, OsString); 8] = [
             ("OUT", own.out.as_str().into()),
             ("STATE", own.state.as_str().into()),
             ("TASKR_TARGET", target.name.as_str().into()),
             ("TASKR_TASK", rule.name.as_str().into()),
             ("TASKR_ROOT", OsString::from_vec(root_word)),
             ("TASKR_ATTEMPT", attempt.to_string().into()),
+            ("TASKR_METRICS", OsString::from_vec(metrics)),
             (RUN_ID_VAR, self.run_id.into()),
         ];
         env.extend(own_vars.map(|(name, value)| (name.into(), value)));

@@ -11,8 +11,10 @@ mod admit;
 mod advice;
 mod allowed;
 mod ask;
+mod checks;
 mod clean;
 mod commit;
+mod console;
 mod decide;
 mod env_files;
 mod finish;
@@ -27,6 +29,7 @@ mod mend;
 mod moved;
 mod named;
 mod open;
+mod pipelines;
 mod preview;
 mod proof;
 mod reach;
@@ -59,11 +62,12 @@ use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::jobserver::Pool;
 use crate::lock::TaskLock;
 use crate::outcome::{
-    Because, Changes, Event, Finish, OutFile, Reason, Recorded, Summary, TaskRef,
+    Because, Changes, Event, Finish, Gate, OutFile, Reason, Recorded, Summary, TaskRef,
 };
 use crate::outdir::{Root, TaskDir};
+use crate::parse;
 use crate::plan::{Admission, Next, Plan, Rests};
-use crate::process::{Guard, Stopper};
+use crate::process::{Console, Guard, Stopper};
 use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, ReadResult, Workers};
 
@@ -72,6 +76,7 @@ use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
 use open::Held;
+use pipelines::Pipelines;
 use retry::{Resting, Tries};
 use services::Services;
 use spent::{Part, Spent};
@@ -114,6 +119,8 @@ pub struct Request<'a> {
     pub asks: Arc<Asks>,
     /// Names of targets and tasks.
     pub wanted: Vec<String>,
+    /// The pipelines that `wanted` may name.
+    pub pipelines: Vec<parse::Pipeline>,
     /// Whether private targets may be named, too.
     pub private: bool,
     /// Only what these can reach is built; none means all that is wanted.
@@ -124,6 +131,8 @@ pub struct Request<'a> {
     pub shared: Option<Pool>,
     /// Nothing starts above this load of the machine, unless nothing runs.
     pub most_load: Option<f64>,
+    /// `-k`: a failure ends no pipeline.
+    pub keep_going: bool,
     /// After so many failures nothing new starts; none means never.
     pub most_failures: Option<usize>,
     /// The same once more than such a part of what ran has failed, from 0 to 1.
@@ -140,6 +149,8 @@ pub struct Request<'a> {
     pub rehash: bool,
     /// Where results are kept that may be restored; none: nowhere.
     pub store: Option<StoreAt>,
+    /// Limits for the run itself.
+    pub gates: Vec<Gate>,
     /// Warnings of tasks are failures.
     pub strict: bool,
     /// Wait for another taskr in this workspace.
@@ -154,6 +165,8 @@ pub struct Request<'a> {
     pub stream: bool,
     /// Set if that all is up to date may be proved to who asks the same.
     pub ask: Option<Ask<'a>>,
+    /// What of taskr's own streams interactive tasks get.
+    pub console: Console,
     /// Whether the listener wants to know how long taskr's own stages take.
     pub timed: bool,
 }
@@ -181,7 +194,7 @@ pub fn run(
     let mut build = Build::open(request, messages, &mut listen)?;
     build.begin();
     build.spent = Spent::begin(request.timed);
-    let worked = build.work();
+    let worked = build.work().and_then(|()| build.roll_back());
     build.spent.end(build.listener);
     worked?;
     let summary = build.end_run();
@@ -344,6 +357,8 @@ struct Build<'a> {
     lookups: Lookups,
     deeds: Deeds,
     tally: Tally,
+    pipelines: Pipelines,
+    console: console::Held,
     spent: Spent,
 }
 
@@ -402,6 +417,8 @@ impl Build<'_> {
                 Message::Token => self.token_came(),
                 Message::Service(id, news) => self.service_said(id, news),
                 Message::Signal(signal) => self.signal(signal),
+                // Nothing is undone before all has ended.
+                Message::Undone(_) => {}
             }
         }
     }
@@ -445,6 +462,12 @@ impl Build<'_> {
     /// Waits for a message, or until something is due without one; passes output on meanwhile. All
     /// output of a task has been passed on before its end is returned.
     fn wait(&mut self) -> Option<Message> {
+        let due = [self.deadline(), self.rests.next(), self.admits_at].into_iter().flatten().min();
+        self.wait_until(due)
+    }
+
+    /// Waits for a message, to that time if there is one.
+    fn wait_until(&mut self, due: Option<Instant>) -> Option<Message> {
         let output = self.workers.output().clone();
         if let Some(message) = self.postponed.pop_front() {
             for (task, bytes) in output.try_iter() {
@@ -452,7 +475,6 @@ impl Build<'_> {
             }
             return Some(message);
         }
-        let due = [self.deadline(), self.rests.next(), self.admits_at].into_iter().flatten().min();
         let timer = due.map_or_else(never, at);
         loop {
             select! {
@@ -477,6 +499,9 @@ impl Build<'_> {
     /// The first signal stops new starts and is forwarded; the second kills, and so does the first
     /// if tasks were asked to end before.
     fn signal(&mut self, signal: i32) {
+        if self.is_for_console(signal) {
+            return;
+        }
         let asked = self.tally.summary.timed_out.is_some();
         if self.tally.summary.signal.is_some() || asked || self.services_were_told() {
             self.tally.summary.signal.get_or_insert(signal);

@@ -16,6 +16,7 @@ use super::allowed::asked;
 use super::ask::asked_so_far;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
+use super::pipelines::{Pipelines, find_named, find_wanted, pipelines};
 use super::reach::{Before, reached};
 use super::services::Services;
 use super::spent::{Laps, Spent};
@@ -34,7 +35,7 @@ use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
 use crate::outdir::{Root, STATE_DIR};
 use crate::parse::split_pick;
-use crate::plan::{Plan, Rests, State as Stage};
+use crate::plan::{Pipeline, Plan, Rests, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
 use crate::workers::{Context, Message, Workers};
@@ -108,14 +109,9 @@ impl<'a> Build<'a> {
         let graph = (request.load)()?;
         find_wanted(&graph, request)?;
         let names = Names::new(&request.taskfile);
-        let (held, graph) = match request.dry_run {
-            true => (read_state(&dir, Access::Read), graph),
-            false => for_writing(&root, request, (&run_id, messages, &names), graph, listener)?,
-        };
-        let told = |message: &String| listener(&Event::Warning { task: None, message });
-        held.warnings.iter().for_each(told);
-        let wanted = wanted_now(&graph, request, (&held.state, &names))?;
-        let plan = plan(&graph, &wanted, (&held.state, &names), request, listener)?;
+        let known = (&run_id[..], messages, &names);
+        let (held, graph) = take_hold(&root, request, known, graph, listener)?;
+        let (plan, ordered) = plan(&graph, request, (&held.state, &names), listener)?;
         asked_so_far(&graph, request, &plan)?;
         let admission = admission(&graph, &plan, (&held.state, &names), request);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
@@ -123,6 +119,7 @@ impl<'a> Build<'a> {
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             asked: asked(&graph, request)?,
+            pipelines: Pipelines::new(&graph, &plan, &ordered, request),
             workers: Workers::new(request.jobs, context),
             files: Files::new(&request.root),
             spent: Spent::begin(false),
@@ -142,8 +139,9 @@ impl<'a> Build<'a> {
             admits_at: None,
             rests: Rests::default(),
             waiting: Waiting::default(),
-            services: Services::new(&graph, &plan, &find_wanted(&graph, request)?),
+            services: Services::new(&graph, &plan, &find_named(&graph, request)?),
             tokens: Tokens::new(request.shared.as_ref()),
+            console: super::console::Held::default(),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
             deeds: Deeds::default(),
@@ -171,6 +169,7 @@ impl<'a> Build<'a> {
             .map(|(id, _)| id)
             .collect();
         self.tell_skipped(&left, self.because_stopped());
+        self.after_loss(None, &left);
         self.workers.finish();
         self.tokens.keep_for(0);
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
@@ -206,7 +205,11 @@ impl<'a> Build<'a> {
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);
         summary.restage = self.deeds.fixed.to_restage(&self.graph);
+        let (pipelines, forgiven) = self.pipelines.ends();
+        summary.pipelines = pipelines;
+        summary.forgiven.add_all(forgiven);
         summary.wall_ms = self.now_ms();
+        self.judge_run(&mut summary);
         warnings.extend(self.write_run(&summary));
         laps.end("summary", self.listener);
         for warning in &warnings {
@@ -366,6 +369,24 @@ pub(super) fn read_state(dir: &Path, access: Access) -> Held {
 /// What is known of a run before it has the lock.
 type Known<'k> = (&'k str, &'k Messages, &'k Names);
 
+/// Reads the state, and takes the lock if the run may change anything.
+fn take_hold(
+    root: &Root,
+    request: &Request<'_>,
+    known: Known<'_>,
+    graph: Graph,
+    listener: &mut Listener<'_>,
+) -> Result<(Held, Graph), Error> {
+    let (held, graph) = match request.dry_run {
+        true => (read_state(&root.path().join(STATE_DIR), Access::Read), graph),
+        false => for_writing(root, request, known, graph, listener)?,
+    };
+    for warning in &held.warnings {
+        listener(&Event::Warning { task: None, message: warning });
+    }
+    Ok((held, graph))
+}
+
 /// Takes the lock and reads the state; mends what a crash left and removes what no task makes
 /// any more. The graph is made again as often as files that it listed may have changed.
 fn for_writing(
@@ -502,18 +523,20 @@ pub(super) fn described(note: Option<&Note>) -> String {
     note.map_or_else(String::new, |note| format!(" (process {}: {})", note.pid, note.command))
 }
 
-/// What is wanted, in an order by what it took before.
+/// What is wanted, in an order by what it took before, and the pipelines of it.
 fn plan(
     graph: &Graph,
-    wanted: &[TaskId],
-    (state, names): (&State, &Names),
     request: &Request<'_>,
+    (state, names): (&State, &Names),
     listener: &mut Listener<'_>,
-) -> Result<Plan, Error> {
+) -> Result<(Plan, Vec<Pipeline>), Error> {
+    let wanted = wanted_now(graph, request, (state, names))?;
+    let pipelines = pipelines(graph, request)?;
     let mut laps = Laps::begin(request.timed);
-    let plan = Plan::new(graph, wanted, &durations(graph, state, names));
+    let durations = durations(graph, state, names);
+    let plan = Plan::in_steps(graph, &wanted, &durations, &pipelines);
     laps.end("plan", listener);
-    plan.map_err(Error::Taskfile)
+    Ok((plan.map_err(Error::Taskfile)?, pipelines))
 }
 
 fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> {
@@ -543,18 +566,6 @@ fn wanted_now(
         names,
     };
     Ok(reached(graph, &wanted, changes, &known))
-}
-
-pub(super) fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    if !request.private {
-        return find_all(graph, &request.wanted);
-    }
-    let mut ids = Vec::new();
-    for name in &request.wanted {
-        let selected = graph.select(name);
-        ids.extend(if selected.is_empty() { find(graph, name)? } else { selected });
-    }
-    Ok(ids)
 }
 
 fn find_all(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Error> {

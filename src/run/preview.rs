@@ -44,6 +44,10 @@ pub struct Texts {
     pub env: Vec<(String, String)>,
     /// What is asked before it counts as up to date.
     pub fresh_if: Option<String>,
+    /// Its acceptance tests.
+    pub accept: Vec<String>,
+    /// What undoes it.
+    pub rollback: Option<String>,
 }
 
 /// Finds out what a task would read and execute. `taskfile` is the Taskfile's name in the root.
@@ -78,6 +82,8 @@ pub fn preview(
         command: rendered.shown,
         env: rendered.env,
         fresh_if: rendered.fresh_if.and_then(|mut argv| argv.pop()),
+        rollback: rendered.rollback.and_then(|mut argv| argv.pop()),
+        accept: rendered.accept.into_iter().filter_map(|mut argv| argv.pop()).collect(),
     });
     let command = command.map_err(|(error, text)| match rule.scope.lack() {
         Some(Lack::Failed(wrong)) => *wrong,

@@ -2,6 +2,7 @@
 
 use super::Build;
 use super::finish::{unix_ms, utc};
+use super::pipelines::Loss;
 use super::services::{Stage, TERM};
 use crate::error::said;
 use crate::ids::TaskId;
@@ -37,7 +38,7 @@ impl Build<'_> {
             }
         }
         self.services_changed();
-        self.stop_after_failures();
+        self.after_loss(Some(Loss { id, finish: Finish::Failed, allowed: false }), &[]);
     }
 
     pub(super) fn tell_service_ended(&mut self, id: TaskId, down: &Down) {
@@ -55,7 +56,7 @@ impl Build<'_> {
         down: &Down,
         failure: Option<&Failure>,
     ) {
-        self.tally.ended(&self.graph, id, (finish, false), 0);
+        self.tally.ended(&self.graph, (id, None), (finish, false), 0);
         let exit_code = down.exit_code();
         let log = self.root.absolute(&self.task_dir(id).join("log"));
         let at_ms = self.now_ms();
@@ -68,6 +69,7 @@ impl Build<'_> {
             course: Course::default(),
             outputs: &[],
             fixed: &[],
+            checkup: None,
             log: down.status.map(|_| &*log),
             failure,
             because: None,

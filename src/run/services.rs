@@ -165,7 +165,7 @@ impl Build<'_> {
         }
         self.services.all.insert(id, One { due: Box::new(due), stage: Stage::Idle });
         self.plan.succeed(&self.graph, id);
-        self.tally.passed(&self.graph, id);
+        self.tally.passed(&self.graph, id, self.plan.freed_by(id));
         if self.services.is_named(id) && !self.request.dry_run {
             self.want_service(id);
         }
@@ -178,7 +178,7 @@ impl Build<'_> {
         }
         self.done[id].would_run = true;
         self.plan.succeed(&self.graph, id);
-        self.tally.passed(&self.graph, id);
+        self.tally.passed(&self.graph, id, self.plan.freed_by(id));
     }
 
     /// A task must run: it may as soon as its services are ready and there is a place.

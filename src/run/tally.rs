@@ -28,15 +28,16 @@ impl Tally {
     }
 
     /// A group: it lets the chain through.
-    pub(super) fn passed(&mut self, graph: &Graph, id: TaskId) {
-        self.chain(graph, id, 0);
+    pub(super) fn passed(&mut self, graph: &Graph, id: TaskId, freed_by: Option<TaskId>) {
+        self.chain(graph, (id, freed_by), 0);
     }
 
-    /// A task ended after `duration_ms` of its command. `soft`: it did not succeed, and that is no harm.
+    /// A task ended after `duration_ms` of its command. `freed_by`: what kept it beside what it needs.
+    /// `soft`: it did not succeed, and that is no harm.
     pub(super) fn ended(
         &mut self,
         graph: &Graph,
-        id: TaskId,
+        (id, freed_by): (TaskId, Option<TaskId>),
         (finish, soft): (&Finish, bool),
         duration_ms: u64,
     ) {
@@ -52,12 +53,13 @@ impl Tally {
         }
         self.summary.when_false += usize::from(*finish == Finish::WhenFalse);
         self.summary.unstable += usize::from(*finish == Finish::Unstable);
-        self.summary.allowed += usize::from(soft && *finish == Finish::Failed);
-        self.summary.skipped_softly += usize::from(soft && *finish == Finish::Skipped);
+        if soft {
+            self.summary.forgiven.add(finish);
+        }
         let failed = matches!(finish, Finish::Failed | Finish::Unstable);
         self.failures += usize::from(failed && !soft);
         self.summary.work_ms += duration_ms;
-        self.chain(graph, id, duration_ms);
+        self.chain(graph, (id, freed_by), duration_ms);
     }
 
     /// An attempt failed after `duration_ms`, and is followed by another.
@@ -66,8 +68,9 @@ impl Tally {
         self.summary.work_ms += duration_ms;
     }
 
-    fn chain(&mut self, graph: &Graph, id: TaskId, duration_ms: u64) {
-        let before = graph.needs(id).iter().copied().max_by_key(|&need| self.longest[need].0);
+    fn chain(&mut self, graph: &Graph, (id, freed_by): (TaskId, Option<TaskId>), duration_ms: u64) {
+        let before = graph.needs(id).iter().copied().chain(freed_by);
+        let before = before.max_by_key(|&need| self.longest[need].0);
         let before = before.filter(|&need| self.longest[need].0 > 0);
         let total = duration_ms + before.map_or(0, |need| self.longest[need].0);
         self.longest[id] = (total, before);

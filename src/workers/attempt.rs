@@ -13,7 +13,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use rustix::process::Signal;
@@ -34,7 +34,7 @@ use crate::ids::TaskId;
 use crate::lock::{Acquired, Note, TaskLock, Wait};
 use crate::outcome::shown;
 use crate::outdir::{STATE_DIR, TaskDir};
-use crate::process::{self, Command, Status, why_not_started};
+use crate::process::{self, Command, Console, Status, why_not_started};
 
 /// A failed task shows so many lines of its output, and so many bytes at most.
 const TAIL_LINES: usize = 20;
@@ -71,6 +71,7 @@ pub(super) fn run(
         run,
         buffer,
         ended: Ended::with(run.task, Result::Stopped),
+        until: None,
         step: run.timed.then(Instant::now),
     };
     let result = attempt.steps(pieces);
@@ -103,8 +104,19 @@ pub(super) struct Attempt<'a> {
     pub(super) run: &'a Run,
     pub(super) buffer: &'a mut Vec<u8>,
     pub(super) ended: Ended,
+    /// When its time is over.
+    until: Option<Instant>,
     /// When the present step began, if that is wanted.
     step: Option<Instant>,
+}
+
+/// What to say of a command that was ended because it took too long.
+pub(super) fn out_of_time(timeout: Option<&str>, status: Status) -> String {
+    let timeout = timeout.unwrap_or("its timeout");
+    match status == Status::Signal(Signal::KILL.as_raw()) {
+        true => format!("timed out after {timeout}, did not end when asked to, and was killed"),
+        false => format!("timed out after {timeout}"),
+    }
 }
 
 impl Attempt<'_> {
@@ -217,21 +229,50 @@ impl Attempt<'_> {
             }
             Launch::Restore(_) => return Ok(()),
         };
+        let console = self.run.console;
+        if console == (Console::Terminal { output: true }) {
+            // A log that cannot be written is told with the output that follows.
+            let _ = log.write_all(b"(what it wrote went to the terminal)\n");
+        }
+        self.until = command.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let ended = self.run_command((command, console), &mut log, pieces)?;
+        match ended.status {
+            Status::Code(code) => self.ended.exit_code = Some(code),
+            Status::Signal(signal) => self.ended.signal = Some(signal),
+        }
+        let status = self.by_itself(&ended, &mut log)?;
+        if !status.success() {
+            self.ended.command_failed = true;
+            return Err(Stop::Failed(status.to_string()));
+        }
+        self.check(&mut log, pieces)
+    }
+
+    /// Runs a command with its output to the log. Its last lines are the tail.
+    pub(super) fn run_command(
+        &mut self,
+        (command, console): (&Command, Console),
+        log: &mut File,
+        pieces: &Sender<Piece>,
+    ) -> std::result::Result<process::Ended, Stop> {
         let mut tail = Tail::default();
-        let ended = self.run_command(command, &mut log, &mut |bytes: &[u8]| {
+        let mut output = |bytes: &[u8]| {
             tail.push(bytes);
             if self.run.stream {
                 // A listener that is gone needs no output.
                 let _ = pieces.send((self.run.task, bytes.to_vec()));
             }
-        });
+        };
+        let guard = self.run.guard.as_deref();
+        let stop = self.run.stop.as_ref().unwrap_or(&self.context.stop);
+        let ended = process::run_on((command, console), log, stop, guard, &mut output);
         self.ended.tail = tail.finish();
         let ended = ended.map_err(|error| {
             let what = why_not_started(command, &error);
             let _ = writeln!(log, "{what}");
             Stop::Failed(what)
         })?;
-        self.ended.duration_ms = u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
+        self.ended.duration_ms += u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX);
         if let Some(error) = &ended.log_error {
             self.ended.warnings.push(format!("its log is incomplete: {}", said(error)));
         }
@@ -239,43 +280,32 @@ impl Attempt<'_> {
             let warning = "a process that it left behind still ran, and was ended";
             self.ended.warnings.push(warning.to_owned());
         }
-        self.ended.peak_bytes = ended.peak_bytes.filter(|&peak| peak >= MUCH_BYTES);
-        if let Status::Code(code) = ended.status {
-            self.ended.exit_code = Some(code);
-        }
-        match ended.status {
-            _ if ended.stopped => Err(Stop::Stopped),
-            status if ended.timed_out => {
-                let what = self.out_of_time(status);
-                let _ = writeln!(log, "taskr: {what}");
-                Err(Stop::Failed(what))
-            }
-            status if status.success() => Ok(()),
-            status => {
-                self.ended.command_failed = true;
-                Err(Stop::Failed(status.to_string()))
-            }
-        }
+        let peak = ended.peak_bytes.filter(|&peak| peak >= MUCH_BYTES);
+        self.ended.peak_bytes = self.ended.peak_bytes.max(peak);
+        Ok(ended)
     }
 
-    /// What to say of a command that was ended because it took too long.
-    fn out_of_time(&mut self, status: Status) -> String {
-        self.ended.timed_out = true;
-        let timeout = self.run.timeout.as_deref().unwrap_or("its timeout");
-        match status == Status::Signal(Signal::KILL.as_raw()) {
-            true => format!("timed out after {timeout}, did not end when asked to, and was killed"),
-            false => format!("timed out after {timeout}"),
-        }
-    }
-
-    fn run_command(
-        &self,
-        command: &Command,
+    /// How a command ended, if neither taskr nor its timeout ended it.
+    pub(super) fn by_itself(
+        &mut self,
+        ended: &process::Ended,
         log: &mut File,
-        output: &mut dyn FnMut(&[u8]),
-    ) -> io::Result<process::Ended> {
-        let stop = self.run.stop.as_ref().unwrap_or(&self.context.stop);
-        process::run(command, log, stop, self.run.guard.as_deref(), output)
+    ) -> std::result::Result<Status, Stop> {
+        if ended.stopped {
+            return Err(Stop::Stopped);
+        }
+        if !ended.timed_out {
+            return Ok(ended.status);
+        }
+        self.ended.timed_out = true;
+        let what = out_of_time(self.run.timeout.as_deref(), ended.status);
+        let _ = writeln!(log, "taskr: {what}");
+        Err(Stop::Failed(what))
+    }
+
+    /// How much of its timeout an attempt has left.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 
     /// The inputs that are not what they were when the task was judged, but for those that its

@@ -8,13 +8,14 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
+use super::undo::{Undo, Undone};
 use crate::files::Pattern;
 use crate::graph::{Fixes, Output};
 use crate::ids::{FileId, TaskId};
 use crate::lock::{Note, TaskLock};
-use crate::outcome::{Made, OutFile, Recorded};
+use crate::outcome::{Checkup, Gate, Made, OutFile, Recorded};
 use crate::outdir::TaskDir;
-use crate::process::{Command, Guard, Said, Stop, ask, why_not_started};
+use crate::process::{Command, Console, Guard, Said, Stop, ask, why_not_started};
 
 /// Work for one thread.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub enum Job {
     Run(Box<Run>),
     /// Ask a command whether its task is up to date.
     Ask(Box<Ask>),
+    /// Undo what a task did.
+    Undo(Box<Undo>),
 }
 
 /// A command that is asked.
@@ -56,6 +59,8 @@ pub enum Message {
     Token,
     /// What a service has to say.
     Service(TaskId, super::service::News),
+    /// Answer to [`Job::Undo`].
+    Undone(Box<Undone>),
     /// A signal came to taskr.
     Signal(i32),
 }
@@ -131,12 +136,16 @@ pub struct Run {
     pub new_command: bool,
     /// What stands at the outputs stays for the command, and counts as its outputs afterwards.
     pub keep_outputs: bool,
+    /// What must hold before it is published.
+    pub checks: Checks,
     /// Warnings are failures, and no file of the user gives way.
     pub strict: bool,
     /// Publish even if inputs moved.
     pub last_attempt: bool,
     /// How its `timeout` is written, if it has one.
     pub timeout: Option<String>,
+    /// What of taskr's own streams the command gets.
+    pub console: Console,
     /// Whether pieces of output are wanted while it runs.
     pub stream: bool,
     /// Whether it is wanted how long each step takes.
@@ -145,6 +154,24 @@ pub struct Run {
     pub guard: Option<Arc<Guard>>,
     /// Told when this task alone must end.
     pub stop: Option<Stop>,
+}
+
+/// What must hold after the command, before anything is published.
+#[derive(Debug, Default)]
+pub struct Checks {
+    /// Acceptance tests, in order.
+    pub accept: Vec<Accept>,
+    /// Limits for the metrics that the command writes.
+    pub gates: Vec<Gate>,
+}
+
+/// An acceptance test.
+#[derive(Debug)]
+pub struct Accept {
+    /// For people.
+    pub shown: String,
+    /// What is started, or why nothing can be.
+    pub command: std::result::Result<Command, String>,
 }
 
 /// What to start.
@@ -256,12 +283,17 @@ pub struct Ended {
     pub restore_ms: u64,
     /// If the command ended by itself.
     pub exit_code: Option<i32>,
-    /// Whether it was the command that failed, by its exit code or a signal of its own.
+    /// If a signal ended the command.
+    pub signal: Option<i32>,
+    /// Whether it was the command that failed, by its exit code or a signal of its own, or what
+    /// was checked of it.
     pub command_failed: bool,
     /// Whether its time was over before it ended.
     pub timed_out: bool,
     /// How much memory its command had at most, in bytes, if that is known and much.
     pub peak_bytes: Option<u64>,
+    /// What was checked after the command.
+    pub checkup: Checkup,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// Files that taskr did not make and that had to give way, and where they are kept.
@@ -285,9 +317,11 @@ impl Ended {
             duration_ms: 0,
             restore_ms: 0,
             exit_code: None,
+            signal: None,
             command_failed: false,
             timed_out: false,
             peak_bytes: None,
+            checkup: Checkup::default(),
             warnings: Vec::new(),
             replaced: Vec::new(),
             written: Vec::new(),
@@ -370,6 +404,7 @@ pub(super) enum Subject {
     Read(Vec<(FileId, (u32, u32))>),
     Run(TaskId),
     Ask(usize),
+    Undo(TaskId),
 }
 
 impl Job {
@@ -380,6 +415,7 @@ impl Job {
             }
             Job::Run(run) => Subject::Run(run.task),
             Job::Ask(ask) => Subject::Ask(ask.number),
+            Job::Undo(undo) => Subject::Undo(undo.task),
         }
     }
 }
@@ -400,6 +436,12 @@ impl Subject {
                 Message::Read(files.into_iter().map(broken).collect())
             }
             Subject::Ask(number) => Message::Asked(number, Err(what.to_owned())),
+            Subject::Undo(task) => Message::Undone(Box::new(Undone {
+                task,
+                failed: Some(what.to_owned()),
+                duration_ms: 0,
+                tail: Vec::new(),
+            })),
             Subject::Run(task) => {
                 let result = Result::Failed(what.to_owned());
                 Message::Ended(Box::new(Ended::with(task, result)))

@@ -6,6 +6,7 @@
 //! job, not the end of the run.
 
 mod attempt;
+mod check;
 mod collected;
 mod folders;
 mod intent;
@@ -15,6 +16,7 @@ mod probe;
 mod restore;
 mod service;
 mod standing;
+mod undo;
 mod written;
 
 use std::io;
@@ -24,10 +26,12 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+pub use check::METRICS;
 pub use intent::IntentBody;
 pub use job::{
-    Ask, Before, Checked, Declared, DepfileRead, Ended, Expected, Found, Job, Launch, Listed,
-    Message, Read, ReadResult, Restore, Result, Run, Success, Written, listing_digest,
+    Accept, Ask, Before, Checked, Checks, Declared, DepfileRead, Ended, Expected, Found, Job,
+    Launch, Listed, Message, Read, ReadResult, Restore, Result, Run, Success, Written,
+    listing_digest,
 };
 
 pub use probe::Probe;
@@ -35,6 +39,7 @@ pub use service::{Down, News, Running as RunningService, Up};
 
 pub use outputs::{is_made, standing_at};
 pub use standing::{replaced_path, restore_aside};
+pub use undo::{UNDO_LOG, Undo, Undone};
 
 use crate::error::{remedy, said};
 use crate::lock::Note;
@@ -161,6 +166,7 @@ fn answer(context: &Context, job: Job, pieces: &Sender<Piece>, buffer: &mut Vec<
         Job::Read(paths) => {
             Message::Read(paths.into_iter().map(|read| read.measure(buffer)).collect())
         }
+        Job::Undo(undo) => undo.run(context),
         Job::Run(run) => Message::Ended(Box::new(attempt::run(context, &run, pieces, buffer))),
         Job::Ask(ask) => Message::Asked(ask.number, ask.answer(&context.stop)),
     }

@@ -19,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use taskr::parse::{FIELDS, Field, INCLUDE, PACKAGE, SETTINGS, TOP_LEVEL, parse};
+use taskr::parse::{FIELDS, Field, INCLUDE, PACKAGE, PIPELINE, SETTINGS, TOP_LEVEL, parse};
 use yaml_rust2::YamlLoader;
 
 use crate::project::{Live, Project};
@@ -211,7 +211,12 @@ fn head(line: &str) -> String {
 
 #[test]
 fn the_reference_has_all_fields() {
-    let taskfile = [("TOP_LEVEL", TOP_LEVEL), ("SETTINGS", SETTINGS), ("FIELDS", FIELDS)];
+    let taskfile = [
+        ("TOP_LEVEL", TOP_LEVEL),
+        ("SETTINGS", SETTINGS),
+        ("FIELDS", FIELDS),
+        ("PIPELINE", PIPELINE),
+    ];
     has_tables("docs/taskfile.md", &taskfile);
     has_tables("docs/packages.md", &[("INCLUDE", INCLUDE), ("PACKAGE", PACKAGE)]);
 }

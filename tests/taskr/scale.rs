@@ -25,6 +25,7 @@ use taskr::ids::IdVec;
 use taskr::outcome::{Event, Field, Manifest, OutFile, Record, Tag};
 use taskr::parse::parse;
 use taskr::plan::{Next, Plan};
+use taskr::process::Console;
 use taskr::record::{self, Names};
 use taskr::run::{Force, Request, run};
 use taskr_cache::{Access, Seen, State, Writer, boot_id};
@@ -230,10 +231,12 @@ impl Workspace {
             sources: Vec::new(),
             load: &|| self.graph(),
             wanted: vec![wanted.to_owned()],
+            pipelines: Vec::new(),
             private: false,
             changes: None,
             jobs: 2,
             shared: None,
+            keep_going: false,
             most_failures: Some(1),
             most_failure_rate: None,
             typed: true,
@@ -244,11 +247,13 @@ impl Workspace {
             rehash: false,
             store: None,
             strict: true,
+            gates: Vec::new(),
             wait: false,
             env: [("PATH".into(), var_os("PATH").expect("a PATH"))].into(),
             taskr: Path::new(env!("CARGO_BIN_EXE_taskr")).to_owned(),
             command_line: "taskr".to_owned(),
             stream: false,
+            console: Console::None,
             timed: false,
             ask: None,
         };

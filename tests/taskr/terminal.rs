@@ -2,7 +2,7 @@
 //! and laid out as a terminal would. And what another terminal is told by `status`.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -59,6 +59,11 @@ impl Pty {
             }
         });
         self
+    }
+
+    /// Types, as somebody at the terminal.
+    fn types(&self, text: &str) {
+        (&self.master).write_all(text.as_bytes()).expect("a terminal");
     }
 
     fn text(&self) -> String {
@@ -302,4 +307,104 @@ fn a_link_in_place_of_the_folder_is_not_followed() {
     assert_eq!(fs::read_dir(p.path("src")).expect("src").count(), 2);
     assert!(live.wait().status.success());
     assert_eq!(p.read("src/mine.c") + &p.read("src/1-1.json"), "1{}");
+}
+
+/// Asks for a name. Others show whether something ran beside it.
+const ASKS: &str = r#"
+[target.ask]
+interactive = true
+run = """
+ran ask; test -t 0; test -t 1; test -t 2; printf 'name? '; read name
+ran "$name"; printf 'hello %s\\n' "$name"; echo "name=$name" > "$OUT/name"
+"""
+[target.use]
+inputs = ["@ask"]
+run = "ran use"
+[target.before]
+run = "ran before; sleep 0.2; ran before ended"
+[target.beside]
+run = "ran beside"
+[target.all]
+deps = ["before", "ask", "beside", "use"]
+"#;
+
+/// taskr as a shell starts it: the terminal is its own.
+fn at_terminal(p: &Project, args: &[&str]) -> Pty {
+    let taskr = p.command(&p.root(), args);
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", "--wait"]).arg(taskr.get_program()).args(taskr.get_args());
+    command.current_dir(p.root());
+    p.clear_environment(&mut command);
+    command.env("NO_COLOR", "1");
+    Pty::start(command, 80).read()
+}
+
+#[test]
+fn an_interactive_task_has_the_terminal_and_runs_alone() {
+    let p = Project::new(ASKS);
+    let pty = at_terminal(&p, &["-j4", "all"]);
+    pty.until("a question", |lines| lines.last().is_some_and(|line| line == "name? "));
+    // Nothing moves and nothing starts while somebody thinks.
+    let asked = pty.text();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(pty.text(), asked);
+    pty.types("Ada\n");
+    let lines = screen(&pty.wait());
+    assert!(lines.contains(&"hello Ada".to_owned()), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("4 tasks: 4 ran ")), "{lines:?}");
+    let ran = p.take_ran();
+    let at = |name: &str| ran.iter().position(|own| own == name).expect("it ran");
+    assert_eq!(at("Ada"), at("ask") + 1, "{ran:?}");
+    let before = (at("before"), at("before ended"));
+    assert!(at("ask") < before.0 || at("ask") > before.1, "{ran:?}");
+    assert_eq!(ran.len(), 6, "{ran:?}");
+    assert_eq!(p.read(".taskr/tasks/ask/log"), "(what it wrote went to the terminal)\n");
+    // What it left counts, and it is asked again.
+    let pty = at_terminal(&p, &["use"]);
+    pty.until("a question", |lines| lines.last().is_some_and(|line| line == "name? "));
+    pty.types("Ada\n");
+    pty.wait();
+    assert_eq!(p.take_ran(), ["ask", "Ada"]);
+}
+
+#[test]
+fn ctrl_c_is_for_the_task_that_has_the_terminal() {
+    let p = Project::new(
+        "[target.shell]\ninteractive = true\nrun = 'trap \"ran caught\" INT; ran shell; \
+         until read line; do :; done; ran \"$line\"'\n\
+         [target.dies]\ninteractive = true\nrun = 'ran dies; read line'\n\
+         [target.next]\nrun = 'ran next'\n[target.all]\ndeps = ['next']\n",
+    );
+    let pty = at_terminal(&p, &["shell"]);
+    p.await_ran("shell");
+    pty.types("\x03");
+    p.await_ran("caught");
+    pty.types("on\n");
+    let text = pty.wait();
+    assert!(text.contains("1 task: 1 ran "), "{text}");
+    assert_eq!(p.take_ran(), ["shell", "caught", "on"]);
+    // If it ends by that, so does the run.
+    let pty = at_terminal(&p, &["-k", "-j1", "dies", "next"]);
+    p.await_ran("dies");
+    pty.types("\x03");
+    let text = pty.wait();
+    assert!(text.contains("interrupted by SIGINT"), "{text}");
+    assert!(text.contains("1 cancelled"), "{text}");
+    p.await_no_process();
+}
+
+#[test]
+fn without_a_terminal_an_interactive_task_reads_what_taskr_has() {
+    let p = Project::new(
+        "[target.ask]\ninteractive = true\nrun = 'read a; ran \"$a\"; echo \"hello $a\"'\n",
+    );
+    let mut command = p.command(&p.root(), ["ask"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("taskr starts");
+    child.stdin.take().expect("a pipe").write_all(b"Bob\n").expect("a reader");
+    let output = child.wait_with_output().expect("an end");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("hello Bob"), "{text}");
+    assert_eq!(p.take_ran(), ["Bob"]);
+    assert_eq!(p.read(".taskr/tasks/ask/log"), "hello Bob\n");
 }

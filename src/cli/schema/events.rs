@@ -13,7 +13,7 @@ type Fields = &'static [(&'static str, &'static str)];
 const TASK: Fields = &[("task", "string"), ("task_id", "count")];
 
 /// Each event, whether it is about a task, and what only it has.
-const EVENTS: [(&str, bool, Fields); 12] = [
+const EVENTS: [(&str, bool, Fields); 13] = [
     (
         "run_started",
         false,
@@ -60,6 +60,9 @@ const EVENTS: [(&str, bool, Fields); 12] = [
             ("allowed", "boolean"),
             ("outputs", "outputs"),
             ("fixed", "paths"),
+            ("metrics", "metrics?"),
+            ("accept", "accept?"),
+            ("gates", "gates?"),
             ("log", "bytes?"),
             ("failure", "failure?"),
             ("because", "because?"),
@@ -72,6 +75,11 @@ const EVENTS: [(&str, bool, Fields); 12] = [
         "service_ended",
         true,
         &[("exit_code", "integer?"), ("duration_ms", "count"), ("at_ms", "count")],
+    ),
+    (
+        "task_rolled_back",
+        true,
+        &[("duration_ms", "count"), ("failure", "failure?"), ("at_ms", "count")],
     ),
     ("warning", false, &[("~task", "string"), ("~task_id", "count"), ("message", "string")]),
     (
@@ -92,13 +100,16 @@ const EVENTS: [(&str, bool, Fields); 12] = [
             ("unstable", "count"),
             ("saved_ms", "count"),
             ("restage", "paths"),
+            ("checks", "checks"),
+            ("gates", "gates"),
+            ("pipelines", "pipelines"),
             ("exit_code", "integer"),
         ],
     ),
 ];
 
 /// Objects within events.
-const OBJECTS: [(&str, Fields); 9] = [
+const OBJECTS: [(&str, Fields); 13] = [
     ("changes", &[("by", "strings"), ("files", "count")]),
     ("reason", &[("code", "string"), ("path", "bytes?"), ("text", "string")]),
     ("output", &[("path", "bytes"), ("size_bytes", "count"), ("digest", "digest")]),
@@ -117,6 +128,32 @@ const OBJECTS: [(&str, Fields); 9] = [
     ("because", &[("code", "string"), ("task", "string?"), ("text", "string")]),
     ("timed_out", &[("after_ms", "count"), ("running", "strings")]),
     ("step", &[("task", "string"), ("duration_ms", "count")]),
+    ("accept", &[("run", "count"), ("passed", "count"), ("failed", "string?")]),
+    (
+        "gate",
+        &[("name", "string"), ("must", "string"), ("value", "number?"), ("passed", "boolean")],
+    ),
+    (
+        "checks",
+        &[
+            ("accept_run", "count"),
+            ("accepted", "count"),
+            ("gates_checked", "count"),
+            ("gates_passed", "count"),
+        ],
+    ),
+    (
+        "pipeline",
+        &[
+            ("name", "string"),
+            ("tasks", "count"),
+            ("succeeded", "count"),
+            ("required", "count"),
+            ("fine", "boolean"),
+            ("rolled_back", "strings"),
+            ("not_rolled_back", "strings"),
+        ],
+    ),
     (
         "counts",
         &[
@@ -132,12 +169,14 @@ const OBJECTS: [(&str, Fields); 9] = [
 ];
 
 /// Lists, and what is in them.
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 7] = [
     ("strings", "string"),
     ("reasons", "reason"),
     ("outputs", "output"),
     ("paths", "bytes"),
     ("steps", "step"),
+    ("gates", "gate"),
+    ("pipelines", "pipeline"),
 ];
 
 const OUTCOMES: [&str; 10] = [
@@ -160,6 +199,9 @@ pub(super) fn events() -> Value {
         defs.insert(name.to_owned(), json!({ "type": "array", "items": typed(of) }));
     }
     defs.insert("bytes".to_owned(), bytes());
+    let number = json!({ "type": "number" });
+    let metrics = json!({ "type": "object", "additionalProperties": number });
+    defs.insert("metrics".to_owned(), metrics);
     let one_of: Vec<Value> = EVENTS.iter().map(event_of).collect();
     json!({
         "$schema": DIALECT,

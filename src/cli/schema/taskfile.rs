@@ -7,13 +7,15 @@
 use serde_json::{Map, Value, json};
 
 use super::{DIALECT, schedule};
-use crate::parse::{FIELDS, Field, HOOKS, INCLUDE, Kind, PACKAGE, SETTINGS, TOP_LEVEL};
+use crate::parse::{FIELDS, Field, HOOKS, INCLUDE, Kind, PACKAGE, PIPELINE, SETTINGS, TOP_LEVEL};
 
 /// A variable's name.
 const NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// The same, or the beginning of some and `*`.
 const PREFIX: &str = r"^[A-Za-z_][A-Za-z0-9_]*\*?$";
 pub(super) const TARGET: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,199}$";
+/// A metric's name.
+const METRIC: &str = "^[A-Za-z0-9_./-]+$";
 /// One line, and blanks around it.
 const LINE: &str = r"^\s*[^\n]*\s*$";
 pub(super) const DURATION: &str = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$";
@@ -23,7 +25,7 @@ pub(super) fn taskfile() -> Value {
     schema["$schema"] = json!(DIALECT);
     schema["title"] = json!("Taskfile.toml");
     schema["description"] = json!("What taskr builds, and how.");
-    schema["$defs"] = json!({ "target": target() });
+    schema["$defs"] = json!({ "target": target(), "steps": steps() });
     schema
 }
 
@@ -35,6 +37,21 @@ fn target() -> Value {
     target["minLength"] = json!(1);
     target["dependentSchemas"] = json!({ "run": { "not": { "required": ["exec"] } } });
     target
+}
+
+/// Names and lists of the same.
+fn steps() -> Value {
+    let step =
+        json!({ "anyOf": [{ "type": "string", "minLength": 1 }, { "$ref": "#/$defs/steps" }] });
+    json!({ "type": "array", "items": step, "minItems": 1 })
+}
+
+/// A pipeline with its fields.
+fn pipeline() -> Value {
+    let mut pipeline = table(PIPELINE);
+    pipeline["title"] = json!("a pipeline");
+    pipeline["required"] = json!(["steps"]);
+    pipeline
 }
 
 /// A table with these keys and no others.
@@ -75,7 +92,10 @@ fn value(field: &Field) -> Value {
             let tables = named(NAME, &lists);
             with(lists, &tables)
         }
-        Kind::Script => one_or_more(&text, 1),
+        Kind::Script | Kind::Commands => one_or_more(&text, 1),
+        Kind::Gates => named(METRIC, &text),
+        Kind::Steps => json!({ "$ref": "#/$defs/steps" }),
+        Kind::OnError => json!({ "enum": ["stop", "continue", "rollback"] }),
         Kind::Argv => {
             let mut words = one_or_more(&text, 1);
             words["pattern"] = json!("^[^ ]+$");
@@ -150,6 +170,7 @@ fn known_table(name: &str) -> Option<Value> {
         "taskr" => table(SETTINGS),
         "package" => table(PACKAGE),
         "pool" => schedule::pools(),
+        "pipeline" => named(TARGET, &pipeline()),
         "hooks" => {
             let names = one_or_more(&json!({ "type": "string", "minLength": 1 }), 1);
             let hooks = HOOKS.iter().map(|hook| ((*hook).to_owned(), names.clone()));

@@ -97,6 +97,7 @@ fn row(field: &Field) -> Option<Row> {
         Tag::EnvInput => ("variable", ""),
         Tag::Dependency => ("dependency", ""),
         Tag::Tool => ("program", ""),
+        Tag::Check => ("check", ""),
         _ => return None,
     };
     Some(Row { kind, name: shown(&field.name), more })

@@ -38,6 +38,7 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
         true => workspace.default_targets()?,
         false => workspace.full_names(&names)?,
     };
+    let wanted = workspace.without_pipelines(&wanted);
     let jobs = workspace.jobs(None)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;

@@ -1,0 +1,1 @@
+sleep 0.4; echo 8 rules
