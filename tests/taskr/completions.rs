@@ -90,7 +90,7 @@ fn names_with_a_package_are_offered_to_who_has_begun_one() {
     p.write("p/a/Taskfile.toml", "[target.build]\nforeach = ['x', 'y']\nrun = 'x'\n");
     p.write("p/b/Taskfile.toml", "[target]\nbuild = 'x'\ntest = 'x'\n");
     for (line, expected) in [
-        ("taskr g", "gen"),
+        ("taskr g", "graph gen"),
         ("taskr b", ""),
         ("taskr :", ":build :gen :test"),
         ("taskr //", "//:gen //p/a:build //p/b:build //p/b:test"),
