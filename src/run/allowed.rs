@@ -52,6 +52,9 @@ impl Build<'_> {
     pub(super) fn pass(&mut self, id: TaskId) {
         let skipped = self.plan.pass(&self.graph, id);
         self.tally.passed(&self.graph, id, self.plan.freed_by(id));
+        if skipped.is_empty() {
+            return;
+        }
         let needs = self.graph.without_groups(&[id]);
         let missing = needs.into_iter().find(|&need| self.plan.is_missing(need)).unwrap_or(id);
         let name = self.graph.name(missing).to_owned();
