@@ -212,7 +212,7 @@ fn writes_unnamed(pid: i32, folder: &Path) -> bool {
 fn an_export_that_is_killed_leaves_nothing() {
     let p = Project::new(
         "[target.big]\ninputs = []\noutputs = [\"big\"]\ncache = true\n\
-         run = \"head -c 50000000 /dev/zero > {{ outputs }}\"\n",
+         run = \"head -c 200000000 /dev/zero > {{ outputs }}\"\n",
     )
     .with_store();
     p.taskr(["big"]).any_files().ok();
