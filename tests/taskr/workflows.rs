@@ -141,7 +141,7 @@ fn w4_fan_out_and_in() {
 #[test]
 fn w5_workstream() {
     let p = example("w5");
-    p.taskr(["check"]).says("5 targets, 5 tasks").any_files().ok();
+    p.taskr(["tool", "check"]).says("5 targets, 5 tasks").any_files().ok();
     let run = p.taskr(["-j4"]).any_files().ok().stdout;
     assert!(run.contains("4 of 4 acceptance tests"), "{run}");
     let spans = spans(&p);
