@@ -389,7 +389,8 @@ pub(crate) fn example(name: &str) -> Project {
         for entry in fs::read_dir(from.join(&folder)).expect("an example") {
             let entry = entry.expect("an entry");
             let path = folder.join(entry.file_name());
-            let made_here = ["bin", "build", "gen", "generated", ".taskr", "report.txt"];
+            let made_here =
+                ["bin/app", "bin/shapes", "build", "gen", "generated", ".taskr", "report.txt"];
             match entry.path().is_dir() {
                 _ if made_here.iter().any(|made| path == Path::new(made)) => {}
                 true => waiting.push(path),
