@@ -260,7 +260,11 @@ impl Made {
         let of = |folder: &[u8]| self.globs.get(folder).into_iter().flatten();
         self.is(folder)
             || self.paths.get(next).is_some_and(|path| path.starts_with(&below))
-            || self.globs.range::<[u8], _>(from).next().is_some_and(|(at, _)| at.starts_with(&below))
+            || self
+                .globs
+                .range::<[u8], _>(from)
+                .next()
+                .is_some_and(|(at, _)| at.starts_with(&below))
             || above.any(|base| of(base).any(|glob| glob.may_contain(folder)))
     }
 }
@@ -354,5 +358,103 @@ impl Sieve<'_> {
             self.levels.push(Level { depth, lead: Vec::new(), cut, says });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::super::list::{ignored_match, list, list_and_why};
+    use super::*;
+
+    fn workspace(files: &[(&str, &str)]) -> TempDir {
+        let root = TempDir::new().unwrap();
+        for (path, text) in files {
+            let full = root.path().join(path);
+            fs::create_dir_all(full.parent().unwrap()).unwrap();
+            fs::write(full, text).unwrap();
+        }
+        root
+    }
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text.as_bytes()).unwrap()
+    }
+
+    fn listed(root: &TempDir, text: &str, ignored: &Ignored) -> Vec<String> {
+        let found = list(root.path(), &pattern(text), &[], ignored).unwrap();
+        found.into_iter().map(|path| String::from_utf8(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_fit_as_they_do_in_git() {
+        let table: &[(&str, &[&str])] = &[
+            ("*.o", &["a.o", "in/b.o"]),
+            ("/a.o", &["a.o"]),
+            ("in/", &["in/b.o", "in/c", "in/deep/a.o"]),
+            ("in", &["in/b.o", "in/c", "in/deep/a.o"]),
+            ("c/", &[]),
+            ("in/*\n!in/deep/", &["in/b.o", "in/c"]),
+            ("*\n!in/\n!in/c", &["a.o", "in/b.o", "in/deep/a.o", "x y", "#"]),
+            ("deep/a.o", &[]),
+            ("**/deep", &["in/deep/a.o"]),
+            ("in/**/a.o", &["in/deep/a.o"]),
+            ("\\#\r\n# in\r\n", &["#"]),
+            ("x y   ", &["x y"]),
+            ("\u{FEFF}c", &["in/c"]),
+            ("in/[", &[]),
+            ("in/?", &["in/c"]),
+        ];
+        let files = ["a.o", "in/b.o", "in/c", "in/deep/a.o", "x y", "#"];
+        for (text, ignored) in table {
+            let root = workspace(&files.map(|path| (path, "")));
+            fs::write(root.path().join(".gitignore"), text).unwrap();
+            let found = listed(&root, "**", &Ignored::new(root.path()));
+            let left = files.iter().filter(|path| !found.iter().any(|one| one == *path));
+            let left: Vec<&str> = left.copied().collect();
+            assert_eq!(left, *ignored, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn made_files_are_found_and_nothing_else_is_entered() {
+        let root = workspace(&[
+            (".gitignore", "out/\nmodules\nlogs\n"),
+            ("out/a/x", ""),
+            ("out/b/x", ""),
+            ("out/tree/in/x", ""),
+            ("out/stray/x", ""),
+            ("modules/m/x", ""),
+            ("logs/l.x", ""),
+        ]);
+        let paths = ["out/a/x", "out/tree", "out-other/x"].map(|path| path.as_bytes().to_vec());
+        let globs = [pattern("out/b/*"), pattern("l*/*.x")];
+        let ignored = Ignored::new(root.path()).but_for(paths.into_iter(), globs.into_iter());
+        let (found, why) = list_and_why(root.path(), &pattern("**"), &[], &ignored).unwrap();
+        let found: Vec<_> = found.iter().map(|path| String::from_utf8_lossy(path)).collect();
+        assert_eq!(found, ["logs/l.x", "out/a/x", "out/b/x", "out/tree/in/x"]);
+        let read = |path: &str| why.iter().any(|(read, _)| read == path.as_bytes());
+        assert!(read("out/b") && read("out/tree/in") && read(".gitignore"));
+        assert!(!read("modules") && !read("out/stray"));
+    }
+
+    #[test]
+    fn the_line_that_leaves_a_file_out_is_found() {
+        let root = workspace(&[("in/.gitignore", "*.o\n!a.o\n"), ("in/a.o", ""), ("in/b.o", "")]);
+        let ignored = Ignored::new(root.path());
+        let by = |path: &str| ignored.by(b"", path.as_bytes()).unwrap().map(|by| by.place);
+        assert_eq!(by("in/b.o").as_deref(), Some("in/.gitignore:1"));
+        assert_eq!(by("in/a.o"), None);
+        let only = ignored_match(root.path(), &pattern("in/b*"), &[], &ignored).unwrap();
+        assert_eq!(only.sentence(), "in/b.o would fit, but `*.o` (in/.gitignore:1) leaves it out");
+        assert!(ignored_match(root.path(), &pattern("in/c*"), &[], &ignored).is_none());
+    }
+
+    #[test]
+    fn a_link_and_a_folder_of_that_name_are_not_read() {
+        let root = workspace(&[("rules", "a\n"), ("a", ""), ("in/.gitignore/x", ""), ("in/b", "")]);
+        std::os::unix::fs::symlink("rules", root.path().join(".gitignore")).unwrap();
+        assert_eq!(listed(&root, "**", &Ignored::new(root.path())), ["a", "in/b", "rules"]);
     }
 }

@@ -51,7 +51,8 @@ pub fn list_and_why(
     if let Some(path) = pattern.as_path() {
         facts.add(path, Stamp::of_link(&absolute(root, path)), kind);
     }
-    let found = walk_matches((root, pattern, skip), ignored, &mut |path, at| facts.led_to(path, at))?;
+    let found =
+        walk_matches((root, pattern, skip), ignored, &mut |path, at| facts.led_to(path, at))?;
     Ok((found, facts.all()?))
 }
 

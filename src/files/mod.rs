@@ -26,8 +26,8 @@ pub use depfile::{DepfileError, parse as parse_depfile};
 pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
 pub use ignored::{GITIGNORE, Ignored, IgnoredBy, IgnoredMatch};
 pub use list::{
-    Listing, ignored_match, is_there_and_why, list, list_and_why, list_folders, list_folders_and_why, list_tree,
-    why_of_tree,
+    Listing, ignored_match, is_there_and_why, list, list_and_why, list_folders,
+    list_folders_and_why, list_tree, why_of_tree,
 };
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 
@@ -219,8 +219,7 @@ impl Files {
             return Ok(known.clone());
         }
         let found = list(&self.root, pattern, skip, &self.ignored)?;
-        let found: Arc<[FileId]> =
-            found.iter().map(|path| paths.intern(path)).collect();
+        let found: Arc<[FileId]> = found.iter().map(|path| paths.intern(path)).collect();
         self.listings.insert(query, found.clone());
         Ok(found)
     }

@@ -175,9 +175,8 @@ impl Build<'_> {
     }
 
     fn has_files(&self, pattern: &[u8]) -> bool {
-        let listed = Pattern::parse(pattern).map(|pattern| {
-            list(self.root.path(), &pattern, &[], self.graph.ignored())
-        });
+        let listed = Pattern::parse(pattern)
+            .map(|pattern| list(self.root.path(), &pattern, &[], self.graph.ignored()));
         listed.is_ok_and(|listed| listed.is_ok_and(|files| !files.is_empty()))
     }
 

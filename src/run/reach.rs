@@ -290,7 +290,8 @@ impl<'r> Reach<'r> {
     /// The same for an input without wildcards: only a folder stands for what is in it.
     fn rules_above(&self, path: &[u8]) -> Vec<&'r [u8]> {
         let rules = self.rules_for(path);
-        let is_folder = !rules.is_empty() && self.before.root.join(OsStr::from_bytes(path)).is_dir();
+        let is_folder =
+            !rules.is_empty() && self.before.root.join(OsStr::from_bytes(path)).is_dir();
         if is_folder { rules } else { Vec::new() }
     }
 

@@ -167,11 +167,7 @@ fn as_written(facts: &Facts, task: &Task, path: &[u8]) -> How {
     named.or_else(left_out).map_or(How::None, |at| lists.swap_remove(at))
 }
 
-fn in_list(
-    list: &[Placed<Input>],
-    path: &[u8],
-    (item, ignored): (Option<&[u8]>, &Ignored),
-) -> How {
+fn in_list(list: &[Placed<Input>], path: &[u8], (item, ignored): (Option<&[u8]>, &Ignored)) -> How {
     let found = |base: &[u8], place: Option<Place>| match ignored.by(base, path) {
         Ok(Some(by)) => How::Ignored(place, by),
         _ => How::Named(place),
