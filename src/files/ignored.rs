@@ -233,11 +233,29 @@ impl Rules {
 fn understood(bytes: &[u8], shown: &Path) -> Gitignore {
     let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
     let mut builder = GitignoreBuilder::new("");
+    builder.allow_unclosed_class(false);
     for (at, line) in text.lines().enumerate() {
         let place = format!("{}:{}", shown.display(), at + 1);
-        let _ = builder.add_line(Some(place.into()), line);
+        let _ = builder.add_line(Some(place.into()), &without_braces(line));
     }
     builder.build().unwrap_or_else(|_| Gitignore::empty())
+}
+
+/// The line with all braces escaped: in git they mean themselves, in the matcher alternatives.
+fn without_braces(line: &str) -> String {
+    let (mut text, mut is_escaped, mut in_class) =
+        (String::with_capacity(line.len()), false, false);
+    for letter in line.chars() {
+        if matches!(letter, '{' | '}') && !is_escaped && !in_class {
+            text.push('\\');
+        }
+        text.push(letter);
+        if !is_escaped {
+            in_class = letter == '[' || (in_class && letter != ']');
+        }
+        is_escaped = letter == '\\' && !is_escaped;
+    }
+    text
 }
 
 impl Made {
@@ -337,7 +355,8 @@ impl Sieve<'_> {
                 Match::Whitelist(_) => return None,
                 Match::Ignore(glob) => {
                     let place = glob.from().map(|from| from.display().to_string());
-                    let (place, line) = (place.unwrap_or_default(), glob.original().to_owned());
+                    let (place, line) = (place.unwrap_or_default(), glob.original());
+                    let line = line.replace("\\{", "{").replace("\\}", "}");
                     return Some(IgnoredBy { place, line });
                 }
             }
@@ -390,7 +409,7 @@ mod tests {
     #[test]
     fn lines_fit_as_they_do_in_git() {
         let table: &[(&str, &[&str])] = &[
-            ("*.o", &["a.o", "in/b.o"]),
+            ("*.o", &["a.o", "in/b.o", "in/deep/a.o"]),
             ("/a.o", &["a.o"]),
             ("in/", &["in/b.o", "in/c", "in/deep/a.o"]),
             ("in", &["in/b.o", "in/c", "in/deep/a.o"]),
@@ -405,6 +424,9 @@ mod tests {
             ("\u{FEFF}c", &["in/c"]),
             ("in/[", &[]),
             ("in/?", &["in/c"]),
+            // Braces mean themselves.
+            ("{a,b}.o", &[]),
+            ("[{}a].o", &["a.o", "in/deep/a.o"]),
         ];
         let files = ["a.o", "in/b.o", "in/c", "in/deep/a.o", "x y", "#"];
         for (text, ignored) in table {
