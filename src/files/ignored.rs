@@ -41,14 +41,17 @@ struct Made {
     globs: BTreeMap<Vec<u8>, Vec<Pattern>>,
 }
 
+/// The content of a file, and what it says.
+type Read = (Vec<u8>, Arc<Gitignore>);
+
 /// The files that were read, and where they may be.
 #[derive(Debug)]
 struct Rules {
     root: PathBuf,
     /// The folders above the workspace that may have one, the top first.
     above: Vec<PathBuf>,
-    /// The last content of each file, and what it says.
-    known: Mutex<HashMap<PathBuf, (Vec<u8>, Arc<Gitignore>)>>,
+    /// What each file was when it was last read.
+    known: Mutex<HashMap<PathBuf, Read>>,
 }
 
 /// A line of a `.gitignore` that leaves a file out.
