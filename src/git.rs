@@ -134,6 +134,36 @@ impl Repository {
         self.names(&["diff"])
     }
 
+    /// Whether a `.gitignore` above the folder differs: between a commit and the work tree, or
+    /// without one between the last commit and the index.
+    ///
+    /// # Errors
+    /// As of [`Repository::changed_since`].
+    pub fn rules_above_changed(&self, since: Option<&str>) -> Result<bool, Error> {
+        let ends = (0..self.folder.len()).filter(|&at| self.folder[at] == b'/');
+        let above = ends.map(|end| [&self.folder[..end], b"/.gitignore"].concat());
+        let above: Vec<Vec<u8>> = above.chain([b".gitignore".to_vec()]).collect();
+        if self.folder.is_empty() {
+            return Ok(false);
+        }
+        let commit = since.map(|revision| self.commit(revision)).transpose()?.flatten();
+        let compared = commit.as_deref().unwrap_or("--cached");
+        let others = ["ls-files", "-z", "--full-name", "--others", "--exclude-standard"];
+        let diff = [&["diff"], &NAMES_ONLY[..], &[compared]].concat();
+        for args in [&diff[..]].into_iter().chain(since.is_some().then_some(&others[..])) {
+            let mut command = self.command();
+            command.args(args).arg("--").args(above.iter().map(|path| OsStr::from_bytes(path)));
+            let answer = output(&mut command)?;
+            if !answer.status.success() {
+                return Err(refused(args[0], &answer.stderr, None));
+            }
+            if !answer.stdout.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Puts files of the folder, as they are now, into the index.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Which files changed: `--since`, `--staged` and `--changed` to paths of the workspace.
 //!
-//! What the paths reach is the run's matter.
+//! What the paths reach is the run's matter. A `.gitignore` above the workspace counts as the one at
+//! its root: both say what wildcards find in all of it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +10,7 @@ use std::path::Path;
 use super::args::Build;
 use super::workspace::Workspace;
 use crate::error::Error;
-use crate::files::normalise;
+use crate::files::{GITIGNORE, normalise};
 use crate::git::Repository;
 use crate::outcome::Changes;
 
@@ -21,11 +22,17 @@ pub(super) fn changes(args: &Build, workspace: &Workspace) -> Result<Option<Chan
     let mut changes = Changes::default();
     if let Some(revision) = &args.since {
         changes.by.push(format!("--since {revision}"));
-        changes.paths.extend(Repository::of(&workspace.root)?.changed_since(revision)?);
+        let repository = Repository::of(&workspace.root)?;
+        changes.paths.extend(repository.changed_since(revision)?);
+        let above = repository.rules_above_changed(Some(revision))?;
+        changes.paths.extend(above.then(|| GITIGNORE.to_vec()));
     }
     if args.staged {
         changes.by.push("--staged".to_owned());
-        changes.paths.extend(Repository::of(&workspace.root)?.staged()?);
+        let repository = Repository::of(&workspace.root)?;
+        changes.paths.extend(repository.staged()?);
+        let above = repository.rules_above_changed(None)?;
+        changes.paths.extend(above.then(|| GITIGNORE.to_vec()));
     }
     if let Some(files) = &args.changed {
         changes.by.push("--changed".to_owned());
@@ -61,6 +68,12 @@ fn named(file: &OsStr, workspace: &Workspace) -> Result<Vec<Vec<u8>>, Error> {
     let folder = full.parent().and_then(|folder| folder.canonicalize().ok());
     let real = folder.zip(full.file_name()).map(|(folder, name)| folder.join(name));
     let paths = [Some(full), real.as_deref()].into_iter().flatten();
-    let within = paths.filter_map(|path| path.strip_prefix(&workspace.root).ok());
+    let is_rules = full.file_name() == Some(OsStr::from_bytes(GITIGNORE));
+    let within = paths.filter_map(|path| match path.parent() {
+        Some(folder) if is_rules && workspace.root.starts_with(folder) => {
+            Some(Path::new(OsStr::from_bytes(GITIGNORE)))
+        }
+        _ => path.strip_prefix(&workspace.root).ok(),
+    });
     Ok(within.map(|path| path.as_os_str().as_bytes().to_vec()).collect())
 }

@@ -135,7 +135,8 @@ impl Doubts<'_> {
         }
         let there = match pattern {
             // What cannot be listed is no matter of the Taskfile.
-            Some(pattern) => list(self.root, pattern, &[]).map_or(true, |found| !found.is_empty()),
+            Some(pattern) => list(self.root, pattern, &[], self.graph.ignored())
+                .map_or(true, |found| !found.is_empty()),
             None => self.root.join(OsStr::from_bytes(path)).symlink_metadata().is_ok(),
         };
         self.there.insert(path.to_vec(), there);

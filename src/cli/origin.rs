@@ -304,7 +304,12 @@ fn inputs(
         });
     let unknown = preview.unknown.iter().filter(within);
     let unknown = unknown.map(|&at| origin(Row::new("… not known before it has run"), at));
-    files.chain(empty).chain(unknown).collect()
+    let ignored = preview.ignored.iter().filter(|(at, _)| list.contains(at)).map(|&(at, count)| {
+        let files = if count == 1 { "1 file is" } else { &format!("{count} files are") };
+        let row = Row::new(format!("… {files} left out because of .gitignore"));
+        origin(row, at)
+    });
+    files.chain(empty).chain(unknown).chain(ignored).collect()
 }
 
 fn depfile(source: &Target, rule: &Rule) -> Vec<Row> {

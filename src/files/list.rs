@@ -14,34 +14,59 @@ use std::path::{Path, PathBuf};
 use taskr_cache::{Fact, Stamp};
 use walkdir::{DirEntry, WalkDir};
 
+use super::ignored::{Ignored, IgnoredMatch};
 use super::pattern::Pattern;
 
 /// Directories that hold no sources: a wildcard never finds them, or anything below.
 const NEVER: [&[u8]; 2] = [b".taskr", b".git"];
 
-/// The files and links that match `pattern` and none of `skip`, sorted by bytes. Directories,
-/// sockets, pipes and devices are no matches. A pattern whose fixed part is not there matches
-/// nothing.
+/// The files and links that match `pattern` and none of `skip`, sorted by bytes, but for those that
+/// are `ignored`. Directories, sockets, pipes and devices are no matches. A pattern whose fixed part
+/// is not there matches nothing; one without wildcards is never ignored.
 ///
 /// # Errors
-/// A directory that cannot be read, by name: for want of rights, or because its path is longer
-/// than the system takes. One that vanished meanwhile is no error.
-pub fn list(root: &Path, pattern: &Pattern, skip: &[Pattern]) -> io::Result<Vec<Vec<u8>>> {
-    walk_matches(root, pattern, skip, &mut |_, _| {})
+/// A directory or `.gitignore` that cannot be read, by name: for want of rights, or because its path
+/// is longer than the system takes. One that vanished meanwhile is no error.
+pub fn list(
+    root: &Path,
+    pattern: &Pattern,
+    skip: &[Pattern],
+    ignored: &Ignored,
+) -> io::Result<Vec<Vec<u8>>> {
+    walk_matches((root, pattern, skip), ignored, &mut |_, _| {})
 }
 
-/// As [`list`], and what it rests on: the stamps of all directories from before they were read. As
-/// long as these are so, and were settled then, the list is the same.
+/// As [`list`], and what it rests on: the stamps of all directories and `.gitignore` files from
+/// before they were read. As long as these are so, and were settled then, the list is the same.
 ///
 /// # Errors
 /// As of [`list`]; or a directory cannot be asked for its stamp.
-pub fn list_and_why(root: &Path, pattern: &Pattern, skip: &[Pattern]) -> io::Result<Listing> {
+pub fn list_and_why(
+    root: &Path,
+    pattern: &Pattern,
+    skip: &[Pattern],
+    ignored: &Ignored,
+) -> io::Result<Listing> {
     let mut facts = Facts::default();
     if let Some(path) = pattern.as_path() {
         facts.add(path, Stamp::of_link(&absolute(root, path)), kind);
     }
-    let found = walk_matches(root, pattern, skip, &mut |path, at| facts.folder(path, at))?;
+    let found =
+        walk_matches((root, pattern, skip), ignored, &mut |path, at| facts.led_to(path, at))?;
     Ok((found, facts.all()?))
+}
+
+/// The first file that `pattern` would match if no `.gitignore` left it out; none, too, where it
+/// cannot be listed.
+pub fn ignored_match(
+    root: &Path,
+    pattern: &Pattern,
+    skip: &[Pattern],
+    ignored: &Ignored,
+) -> Option<IgnoredMatch> {
+    let all = list(root, pattern, skip, &Ignored::default()).ok()?;
+    let by = |path: &Vec<u8>| ignored.by(pattern.base(), path).ok().flatten();
+    all.into_iter().find_map(|path| by(&path).map(|by| IgnoredMatch { path, by }))
 }
 
 /// Paths, and the facts that they rest on.
@@ -55,7 +80,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn folder(&mut self, path: &[u8], at: &Path) {
+    fn led_to(&mut self, path: &[u8], at: &Path) {
         self.add(path, Stamp::of(at), Fact::LeadsTo);
     }
 
@@ -93,13 +118,12 @@ pub fn is_there_and_why(root: &Path, path: &[u8]) -> io::Result<(bool, Fact)> {
     Ok((fact != Fact::Absent, fact))
 }
 
-/// What [`list`] gives. `folder` is told of each directory before it is read: as a path of the
-/// workspace, and as it is opened.
+/// What [`list`] gives. `told` learns of each directory and `.gitignore` before it is read: as a
+/// path of the workspace, and as it is opened.
 fn walk_matches(
-    root: &Path,
-    pattern: &Pattern,
-    skip: &[Pattern],
-    folder: &mut dyn FnMut(&[u8], &Path),
+    (root, pattern, skip): (&Path, &Pattern, &[Pattern]),
+    ignored: &Ignored,
+    told: &mut dyn FnMut(&[u8], &Path),
 ) -> io::Result<Vec<Vec<u8>>> {
     let skipped = |path: &[u8]| skip.iter().any(|skip| skip.matches_all(path));
     if let Some(path) = pattern.as_path() {
@@ -108,26 +132,29 @@ fn walk_matches(
     }
     let mut found = Vec::new();
     let walk = Walk::new(root, pattern.base());
-    folder(pattern.base(), &walk.start);
-    let entries = WalkDir::new(&walk.start).min_depth(1).into_iter().filter_entry(|entry| {
-        let path = walk.relative(entry);
-        if NEVER.contains(&entry.file_name().as_bytes()) {
-            return false;
-        }
-        if !entry.file_type().is_dir() {
-            return true;
-        }
-        let enters = pattern.may_contain(path) && !skip.iter().any(|skip| skip.covers(path));
-        if enters {
-            folder(path, entry.path());
-        }
-        enters
-    });
-    for entry in entries {
+    told(pattern.base(), &walk.start);
+    let mut sieve = ignored.sieve(pattern.base(), told)?;
+    let mut entries = WalkDir::new(&walk.start).min_depth(1).into_iter();
+    while let Some(entry) = entries.next() {
         let Some(entry) = still_there(entry)? else { continue };
-        let path = walk.relative(&entry);
+        let (path, depth) = (walk.relative(&entry), entry.depth());
         let kind = entry.file_type();
-        if (kind.is_file() || kind.is_symlink()) && pattern.matches(path) && !skipped(path) {
+        let is_never = NEVER.contains(&entry.file_name().as_bytes());
+        if kind.is_dir() {
+            let enters = !is_never
+                && pattern.may_contain(path)
+                && !skip.iter().any(|skip| skip.covers(path))
+                && sieve.enters((path, entry.path()), depth, told)?;
+            match enters {
+                true => told(path, entry.path()),
+                false => entries.skip_current_dir(),
+            }
+        } else if (kind.is_file() || kind.is_symlink())
+            && !is_never
+            && pattern.matches(path)
+            && !skipped(path)
+            && !sieve.leaves_out(path, depth)
+        {
             found.push(path.to_vec());
         }
     }
@@ -150,7 +177,7 @@ pub fn list_folders(root: &Path, pattern: &Pattern) -> io::Result<Vec<Vec<u8>>> 
 /// As there.
 pub fn list_folders_and_why(root: &Path, pattern: &Pattern) -> io::Result<Listing> {
     let mut facts = Facts::default();
-    let found = walk_folders(root, pattern, &mut |path, at| facts.folder(path, at))?;
+    let found = walk_folders(root, pattern, &mut |path, at| facts.led_to(path, at))?;
     Ok((found, facts.all()?))
 }
 
@@ -200,7 +227,7 @@ pub fn list_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, bool)>> {
 pub fn why_of_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, Fact)>> {
     let mut facts = Facts::default();
     facts.add(dir, Stamp::of_link(&absolute(root, dir)), kind);
-    walk_tree(root, dir, &mut |path, at| facts.folder(path, at))?;
+    walk_tree(root, dir, &mut |path, at| facts.led_to(path, at))?;
     facts.all()
 }
 
@@ -276,11 +303,11 @@ fn still_there(entry: walkdir::Result<DirEntry>) -> io::Result<Option<DirEntry>>
     if is_gone(&error) { Ok(None) } else { Err(named(&path, &error)) }
 }
 
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn named(path: &Path, error: &io::Error) -> io::Error {
+pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot read `{}`: {error}", path.display()))
 }
 
@@ -317,7 +344,7 @@ mod tests {
 
     fn listed(root: &Path, text: &str, skip: &[&str]) -> Vec<String> {
         let skip: Vec<Pattern> = skip.iter().map(|text| pattern(text)).collect();
-        let found = list(root, &pattern(text), &skip).unwrap();
+        let found = list(root, &pattern(text), &skip, &Ignored::default()).unwrap();
         found.into_iter().map(|path| String::from_utf8(path).unwrap()).collect()
     }
 
@@ -432,7 +459,7 @@ mod tests {
             eprintln!("skipped: this user may read every directory");
             return;
         }
-        let error = list(root.path(), &pattern("src/**"), &[]).unwrap_err();
+        let error = list(root.path(), &pattern("src/**"), &[], &Ignored::default()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         assert!(error.to_string().contains("src/secret"), "{error}");
         assert_eq!(listed(root.path(), "src/**", &["src/secret/**"]), ["src/b.c"]);
@@ -464,7 +491,7 @@ mod tests {
         let root = workspace(&[]);
         let name = "n".repeat(200);
         deepen(root.path(), &name, 30);
-        let error = list(root.path(), &pattern("**"), &[]).unwrap_err();
+        let error = list(root.path(), &pattern("**"), &[], &Ignored::default()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidFilename);
         assert!(error.to_string().contains(&name));
         assert!(list_tree(root.path(), b"").is_err());
@@ -541,7 +568,7 @@ mod tests {
                 expected.retain(|path| pattern.matches(path));
                 expected.retain(|path| !skip.iter().any(|skip| skip.matches_all(path)));
                 expected.sort();
-                let found = list(root.path(), pattern, skip).unwrap();
+                let found = list(root.path(), pattern, skip, &Ignored::default()).unwrap();
                 assert_eq!(found, expected, "round {round}: {pattern:?} without {skip:?}");
                 listed += found.len();
             }

@@ -5,6 +5,7 @@
 
 mod depfile;
 mod dotenv;
+mod ignored;
 mod list;
 mod pattern;
 
@@ -23,9 +24,10 @@ use crate::spread::spread;
 
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
+pub use ignored::{GITIGNORE, Ignored, IgnoredBy, IgnoredMatch};
 pub use list::{
-    Listing, is_there_and_why, list, list_and_why, list_folders, list_folders_and_why, list_tree,
-    why_of_tree,
+    Listing, ignored_match, is_there_and_why, list, list_and_why, list_folders,
+    list_folders_and_why, list_tree, why_of_tree,
 };
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 
@@ -77,17 +79,20 @@ pub struct Files {
     versions: IdVec<FileId, u32>,
     forgotten: u32,
     listings: HashMap<Query, Arc<[FileId]>>,
+    /// What no listing finds.
+    ignored: Ignored,
 }
 
 impl Files {
     /// Nothing is known yet of the workspace at `root`.
-    pub fn new(root: &Path) -> Files {
+    pub fn new(root: &Path, ignored: Ignored) -> Files {
         Files {
             root: root.to_owned(),
             facts: IdVec::new(),
             versions: IdVec::new(),
             forgotten: 0,
             listings: HashMap::new(),
+            ignored,
         }
     }
 
@@ -181,12 +186,16 @@ impl Files {
                 self.versions[id] += 1;
             }
         }
-        self.listings.retain(|(pattern, _), _| !pattern.matches_all(path));
+        match path.rsplit(|&byte| byte == b'/').next() {
+            Some(GITIGNORE) => self.listings.clear(),
+            _ => self.listings.retain(|(pattern, _), _| !pattern.matches_all(path)),
+        }
     }
 
     /// All that was known is asked for again.
     pub fn forget_all(&mut self) {
-        *self = Files { forgotten: self.forgotten + 1, ..Files::new(&self.root) };
+        let ignored = std::mem::take(&mut self.ignored);
+        *self = Files { forgotten: self.forgotten + 1, ..Files::new(&self.root, ignored) };
     }
 
     /// Moves whenever `id` is forgotten: what was read under another version is out of date.
@@ -209,8 +218,8 @@ impl Files {
         if let Some(known) = self.listings.get(&query) {
             return Ok(known.clone());
         }
-        let found: Arc<[FileId]> =
-            list(&self.root, pattern, skip)?.iter().map(|path| paths.intern(path)).collect();
+        let found = list(&self.root, pattern, skip, &self.ignored)?;
+        let found: Arc<[FileId]> = found.iter().map(|path| paths.intern(path)).collect();
         self.listings.insert(query, found.clone());
         Ok(found)
     }

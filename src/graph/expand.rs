@@ -22,7 +22,7 @@ use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
 use super::{checks, policy};
 use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::expr::Template;
-use crate::files::normalise;
+use crate::files::{Ignored, normalise};
 use crate::outdir::{TaskDir, is_within};
 use crate::parse::{self, Command, Taskfile, VarValue};
 
@@ -88,7 +88,11 @@ pub(super) fn expand_in(
         return Err(refused(wrong));
     }
     profiles[0].args.give(&mut prepared)?;
-    let expanded = rules_of_all(&prepared, &profiles[0]);
+    let ignored = match taskfile.gitignore {
+        true => Ignored::new(&profiles[0].root),
+        false => Ignored::default(),
+    };
+    let expanded = rules_of_all(&prepared, &profiles[0], ignored);
     profiles[0].asks.interrupted()?;
     expanded.map_err(refused)
 }
@@ -98,6 +102,7 @@ pub(super) fn expand_in(
 pub struct Expanded {
     pub(super) rules: Vec<Rule>,
     pub(super) looked: Looked,
+    pub(super) ignored: Ignored,
 }
 
 /// Targets that use one wrong variable are answered once.
@@ -581,6 +586,7 @@ const MOST_ROUNDS: usize = 100;
 fn rules_of_all(
     prepared: &[Prepared<'_>],
     settings: &Settings,
+    ignored: Ignored,
 ) -> Result<Expanded, Vec<Diagnostic>> {
     let mut rules = Vec::with_capacity(prepared.len());
     let mut wrong = Vec::new();
@@ -600,7 +606,7 @@ fn rules_of_all(
     let each: Vec<usize> =
         (0..prepared.len()).filter(|&at| prepared[at].source.foreach.is_some()).collect();
     let mut items: FxHashMap<usize, Vec<Item>> = FxHashMap::default();
-    let mut lister = Items::new(&settings.root);
+    let mut lister = Items::new(&settings.root, ignored);
     let mut names: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
     for (at, one) in prepared.iter().enumerate() {
         names.entry(one.home.own).or_default().push(at);
@@ -623,7 +629,7 @@ fn rules_of_all(
         let Some(at) = grew else {
             let rules = rules.into_iter().flatten().collect();
             return match empty.is_empty() {
-                true => Ok(Expanded { rules, looked: lister.looked }),
+                true => Ok(Expanded { rules, looked: lister.looked, ignored: lister.ignored }),
                 false => Err(empty),
             };
         };

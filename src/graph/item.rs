@@ -16,7 +16,7 @@ use super::rule::{Input, Kind, Output, Rule};
 use super::scope::Item;
 use super::text::{Element, PathOrGlob};
 use crate::error::{Diagnostic, nearest, quoted};
-use crate::files::{Pattern, list, relative_to};
+use crate::files::{Ignored, IgnoredMatch, Pattern, ignored_match, list, relative_to};
 
 /// The outputs that targets declare, by the number of the target in its profile.
 pub(super) struct Declared<'a> {
@@ -141,12 +141,13 @@ impl Made<'_> {
 /// Lists files, each pattern once.
 pub(super) struct Items {
     root: PathBuf,
+    pub(super) ignored: Ignored,
     pub(super) looked: Looked,
 }
 
 impl Items {
-    pub(super) fn new(root: &Path) -> Items {
-        Items { root: root.to_owned(), looked: Looked::default() }
+    pub(super) fn new(root: &Path, ignored: Ignored) -> Items {
+        Items { root: root.to_owned(), ignored, looked: Looked::default() }
     }
 
     /// The items of one target, in the order of its list, each once; and what is wrong if a
@@ -188,7 +189,12 @@ impl Items {
                     PathOrGlob::Glob(pattern) => {
                         let found = self.matching(&pattern, inner, (target, declared))?;
                         if found.is_empty() && optional.is_none() {
-                            empty.get_or_insert_with(|| matches_nothing(inner, &pattern));
+                            empty.get_or_insert_with(|| {
+                                match ignored_match(&self.root, &pattern, &[], &self.ignored) {
+                                    Some(only) => only_ignored(inner, &only),
+                                    None => matches_nothing(inner, &pattern),
+                                }
+                            });
                         }
                         items.extend(found.iter().map(|path| file(path, &pattern, &target.dir)));
                     }
@@ -216,7 +222,7 @@ impl Items {
         (target, declared): (&Prepared<'_>, &Declared<'_>),
     ) -> Result<Vec<Vec<u8>>, Diagnostic> {
         if !self.looked.listed.contains_key(pattern) {
-            let found = list(&self.root, pattern, &[]).map_err(|error| {
+            let found = list(&self.root, pattern, &[], &self.ignored).map_err(|error| {
                 Diagnostic::error(format!("cannot list files: {error}"))
                     .at(element.place().clone(), "for this pattern")
             })?;
@@ -266,6 +272,13 @@ fn file(path: &[u8], pattern: &Pattern, dir: &[u8]) -> Item {
     let rel =
         if rel == path && base == path { name.strip_prefix(b"/").unwrap_or(name) } else { rel };
     Item { written: relative_to(dir, path), rel: rel.to_vec(), file: Some(path.to_vec()) }
+}
+
+/// What fits is named in a `.gitignore`.
+fn only_ignored(element: &Element, only: &IgnoredMatch) -> Diagnostic {
+    Diagnostic::error(format!("`{}` matches no file", element.shown()))
+        .at(element.place().clone(), only.sentence())
+        .help(IgnoredMatch::HELP)
 }
 
 fn matches_nothing(element: &Element, pattern: &Pattern) -> Diagnostic {

@@ -15,7 +15,7 @@ use super::profile::Profiles;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
 use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service};
 use crate::error::{Diagnostic, Error, Place, quoted};
-use crate::files::Pattern;
+use crate::files::{Ignored, Pattern};
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
 
@@ -28,7 +28,7 @@ const MOST_TASKS: usize = 1_000_000;
 /// # Errors
 /// Clashing outputs, unknown names, paths that need an edge and have none, cycles.
 pub fn link(expanded: Expanded) -> Result<Graph, Error> {
-    let Expanded { rules, looked } = expanded;
+    let Expanded { rules, looked, ignored } = expanded;
     if rules.len() > MOST_TASKS {
         let message = format!("{} tasks are more than the million that taskr takes", rules.len());
         return Err(Error::Taskfile(vec![Diagnostic::error(message)]));
@@ -38,7 +38,22 @@ pub fn link(expanded: Expanded) -> Result<Graph, Error> {
     linker.wrong.extend(service::refuse_misused(&linker.tasks, &linker.members));
     let makers = linker.find_makers();
     linker.tie_paths(&makers);
-    Ok(Graph { looked, ..linker.finish(makers)? })
+    let ignored = but_for_outputs(&ignored, &linker.tasks);
+    Ok(Graph { looked, ignored, ..linker.finish(makers)? })
+}
+
+/// What wildcards leave out: never what a task declares as output.
+fn but_for_outputs(ignored: &Ignored, tasks: &IdVec<TaskId, Task>) -> Ignored {
+    let outputs = || tasks.iter().flat_map(|task| &task.rule.outputs).map(|output| &output.value);
+    let paths = outputs().filter_map(|output| match output {
+        Output::Path(path) => Some(path.clone()),
+        Output::Glob(_) => None,
+    });
+    let globs = outputs().filter_map(|output| match output {
+        Output::Path(_) => None,
+        Output::Glob(glob) => Some(glob.clone()),
+    });
+    ignored.but_for(paths, globs)
 }
 
 struct Linker {
@@ -421,6 +436,7 @@ impl Linker {
             targets: self.targets,
             members: self.members,
             looked: Looked::default(),
+            ignored: Ignored::default(),
             skips,
         })
     }

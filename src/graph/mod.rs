@@ -54,7 +54,7 @@ pub use service::{Probe, Service};
 pub use text::{diagnostic, word_of_path};
 
 use crate::error::Place;
-use crate::files::Pattern;
+use crate::files::{Ignored, Pattern};
 use crate::ids::{Id, IdVec, TaskId};
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
 
@@ -97,6 +97,7 @@ pub struct Graph {
     targets: Vec<TaskId>,
     members: Members,
     looked: Looked,
+    ignored: Ignored,
     /// Whether tasks are skipped.
     skips: bool,
 }
@@ -180,6 +181,11 @@ impl Graph {
     /// What its making saw of the disk.
     pub fn looked(&self) -> &Looked {
         &self.looked
+    }
+
+    /// What wildcards of `inputs` leave out. Those of `foreach` leave out what tasks make, too.
+    pub fn ignored(&self) -> &Ignored {
+        &self.ignored
     }
 
     /// Who declares what.

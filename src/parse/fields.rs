@@ -243,7 +243,7 @@ pub const SETTINGS: &[Field] = &[
     field("max_failure_rate", Kind::Rate, "no", "No more starts when so large a part fails", "max_failure_rate = 0.5"),
     field("gates", Kind::Gates, "no", "Limits for the run itself", r#"gates = { wall_s = "<= 1200" }"#),
     field("env", Kind::Inherit, "yes", r#"`"inherit"`: tasks see the caller's whole environment"#, r#"env = "inherit""#),
-    field("gitignore", Kind::Planned, "no", "Whether globs skip what `.gitignore` names", "gitignore = false"),
+    field("gitignore", Kind::Flag, "no", "Whether globs skip what `.gitignore` names", "gitignore = false"),
 ];
 
 /// The keys of the file itself.

@@ -38,6 +38,7 @@ pub(super) fn taskfile(
         default: Vec::new(),
         vars: IndexMap::new(),
         jobs: None,
+        gitignore: true,
         inherit: None,
         limits: RunLimits::default(),
         pools: IndexMap::new(),

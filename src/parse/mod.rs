@@ -83,6 +83,8 @@ pub struct Taskfile {
     pub vars: IndexMap<String, Var>,
     /// `[taskr] jobs`.
     pub jobs: Option<Text>,
+    /// Whether wildcards skip what `.gitignore` names: `[taskr] gitignore`.
+    pub gitignore: bool,
     /// `[taskr] env = "inherit"`: its place.
     pub inherit: Option<Place>,
     /// When a whole run has to stop, from `[taskr]`.

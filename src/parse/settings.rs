@@ -39,6 +39,7 @@ impl Reader {
             "max_failure_rate" => {
                 limits.max_failure_rate = self.decimal(value, field.into(), (0.0, 1.0));
             }
+            "gitignore" => file.gitignore = self.flag(value, field.into()).unwrap_or(true),
             "requires" => self.requires(value, field),
             "gates" => {
                 let table = self.table(value, field.into());

@@ -3,12 +3,14 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::Build;
+use super::gather::Collector;
 use crate::error::{Diagnostic, nearest};
-use crate::files::{Pattern, list, normalise, relative_to};
+use crate::files::{IgnoredMatch, Pattern, ignored_match, list, normalise, relative_to};
 use crate::graph::{Output, Ref};
 use crate::ids::TaskId;
 use crate::outcome::shown;
 use crate::outdir::dir_of;
+use crate::workers::Listed;
 
 /// Of a larger folder, and of more outputs, only so many names are compared.
 const MOST_NAMES: usize = 10_000;
@@ -150,6 +152,14 @@ impl Build<'_> {
         Diagnostic::error(format!("its input {} matches no file", shown(text))).help(advice)
     }
 
+    /// The last pattern that was listed matches nothing, and only because of a `.gitignore`.
+    pub(super) fn only_ignored(&self, all: &Collector) -> Option<Diagnostic> {
+        let Listed { pattern, skip, .. } = all.globs.last()?;
+        let only = ignored_match(self.root.path(), pattern, skip, self.graph.ignored())?;
+        let message = format!("its input {} matches no file", shown(pattern.text()));
+        Some(Diagnostic::error(message).note(only.sentence()).help(IgnoredMatch::HELP))
+    }
+
     /// The pattern `DIR/*.END` with the only other ending that begins as this one does, or is the
     /// beginning of it: `*.c` for `*.cc`.
     fn other_ending(&self, text: &[u8]) -> Option<Vec<u8>> {
@@ -165,7 +175,8 @@ impl Build<'_> {
     }
 
     fn has_files(&self, pattern: &[u8]) -> bool {
-        let listed = Pattern::parse(pattern).map(|pattern| list(self.root.path(), &pattern, &[]));
+        let listed = Pattern::parse(pattern)
+            .map(|pattern| list(self.root.path(), &pattern, &[], self.graph.ignored()));
         listed.is_ok_and(|listed| listed.is_ok_and(|files| !files.is_empty()))
     }
 

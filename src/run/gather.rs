@@ -69,7 +69,7 @@ pub(super) struct Collector {
     listed: FxHashSet<FileId>,
     pub(super) fields: Vec<Field>,
     inputs: Vec<(FileId, Option<Seen>, Content)>,
-    globs: Vec<Listed>,
+    pub(super) globs: Vec<Listed>,
     seen: FxHashSet<FileId>,
     unread: Vec<FileId>,
 }
@@ -148,7 +148,8 @@ impl Build<'_> {
                 Input::Glob { pattern, optional } => {
                     let found = self.gather_glob(id, at, &pattern, all)?;
                     if found == 0 && !optional && !self.may_be_skipped(id, &pattern) {
-                        let what = self.absent_files(id, &pattern);
+                        let ignored = self.only_ignored(all);
+                        let what = ignored.unwrap_or_else(|| self.absent_files(id, &pattern));
                         return Err(self.wrong_input(id, at, what));
                     }
                 }
@@ -188,7 +189,12 @@ impl Build<'_> {
         match self.look(file)? {
             Look::Known(_, Content::Folder) => {
                 self.check_folder(id, at, path)?;
-                self.gather_glob(id, at, &Pattern::tree(path), all)?;
+                let found = self.gather_glob(id, at, &Pattern::tree(path), all)?;
+                if let (0, false) = (found, optional)
+                    && let Some(what) = self.only_ignored(all)
+                {
+                    return Err(self.wrong_input(id, at, what));
+                }
             }
             Look::Known(Some(Seen { file: Some(to), .. }), Content::Link(_))
                 if to.kind() == FileKind::Dir =>

@@ -51,7 +51,12 @@ impl Build<'_> {
                 moved.push(Moved { path: path.clone(), how: "changed", advice });
                 continue;
             };
-            let now = list(self.root.path(), &listed.pattern, &listed.skip).unwrap_or_default();
+            let now = list(self.root.path(), &listed.pattern, &listed.skip, self.graph.ignored());
+            let now = now.unwrap_or_default();
+            if now.iter().all(|path| is_declared(path)) {
+                let how = "matches other files: a .gitignore changed";
+                moved.push(Moved { path: path.clone(), how, advice: None });
+            }
             for path in now.into_iter().filter(|path| !is_declared(path)) {
                 let advice = Some(advice(rule, &path));
                 moved.push(Moved { path, how: "appeared", advice });

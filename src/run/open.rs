@@ -115,13 +115,13 @@ impl<'a> Build<'a> {
         asked_so_far(&graph, request, &plan)?;
         let admission = admission(&graph, &plan, (&held.state, &names), request);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
-        let context = context(&root, (request, &run_id), &stopper, messages);
+        let context = context(&root, (request, &run_id), &graph, &stopper, messages);
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             asked: asked(&graph, request)?,
             pipelines: Pipelines::new(&graph, &plan, &ordered, request),
             workers: Workers::new(request.jobs, context),
-            files: Files::new(&request.root),
+            files: Files::new(&request.root, graph.ignored().clone()),
             spent: Spent::begin(false),
             tally: Tally::new(graph.tasks().len()),
             done: default_done(graph.tasks().len()),
@@ -474,12 +474,14 @@ pub(super) fn take_lock(
 fn context(
     root: &Root,
     (request, run_id): (&Request<'_>, &str),
+    graph: &Graph,
     stopper: &Stopper,
     messages: &Messages,
 ) -> Context {
     Context {
         root: root.clone(),
         run_id: run_id.to_owned(),
+        ignored: graph.ignored().clone(),
         place: place_of(&request.root),
         note: note_of(request, run_id),
         wait: request.wait,

@@ -15,7 +15,7 @@ use super::launch::{Ready, Targets};
 use super::named::Named;
 use super::open::{prefix, read_state};
 use crate::error::Diagnostic;
-use crate::files::{Pattern, Variables, list};
+use crate::files::{Ignored, Pattern, Variables, list};
 use crate::graph::{Graph, Input, Lack, Output, diagnostic, word_of_path};
 use crate::ids::TaskId;
 use crate::outcome::{Made, Tag};
@@ -31,6 +31,8 @@ pub struct Preview {
     pub unknown: Vec<usize>,
     /// Elements of `inputs` that are a path at which nothing stands, or a pattern without a match.
     pub absent: Vec<usize>,
+    /// How many files each element would match, too, if no `.gitignore` named them.
+    pub ignored: Vec<(usize, usize)>,
     /// What it would execute.
     pub command: Result<Texts, Diagnostic>,
 }
@@ -89,7 +91,8 @@ pub fn preview(
         Some(Lack::Failed(wrong)) => *wrong,
         _ => diagnostic(&error, text.place),
     });
-    Ok(Preview { inputs: found.all, unknown: found.unknown, absent: found.absent, command })
+    let Found { all: inputs, unknown, absent, ignored, .. } = found;
+    Ok(Preview { inputs, unknown, absent, ignored, command })
 }
 
 /// The tasks that read a file when they last ran although no line of the Taskfile names it: their
@@ -113,6 +116,7 @@ struct Found {
     seen: FxHashSet<Vec<u8>>,
     unknown: Vec<usize>,
     absent: Vec<usize>,
+    ignored: Vec<(usize, usize)>,
 }
 
 impl Found {
@@ -183,7 +187,11 @@ impl Known<'_> {
             _ => None,
         });
         let skip: Vec<Pattern> = own.chain(taken).collect();
-        let listed = list(self.root, pattern, &skip)?;
+        let listed = list(self.root, pattern, &skip, self.graph.ignored())?;
+        let all = list(self.root, pattern, &skip, &Ignored::default())?;
+        if let count @ 1.. = all.len().saturating_sub(listed.len()) {
+            found.ignored.push((at, count));
+        }
         if listed.is_empty() && matches!(rule.inputs[at].value, Input::Glob { .. }) {
             found.absent.push(at);
         }

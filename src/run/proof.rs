@@ -193,8 +193,10 @@ impl Build<'_> {
 
     /// Inputs that were listed. They are listed again, from behind the stamps.
     fn add_listings(&self, facts: &mut Facts) -> Option<()> {
+        let ignored = self.graph.ignored();
+        facts.extend(ignored.why_of_top()?);
         for (pattern, skip, found) in self.files.listings() {
-            let (now, why) = list_and_why(self.root.path(), pattern, skip).ok()?;
+            let (now, why) = list_and_why(self.root.path(), pattern, skip, ignored).ok()?;
             let same = now.len() == found.len()
                 && now.iter().zip(found).all(|(path, &file)| self.paths.bytes(file) == path);
             same.then(|| facts.extend(why))?;
@@ -205,8 +207,9 @@ impl Build<'_> {
     /// What the making of the graph looked for.
     fn add_graph(&self, facts: &mut Facts) -> Option<()> {
         let looked = self.graph.looked();
+        let ignored = self.graph.ignored().with_nothing_made();
         for (pattern, found) in &looked.listed {
-            let (now, why) = list_and_why(self.root.path(), pattern, &[]).ok()?;
+            let (now, why) = list_and_why(self.root.path(), pattern, &[], &ignored).ok()?;
             (now[..] == found[..]).then(|| facts.extend(why))?;
         }
         for (path, &was_there) in &looked.there {

@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::State;
 
 use crate::expr::plain_words;
-use crate::files::{Pattern, normalise};
+use crate::files::{GITIGNORE, Pattern, normalise};
 use crate::graph::{Action, Fixers, Graph, Input, Kind, Named, Output, Placed, Rule};
 use crate::ids::{Id, TaskId};
 use crate::outcome::{Changes, Record, Tag};
@@ -62,6 +62,15 @@ pub(super) fn reached(
     let found = reach.spread(&within, stack);
     let is_task = |id: &TaskId| found[id.index()] && graph.task(*id).kind() != Kind::Group;
     graph.tasks().ids().filter(is_task).collect()
+}
+
+fn is_gitignore(path: &[u8]) -> bool {
+    path.rsplit(|&byte| byte == b'/').next() == Some(GITIGNORE)
+}
+
+fn lies_in(path: &[u8], folder: &[u8]) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_some_and(|rest| folder.is_empty() || rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// Changed paths, ready to be asked for.
@@ -152,6 +161,9 @@ impl<'r> Reach<'r> {
             if tasks.is_empty() {
                 return None;
             }
+            if named.iter().any(|path| is_gitignore(path)) {
+                behind.extend(&tasks);
+            }
             let all = tasks.iter().chain([&node]);
             behind.extend(all.flat_map(|&id| self.graph.needed_by(id)));
         }
@@ -241,10 +253,13 @@ impl<'r> Reach<'r> {
                 Input::Path { path, .. } => {
                     named.extend(self.changed.about(path));
                     named.extend(self.really_about(path));
+                    named.extend(self.rules_above(path));
                 }
                 Input::Glob { pattern, .. } => named.extend(&*self.matching(pattern)),
                 Input::Not(pattern) => {
-                    named.retain(|path| Some(*path) == item || !self.takes(pattern, path));
+                    named.retain(|path| {
+                        Some(*path) == item || is_gitignore(path) || !self.takes(pattern, path)
+                    });
                 }
                 Input::Outputs { .. } => {}
             }
@@ -260,6 +275,26 @@ impl<'r> Reach<'r> {
         }
     }
 
+    /// The changed `.gitignore` files that decide what a pattern with this fixed part matches.
+    fn rules_for(&self, base: &[u8]) -> Vec<&'r [u8]> {
+        let decides = |path: &&[u8]| {
+            let folder = dir_of(path);
+            is_gitignore(path) && (lies_in(base, folder) || lies_in(folder, base))
+        };
+        match self.graph.ignored().is_on() {
+            true => self.changed.sorted.iter().copied().filter(decides).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// The same for an input without wildcards: only a folder stands for what is in it.
+    fn rules_above(&self, path: &[u8]) -> Vec<&'r [u8]> {
+        let rules = self.rules_for(path);
+        let is_folder =
+            !rules.is_empty() && self.before.root.join(OsStr::from_bytes(path)).is_dir();
+        if is_folder { rules } else { Vec::new() }
+    }
+
     fn matching(&mut self, pattern: &Pattern) -> Rc<[&'r [u8]]> {
         if let Some(known) = self.matching.get(pattern) {
             return known.clone();
@@ -271,6 +306,7 @@ impl<'r> Reach<'r> {
         if let Some(real) = self.real(base) {
             found.extend(self.changed.about(&real));
         }
+        found.extend(self.rules_for(base));
         let found: Rc<[&[u8]]> = found.into();
         self.matching.insert(pattern.clone(), found.clone());
         found

@@ -193,7 +193,8 @@ impl Attempt<'_> {
 
     /// What a formatter wrote stays, whether it failed or not.
     fn look_at_written(&mut self) -> std::result::Result<(), Stop> {
-        let written = written(&self.context.root, self.run, self.buffer);
+        let place = (&self.context.root, &self.context.ignored);
+        let written = written(place, self.run, self.buffer);
         self.ended.written = written.map_err(|error| Stop::io("list", b"its inputs", &error))?;
         Ok(())
     }
@@ -321,7 +322,7 @@ impl Attempt<'_> {
         }
         for listed in &self.run.globs {
             let Listed { pattern, skip, digest } = listed;
-            let now = list(&root, pattern, skip)
+            let now = list(&root, pattern, skip, &self.context.ignored)
                 .map_err(|error| Stop::io("list", pattern.text(), &error))?;
             if listing_digest(now.iter().map(|path| &path[..])) != *digest
                 && has_other_files(self.run, listed, &now)

@@ -42,6 +42,7 @@ pub use standing::{replaced_path, restore_aside};
 pub use undo::{UNDO_LOG, Undo, Undone};
 
 use crate::error::{remedy, said};
+use crate::files::Ignored;
 use crate::lock::Note;
 use crate::outdir::Root;
 use crate::process::Stop;
@@ -51,6 +52,8 @@ use crate::process::Stop;
 pub struct Context {
     /// The workspace.
     pub root: Root,
+    /// What listings of inputs leave out.
+    pub ignored: Ignored,
     /// The path that is not to be in outputs that other places get.
     pub place: Vec<u8>,
     /// Names the run; also the folder below `replaced/`.

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use taskr_cache::{FileKind, HashError, Seen, hash_at};
 
 use super::attempt::Stop;
-use crate::files::{Pattern, list, list_tree};
+use crate::files::{Ignored, Pattern, list, list_tree};
 use crate::graph::Output;
 use crate::outcome::{Made, shown};
 use crate::outdir::{Root, dir_of};
@@ -39,7 +39,7 @@ pub(super) fn look_at(root: &Root, output: &Output) -> Step<Vec<Vec<u8>>> {
 fn matches_in_place(root: &Root, pattern: &Pattern) -> Step<Vec<Vec<u8>>> {
     let failed = |e: io::Error| Stop::io("list", pattern.text(), &e);
     if pattern.base().is_empty() {
-        return list(root.path(), pattern, &[]).map_err(failed);
+        return list(root.path(), pattern, &[], &Ignored::default()).map_err(failed);
     }
     if look(root, pattern.base())?.is_none() {
         return Ok(Vec::new());

@@ -10,12 +10,16 @@ use rustc_hash::FxHashSet;
 use taskr_cache::{Content, Seen, measure};
 
 use super::job::{Listed, Run, Written};
-use crate::files::list;
+use crate::files::{Ignored, list};
 use crate::outdir::Root;
 
 /// The inputs that the command wrote, of those that it may change, and files that came to its
 /// patterns.
-pub(super) fn written(root: &Root, run: &Run, buffer: &mut Vec<u8>) -> io::Result<Vec<Written>> {
+pub(super) fn written(
+    (root, ignored): (&Root, &Ignored),
+    run: &Run,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Vec<Written>> {
     let mut found = Vec::new();
     if run.fixes.is_empty() {
         return Ok(found);
@@ -37,7 +41,7 @@ pub(super) fn written(root: &Root, run: &Run, buffer: &mut Vec<u8>) -> io::Resul
     }
     let known = known(run);
     for listed in &run.globs {
-        for path in list(root.path(), &listed.pattern, &listed.skip)? {
+        for path in list(root.path(), &listed.pattern, &listed.skip, ignored)? {
             if !known.contains(&path[..]) && run.fixes.covers(&path) {
                 let now = measure(&root.absolute(&path), buffer).ok().flatten();
                 found.push(Written { path, now, changed: true });

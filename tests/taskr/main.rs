@@ -24,6 +24,7 @@ mod freshness;
 mod graph_tool;
 mod graphs;
 mod hooks;
+mod ignored;
 mod init_tool;
 mod jobs;
 mod layers;

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::facts::Facts;
 use crate::error::Place;
+use crate::files::{Ignored, IgnoredBy};
 use crate::graph::{Input, Kind, Placed, Task};
 use crate::ids::TaskId;
 use crate::outcome::{Tag, shown};
@@ -25,6 +26,8 @@ pub(super) enum How {
     Recorded,
     /// An element of `inputs` that begins with `!` leaves it out.
     LeftOut(Option<Place>),
+    /// A line of a `.gitignore` leaves it out of what an element matches.
+    Ignored(Option<Place>, IgnoredBy),
     /// The task makes it.
     Output,
     /// In no way that is known.
@@ -44,6 +47,7 @@ impl How {
             How::Depfile => "depfile",
             How::Recorded => "recorded",
             How::LeftOut(_) => "left_out",
+            How::Ignored(..) => "ignored",
             How::Output => "output",
             How::None => "none",
         }
@@ -51,7 +55,7 @@ impl How {
 
     pub(super) fn place(&self) -> Option<&Place> {
         match self {
-            How::Named(place) | How::LeftOut(place) => place.as_ref(),
+            How::Named(place) | How::LeftOut(place) | How::Ignored(place, _) => place.as_ref(),
             _ => None,
         }
     }
@@ -93,6 +97,9 @@ impl Asked {
             How::Depfile => format!("{is}: its depfile named it when it last ran"),
             How::Recorded => format!("{is}: it is in its record"),
             How::LeftOut(_) => format!("{is_not}: {} leaves it out", place()),
+            How::Ignored(_, by) => {
+                format!("{is_not}: {} would match it, but {}", place(), by.sentence())
+            }
             How::Output => format!("{path} is an output of {task}, not an input"),
             How::None if is_group => format!("{is_not}, which is a group"),
             How::None => {
@@ -128,7 +135,7 @@ fn how(facts: &Facts, id: TaskId, path: &[u8]) -> How {
     if task.kind() == Kind::Group {
         return How::None;
     }
-    let written = as_written(task, path);
+    let written = as_written(facts, task, path);
     if written.is_input() {
         return written;
     }
@@ -145,26 +152,36 @@ fn how(facts: &Facts, id: TaskId, path: &[u8]) -> How {
 }
 
 /// What the elements of `inputs` say, each after the one before it.
-fn as_written(task: &Task, path: &[u8]) -> How {
+fn as_written(facts: &Facts, task: &Task, path: &[u8]) -> How {
     let item = task.rule.scope.item().and_then(|item| item.file.as_deref());
+    let ignored = facts.judged.graph.ignored();
     let lists = task
         .rule
         .lists()
         .into_iter()
-        .map(|(_, range)| in_list(&task.rule.inputs[range], path, item));
+        .map(|(_, range)| in_list(&task.rule.inputs[range], path, (item, ignored)));
     let mut lists: Vec<How> = lists.collect();
     let named = lists.iter().position(|how| matches!(how, How::Named(_)));
-    let left_out = || lists.iter().position(|how| matches!(how, How::LeftOut(_)));
+    let is_left_out = |how: &How| matches!(how, How::LeftOut(_) | How::Ignored(..));
+    let left_out = || lists.iter().position(is_left_out);
     named.or_else(left_out).map_or(How::None, |at| lists.swap_remove(at))
 }
 
-fn in_list(list: &[Placed<Input>], path: &[u8], item: Option<&[u8]>) -> How {
+fn in_list(list: &[Placed<Input>], path: &[u8], (item, ignored): (Option<&[u8]>, &Ignored)) -> How {
+    let found = |base: &[u8], place: Option<Place>| match ignored.by(base, path) {
+        Ok(Some(by)) => How::Ignored(place, by),
+        _ => How::Named(place),
+    };
     let mut how = How::None;
     for input in list {
         let place = || input.place.clone();
         match &input.value {
-            Input::Path { path: named, .. } if lies_in(path, named) => how = How::Named(place()),
-            Input::Glob { pattern, .. } if pattern.matches_all(path) => how = How::Named(place()),
+            _ if how.is_input() && !matches!(input.value, Input::Not(_)) => {}
+            Input::Path { path: named, .. } if path == named => how = How::Named(place()),
+            Input::Path { path: named, .. } if lies_in(path, named) => how = found(named, place()),
+            Input::Glob { pattern, .. } if pattern.matches_all(path) => {
+                how = found(pattern.base(), place());
+            }
             Input::Not(pattern) if pattern.matches_all(path) && item != Some(path) => {
                 how = How::LeftOut(place());
             }
