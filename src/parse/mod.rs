@@ -5,6 +5,7 @@
 //! understand it refuses, and collects all that is wrong before it gives up.
 
 mod checks;
+mod batch;
 mod document;
 mod duplicate;
 mod duration;

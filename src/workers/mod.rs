@@ -7,6 +7,7 @@
 
 mod attempt;
 mod check;
+mod batch;
 mod collected;
 mod folders;
 mod intent;
@@ -27,6 +28,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 pub use check::METRICS;
+pub use batch::{Batch, Halved};
 pub use intent::IntentBody;
 pub use job::{
     Accept, Ask, Before, Checked, Checks, Declared, DepfileRead, Ended, Expected, Found, Job,
@@ -168,6 +170,7 @@ fn answer(context: &Context, job: Job, pieces: &Sender<Piece>, buffer: &mut Vec<
         }
         Job::Undo(undo) => undo.run(context),
         Job::Run(run) => Message::Ended(Box::new(attempt::run(context, &run, pieces, buffer))),
+        Job::Batch(batch) => Message::Batched(batch::run(context, &batch, pieces, buffer)),
         Job::Ask(ask) => Message::Asked(ask.number, ask.answer(&context.stop)),
     }
 }
