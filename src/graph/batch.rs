@@ -17,7 +17,7 @@ const OF_ONE_TASK: [(&str, &str); 5] = [
 ];
 
 /// Variables that are one task's own.
-const VARIABLES: [&str; 4] = ["OUT", "STATE", "TASKR_ITEM", "TASKR_TASK"];
+const VARIABLES: [&str; 5] = ["OUT", "STATE", "TASKR_ITEM", "TASKR_TASK", "TASKR_METRICS"];
 
 /// Checks the command and the outputs.
 ///

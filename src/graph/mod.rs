@@ -7,8 +7,8 @@
 
 mod args;
 mod asks;
-mod checks;
 mod batch;
+mod checks;
 mod clash;
 mod cycle;
 mod expand;

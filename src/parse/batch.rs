@@ -6,12 +6,15 @@ use super::read::{Asker, Reader, Value};
 use crate::error::{Diagnostic, quoted};
 
 /// Fields that a target with `batch` cannot have, and why.
-const NOT_OF_BATCHES: [(&str, &str); 5] = [
+const NOT_OF_BATCHES: [(&str, &str); 8] = [
     ("depfile", "one process would write one for all its items"),
     ("installs", "what is set up is not of one item"),
     ("keep_outputs", "what one item left would be another's to find"),
     ("fixes_inputs", "what was fixed is asked of each item alone"),
     ("interactive", "it asks for one item at a time"),
+    ("accept", "what is tested is not of one item"),
+    ("gates", "its numbers are not of one item"),
+    ("rollback", "what it undoes is not of one item"),
 ];
 
 impl Reader {
@@ -39,6 +42,7 @@ impl Reader {
         let wrong = NOT_OF_BATCHES.iter().find(|(field, _)| match *field {
             "keep_outputs" => target.policy.keep_outputs,
             "fixes_inputs" => target.policy.fixes_inputs,
+            "interactive" => target.interactive,
             field => target.has(field),
         });
         if let Some((field, why)) = wrong {

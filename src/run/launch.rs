@@ -358,7 +358,7 @@ impl Around<'_> {
         env.remove(OsStr::new("TASKR_ITEM"));
         if target.schedule.batch.is_some() {
             // What is of one item must not reach a command that has several.
-            for name in ["OUT", "STATE", "TASKR_TASK"] {
+            for name in ["OUT", "STATE", "TASKR_TASK", "TASKR_METRICS"] {
                 env.remove(OsStr::new(name));
             }
         } else if let Some(item) = rule.scope.item() {

@@ -100,7 +100,8 @@ impl Member<'_> {
         step: impl FnOnce(&mut Attempt<'_>) -> T,
     ) -> T {
         let ended = std::mem::replace(&mut self.ended, Ended::with(self.run.task, Result::Stopped));
-        let mut attempt = Attempt { context, run: self.run, buffer, ended, step: None };
+        let mut attempt =
+            Attempt { context, run: self.run, buffer, ended, until: None, step: None };
         let done = step(&mut attempt);
         self.ended = attempt.ended;
         done

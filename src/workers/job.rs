@@ -8,8 +8,8 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
-use super::undo::{Undo, Undone};
 use super::batch::{Batch, Halved};
+use super::undo::{Undo, Undone};
 use crate::files::Pattern;
 use crate::graph::{Fixes, Output};
 use crate::ids::{FileId, TaskId};

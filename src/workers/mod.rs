@@ -6,8 +6,8 @@
 //! job, not the end of the run.
 
 mod attempt;
-mod check;
 mod batch;
+mod check;
 mod collected;
 mod folders;
 mod intent;
@@ -27,8 +27,8 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-pub use check::METRICS;
 pub use batch::{Batch, Halved};
+pub use check::METRICS;
 pub use intent::IntentBody;
 pub use job::{
     Accept, Ask, Before, Checked, Checks, Declared, DepfileRead, Ended, Expected, Found, Job,
