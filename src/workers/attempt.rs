@@ -110,7 +110,7 @@ pub(super) struct Attempt<'a> {
     pub(super) buffer: &'a mut Vec<u8>,
     pub(super) ended: Ended,
     /// When its time is over.
-    until: Option<Instant>,
+    pub(super) until: Option<Instant>,
     /// When the present step began, if that is wanted.
     pub(super) step: Option<Instant>,
 }
