@@ -102,7 +102,7 @@ fn heads(text: &parse::Text, scope: &Scope) -> Vec<(String, Place)> {
 
 /// The first variable of the shell that is one task's own.
 fn variable_in(script: &str) -> Option<&'static str> {
-    let is_named = |name: &&str| {
+    VARIABLES.into_iter().find(|name| {
         script.match_indices('$').any(|(at, _)| {
             let rest = &script[at + 1..];
             let rest = rest.strip_prefix('{').unwrap_or(rest);
@@ -111,6 +111,5 @@ fn variable_in(script: &str) -> Option<&'static str> {
                 !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_')
             })
         })
-    };
-    VARIABLES.into_iter().find(|name| is_named(&name))
+    })
 }
