@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::args::Args;
 use super::asks::Asks;
+use super::batch;
 use super::item::{self, Declared, Items, Looked, Made};
 use super::names::Names;
 use super::packages::{Home, Packages};
@@ -181,6 +182,7 @@ impl<'a> Prepared<'a> {
             (!shadowed).then(|| (profile.to_owned(), var.name_place.clone()))
         };
         let names = Names::check(source, &scope, &sets)?;
+        batch::check(source, &scope)?;
         let dir = dir_of_target(source, &scope).map_err(|wrong| vec![wrong])?;
         let asked = names.asked.into_iter().map(|asked| home.refer_to_one(asked));
         let asked = asked.collect::<Result<_, _>>().map_err(|wrong| vec![wrong])?;

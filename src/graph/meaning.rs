@@ -33,9 +33,6 @@ const ALIASES: [(&str, &str); 9] = [
     ("relative", "rel"),
 ];
 
-/// Names that a later version knows.
-const PLANNED: [&str; 1] = ["items"];
-
 impl Sight<'_> {
     /// What is wrong with the name `path`, which is no variable. `ready`: the text is read when
     /// the task is about to run.
@@ -51,6 +48,9 @@ impl Sight<'_> {
             "args" if !self.target.reads.args => Some(Fault::NotHere(self.no_args())),
             "inputs" if ready && field.is_some() => self.unknown_part(field?).map(Fault::Unknown),
             "package" => self.no_package(field?),
+            "items" if self.target.schedule.batch.is_none() => {
+                Some(Fault::NotHere(self.no_items()))
+            }
             _ if READY_NAMES.contains(&head) && !ready => Some(Fault::NotHere(self.not_yet(head))),
             _ if READY_NAMES.contains(&head) || LOAD_NAMES.contains(&head) => None,
             _ => Some(Fault::Unknown(self.unknown(head, ready))),
@@ -81,6 +81,18 @@ impl Sight<'_> {
         };
         Problem::new(format!("`item` means nothing in target `{name}`: it has no `foreach`"))
             .help(format!("for a task for each file, add foreach = [\"src/*.c\"]{instead}"))
+    }
+
+    fn no_items(&self) -> Problem {
+        let name = &self.target.name;
+        let help = match self.target.foreach.is_some() {
+            true => {
+                "the item of a task is `{{ item }}`; for several in one process, add batch = 20"
+            }
+            false => "for several items in one process, add foreach = [\"src/*.c\"] and batch = 20",
+        };
+        Problem::new(format!("`items` means nothing in target `{name}`: it has no `batch`"))
+            .help(help)
     }
 
     fn no_matrix(&self) -> Problem {
@@ -160,10 +172,6 @@ impl Sight<'_> {
     }
 
     fn unknown(&self, head: &str, ready: bool) -> Problem {
-        if PLANNED.contains(&head) {
-            return Problem::new(format!("`{head}` is not there yet"))
-                .help("it is planned; this version of taskr does not have it");
-        }
         let problem = Problem::new(format!("`{head}` is not defined"));
         let known: Vec<&str> = self.known(ready);
         if let Some(near) = nearest(head, known.iter().copied()) {
@@ -185,7 +193,9 @@ impl Sight<'_> {
             "args" => self.target.reads.args,
             _ => true,
         };
-        let when_ready = READY_NAMES.into_iter().filter(|_| ready);
+        let is_batch = self.target.schedule.batch.is_some();
+        let when_ready =
+            READY_NAMES.into_iter().filter(|name| ready && (*name != "items" || is_batch));
         let variables = self.scope.variables().keys().map(String::as_str);
         variables.chain(when_ready).chain(LOAD_NAMES.into_iter().filter(means)).collect()
     }

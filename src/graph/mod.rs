@@ -7,6 +7,7 @@
 
 mod args;
 mod asks;
+mod batch;
 mod checks;
 mod clash;
 mod cycle;
@@ -49,7 +50,7 @@ pub use lists::{ListName, Lists};
 pub use profile::{Profiles, expand_all};
 pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text, Tie};
 pub use schedule::{Demand, Pool, Schedule};
-pub use scope::{Scope, Surroundings, Variable, not_text, printable};
+pub use scope::{Item, Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
 pub use text::{diagnostic, word_of_path};
 

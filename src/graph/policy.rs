@@ -29,7 +29,7 @@ impl Policy {
 
 /// A task that runs whenever it is asked for has no result that could hold or be kept.
 pub(super) fn of_unrecorded(source: &parse::Target, kind: Kind) -> Option<Diagnostic> {
-    let field = POLICY_FIELDS.into_iter().chain(["tools"]).find(|field| source.has(field));
+    let field = POLICY_FIELDS.into_iter().chain(["tools", "batch"]).find(|field| source.has(field));
     let field = field.filter(|_| kind == Kind::Unrecorded)?;
     let message = format!("target {} has `{field}` and is never up to date", quoted(&source.name));
     Some(

@@ -31,6 +31,8 @@ pub struct Schedule {
     pub allow_failure: bool,
     /// So many of its tasks must succeed; all where nothing is said.
     pub require: Option<Require>,
+    /// Up to so many of its items go to one process.
+    pub batch: Option<usize>,
 }
 
 /// What a task needs to run.
@@ -116,6 +118,7 @@ impl Schedule {
             },
             allow_failure: source.allow_failure,
             require: source.require,
+            batch: source.batch.map(|most| most as usize),
         })
     }
 

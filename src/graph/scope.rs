@@ -17,7 +17,7 @@ use crate::graph::rule::Text;
 use crate::parse::split_name;
 
 /// Names that only a ready task knows.
-pub(super) const READY_NAMES: [&str; 3] = ["inputs", "outputs", "target"];
+pub(super) const READY_NAMES: [&str; 4] = ["inputs", "outputs", "target", "items"];
 
 /// Names that every task knows when the graph is made.
 pub(super) const LOAD_NAMES: [&str; 15] = [
@@ -100,7 +100,10 @@ pub struct Item {
 
 impl Item {
     /// As an expression gives it: a file that would look like an option gets `./` in front.
-    fn word(&self) -> Result<String, Problem> {
+    ///
+    /// # Errors
+    /// If its name is not UTF-8.
+    pub fn word(&self) -> Result<String, Problem> {
         let written = utf8(&self.written)?;
         let option_like = self.file.is_some() && written.starts_with('-');
         Ok(if option_like { format!("./{written}") } else { written.to_owned() })

@@ -73,6 +73,8 @@ pub enum Kind {
     Part,
     /// A whole number.
     Count,
+    /// How many items.
+    Batch,
     /// A number from 0 to 1.
     Rate,
     /// Names of targets, and lists of them to any depth.
@@ -116,7 +118,7 @@ impl Kind {
             Kind::Pools => "a list of names or a table of costs",
             Kind::Size => "a size",
             Kind::Part => "a number or a percentage",
-            Kind::Count => "a number",
+            Kind::Count | Kind::Batch => "a number",
             Kind::Rate => "a number from 0 to 1",
             Kind::Steps => "a list of names and lists",
             Kind::OnError => "\"stop\", \"continue\" or \"rollback\"",
@@ -199,7 +201,7 @@ pub const FIELDS: &[Field] = &[
     field("depfile", Kind::Path, "no", "The makefile-style depfile that the command writes", r#"depfile = "{{ out }}/a.d""#),
     field("foreach", Kind::Paths, "item", "A task for each", r#"foreach = ["src/**/*.c"]"#),
     field("matrix", Kind::Axes, "values", "A task for each combination", r#"matrix = { os = ["linux", "mac"] }"#),
-    field("batch", Kind::Planned, "no", "How many items go to one process", "batch = 20"),
+    field("batch", Kind::Batch, "no", "How many items go to one process", "batch = 20"),
     field("use", Kind::Uses, "via fields", "Templates merged below its own fields", r#"use = "rust""#),
     field("inherit", Kind::Flag, "no", "Whether it takes anything from `[defaults]`", "inherit = false"),
     field("when", Kind::Expression, "no", "Skipped where this is false", r#"when = "os == 'linux'""#),

@@ -231,6 +231,7 @@ impl Layers<'_> {
             memory_bytes,
             allow_failure,
             require,
+            batch,
         } = above;
         let below = &self.below.schedule;
         Schedule {
@@ -243,6 +244,7 @@ impl Layers<'_> {
             memory_bytes: self.replaced("memory", memory_bytes, &below.memory_bytes),
             allow_failure: self.replaced("allow_failure", allow_failure, &below.allow_failure),
             require: self.replaced("require", require, &below.require),
+            batch: self.replaced("batch", batch, &below.batch),
         }
     }
 

@@ -4,6 +4,7 @@
 //! nothing; references and expressions are checked for their form only. What it does not
 //! understand it refuses, and collects all that is wrong before it gives up.
 
+mod batch;
 mod checks;
 mod document;
 mod duplicate;

@@ -517,6 +517,7 @@ struct Takes {
     is_service: bool,
     /// Whether it has tasks for several items or values.
     is_many: bool,
+    has_items: bool,
 }
 
 impl Takes {
@@ -528,6 +529,7 @@ impl Takes {
             has_outputs: target.outputs.as_ref().is_some_and(|outputs| !outputs.is_empty()),
             is_reached,
             is_service: target.service.service,
+            has_items: target.foreach.is_some(),
             is_many: target.foreach.is_some() || !target.matrix.is_empty(),
         }
     }
@@ -536,6 +538,7 @@ impl Takes {
         match field {
             "use" => false,
             "require" => self.is_many,
+            "batch" => self.has_items && self.is_recorded,
             _ if self.is_service && NOT_OF_SERVICES.contains(&field) => false,
             "inputs" => self.is_recorded && !self.is_reached,
             "deps" | "after" => !self.is_reached,

@@ -9,8 +9,18 @@ use super::{Duration, Retry, Target, Word, size_of};
 use crate::error::{Diagnostic, quoted};
 
 /// The fields of a [`Schedule`]. A target without a command has no use for them.
-pub const SCHEDULE_FIELDS: [&str; 9] =
-    ["timeout", "grace", "retry", "priority", "cpus", "pool", "memory", "allow_failure", "require"];
+pub const SCHEDULE_FIELDS: [&str; 10] = [
+    "timeout",
+    "grace",
+    "retry",
+    "priority",
+    "cpus",
+    "pool",
+    "memory",
+    "allow_failure",
+    "require",
+    "batch",
+];
 
 /// When and how often tasks run, and what their failure means.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +43,8 @@ pub struct Schedule {
     pub allow_failure: bool,
     /// So many of its tasks must succeed.
     pub require: Option<Require>,
+    /// So many items go to one process.
+    pub batch: Option<u32>,
 }
 
 /// How many of `-j` a task counts as.
@@ -101,6 +113,7 @@ impl Reader {
             "cpus" => schedule.cpus = self.cpus(value, asker),
             "pool" => schedule.pools = self.pools_of_target(value, asker),
             "memory" => schedule.memory_bytes = self.memory(value, asker),
+            "batch" => schedule.batch = self.batch(value, asker),
             "allow_failure" => schedule.allow_failure = self.flag(value, asker).unwrap_or(false),
             _ => schedule.require = self.require(value, asker),
         }
@@ -179,6 +192,7 @@ impl Reader {
 
     /// Refuses what has no sense for the target, which has a command.
     pub(super) fn check_schedule(&mut self, target: &Target) {
+        self.check_batch(target);
         if target.schedule.require.is_some() && target.foreach.is_none() && target.matrix.is_empty()
         {
             let name = quoted(&target.name);

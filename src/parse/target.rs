@@ -44,6 +44,7 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("gates", "nothing runs"),
     ("rollback", "nothing is to be undone"),
     ("interactive", "nothing asks"),
+    ("batch", "no process takes them"),
 ];
 
 /// Arguments that were meant for a shell.

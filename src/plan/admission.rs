@@ -120,6 +120,14 @@ impl Admission {
         self.waiting[class].push(rank);
     }
 
+    /// These wait no more: they go with another that started.
+    pub fn withdraw(&mut self, id: TaskId, mates: &[TaskId]) {
+        if !mates.is_empty() {
+            let class = self.classes.of(id);
+            self.waiting[class].retain(|(.., Reverse(id))| !mates.contains(id));
+        }
+    }
+
     /// Nobody waits any more.
     pub fn clear(&mut self) {
         self.waiting.iter_mut().for_each(BinaryHeap::clear);

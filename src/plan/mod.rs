@@ -6,6 +6,7 @@
 //! a step of a pipeline later than the one before it.
 
 mod admission;
+mod batches;
 mod classes;
 mod failures;
 mod later;
@@ -24,6 +25,7 @@ use crate::error::Diagnostic;
 use crate::graph::{Graph, Named};
 use crate::ids::{Id, IdVec, TaskId};
 
+use batches::Batches;
 use classes::Classes;
 use failures::Failures;
 use later::Later;
@@ -77,6 +79,7 @@ pub type Rank = (i32, u64, Reverse<TaskId>);
 pub struct Plan {
     states: IdVec<TaskId, State>,
     ready: Ready,
+    batches: Batches,
     /// For each task the greater of its own priority and of those that it holds up.
     priorities: IdVec<TaskId, i32>,
     /// For each task the longest recorded path from its start to the end of the build.
@@ -118,6 +121,7 @@ impl Plan {
         let mut plan = Plan {
             states: IdVec::filled(count, State::Unwanted),
             ready: Ready::new(Classes::new(graph, &order)),
+            batches: Batches::new(graph, &order),
             priorities: IdVec::filled(count, 0),
             remaining_ms: IdVec::filled(count, 0),
             later: Later::new(graph, &order)?,
@@ -210,6 +214,11 @@ impl Plan {
     /// The greatest priority of the tasks that are being judged.
     pub fn most_urgent(&self) -> Option<i32> {
         self.ready.most_urgent()
+    }
+
+    /// Whether items of the target of `id`, one with `batch`, are being judged.
+    pub fn judges_mates(&self, id: TaskId) -> bool {
+        self.batches.judges_mates(id)
     }
 
     /// A task was admitted.
@@ -305,6 +314,7 @@ impl Plan {
         let out = |state| matches!(state, State::Started | State::Due | State::Running);
         self.started -= usize::from(out(old));
         self.started += usize::from(out(state));
+        self.batches.change(id, old, state);
         self.ready.leave(id, old, self.priorities[id]);
         match state {
             State::Ready => self.ready.push(self.rank(id)),

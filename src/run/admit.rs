@@ -41,7 +41,7 @@ impl Build<'_> {
                     self.plan.runs(id);
                     if let Some(Active::Runnable(due)) = self.active.remove(&id) {
                         let was = self.spent.enter(Part::Start);
-                        self.start(id, *due);
+                        self.start_with_mates(id, *due);
                         self.spent.enter(was);
                     }
                 }

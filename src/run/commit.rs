@@ -65,19 +65,25 @@ impl Build<'_> {
             self.cannot_start(id, what, None);
             return;
         }
+        let run = self.enter(id, due, launch);
+        self.workers.start(Job::Run(Box::new(run)));
+    }
+
+    /// A task is at work from now on: what its worker needs to know.
+    pub(super) fn enter(&mut self, id: TaskId, due: Due, launch: Launch) -> Run {
         let run = self.job_of(id, &due, launch);
         self.give_console(id);
         let intent = self.held.next_intent;
         self.held.next_intent += 1;
-        if recorded {
+        if self.graph.task(id).kind() == Kind::Recorded {
             self.held.live_intents.insert(run.id.clone(), intent);
         }
         let begun_ms = self.now_ms();
         self.active.insert(id, Active::Running(Box::new(Running { due, intent, begun_ms })));
-        self.workers.start(Job::Run(Box::new(run)));
+        run
     }
 
-    fn tell_started(&mut self, id: TaskId, due: &Due) {
+    pub(super) fn tell_started(&mut self, id: TaskId, due: &Due) {
         let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
         let (reasons, key) = (&due.reasons[..], due.gathered.key);
         let command = &due.gathered.rendered.shown;
@@ -186,8 +192,13 @@ impl Build<'_> {
     }
 
     /// A worker is done with a task.
-    pub(super) fn task_ended(&mut self, mut ended: Ended) -> Result<(), Error> {
+    pub(super) fn task_ended(&mut self, ended: Ended) -> Result<(), Error> {
         self.workers.answered();
+        self.attempt_ended(ended)
+    }
+
+    /// One attempt of a task has come to its end.
+    pub(super) fn attempt_ended(&mut self, mut ended: Ended) -> Result<(), Error> {
         self.admission.ended(ended.task);
         if !matches!(ended.result, Outcome::Success(_)) {
             self.tokens.doubt();

@@ -540,6 +540,7 @@ impl Build<'_> {
             false => Targets::default(),
         };
         let ready = Ready {
+            together: None,
             rule: &task.rule,
             dir: &self.task_dir(id),
             inputs: named.words(|&file| self.paths.bytes(file)),

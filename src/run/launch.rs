@@ -15,7 +15,7 @@ use crate::expr::{
 };
 use crate::files::Variables;
 use crate::git::LOCAL_VARIABLES;
-use crate::graph::{Action, Kind, Output, Rule, Text, not_text, word_of_path};
+use crate::graph::{Action, Item, Kind, Output, Rule, Text, not_text, word_of_path};
 use crate::jobserver::{MAKEFLAGS, Pool, makeflags_without};
 use crate::outdir::TaskDir;
 use crate::process::{Command, RUN_ID_VAR, find_program, why_not_found, why_not_in};
@@ -66,6 +66,15 @@ pub(super) struct Ready<'a> {
     pub(super) targets: &'a Targets,
     /// What its environment files say.
     pub(super) from_files: Variables,
+    /// Of a batch: what all its items give. Else the task's item is alone.
+    pub(super) together: Option<&'a Together>,
+}
+
+/// The words of several items that go to one process, in order.
+#[derive(Default)]
+pub(super) struct Together {
+    pub(super) items: Vec<String>,
+    pub(super) outputs: Vec<String>,
 }
 
 impl Rendered {
@@ -129,20 +138,35 @@ impl Ready<'_> {
                     parts.iter().map(|(name, paths)| Ok(((*name).to_owned(), words(paths)?)));
                 parts_value(words(all)?, parts.collect::<Result<_, Problem>>()?)
             }
+            "items" => words_value(match self.together {
+                Some(together) => together.items.clone(),
+                None => self.item().into_iter().collect::<Result<_, _>>()?,
+            }),
             "outputs" if self.rule.outputs.is_empty() => {
                 return Err(Problem::new("this target declares no outputs")
                     .help("add `outputs`, or write to `{{ out }}`"));
             }
-            "outputs" => {
-                let words = self.rule.outputs.iter().map(|output| {
-                    let staged = staged(&output.value, &self.rule.dir, self.dir);
-                    utf8(word_of_path(&self.rule.dir, &staged))
-                });
-                words_value(words.collect::<Result<_, _>>()?)
-            }
+            "outputs" => words_value(match self.together {
+                Some(together) => together.outputs.clone(),
+                None => self.outputs()?,
+            }),
             "target" => self.target_function(),
             _ => return Ok(None),
         }))
+    }
+
+    /// The word of its item.
+    pub(super) fn item(&self) -> Option<Result<String, Problem>> {
+        self.rule.scope.item().map(Item::word)
+    }
+
+    /// Where its command writes its outputs.
+    pub(super) fn outputs(&self) -> Result<Vec<String>, Problem> {
+        let words = self.rule.outputs.iter().map(|output| {
+            let staged = staged(&output.value, &self.rule.dir, self.dir);
+            utf8(word_of_path(&self.rule.dir, &staged))
+        });
+        words.collect()
     }
 
     /// `target('NAME')`: `out` and `outputs` of a dependency.
@@ -332,7 +356,12 @@ impl Around<'_> {
         ];
         env.extend(own_vars.map(|(name, value)| (name.into(), value)));
         env.remove(OsStr::new("TASKR_ITEM"));
-        if let Some(item) = rule.scope.item() {
+        if target.schedule.batch.is_some() {
+            // What is of one item must not reach a command that has several.
+            for name in ["OUT", "STATE", "TASKR_TASK", "TASKR_METRICS"] {
+                env.remove(OsStr::new(name));
+            }
+        } else if let Some(item) = rule.scope.item() {
             env.insert("TASKR_ITEM".into(), OsString::from_vec(item.written.clone()));
         }
         env.into_iter().collect()

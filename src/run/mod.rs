@@ -11,6 +11,7 @@ mod admit;
 mod advice;
 mod allowed;
 mod ask;
+mod batch;
 mod checks;
 mod clean;
 mod commit;
@@ -72,6 +73,7 @@ use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, ReadResult, Workers};
 
 use allowed::Asked;
+use batch::Batches;
 use finish::End;
 use gather::{Gap, Gathered};
 use launch::Targets;
@@ -349,6 +351,7 @@ struct Build<'a> {
     /// When something may be admitted although nothing happened.
     admits_at: Option<Instant>,
     rests: Rests,
+    batches: Batches,
     /// What workers said while signals were listened for.
     postponed: VecDeque<Message>,
     waiting: Waiting,
@@ -404,6 +407,12 @@ impl Build<'_> {
             match message {
                 Message::Read(results) => self.files_were_read(results)?,
                 Message::Found(read) => self.check_found(&read),
+                Message::Batched(all) => {
+                    let was = self.spent.enter(Part::Record);
+                    self.batch_ended(all)?;
+                    self.spent.enter(was);
+                }
+                Message::Halved(half) => self.render_half(&half),
                 Message::Asked(number, said) => self.was_asked(number, said)?,
                 Message::Waits(id, holder) => {
                     let holder = open::described(holder.as_ref());
@@ -436,6 +445,7 @@ impl Build<'_> {
                     self.active.insert(id, Active::Judging(Again::default()));
                     self.judge(id)?;
                 }
+                Next::Wait | Next::Done if self.open_batches() => {}
                 Next::Wait | Next::Done => return Ok(()),
             }
         }
@@ -528,6 +538,7 @@ impl Build<'_> {
             .map(|(&id, _)| id)
             .collect();
         self.admission.clear();
+        self.batches.clear();
         self.rests.clear();
         let signalled = self.tally.summary.signal.is_some();
         for id in judging {

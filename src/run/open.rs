@@ -14,6 +14,7 @@ use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 use super::admit::admission;
 use super::allowed::asked;
 use super::ask::asked_so_far;
+use super::batch::Batches;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
 use super::pipelines::{Pipelines, find_named, find_wanted, pipelines};
@@ -136,6 +137,7 @@ impl<'a> Build<'a> {
             unguarded: false,
             active: FxHashMap::default(),
             admission,
+            batches: Batches::default(),
             admits_at: None,
             rests: Rests::default(),
             waiting: Waiting::default(),

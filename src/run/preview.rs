@@ -79,6 +79,7 @@ pub fn preview(
         inputs: named.words(|path| &path[..]),
         targets: &known.targets_of(id),
         from_files: Variables::default(),
+        together: None,
     };
     let command = ready.render().map(|rendered| Texts {
         command: rendered.shown,

@@ -189,6 +189,9 @@ impl Build<'_> {
         match if needs { self.services_of(id) } else { There::All } {
             There::All => {
                 self.services.parked.remove(&id);
+                if self.joins_batch(id) {
+                    return;
+                }
                 self.admission.wait(self.plan.rank(id), plain);
                 self.start_runnable();
             }
@@ -444,6 +447,11 @@ impl Build<'_> {
     /// Whether the user has ended services before by a signal.
     pub(super) fn services_were_told(&self) -> bool {
         self.services.ended_by.is_some()
+    }
+
+    /// Whether it needs services.
+    pub(super) fn uses_services(&self, id: TaskId) -> bool {
+        !self.services.users.is_empty() && !needed(&self.graph, id).is_empty()
     }
 
     /// What ends this task alone, if it needs services.

@@ -76,19 +76,24 @@ pub(super) fn run(
     };
     let result = attempt.steps(pieces);
     let mut ended = attempt.ended;
-    ended.result = match result {
+    ended.result = result_of(result);
+    ended
+}
+
+/// What is told of an attempt that came to this.
+pub(super) fn result_of(result: std::result::Result<Result, Stop>) -> Result {
+    match result {
         Ok(result) => result,
         Err(Stop::Failed(what)) => Result::Failed(what),
         Err(Stop::Stopped) => Result::Stopped,
         Err(Stop::Moved(paths)) => Result::Moved(paths),
         Err(Stop::Busy(holder)) => Result::Busy(holder),
         Err(Stop::Broken(what)) => Result::NotRestored { what, broken: true },
-    };
-    ended
+    }
 }
 
 /// What a command left, not yet published.
-struct Ran {
+pub(super) struct Ran {
     collected: Collected,
     found: Option<Found>,
     installs: Vec<Install>,
@@ -105,9 +110,9 @@ pub(super) struct Attempt<'a> {
     pub(super) buffer: &'a mut Vec<u8>,
     pub(super) ended: Ended,
     /// When its time is over.
-    until: Option<Instant>,
+    pub(super) until: Option<Instant>,
     /// When the present step began, if that is wanted.
-    step: Option<Instant>,
+    pub(super) step: Option<Instant>,
 }
 
 /// What to say of a command that was ended because it took too long.
@@ -172,16 +177,26 @@ impl Attempt<'_> {
         let clock = Clock::read(&root.path().join(STATE_DIR))
             .map_err(|error| Stop::io("touch", b".taskr/clock", &error))?;
         self.step_over("prepare");
-        let executed = self.execute(pieces);
+        let run = self.run;
+        let executed = self.execute(&run.launch, pieces);
         self.step_over("command");
         let looked = self.look_at_written();
         executed.and(looked)?;
+        self.collect(standing, clock.now_ns())
+    }
+
+    /// What the command left, and whether its inputs are what they were.
+    pub(super) fn collect(
+        &mut self,
+        standing: &Standing,
+        started_ns: i128,
+    ) -> std::result::Result<Ran, Stop> {
         let collected = Collected::find(self.context, self.run, standing, self.buffer)?;
         self.ended.warnings.extend(collected.warnings.iter().cloned());
         let mut moved = self.moved_inputs()?;
         let found = self.read_depfile()?;
         if let Some(found) = &found {
-            moved.extend(self.check_found(found, clock.now_ns())?);
+            moved.extend(self.check_found(found, started_ns)?);
         }
         if !moved.is_empty() && !self.run.last_attempt {
             return Err(Stop::Moved(moved));
@@ -217,18 +232,23 @@ impl Attempt<'_> {
         }
     }
 
-    fn execute(&mut self, pieces: &Sender<Piece>) -> std::result::Result<(), Stop> {
+    /// Starts what is to be started, and waits for its end.
+    pub(super) fn execute(
+        &mut self,
+        launch: &Launch,
+        pieces: &Sender<Piece>,
+    ) -> std::result::Result<(), Stop> {
         let path = self.run.dir.join("log");
         let mut log =
             self.context.root.create(&path).map_err(|error| Stop::io("write", &path, &error))?;
-        let command = match &self.run.launch {
+        let command = match launch {
             Launch::Command(command) => command,
             Launch::Impossible(what) => {
                 self.ended.tail = format!("{what}\n").into_bytes();
                 let _ = log.write_all(&self.ended.tail);
                 return Err(Stop::Failed(what.clone()));
             }
-            Launch::Restore(_) => return Ok(()),
+            Launch::Restore(_) | Launch::Together => return Ok(()),
         };
         let console = self.run.console;
         if console == (Console::Terminal { output: true }) {
@@ -333,7 +353,11 @@ impl Attempt<'_> {
         Ok(moved)
     }
 
-    fn publish(&self, standing: &mut Standing, ran: Ran) -> std::result::Result<Result, Stop> {
+    pub(super) fn publish(
+        &self,
+        standing: &mut Standing,
+        ran: Ran,
+    ) -> std::result::Result<Result, Stop> {
         if let (true, Some(warning)) = (self.run.strict, self.ended.warnings.first()) {
             return Err(Stop::Failed(format!("{warning} (--strict)")));
         }
@@ -396,7 +420,7 @@ impl Attempt<'_> {
         })?;
         let dir = match &self.run.launch {
             Launch::Command(command) => &command.dir,
-            Launch::Impossible(_) | Launch::Restore(_) => root.path(),
+            Launch::Impossible(_) | Launch::Restore(_) | Launch::Together => root.path(),
         };
         let mut folders = Folders::new(root, dir);
         let mut found: Vec<Vec<u8>> = names.iter().map(|name| folders.resolve(name)).collect();

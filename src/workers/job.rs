@@ -8,6 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 use taskr_cache::{Blobs, Content, Digest, Entry, Intents, KeyHasher, Seen, measure};
 
+use super::batch::{Batch, Halved};
 use super::undo::{Undo, Undone};
 use crate::files::Pattern;
 use crate::graph::{Fixes, Output};
@@ -24,6 +25,8 @@ pub enum Job {
     Read(Vec<Read>),
     /// Run one task, or restore it.
     Run(Box<Run>),
+    /// Run several tasks in one process.
+    Batch(Box<Batch>),
     /// Ask a command whether its task is up to date.
     Ask(Box<Ask>),
     /// Undo what a task did.
@@ -53,6 +56,10 @@ pub enum Message {
     Waits(TaskId, Option<Note>),
     /// Answer to [`Job::Run`].
     Ended(Box<Ended>),
+    /// Answer to [`Job::Batch`]: of each task.
+    Batched(Vec<Ended>),
+    /// In the middle of a [`Job::Batch`]: its process failed, and the next has fewer items.
+    Halved(Box<Halved>),
     /// Answer to [`Job::Ask`]: what was said, or why it could not be asked.
     Asked(usize, std::result::Result<Said, String>),
     /// There may be a token of the job server.
@@ -183,6 +190,8 @@ pub enum Launch {
     Impossible(String),
     /// Nothing is: the outputs come from the store.
     Restore(Box<Restore>),
+    /// What the first of its batch starts.
+    Together,
 }
 
 /// What the store has, and where its contents are.
@@ -403,6 +412,7 @@ impl Success {
 pub(super) enum Subject {
     Read(Vec<(FileId, (u32, u32))>),
     Run(TaskId),
+    Batch(Vec<TaskId>),
     Ask(usize),
     Undo(TaskId),
 }
@@ -414,6 +424,7 @@ impl Job {
                 Subject::Read(paths.iter().map(|read| (read.file, read.version)).collect())
             }
             Job::Run(run) => Subject::Run(run.task),
+            Job::Batch(batch) => Subject::Batch(batch.runs.iter().map(|run| run.task).collect()),
             Job::Ask(ask) => Subject::Ask(ask.number),
             Job::Undo(undo) => Subject::Undo(undo.task),
         }
@@ -442,6 +453,10 @@ impl Subject {
                 duration_ms: 0,
                 tail: Vec::new(),
             })),
+            Subject::Batch(tasks) => {
+                let failed = |task| Ended::with(task, Result::Failed(what.to_owned()));
+                Message::Batched(tasks.into_iter().map(failed).collect())
+            }
             Subject::Run(task) => {
                 let result = Result::Failed(what.to_owned());
                 Message::Ended(Box::new(Ended::with(task, result)))

@@ -6,6 +6,7 @@
 //! job, not the end of the run.
 
 mod attempt;
+mod batch;
 mod check;
 mod collected;
 mod folders;
@@ -26,6 +27,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+pub use batch::{Batch, Halved};
 pub use check::METRICS;
 pub use intent::IntentBody;
 pub use job::{
@@ -171,6 +173,7 @@ fn answer(context: &Context, job: Job, pieces: &Sender<Piece>, buffer: &mut Vec<
         }
         Job::Undo(undo) => undo.run(context),
         Job::Run(run) => Message::Ended(Box::new(attempt::run(context, &run, pieces, buffer))),
+        Job::Batch(batch) => Message::Batched(batch::run(context, &batch, pieces, buffer)),
         Job::Ask(ask) => Message::Asked(ask.number, ask.answer(&context.stop)),
     }
 }

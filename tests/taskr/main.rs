@@ -4,6 +4,7 @@
 mod allowed;
 mod asks;
 mod badinput;
+mod batch;
 mod cache_tool;
 mod changes;
 mod checks;

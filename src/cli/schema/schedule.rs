@@ -31,6 +31,7 @@ pub(super) fn value(kind: Kind) -> Option<Value> {
         }),
         Kind::Part => number_or(1, 1_000_000, "^([1-9][0-9]?|100)%$"),
         Kind::Count => json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
+        Kind::Batch => json!({ "type": "integer", "minimum": 1, "maximum": 10_000 }),
         Kind::Rate => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         _ => return None,
     })

@@ -189,7 +189,8 @@ late   = { inputs = [], run = "make" }
 fn every_field_comes_from_a_template() {
     const OWN: [&str; 2] = ["use", "inherit"];
     /// Fields that are refused without another.
-    const WITH: [(&str, &str); 7] = [
+    const WITH: [(&str, &str); 8] = [
+        ("batch", "foreach = [\"src/*.c\"]"),
         ("require", "matrix = { os = [\"a\", \"b\"] }"),
         ("service", "ready = { port = 5432 }"),
         ("ready", "service = true"),
