@@ -203,7 +203,7 @@ pub const FIELDS: &[Field] = &[
     field("matrix", Kind::Axes, "values", "A task for each combination", r#"matrix = { os = ["linux", "mac"] }"#),
     field("batch", Kind::Batch, "no", "How many items go to one process", "batch = 20"),
     field("use", Kind::Uses, "via fields", "Templates merged below its own fields", r#"use = "rust""#),
-    field("inherit", Kind::Flag, "no", "Whether it takes anything from `[defaults]`", "inherit = false"),
+    field("inherit", Kind::Flag, "via fields", "Whether it takes anything from `[defaults]`", "inherit = false"),
     field("when", Kind::Expression, "no", "Skipped where this is false", r#"when = "os == 'linux'""#),
     field("args", Kind::Flag, "yes", "Takes what stands after `--` on the command line", "args = true"),
     field("always", Kind::Flag, "no", "Runs each time it is wanted", "always = true"),

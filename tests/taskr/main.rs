@@ -28,6 +28,7 @@ mod hooks;
 mod ignored;
 mod init_tool;
 mod jobs;
+mod keys;
 mod layers;
 mod lengths;
 mod live;

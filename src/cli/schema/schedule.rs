@@ -18,10 +18,9 @@ pub(super) fn value(kind: Kind) -> Option<Value> {
         Kind::Cpus => number_or(1, 10_000, "^all$"),
         Kind::Pools => {
             let mut pools = named(TARGET, &cost());
-            let name = json!({ "type": "string", "pattern": TARGET });
             pools["type"] = json!(["string", "array", "object"]);
-            pools["pattern"] = json!(TARGET);
-            pools["items"] = name;
+            pools["minLength"] = json!(1);
+            pools["items"] = json!({ "type": "string", "minLength": 1 });
             pools["minItems"] = json!(1);
             pools
         }
