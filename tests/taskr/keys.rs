@@ -19,108 +19,103 @@ const OTHERWISE: [(&str, &str); 5] = [
 const PLAIN: &str = "inputs = [\"a.txt\"]\noutputs = [\"o.txt\"]\n\
                      run = \"cat a.txt > {{ outputs }}; touch {{ out }}/p.txt\"\n";
 
+/// Fields that are added to [`PLAIN`], as they are written.
+const ADDED: &[(&str, &str)] = &[
+    ("doc", "doc = \"about\""),
+    ("installs", "installs = [\"i\"]"),
+    ("deps", "deps = [\"dep\"]"),
+    ("after", "after = [\"dep\"]"),
+    ("shell", "shell = [\"sh\", \"-e\", \"-c\"]"),
+    ("env", "env = { E = \"1\" }"),
+    ("env_file", "env_file = [\"e.env\"]"),
+    ("env_inputs", "env_inputs = [\"LEVEL\"]"),
+    ("env_pass", "env_pass = [\"LEVEL\"]"),
+    ("tools", "tools = [\"cat\"]"),
+    ("use", "use = \"t\""),
+    ("when", "when = \"true\""),
+    ("args", "args = true"),
+    ("fresh_if", "fresh_if = \"true\""),
+    ("keep_outputs", "keep_outputs = true"),
+    ("cache", "cache = false"),
+    ("relocatable", "relocatable = true"),
+    ("max_age", "max_age = \"1d\""),
+    ("timeout", "timeout = \"1m\""),
+    ("grace", "grace = \"1s\""),
+    ("retry", "retry = 2"),
+    ("priority", "priority = \"high\""),
+    ("cpus", "cpus = 2"),
+    ("pool", "pool = \"p\""),
+    ("memory", "memory = \"1M\""),
+    ("allow_failure", "allow_failure = true"),
+    ("accept", "accept = [\"true\"]"),
+    ("gates", "gates = { m = \">= 1\" }"),
+    ("rollback", "rollback = \"true\""),
+    ("private", "private = true"),
+];
+
+/// Fields that need another target: the field, what is common, and the two that differ.
+const BETWEEN: &[(&str, &str, &str, &str)] = &[
+    (
+        "exec",
+        "outputs = [\"o.txt\"]",
+        "exec = [\"cp\", \"a.txt\", \"o.txt\"]",
+        "exec = [\"cp\", \"-f\", \"a.txt\", \"o.txt\"]",
+    ),
+    ("dir", "inputs = [\"//a.txt\"]\nrun = \"true\"", "dir = \".\"", "dir = \"sub\""),
+    (
+        "vars",
+        "outputs = [\"o.txt\"]\nrun = \"echo {{ v }} > {{ outputs }}\"",
+        "vars = { v = \"1\" }",
+        "vars = { v = \"2\" }",
+    ),
+    (
+        "foreach",
+        "run = \"echo {{ item }}\"\ninputs = []",
+        "foreach = [\"x\"]",
+        "foreach = [\"x\", \"y\"]",
+    ),
+    (
+        "matrix",
+        "run = \"echo {{ matrix.m }}\"\ninputs = []",
+        "matrix = { m = [\"x\"] }",
+        "matrix = { m = [\"y\"] }",
+    ),
+    (
+        "batch",
+        "foreach = [\"*.txt\"]\noutputs = [\"made/{{ item.stem }}\"]\n\
+         run = \"for i in {{ items }}; do cp $i made/${i%.txt}; done\"",
+        "batch = 2",
+        "batch = 3",
+    ),
+    (
+        "require",
+        "run = \"echo {{ matrix.m }}\"\ninputs = []\nmatrix = { m = [\"x\", \"y\"] }",
+        "",
+        "require = 1",
+    ),
+    ("restage", "inputs = [\"a.txt\"]\nfixes_inputs = true\nrun = \"true\"", "", "restage = true"),
+    ("fixes_inputs", "inputs = [\"a.txt\"]\nrun = \"true\"", "", "fixes_inputs = true"),
+    ("inherit", "inputs = []\nrun = \"true\"", "", "inherit = false"),
+    ("depfile", "inputs = [\"a.txt\"]\nrun = \"echo 'x: b.txt' > x.d\"", "", "depfile = \"x.d\""),
+];
+
 /// A field, and two targets that differ in it alone.
 fn cases() -> Vec<(&'static str, String, String)> {
     let changed = |field, from: &str, to: &str| {
         assert!(PLAIN.contains(from), "{from}");
         (field, PLAIN.to_owned(), PLAIN.replace(from, to))
     };
-    let added =
-        |field: &'static str, line: &str| (field, PLAIN.to_owned(), format!("{PLAIN}{line}\n"));
-    let between = |field, common: &str, from: &str, to: &str| {
-        (field, format!("{common}\n{from}\n"), format!("{common}\n{to}\n"))
-    };
     let mut cases = vec![
         changed("inputs", "[\"a.txt\"]", "[\"a.txt\", \"b.txt\"]"),
         changed("outputs", "[\"o.txt\"]", "[\"o.txt\", \"p.txt\"]"),
         changed("run", "touch", "touch -c"),
-        between(
-            "exec",
-            "outputs = [\"o.txt\"]",
-            "exec = [\"cp\", \"a.txt\", \"o.txt\"]",
-            "exec = [\"cp\", \"-f\", \"a.txt\", \"o.txt\"]",
-        ),
-        between("dir", "inputs = [\"//a.txt\"]\nrun = \"true\"", "dir = \".\"", "dir = \"sub\""),
-        between(
-            "vars",
-            "outputs = [\"o.txt\"]\nrun = \"echo {{ v }} > {{ outputs }}\"",
-            "vars = { v = \"1\" }",
-            "vars = { v = \"2\" }",
-        ),
-        between(
-            "foreach",
-            "run = \"echo {{ item }}\"\ninputs = []",
-            "foreach = [\"x\"]",
-            "foreach = [\"x\", \"y\"]",
-        ),
-        between(
-            "matrix",
-            "run = \"echo {{ matrix.m }}\"\ninputs = []",
-            "matrix = { m = [\"x\"] }",
-            "matrix = { m = [\"y\"] }",
-        ),
-        between(
-            "batch",
-            "foreach = [\"*.txt\"]\noutputs = [\"made/{{ item.stem }}\"]\n\
-             run = \"for i in {{ items }}; do cp $i made/${i%.txt}; done\"",
-            "batch = 2",
-            "batch = 3",
-        ),
-        between(
-            "require",
-            "run = \"echo {{ matrix.m }}\"\ninputs = []\nmatrix = { m = [\"x\", \"y\"] }",
-            "",
-            "require = 1",
-        ),
-        between(
-            "restage",
-            "inputs = [\"a.txt\"]\nfixes_inputs = true\nrun = \"true\"",
-            "",
-            "restage = true",
-        ),
-        between("fixes_inputs", "inputs = [\"a.txt\"]\nrun = \"true\"", "", "fixes_inputs = true"),
-        between("inherit", "inputs = []\nrun = \"true\"", "", "inherit = false"),
-        between(
-            "depfile",
-            "inputs = [\"a.txt\"]\nrun = \"echo 'x: b.txt' > x.d\"",
-            "",
-            "depfile = \"x.d\"",
-        ),
     ];
-    for (field, line) in [
-        ("doc", "doc = \"about\""),
-        ("installs", "installs = [\"i\"]"),
-        ("deps", "deps = [\"dep\"]"),
-        ("after", "after = [\"dep\"]"),
-        ("shell", "shell = [\"sh\", \"-e\", \"-c\"]"),
-        ("env", "env = { E = \"1\" }"),
-        ("env_file", "env_file = [\"e.env\"]"),
-        ("env_inputs", "env_inputs = [\"LEVEL\"]"),
-        ("env_pass", "env_pass = [\"LEVEL\"]"),
-        ("tools", "tools = [\"cat\"]"),
-        ("use", "use = \"t\""),
-        ("when", "when = \"true\""),
-        ("args", "args = true"),
-        ("fresh_if", "fresh_if = \"true\""),
-        ("keep_outputs", "keep_outputs = true"),
-        ("cache", "cache = false"),
-        ("relocatable", "relocatable = true"),
-        ("max_age", "max_age = \"1d\""),
-        ("timeout", "timeout = \"1m\""),
-        ("grace", "grace = \"1s\""),
-        ("retry", "retry = 2"),
-        ("priority", "priority = \"high\""),
-        ("cpus", "cpus = 2"),
-        ("pool", "pool = \"p\""),
-        ("memory", "memory = \"1M\""),
-        ("allow_failure", "allow_failure = true"),
-        ("accept", "accept = [\"true\"]"),
-        ("gates", "gates = { m = \">= 1\" }"),
-        ("rollback", "rollback = \"true\""),
-        ("private", "private = true"),
-    ] {
-        cases.push(added(field, line));
-    }
+    let with = |common: &str, line: &str| format!("{common}\n{line}\n");
+    cases.extend(ADDED.iter().map(|(field, line)| (*field, PLAIN.to_owned(), with(PLAIN, line))));
+    let between = |(field, common, from, to): &(&'static str, &str, &str, &str)| {
+        (*field, with(common, from), with(common, to))
+    };
+    cases.extend(BETWEEN.iter().map(between));
     cases
 }
 
