@@ -17,8 +17,12 @@ const OF_A_TASK: u64 = 8;
 /// # Errors
 /// [`Error::Usage`] if not even one may.
 pub(super) fn jobs_within_limits(jobs: usize) -> Result<(usize, Option<String>), Error> {
-    let limit = getrlimit(Resource::Nofile).current;
-    within_open_files(jobs, limit.unwrap_or(u64::MAX))
+    within_open_files(jobs, open_files())
+}
+
+/// How many files this process may have open.
+pub(super) fn open_files() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 fn within_open_files(jobs: usize, limit: u64) -> Result<(usize, Option<String>), Error> {

@@ -4,12 +4,12 @@
 //! The arguments are taken as they were typed, so that nothing need be understood to know that it
 //! is the same question: two that mean the same are two questions.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use taskr_cache::{Digest, KeyHasher, Question, Seen, boot_id};
 
+use super::limits::open_files;
 use super::scan::Scan;
 use super::taskfile::Found;
 
@@ -29,6 +29,8 @@ pub(super) fn question(scan: &Scan, found: &Found) -> Option<Question> {
     part(&rustix::process::geteuid().as_raw().to_le_bytes());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     part(&processors.to_le_bytes());
+    // Both decide how many tasks run at once, which an expression may ask for.
+    part(&open_files().to_le_bytes());
     part(std::env::current_dir().ok()?.as_os_str().as_bytes());
     part(found.path.as_os_str().as_bytes());
     part(Digest::of(&found.bytes).as_bytes());
@@ -48,5 +50,5 @@ pub(super) fn question(scan: &Scan, found: &Found) -> Option<Question> {
 
 /// The workspace of a Taskfile.
 pub(super) fn root_of(found: &Found) -> &Path {
-    found.path.parent().unwrap_or(Path::new(OsStr::new("/")))
+    found.path.parent().unwrap_or(Path::new("/"))
 }

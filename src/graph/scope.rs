@@ -79,7 +79,7 @@ impl Variable {
 pub struct Surroundings {
     /// The caller's environment, where it is text.
     pub env: BTreeMap<String, String>,
-    /// Set as soon as an expression asks for it.
+    /// Set as soon as an expression asks for it, or for `jobs`: a make that calls decides that.
     pub env_asked: Arc<AtomicBool>,
     /// How many tasks may run at once.
     pub jobs: usize,
@@ -329,7 +329,10 @@ impl Scope {
             "os" => Value::from(std::env::consts::OS),
             "arch" => Value::from(std::env::consts::ARCH),
             "ci" => Value::from(self.surroundings.env.contains_key("CI")),
-            "jobs" => Value::from(self.surroundings.jobs),
+            "jobs" => {
+                self.surroundings.env_asked.store(true, Ordering::Relaxed);
+                Value::from(self.surroundings.jobs)
+            }
             "profile" => Value::from(self.surroundings.profile.as_str()),
             "package" => {
                 let name = self.package.name.iter().map(|name| ("name".to_owned(), name.as_str()));

@@ -253,3 +253,30 @@ fn what_commands_print_is_never_proved_and_what_files_say_is() {
     files.write(".env", "A=3\n");
     files.taskr(["t", "--", "x"]).ran(["2 x"]).ok();
 }
+
+/// How many tasks may run at once is in a command that asks for it, and a make that calls taskr
+/// decides it, or `ulimit -n`.
+#[test]
+fn who_asks_for_jobs_is_asked_again_where_they_are_others() {
+    let p = Project::new("[target.t]\noutputs = [\"o\"]\nrun = \"ran {{ jobs }}; echo > o\"\n");
+    let shell = |line: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-euc", line]).current_dir(p.root());
+        p.clear_environment(&mut command);
+        let output = crate::project::Live::start(&mut command).wait();
+        assert!(output.status.success(), "{output}");
+        p.take_ran()
+    };
+    p.write("Makefile", "t:\n\t+taskr t\n");
+    p.accept_files();
+    let alone = shell("taskr t");
+    assert_eq!(alone.len(), 1);
+    p.accept_files();
+    std::thread::sleep(SETTLED);
+    assert_eq!(shell("taskr t"), [""; 0]);
+    assert_eq!((shell("taskr t"), proofs(&p)), (vec![], 1));
+    // More than any machine of these tests has, and less than any.
+    assert_eq!(shell("make -s -j97 t"), ["97"]);
+    assert_eq!(shell("taskr t"), alone);
+    assert_eq!(shell("ulimit -n 32; taskr t"), ["1"]);
+}
