@@ -209,9 +209,16 @@ impl Root {
     fn folder(&self, dir: &[u8]) -> io::Result<OwnedFd> {
         let dir = if dir.is_empty() { b"." } else { dir };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        if is_own(dir) {
+            // What taskr removes there must be its own, whatever a repository brings.
+            resolve |= ResolveFlags::NO_SYMLINKS;
+        }
         match fs::openat2(&*self.fd, OsStr::from_bytes(dir), flags, Mode::empty(), resolve) {
             Err(Errno::NOSYS | Errno::PERM) => self.walk(dir),
+            Err(Errno::LOOP) if is_own(dir) => Err(io::Error::other(
+                "a link stands where taskr keeps a folder of its own: remove the link",
+            )),
             Err(Errno::XDEV) => Err(io::Error::other("a link leads out of the workspace")),
             other => Ok(other?),
         }
@@ -316,6 +323,12 @@ fn component(name: &[u8]) -> String {
         escaped.push_str(&digest[..32]);
     }
     escaped
+}
+
+/// Whether a path is the state folder's, or lies in it.
+fn is_own(path: &[u8]) -> bool {
+    let rest = path.strip_prefix(STATE_DIR.as_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// The folder part of a path, empty at the root.

@@ -2,6 +2,8 @@
 //! person does while a task runs.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
 
 use crate::project::Project;
 
@@ -178,4 +180,37 @@ fn a_dry_run_knows_what_a_depfile_named() {
     p.taskr(["why", "o"]).says("o would run: h would run first").says("v changed").ok();
     p.taskr(["-n", "o"]).says("2 would run").ok();
     p.taskr(["o"]).ran(["h", "o"]).makes("h.h", "2").ok();
+}
+
+/// A repository may bring links in the place of taskr's own folders. Nothing behind them is lost.
+#[test]
+fn a_link_in_the_place_of_a_folder_of_taskr_costs_no_file() {
+    let links = [
+        (".taskr/proofs", "../own", 0),
+        (".taskr/runs", "../own", 0),
+        (".taskr/replaced", "../own", 0),
+        (".taskr/tasks", "../own", 1),
+        (".taskr/tasks/t", "../../own", 1),
+    ];
+    for (link, leads_to, code) in links {
+        let p = Project::new("[target.t]\ninputs = []\nrun = \"true\"\n");
+        fs::create_dir_all(p.path(link).parent().expect("a folder")).expect("a folder");
+        let own = ["thesis.txt", "out/a", "tmp/a", "t/out/a", "2019/a", "report-1.json"];
+        for name in own {
+            p.write(format!("own/{name}"), "mine");
+            let file = fs::File::options().write(true).open(p.path(format!("own/{name}")));
+            let old = SystemTime::now() - Duration::from_secs(86_400 * 60);
+            file.and_then(|file| file.set_modified(old)).expect("an old file");
+        }
+        p.accept_files();
+        symlink(leads_to, p.path(link)).expect("a link");
+        for _ in 0..2 {
+            let run = p.taskr(["t"]).any_warning();
+            let run = if code == 0 { run } else { run.says("a link stands where taskr keeps") };
+            run.exits(code);
+        }
+        for name in own {
+            assert!(p.path(format!("own/{name}")).exists(), "{link}: {name}");
+        }
+    }
 }
