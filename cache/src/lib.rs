@@ -24,7 +24,7 @@ pub use content::{Content, Seen, measure};
 pub use digest::{Digest, KeyHasher};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
-pub use proof::{Fact, Question};
+pub use proof::{Claim, Fact, Question, Standing};
 pub use said::said;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
 pub use state::{Access, State, Writer};

@@ -1,20 +1,21 @@
-//! Proofs: what a build that had nothing to do saw of the disk, so that the next one need only see
-//! the same.
+//! Proofs: what a build saw of the disk, so that the next one need only look whether it is as it was.
 //!
 //! A proof says: whoever asks this question again, and finds each of these facts as it was, gets
 //! the same answer. It is one file, read in one piece and checked on a few threads: no state is
-//! read, no Taskfile understood, nothing decided. Knows neither tasks nor what the answer means.
-//! Whether the facts are all that the answer depends on is the matter of who writes it.
+//! read, no Taskfile understood, nothing decided. Each fact has its readers, numbers that mean
+//! something to the caller alone: if it is no longer so, the answer is in doubt only as far as it
+//! rests on them. A fact without readers is everybody's. Knows neither tasks nor what the answer
+//! means. Whether the facts are all that it depends on is the matter of who writes it.
 //!
 //! A proof may be lost at any time. It is forgotten before anything that it rests on is changed by
 //! taskr itself: [`Writer`](crate::Writer) and [`Intents`](crate::Intents) do so by themselves.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -31,7 +32,7 @@ const FOLDER: &str = "proofs";
 const MOST: usize = 16;
 
 /// How a proof begins. The number moves with the layout and with what facts mean.
-const MAGIC: &[u8; 16] = b"taskr proof v1\r\n";
+const MAGIC: &[u8; 16] = b"taskr proof v2\r\n";
 
 /// What was seen at one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,56 +48,124 @@ pub enum Fact {
     /// What the path leads to, links followed: nothing, or something with this stamp. Of a folder
     /// it stands for the names in it.
     LeadsTo(Option<Stamp>),
+    /// Nothing that can be told by looking again: it never counts as being so.
+    Doubtful,
 }
+
+/// A fact, and who rests on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Relative to the workspace, or absolute.
+    pub path: Vec<u8>,
+    /// What was seen there.
+    pub fact: Fact,
+    /// Whose answer is in doubt if it is no longer so, ascending; nobody: everybody's.
+    pub readers: Vec<u32>,
+}
+
+impl Claim {
+    /// A fact that everybody rests on.
+    pub fn of_all(path: Vec<u8>, fact: Fact) -> Claim {
+        Claim { path, fact, readers: Vec::new() }
+    }
+}
+
+/// What more read than so many is everybody's: it takes room, and if it changes most is in doubt.
+const MOST_READERS: usize = 255;
 
 /// A question: what was asked, and by whom. Two that differ in anything have different names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question(pub Digest);
 
-impl Question {
-    fn path(self, dir: &Path) -> PathBuf {
-        dir.join(FOLDER).join(&self.0.to_string()[..32])
+/// A proof, and how it stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    question: Question,
+    bytes: Vec<u8>,
+    doubted: Vec<u32>,
+}
+
+impl Standing {
+    /// The answer.
+    pub fn answer(&self) -> &[u8] {
+        decode(self.question, &self.bytes).map_or(&[], |(answer, _)| answer)
     }
 
-    /// Keeps the answer, and the facts that it rests on, in `dir`. Paths are relative to the
-    /// workspace, or absolute.
+    /// Who rests on facts that are no longer so, ascending, each once.
+    pub fn doubted(&self) -> &[u32] {
+        &self.doubted
+    }
+
+    /// All that it rests on, as it was.
+    pub fn claims(&self) -> Vec<Claim> {
+        let (_, blocks) = decode(self.question, &self.bytes).unwrap_or_default();
+        let mut claims = Vec::new();
+        for block in blocks {
+            let mut walk = Walk::over(block);
+            while let Some(Some(fact)) = walk.next() {
+                claims.push(Claim { path: walk.path.clone(), fact, readers: walk.readers() });
+            }
+        }
+        claims
+    }
+
+    /// Whether what everybody rests on is so now, in the workspace `root`.
+    pub fn still_holds_for_all(&self, root: &Path) -> bool {
+        let holds = || {
+            let root = Root::open(root)?;
+            let (_, blocks) = decode(self.question, &self.bytes)?;
+            for block in blocks {
+                let mut walk = Walk::over(block);
+                while let Some(fact) = walk.next() {
+                    let (fact, path) = (fact?, OsStr::from_bytes(&walk.path));
+                    if walk.readers.is_empty() && !fact.is_so(path, &root)? {
+                        return None;
+                    }
+                }
+            }
+            Some(())
+        };
+        holds().is_some()
+    }
+}
+
+impl Question {
+    fn name(self) -> String {
+        self.0.to_string()[..NAME_BYTES].to_owned()
+    }
+
+    /// Keeps the answer, and what it rests on, in `dir`.
     ///
     /// # Errors
     /// It could not be written. Then there is none.
-    pub fn prove(self, dir: &Path, answer: &[u8], facts: Vec<(Vec<u8>, Fact)>) -> io::Result<()> {
-        let folder = dir.join(FOLDER);
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        if fs::read_dir(&folder)?.count() >= MOST {
-            forget(dir)?;
-        }
-        let path = self.path(dir);
-        let fresh = path.with_extension("new");
-        let bytes = encode(self, answer, facts);
+    pub fn prove(self, dir: &Path, answer: &[u8], claims: Vec<Claim>) -> io::Result<()> {
+        let folder = Folder::make(dir)?;
+        folder.leave_room()?;
+        let (name, fresh) = (self.name(), format!("{}.new", self.name()));
+        let bytes = encode(self, answer, claims);
         let written = (|| {
-            let mut file = File::create(&fresh)?;
-            file.write_all(&bytes)?;
-            fs::rename(&fresh, &path)
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&folder.0, &*fresh, flags, Mode::from_raw_mode(0o666))?;
+            File::from(file).write_all(&bytes)?;
+            Ok(rustix::fs::renameat(&folder.0, &*fresh, &folder.0, &*name)?)
         })();
         if written.is_err() {
-            let _ = fs::remove_file(&fresh);
+            let _ = rustix::fs::unlinkat(&folder.0, &*fresh, AtFlags::empty());
         }
         written
     }
 
-    /// The answer, if there is a proof in `dir` and each of its facts is so now, in the workspace
-    /// `root`. Whatever cannot be read or asked is no proof.
-    pub fn answer(self, dir: &Path, root: &Path) -> Option<Vec<u8>> {
+    /// The proof in `dir`, if there is one and all that everybody rests on is so now, in the
+    /// workspace `root`. Whatever cannot be read or asked is no proof.
+    pub fn standing(self, dir: &Path, root: &Path) -> Option<Standing> {
         let mut bytes = Vec::new();
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = rustix::fs::open(self.path(dir), flags, Mode::empty()).ok()?;
+        let folder = Folder::open(dir).ok()??;
+        let file = rustix::fs::openat(&folder.0, self.name(), flags, Mode::empty()).ok()?;
         File::from(file).read_to_end(&mut bytes).ok()?;
-        let (answer, blocks) = decode(self, &bytes)?;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(root, flags, Mode::empty()).ok()?;
-        hold(&blocks, &Root { path: root, folder }).then(|| answer.to_vec())
+        let (_, blocks) = decode(self, &bytes)?;
+        let doubted = doubted(&blocks, &Root::open(root)?)?;
+        Some(Standing { question: self, bytes, doubted })
     }
 }
 
@@ -105,35 +174,89 @@ impl Question {
 /// # Errors
 /// One of them is still there.
 pub(crate) fn forget(dir: &Path) -> io::Result<()> {
-    let folder = dir.join(FOLDER);
-    let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        match fs::remove_file(entry?.path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    match Folder::open(dir)? {
+        Some(folder) => folder.proofs()?.iter().try_for_each(|name| folder.remove(name)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Facts in one block, whose paths are written one from the other.
+/// So much of a question's digest is the name of its proof.
+const NAME_BYTES: usize = 32;
+
+/// The folder of proofs, held open. A link in its place is never followed, and what in it has not
+/// the name of a proof is left alone: who knows whose it is.
+struct Folder(OwnedFd);
+
+impl Folder {
+    /// None if there is none.
+    fn open(dir: &Path) -> io::Result<Option<Folder>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::open(dir.join(FOLDER), flags, Mode::empty()) {
+            Ok(folder) => Ok(Some(Folder(folder))),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn make(dir: &Path) -> io::Result<Folder> {
+        match fs::create_dir(dir.join(FOLDER)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        Folder::open(dir)?.ok_or_else(|| io::ErrorKind::NotADirectory.into())
+    }
+
+    /// The names of proofs, half-written ones among them.
+    fn proofs(&self) -> io::Result<Vec<CString>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.0)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            let stem = name.strip_suffix(b".new").unwrap_or(name);
+            if stem.len() == NAME_BYTES && stem.iter().all(u8::is_ascii_hexdigit) {
+                names.push(entry.file_name().to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    fn remove(&self, name: &CStr) -> io::Result<()> {
+        match rustix::fs::unlinkat(&self.0, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes the oldest, if there are as many as are kept.
+    fn leave_room(&self) -> io::Result<()> {
+        let age = |name: CString| {
+            let stat = rustix::fs::statat(&self.0, &*name, AtFlags::SYMLINK_NOFOLLOW);
+            (stat.map_or(i128::MIN, |stat| Stamp::from_stat(&stat).ctime_ns), name)
+        };
+        let mut proofs: Vec<_> = self.proofs()?.into_iter().map(age).collect();
+        proofs.sort_unstable();
+        let too_many = (proofs.len() + 1).saturating_sub(MOST);
+        proofs[..too_many].iter().try_for_each(|(_, name)| self.remove(name))
+    }
+}
+
+/// Claims in one block, whose paths are written one from the other.
 const BLOCK: usize = 512;
 
 /// After [`MAGIC`]: the checksum of all that follows (16 bytes); the question (32); the answer with
-/// its length; then blocks with their lengths, each of up to [`BLOCK`] facts. A fact: how many bytes
-/// its path shares with the one before it in the block (2), the rest with its length (2), a byte for
-/// the sort of fact, and its value. All numbers are little-endian; lengths are 4 bytes.
-fn encode(question: Question, answer: &[u8], mut facts: Vec<(Vec<u8>, Fact)>) -> Vec<u8> {
-    facts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+/// its length; then blocks with their lengths, each of up to [`BLOCK`] claims. A claim: how many
+/// bytes its path shares with the one before it in the block (2), the rest with its length (2), the
+/// number of readers (1), these (4 each), a byte for the sort of fact, and its value. All numbers
+/// are little-endian; lengths are 4 bytes.
+fn encode(question: Question, answer: &[u8], mut claims: Vec<Claim>) -> Vec<u8> {
+    claims.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let mut body = question.0.as_bytes().to_vec();
     put(&mut body, answer);
-    for block in facts.chunks(BLOCK) {
-        let mut bytes = Vec::new();
+    let mut bytes = Vec::new();
+    for block in claims.chunks(BLOCK) {
+        bytes.clear();
         let mut before: &[u8] = b"";
-        for (path, fact) in block {
+        for Claim { path, fact, readers } in block {
             let shared = path.iter().zip(before).take_while(|(a, b)| a == b).count();
             // No system has longer paths, and what is cut off would be no fact that holds.
             let shared = shared.min(usize::from(u16::MAX));
@@ -141,7 +264,10 @@ fn encode(question: Question, answer: &[u8], mut facts: Vec<(Vec<u8>, Fact)>) ->
             bytes.extend_from_slice(&(shared as u16).to_le_bytes());
             bytes.extend_from_slice(&(rest.len() as u16).to_le_bytes());
             bytes.extend_from_slice(rest);
-            put_fact(&mut bytes, fact);
+            let few = if readers.len() > MOST_READERS { &[] } else { &readers[..] };
+            bytes.push(few.len() as u8);
+            few.iter().for_each(|reader| bytes.extend_from_slice(&reader.to_le_bytes()));
+            fact.encode(&mut bytes);
             before = path;
         }
         put(&mut body, &bytes);
@@ -152,27 +278,6 @@ fn encode(question: Question, answer: &[u8], mut facts: Vec<(Vec<u8>, Fact)>) ->
 fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
     out.extend_from_slice(bytes);
-}
-
-fn put_fact(out: &mut Vec<u8>, fact: &Fact) {
-    match fact {
-        Fact::Absent => out.push(0),
-        Fact::Is(kind) => out.extend_from_slice(&[1, *kind as u8]),
-        Fact::Same(dev, ino) => {
-            out.push(2);
-            out.extend_from_slice(&dev.to_le_bytes());
-            out.extend_from_slice(&ino.to_le_bytes());
-        }
-        Fact::Seen(seen) => {
-            out.push(3);
-            seen.encode(out);
-        }
-        Fact::LeadsTo(None) => out.push(4),
-        Fact::LeadsTo(Some(stamp)) => {
-            out.push(5);
-            stamp.encode(out);
-        }
-    }
 }
 
 /// The answer and the blocks.
@@ -197,10 +302,52 @@ fn take<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
     Some(taken)
 }
 
+/// Goes through the claims of a block.
+struct Walk<'b> {
+    rest: &'b [u8],
+    path: Vec<u8>,
+    readers: &'b [u8],
+}
+
+impl<'b> Walk<'b> {
+    fn over(block: &'b [u8]) -> Walk<'b> {
+        Walk { rest: block, path: Vec::new(), readers: &[] }
+    }
+
+    /// The next fact, none within if it cannot be read; path and readers are those of it.
+    fn next(&mut self) -> Option<Option<Fact>> {
+        (!self.rest.is_empty()).then(|| self.read())
+    }
+
+    fn read(&mut self) -> Option<Fact> {
+        let (shared, rest) = self.rest.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (tail, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+        self.path.truncate(usize::from(u16::from_le_bytes(*shared)));
+        self.path.extend_from_slice(tail);
+        let (&count, rest) = rest.split_first()?;
+        (self.readers, self.rest) = rest.split_at_checked(4 * usize::from(count))?;
+        Fact::decode(&mut self.rest)
+    }
+
+    fn readers(&self) -> Vec<u32> {
+        let number = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
+        self.readers.as_chunks().0.iter().map(number).collect()
+    }
+}
+
 /// The workspace. Most paths are asked for from the open folder, which costs less.
 struct Root<'r> {
     path: &'r Path,
     folder: OwnedFd,
+}
+
+impl<'r> Root<'r> {
+    fn open(path: &'r Path) -> Option<Root<'r>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        Some(Root { path, folder })
+    }
 }
 
 /// A thread that asks for facts asks for at least so many blocks: it costs 60 µs, a fact half a
@@ -210,12 +357,16 @@ const LEAST_BLOCKS: usize = 2;
 /// More threads only wait for each other.
 const MOST_THREADS: usize = 8;
 
-/// Whether each fact of all blocks is so.
-fn hold(blocks: &[&[u8]], root: &Root<'_>) -> bool {
+/// Who rests on facts that are not so; none if everybody does.
+fn doubted(blocks: &[&[u8]], root: &Root<'_>) -> Option<Vec<u32>> {
     let processors = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let threads = (blocks.len() / LEAST_BLOCKS).clamp(1, processors);
-    let of = |part: &[&[u8]]| part.iter().all(|block| block_holds(block, root).unwrap_or(false));
-    thread::scope(|scope| {
+    let of = |part: &[&[u8]]| {
+        let mut doubted = Vec::new();
+        part.iter().try_for_each(|block| doubted_in(block, root, &mut doubted))?;
+        Some(doubted)
+    };
+    let mut doubted = thread::scope(|scope| {
         let mut parts = blocks.chunks(blocks.len().div_ceil(threads).max(1));
         let own = parts.next().unwrap_or_default();
         let spawn = |part| (part, thread::Builder::new().spawn_scoped(scope, move || of(part)));
@@ -223,72 +374,115 @@ fn hold(blocks: &[&[u8]], root: &Root<'_>) -> bool {
         let mut all = of(own);
         for (part, thread) in others {
             // Where the system gives no thread, this one asks.
-            all &= match thread {
-                Ok(thread) => thread.join().unwrap_or(false),
+            let more = match thread {
+                Ok(thread) => thread.join().ok().flatten(),
                 Err(_) => of(part),
             };
+            all = all.zip(more).map(|(mut all, more)| {
+                all.extend(more);
+                all
+            });
         }
         all
-    })
+    })?;
+    doubted.sort_unstable();
+    doubted.dedup();
+    Some(doubted)
 }
 
-/// Whether each fact of a block is so; `None` if it cannot be read or asked.
-fn block_holds(mut block: &[u8], root: &Root<'_>) -> Option<bool> {
-    let mut path = Vec::new();
-    while !block.is_empty() {
-        let (shared, rest) = block.split_first_chunk()?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let (tail, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-        path.truncate(usize::from(u16::from_le_bytes(*shared)));
-        path.extend_from_slice(tail);
-        let (&sort, rest) = rest.split_first()?;
-        block = rest;
-        if !fact_holds(sort, &mut block, OsStr::from_bytes(&path), root)? {
-            return Some(false);
+/// Adds the readers of facts of a block that are not so; `None` if one of these is everybody's, or
+/// cannot be read or asked.
+fn doubted_in(block: &[u8], root: &Root<'_>, doubted: &mut Vec<u32>) -> Option<()> {
+    let mut walk = Walk::over(block);
+    while let Some(fact) = walk.next() {
+        let fact = fact?;
+        if !fact.is_so(OsStr::from_bytes(&walk.path), root)? {
+            if walk.readers.is_empty() {
+                return None;
+            }
+            doubted.extend(walk.readers());
         }
     }
-    Some(true)
+    Some(())
 }
 
-fn fact_holds(sort: u8, value: &mut &[u8], path: &OsStr, root: &Root<'_>) -> Option<bool> {
-    let now = |flags| match rustix::fs::statat(&root.folder, path_or_dot(path), flags) {
-        Ok(stat) => Some(Some(Stamp::from_stat(&stat))),
-        Err(Errno::NOENT | Errno::NOTDIR) => Some(None),
-        Err(_) => None,
-    };
-    let link = || now(AtFlags::SYMLINK_NOFOLLOW);
-    Some(match sort {
-        0 => link()?.is_none(),
-        1 => {
-            let (&kind, rest) = value.split_first()?;
-            *value = rest;
-            link()?.is_some_and(|stamp| stamp.kind() as u8 == kind)
+impl Fact {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Fact::Absent => out.push(0),
+            Fact::Is(kind) => out.extend_from_slice(&[1, *kind as u8]),
+            Fact::Same(dev, ino) => {
+                out.push(2);
+                out.extend_from_slice(&dev.to_le_bytes());
+                out.extend_from_slice(&ino.to_le_bytes());
+            }
+            Fact::Seen(seen) => {
+                out.push(3);
+                seen.encode(out);
+            }
+            Fact::LeadsTo(None) => out.push(4),
+            Fact::LeadsTo(Some(stamp)) => {
+                out.push(5);
+                stamp.encode(out);
+            }
+            Fact::Doubtful => out.push(6),
         }
-        2 => {
-            let (dev, rest) = value.split_first_chunk()?;
-            let (ino, rest) = rest.split_first_chunk()?;
-            *value = rest;
-            let expected = (u64::from_le_bytes(*dev), u64::from_le_bytes(*ino));
-            link()?.is_some_and(|stamp| (stamp.dev, stamp.ino) == expected)
-        }
-        3 => {
-            let expected = Seen::decode(value)?;
-            match link()? {
+    }
+
+    /// Reads what [`Fact::encode`] wrote, and moves `bytes` behind it.
+    fn decode(bytes: &mut &[u8]) -> Option<Fact> {
+        let (&sort, rest) = bytes.split_first()?;
+        *bytes = rest;
+        Some(match sort {
+            0 => Fact::Absent,
+            1 => {
+                let (&kind, rest) = bytes.split_first()?;
+                *bytes = rest;
+                Fact::Is(*KINDS.get(usize::from(kind))?)
+            }
+            2 => {
+                let (dev, rest) = bytes.split_first_chunk()?;
+                let (ino, rest) = rest.split_first_chunk()?;
+                *bytes = rest;
+                Fact::Same(u64::from_le_bytes(*dev), u64::from_le_bytes(*ino))
+            }
+            3 => Fact::Seen(Seen::decode(bytes)?),
+            4 => Fact::LeadsTo(None),
+            5 => Fact::LeadsTo(Some(Stamp::decode(bytes)?)),
+            6 => Fact::Doubtful,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is so now; `None` if that cannot be asked.
+    fn is_so(&self, path: &OsStr, root: &Root<'_>) -> Option<bool> {
+        let now = |flags| match rustix::fs::statat(&root.folder, path_or_dot(path), flags) {
+            Ok(stat) => Some(Some(Stamp::from_stat(&stat))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Some(None),
+            Err(_) => None,
+        };
+        let link = || now(AtFlags::SYMLINK_NOFOLLOW);
+        Some(match *self {
+            Fact::Absent => link()?.is_none(),
+            Fact::Is(kind) => link()?.is_some_and(|stamp| stamp.kind() == kind),
+            Fact::Same(dev, ino) => {
+                link()?.is_some_and(|stamp| (stamp.dev, stamp.ino) == (dev, ino))
+            }
+            Fact::Seen(expected) => match link()? {
                 Some(stamp) if stamp.kind() != FileKind::Symlink => {
                     expected == Seen { link: stamp, file: None }
                 }
                 // Asked as whoever saw it did, loops of links and folders behind them included.
                 _ => Seen::of(&root.path.join(path)).ok()? == Some(expected),
-            }
-        }
-        4 => now(AtFlags::empty())?.is_none(),
-        5 => {
-            let expected = Stamp::decode(value)?;
-            now(AtFlags::empty())? == Some(expected)
-        }
-        _ => return None,
-    })
+            },
+            Fact::LeadsTo(expected) => now(AtFlags::empty())? == expected,
+            Fact::Doubtful => false,
+        })
+    }
 }
+
+/// In the order of their numbers.
+const KINDS: [FileKind; 4] = [FileKind::File, FileKind::Dir, FileKind::Symlink, FileKind::Other];
 
 /// A folder is asked for by name; the workspace itself has none.
 fn path_or_dot(path: &OsStr) -> &OsStr {
@@ -298,6 +492,7 @@ fn path_or_dot(path: &OsStr) -> &OsStr {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
 
     use super::*;
     use crate::random::Random;
@@ -305,12 +500,12 @@ mod tests {
     const ASKED: Question = Question(Digest::from_bytes([7; 32]));
 
     /// A workspace with a folder of state, and facts of all sorts that are so.
-    fn world() -> (tempfile::TempDir, Vec<(Vec<u8>, Fact)>) {
+    fn world() -> (tempfile::TempDir, Vec<Claim>) {
         let world = tempfile::tempdir().unwrap();
         let root = world.path();
         fs::create_dir(root.join("state")).unwrap();
         fs::create_dir_all(root.join("src/deep")).unwrap();
-        let mut facts = Vec::new();
+        let mut facts: Vec<(Vec<u8>, Fact)> = Vec::new();
         for number in 0..3 * BLOCK {
             let path = format!("src/{number:05}.c");
             fs::write(root.join(&path), "x").unwrap();
@@ -334,7 +529,8 @@ mod tests {
             root.join("src/00003.c").into_os_string().into_encoded_bytes(),
             Fact::LeadsTo(Stamp::of(&root.join("src/00003.c")).unwrap()),
         ));
-        (world, facts)
+        let claims = facts.into_iter().map(|(path, fact)| Claim::of_all(path, fact));
+        (world, claims.collect())
     }
 
     fn proved() -> (tempfile::TempDir, PathBuf) {
@@ -344,8 +540,14 @@ mod tests {
         (world, state)
     }
 
+    /// The answer, if nothing is in doubt.
+    fn answer_to(question: Question, root: &Path) -> Option<Vec<u8>> {
+        let standing = question.standing(&root.join("state"), root)?;
+        standing.doubted().is_empty().then(|| standing.answer().to_vec())
+    }
+
     fn answer(world: &tempfile::TempDir) -> Option<Vec<u8>> {
-        ASKED.answer(&world.path().join("state"), world.path())
+        answer_to(ASKED, world.path())
     }
 
     #[test]
@@ -392,10 +594,11 @@ mod tests {
     fn another_question_and_a_forgotten_proof_have_no_answer() {
         let (world, state) = proved();
         let other = Question(Digest::from_bytes([8; 32]));
-        assert_eq!(other.answer(&state, world.path()), None);
+        assert_eq!(answer_to(other, world.path()), None);
         // Its name alone makes a proof no other's.
-        fs::copy(ASKED.path(&state), other.path(&state)).unwrap();
-        assert_eq!(other.answer(&state, world.path()), None);
+        let path = |question: Question| state.join(FOLDER).join(question.name());
+        fs::copy(path(ASKED), path(other)).unwrap();
+        assert_eq!(answer_to(other, world.path()), None);
         forget(&state).unwrap();
         assert_eq!(answer(&world), None);
         forget(&state).unwrap();
@@ -405,7 +608,7 @@ mod tests {
     #[test]
     fn each_truncation_and_each_flipped_byte_is_no_proof() {
         let (world, state) = proved();
-        let path = ASKED.path(&state);
+        let path = state.join(FOLDER).join(ASKED.name());
         let bytes = fs::read(&path).unwrap();
         let mut random = Random(1);
         for round in 0..300 {
@@ -428,8 +631,65 @@ mod tests {
         for number in 0..3 * MOST as u8 {
             let question = Question(Digest::from_bytes([number; 32]));
             question.prove(&state, &[number], facts[..3].to_vec()).unwrap();
-            assert_eq!(question.answer(&state, world.path()), Some(vec![number]));
+            assert_eq!(answer_to(question, world.path()), Some(vec![number]));
             assert!(fs::read_dir(state.join(FOLDER)).unwrap().count() <= MOST);
         }
+        assert_eq!(fs::read_dir(state.join(FOLDER)).unwrap().count(), MOST);
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_not_followed_and_what_others_put_there_stays() {
+        let (world, claims) = world();
+        let (state, strange) = (world.path().join("state"), world.path().join("strange"));
+        fs::create_dir(&strange).unwrap();
+        fs::write(strange.join("thesis.txt"), "mine").unwrap();
+        fs::write(strange.join(ASKED.name()), "mine").unwrap();
+        symlink("../strange", state.join(FOLDER)).unwrap();
+        forget(&state).unwrap();
+        assert!(ASKED.prove(&state, b"answer", claims.clone()).is_err());
+        assert!(answer(&world).is_none());
+        assert_eq!(fs::read_dir(&strange).unwrap().count(), 2);
+
+        fs::remove_file(state.join(FOLDER)).unwrap();
+        ASKED.prove(&state, b"answer", claims).unwrap();
+        fs::create_dir(state.join(FOLDER).join("folder")).unwrap();
+        fs::write(state.join(FOLDER).join("notes"), "mine").unwrap();
+        forget(&state).unwrap();
+        assert_eq!(fs::read_dir(state.join(FOLDER)).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_no_longer_so_puts_its_readers_in_doubt_and_nobody_else() {
+        let (world, mut claims) = world();
+        let root = world.path();
+        let state = root.join("state");
+        for (number, claim) in claims.iter_mut().enumerate() {
+            if claim.path.ends_with(b".c") && claim.path.starts_with(b"src") {
+                claim.readers = vec![number as u32 % 7, 100];
+            }
+        }
+        claims[5].readers = (0..1000).collect();
+        claims.push(Claim { path: b"src/x".to_vec(), fact: Fact::Doubtful, readers: vec![50] });
+        ASKED.prove(&state, b"answer", claims.clone()).unwrap();
+        let standing = || ASKED.standing(&state, root);
+        assert_eq!(standing().unwrap().doubted(), [50], "what is doubtful is never so");
+        assert_eq!(standing().unwrap().answer(), b"answer");
+
+        fs::write(root.join("src/00008.c"), "yy").unwrap();
+        fs::remove_file(root.join("src/00600.c")).unwrap();
+        let now = standing().unwrap();
+        assert_eq!(now.doubted(), [1, 5, 50, 100]);
+        assert!(now.still_holds_for_all(root));
+        claims.sort_by(|a, b| a.path.cmp(&b.path));
+        claims.iter_mut().filter(|claim| claim.readers.len() > 2).for_each(|c| c.readers.clear());
+        let mut kept = now.claims();
+        kept.sort_by(|a, b| a.path.cmp(&b.path));
+        assert_eq!(kept.len(), claims.len());
+        assert!(claims.iter().all(|claim| kept.contains(claim)));
+
+        // What too many read is everybody's.
+        fs::write(root.join("src/00005.c"), "yy").unwrap();
+        assert!(!now.still_holds_for_all(root));
+        assert!(standing().is_none());
     }
 }

@@ -170,9 +170,10 @@ fn ask<'a>(
 ) -> Result<Option<Ask<'a>>, Error> {
     // Gates of the run are held against what it took.
     let may_be = is_plain(args) && workspace.taskfile.gates.is_empty();
-    let Some(question) = workspace.question.filter(|_| may_be) else { return Ok(None) };
+    let asked = workspace.question.as_ref().filter(|_| may_be);
+    let Some((question, before)) = asked.cloned() else { return Ok(None) };
     let (env_asked, asks) = (workspace.env_asked.clone(), workspace.asks()?);
-    Ok(Some(Ask { question, env_asked, asks, why }))
+    Ok(Some(Ask { question, before, env_asked, asks, why }))
 }
 
 /// Tells what was proved: a run of tasks that are all up to date.

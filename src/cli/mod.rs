@@ -64,7 +64,7 @@ use clap::error::ErrorKind;
 use crate::error::{Error, nearest, quoted};
 use crate::process::{GUARD_ARG, guard_main};
 use crate::report::one_line;
-use crate::run::UpToDate;
+use crate::run::Proved;
 use question::{question, root_of};
 use scan::Scan;
 use terminal::Colours;
@@ -143,13 +143,20 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     let begun = Instant::now();
     let found = taskfile::find(scan.directory.as_deref(), scan.file.as_deref());
     let asked = found.as_ref().ok().and_then(|found| question(scan, found));
-    if let (Ok(found), Some(asked)) = (&found, asked)
-        && let Some(proved) = UpToDate::proved(asked, root_of(found), &workspace::environment())
-    {
-        scan.drop_run();
-        return parsed(scan, |args| build::up_to_date(&args, proved, begun));
-    }
-    let workspace = found.and_then(|found| Workspace::read(found, asked));
+    let proved =
+        found.as_ref().ok().zip(asked).and_then(|(found, asked)| {
+            Proved::of(asked, root_of(found), &workspace::environment())
+        });
+    let before = match proved {
+        Some(Proved::All(proved)) => {
+            scan.drop_run();
+            return parsed(scan, |args| build::up_to_date(&args, proved, begun));
+        }
+        Some(Proved::Partly(before)) => Some(before),
+        None => None,
+    };
+    let workspace =
+        found.and_then(|found| Workspace::read(found, asked.map(|asked| (asked, before))));
     let word = scan.word.clone();
     let Some(word) = word.as_deref().and_then(OsStr::to_str) else {
         return build_with(scan, workspace);

@@ -32,6 +32,8 @@ pub(super) fn question(scan: &Scan, found: &Found) -> Option<Question> {
     // Both decide how many tasks run at once, which an expression may ask for.
     part(&open_files().to_le_bytes());
     part(std::env::current_dir().ok()?.as_os_str().as_bytes());
+    // What names without a package mean.
+    part(found.start.as_os_str().as_bytes());
     part(found.path.as_os_str().as_bytes());
     part(Digest::of(&found.bytes).as_bytes());
     part(&scan.args.len().to_le_bytes());

@@ -21,11 +21,15 @@ use crate::parse::{DEFAULT_PROFILE, Taskfile, Text, Var, VarValue, is_below, par
 use crate::process::Stopper;
 use crate::record::Names;
 use crate::report::one_line;
+use crate::run::Partly;
 
 use super::args::Common;
 use super::packages::{full_in, spelt_out};
 use super::stages::Stages;
 use super::taskfile::{self, Found, NAME};
+
+/// A question, and what an earlier build proved of it.
+pub(super) type Asked = (Question, Option<Partly>);
 
 /// A Taskfile, read, and the folder that it rules.
 #[derive(Debug)]
@@ -40,8 +44,8 @@ pub(super) struct Workspace {
     pub(super) here: String,
     /// What taskr did before the run, and how long.
     pub(super) stages: Stages,
-    /// What was asked of it, if that all is up to date may be proved.
-    pub(super) question: Option<Question>,
+    /// What was asked of it, if what is up to date may be proved, and what is proved by now.
+    pub(super) question: Option<Asked>,
     /// Whether an expression asked for the caller's environment.
     pub(super) env_asked: Arc<AtomicBool>,
     /// What commands print for variables; made when the graph is.
@@ -60,7 +64,7 @@ impl Workspace {
     }
 
     /// A Taskfile that was found.
-    pub(super) fn read(found: Found, question: Option<Question>) -> Result<Workspace, Error> {
+    pub(super) fn read(found: Found, question: Option<Asked>) -> Result<Workspace, Error> {
         let stages = Stages::since_the_start();
         let Found { start, path, shown, bytes } = found;
         let (root, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());

@@ -324,6 +324,7 @@ impl Build<'_> {
     pub(super) fn record_success(&mut self, id: TaskId) {
         let Some(Active::Recording(running, ended)) = self.active.remove(&id) else { return };
         let Outcome::Success(success) = &ended.result else { return };
+        self.vouched.ask_for(id);
         if self.graph.task(id).kind() == Kind::Unrecorded {
             let outputs = success.outputs.iter().map(|(file, _)| file.clone()).collect();
             self.done[id] = Done { outputs, ..Done::default() };
@@ -370,7 +371,7 @@ impl Build<'_> {
         self.done[id] = Done {
             outputs: record.outputs.clone().into(),
             key: Some(record.key),
-            would_run: false,
+            ..Done::default()
         };
         self.compare_with_before(id, &running, &record);
         self.write_record(id, &record);

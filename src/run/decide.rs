@@ -23,6 +23,7 @@ use crate::workers::{Before, standing_at};
 impl Build<'_> {
     /// Gathers and judges. No reasons: it is fresh.
     pub(super) fn decide(&mut self, id: TaskId, again: &Again) -> Result<Due, Gap> {
+        self.vouched.ask_for(id);
         let mut gathered = self.gather(id)?;
         let tries = again.tries.clone();
         if self.graph.task(id).kind() != Kind::Recorded {

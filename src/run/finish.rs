@@ -123,7 +123,8 @@ impl Build<'_> {
     pub(super) fn is_fresh(&mut self, id: TaskId, gathered: Gathered) {
         let record = gathered.record.map(|record| (record.outputs, record.key));
         let (outputs, key) = record.unzip();
-        self.done[id] = Done { outputs: outputs.unwrap_or_default().into(), key, would_run: false };
+        let outputs = outputs.unwrap_or_default().into();
+        self.done[id] = Done { outputs, key, would_run: false, is_fresh: true };
         self.end(id, &End::without_run(Finish::Fresh));
     }
 

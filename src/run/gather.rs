@@ -559,6 +559,9 @@ impl Build<'_> {
 
     /// What a path holds, by its stamps if they are believed.
     pub(super) fn look(&mut self, file: FileId) -> Result<Look, Gap> {
+        if self.request.ask.is_some() {
+            self.vouched.note(file);
+        }
         if let Some(what) = self.waiting.unreadable.get(&file) {
             return Err(Gap::wrong(format!(
                 "cannot read {}: {what}",

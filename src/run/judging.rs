@@ -36,6 +36,9 @@ impl Build<'_> {
             self.leave_out(id, &when);
             return Ok(());
         }
+        if self.is_vouched(id) {
+            return Ok(());
+        }
         if !self.waiting.missing.contains_key(&id) {
             let task = self.task_ref(id);
             (self.listener)(&Event::TaskReady { task: TaskRef { id, name: &task } });

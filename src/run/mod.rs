@@ -45,6 +45,7 @@ mod tally;
 mod time;
 mod tokens;
 mod tools;
+mod vouch;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -84,13 +85,14 @@ use spent::{Part, Spent};
 use stored::{Hit, Kept};
 use tally::Tally;
 use tokens::Tokens;
+use vouch::Vouched;
 
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
 pub use ledger::add_to_ledger;
 pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
-pub use proof::{Ask, UpToDate};
+pub use proof::{Ask, Partly, Proved, UpToDate};
 pub use stored::StoreAt;
 
 /// Which tasks run although they are fresh.
@@ -194,6 +196,7 @@ pub fn run(
     };
     let mut build = Build::open(request, messages, &mut listen)?;
     build.begin();
+    build.vouch();
     build.spent = Spent::begin(request.timed);
     let worked = build.work().and_then(|()| build.roll_back());
     build.spent.end(build.listener);
@@ -211,6 +214,7 @@ struct Done {
     outputs: Arc<[OutFile]>,
     key: Option<Digest>,
     would_run: bool,
+    is_fresh: bool,
 }
 
 /// A task that waits for files to be read, or runs.
@@ -360,6 +364,7 @@ struct Build<'a> {
     deeds: Deeds,
     tally: Tally,
     pipelines: Pipelines,
+    vouched: Vouched,
     console: console::Held,
     spent: Spent,
 }

@@ -143,6 +143,7 @@ impl<'a> Build<'a> {
             waiting: Waiting::default(),
             services: Services::new(&graph, &plan, &find_named(&graph, request)?),
             tokens: Tokens::new(request.shared.as_ref()),
+            vouched: super::vouch::Vouched::default(),
             console: super::console::Held::default(),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),

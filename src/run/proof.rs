@@ -1,5 +1,6 @@
-//! The proof of a run in which all was up to date: everything that it saw of the disk, so that the
-//! next one that is asked the same need only see the same ([`Question`]).
+//! The proof of a run: everything that it saw of the disk, so that the next one that is asked the same
+//! need only see the same ([`Question`]). Where all was up to date, that is the answer; tasks that
+//! were not are in doubt, and all others are vouched for ([`super::vouch`]).
 //!
 //! Nothing is proved that rests on more than files: on what a command printed, a task that ages, or
 //! whose files may have changed within a tick of the clock. That there is no proof costs time only.
@@ -12,9 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustc_hash::FxHashSet;
-use taskr_cache::{Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp};
+use taskr_cache::{
+    Claim, Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp, Standing,
+};
 
 use super::Build;
+use super::vouch::names_digest;
 use crate::files::{is_there_and_why, list_and_why, why_of_tree};
 use crate::graph::{Asks, Kind, Output};
 use crate::ids::TaskId;
@@ -33,6 +37,8 @@ type Env = BTreeMap<OsString, OsString>;
 pub struct Ask<'a> {
     /// What is asked.
     pub question: Question,
+    /// What an earlier run proved of some of the tasks.
+    pub before: Option<Partly>,
     /// Whether an expression asked for the caller's environment by now.
     pub env_asked: Arc<AtomicBool>,
     /// What commands printed for variables.
@@ -45,11 +51,16 @@ pub struct Ask<'a> {
 /// Variables that count for every build: where programs are, and what `ci` says.
 const USUAL: [&str; 2] = ["PATH", "CI"];
 
-/// What a proof answers: a run of so many tasks, all of them up to date.
-///
-/// Kept as the two numbers (8 bytes each, little-endian), then the variables that it rests on:
-/// after a byte 1 the digest of all of them, or after a byte 0 each name with its length (4 bytes)
-/// and the digest of its value.
+/// What a proof gives.
+#[derive(Clone, Debug)]
+pub enum Proved {
+    /// All is up to date.
+    All(UpToDate),
+    /// Some tasks are in doubt.
+    Partly(Partly),
+}
+
+/// A run of so many tasks, all of them up to date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UpToDate {
     /// How many tasks there are.
@@ -58,15 +69,80 @@ pub struct UpToDate {
     pub jobs: usize,
 }
 
-impl UpToDate {
-    /// The answer to `question` in the workspace `root` with this environment, if it is proved.
-    pub fn proved(question: Question, root: &Path, env: &Env) -> Option<UpToDate> {
-        let answer = question.answer(&root.join(STATE_DIR), root)?;
-        let (tasks, rest) = answer.split_first_chunk()?;
-        let (jobs, rest) = rest.split_first_chunk()?;
+/// A run whose tasks are up to date, but for some.
+#[derive(Clone, Debug)]
+pub struct Partly {
+    /// What it rests on.
+    pub(super) standing: Standing,
+    /// See [`names_digest`].
+    pub(super) names: Digest,
+    /// The numbers of tasks that are in doubt.
+    pub(super) doubted: Vec<u32>,
+}
+
+impl Proved {
+    /// What is proved of `question` in the workspace `root` with this environment.
+    pub fn of(question: Question, root: &Path, env: &Env) -> Option<Proved> {
+        let standing = question.standing(&root.join(STATE_DIR), root)?;
+        let answer = Answer::decode(standing.answer())?;
+        variables_are(answer.variables, env)?.then_some(())?;
+        let Answer { tasks, jobs, names, mut doubted, .. } = answer;
+        doubted.extend(standing.doubted());
+        doubted.sort_unstable();
+        doubted.dedup();
+        if doubted.is_empty() {
+            return Some(Proved::All(UpToDate { tasks, jobs }));
+        }
+        is_few(doubted.len(), tasks).then_some(Proved::Partly(Partly { standing, names, doubted }))
+    }
+}
+
+/// Whether it is worth while to go by what is not in doubt.
+fn is_few(doubted: usize, tasks: usize) -> bool {
+    2 * doubted <= tasks
+}
+
+/// What a proof keeps beside facts: the two numbers of [`UpToDate`] (8 bytes each, little-endian);
+/// [`names_digest`]; how many tasks are in doubt (4) and their numbers (4 each); then the variables
+/// that it rests on: after a byte 1 the digest of all of them, or after a byte 0 each name with its
+/// length (4 bytes) and the digest of its value.
+struct Answer<'b> {
+    tasks: usize,
+    jobs: usize,
+    names: Digest,
+    doubted: Vec<u32>,
+    variables: &'b [u8],
+}
+
+impl Answer<'_> {
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in [self.tasks, self.jobs] {
+            bytes.extend_from_slice(&(number as u64).to_le_bytes());
+        }
+        bytes.extend_from_slice(self.names.as_bytes());
+        bytes.extend_from_slice(&(self.doubted.len() as u32).to_le_bytes());
+        self.doubted.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        bytes.extend_from_slice(self.variables);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Answer<'_>> {
         let number = |bytes: &[u8; 8]| usize::try_from(u64::from_le_bytes(*bytes)).ok();
-        let proved = UpToDate { tasks: number(tasks)?, jobs: number(jobs)? };
-        variables_are(rest, env)?.then_some(proved)
+        let (tasks, rest) = bytes.split_first_chunk()?;
+        let (jobs, rest) = rest.split_first_chunk()?;
+        let (names, rest) = rest.split_first_chunk()?;
+        let (count, rest) = rest.split_first_chunk()?;
+        let count = 4 * u32::from_le_bytes(*count) as usize;
+        let (doubted, variables) = rest.split_at_checked(count)?;
+        let doubted = doubted.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+        Some(Answer {
+            tasks: number(tasks)?,
+            jobs: number(jobs)?,
+            names: Digest::from_bytes(*names),
+            doubted: doubted.collect(),
+            variables,
+        })
     }
 }
 
@@ -120,23 +196,26 @@ fn whole(env: &Env) -> Digest {
 }
 
 impl Build<'_> {
-    /// Keeps a proof that all is up to date, if that is so and rests on files alone. The state has
-    /// been written.
+    /// Keeps a proof of what is up to date, if that rests on files alone. The state has been
+    /// written.
     pub(super) fn prove(&self, ask: &Ask<'_>, summary: &Summary) {
-        let counts = summary.counts;
-        let all_fresh = counts.fresh == counts.tasks && summary.exit_code() == 0;
         let is_ours = self.held.lock.is_some() && !self.held.is_lost();
         let has_asked = ask.asks.have_answers() || !self.lookups.questions.known.is_empty();
-        if !all_fresh || !is_ours || has_asked || summary.signal.is_some() {
+        let (tasks, doubted) = (summary.counts.tasks, self.in_doubt());
+        if !is_ours || has_asked || summary.signal.is_some() || !is_few(doubted.len(), tasks) {
             return;
         }
-        let Some(facts) = self.facts_of_all(ask) else { return };
-        let numbers = [counts.tasks, self.request.jobs].map(|number| (number as u64).to_le_bytes());
+        let Some(claims) = self.claims(ask) else { return };
         let names = (!ask.env_asked.load(Ordering::Relaxed)).then(|| self.variables());
-        let variables = encode_variables(names.as_ref(), &self.request.env);
-        let answer = [&numbers.concat()[..], &variables].concat();
+        let answer = Answer {
+            tasks,
+            jobs: self.request.jobs,
+            names: names_digest(&self.graph),
+            doubted,
+            variables: &encode_variables(names.as_ref(), &self.request.env),
+        };
         // The next run does without.
-        let _ = ask.question.prove(&self.root.path().join(STATE_DIR), &answer, facts);
+        let _ = ask.question.prove(&self.root.path().join(STATE_DIR), &answer.encode(), claims);
     }
 
     /// The variables that count for what was wanted.
@@ -146,49 +225,62 @@ impl Build<'_> {
         USUAL.into_iter().chain(named).collect()
     }
 
-    fn facts_of_all(&self, ask: &Ask<'_>) -> Option<Facts> {
+    fn claims(&self, ask: &Ask<'_>) -> Option<Vec<Claim>> {
         let dir = self.root.path().join(STATE_DIR);
         // Whatever is older than the begin of this run by the time to settle was so all the time.
         let clock = Clock::read(&dir).ok()?.back(self.begun.elapsed());
         let mut settled = Settled { clock, root: self.root.path() };
-        let mut facts = self.facts_of_files(&mut settled)?;
+        let mut claims = self.claims_of_files(&mut settled)?;
+        let mut facts = Facts::new();
         self.add_listings(&mut facts)?;
-        self.add_graph(&mut facts)?;
         self.add_tasks(&mut facts)?;
         self.add_programs(&mut facts)?;
-        for (path, fact) in (ask.why)()? {
-            if let Fact::Seen(seen) = &fact {
-                seen.stamps().try_for_each(|stamp| settled.check(&path, stamp))?;
+        // What vouches for tasks vouches for the graph.
+        if !self.vouched.is_on() {
+            self.add_graph(&mut facts)?;
+            for (path, fact) in (ask.why)()? {
+                if let Fact::Seen(seen) = &fact {
+                    seen.stamps().try_for_each(|stamp| settled.check(&path, stamp))?;
+                }
+                facts.push((path, fact));
             }
-            facts.push((path, fact));
         }
         for (path, fact) in &facts {
             if let Fact::LeadsTo(Some(stamp)) = fact {
                 settled.check(path, stamp)?;
             }
         }
-        for name in STATE_FILES {
-            facts.push(self.fact_of_state(name)?);
+        claims.extend(facts.into_iter().map(|(path, fact)| Claim::of_all(path, fact)));
+        if self.vouched.is_on() {
+            claims = self.vouched.with(claims);
+            claims.retain(|claim| !is_of_state(&claim.path));
         }
-        Some(facts)
+        for name in STATE_FILES {
+            let (path, fact) = self.fact_of_state(name)?;
+            claims.push(Claim::of_all(path, fact));
+        }
+        Some(claims)
     }
 
-    /// All paths that were asked for.
-    fn facts_of_files(&self, settled: &mut Settled<'_>) -> Option<Facts> {
-        let mut facts = Vec::new();
+    /// All paths that were asked for. What is not settled is in doubt, and with it who looked.
+    fn claims_of_files(&self, settled: &mut Settled<'_>) -> Option<Vec<Claim>> {
+        let mut readers = self.vouched.readers();
+        let mut claims = Vec::new();
         for (file, seen, is_folder) in self.files.asked() {
             let path = self.paths.bytes(file);
+            let readers = readers.remove(&file).unwrap_or_default();
+            let mut is_settled =
+                |seen: &Seen| seen.stamps().all(|stamp| settled.check(path, stamp).is_some());
             let fact = match seen {
                 None => Fact::Absent,
                 Some(_) if is_folder => Fact::Is(FileKind::Dir),
-                Some(seen) => {
-                    seen.stamps().try_for_each(|stamp| settled.check(path, stamp))?;
-                    Fact::Seen(seen)
-                }
+                Some(seen) if is_settled(&seen) => Fact::Seen(seen),
+                Some(_) if readers.is_empty() => return None,
+                Some(_) => Fact::Doubtful,
             };
-            facts.push((path.to_vec(), fact));
+            claims.push(Claim { path: path.to_vec(), fact, readers });
         }
-        Some(facts)
+        Some(claims)
     }
 
     /// Inputs that were listed. They are listed again, from behind the stamps.
@@ -228,6 +320,9 @@ impl Build<'_> {
             let runs = matches!(self.graph.task(id).kind(), Kind::Unrecorded | Kind::Service);
             if ages || rule.target.always || runs {
                 return None;
+            }
+            if self.vouched.has(id) || !self.done[id].is_fresh {
+                continue;
             }
             let is_path = |output: &Output| matches!(output, Output::Path(_));
             let may_be_folder = rule.outputs.iter().any(|output| is_path(&output.value));
@@ -286,6 +381,11 @@ impl Build<'_> {
 
 /// The files of the state.
 const STATE_FILES: [&str; 4] = ["state.db", "state.db-wal", "state.db-journal", "intents"];
+
+fn is_of_state(path: &[u8]) -> bool {
+    let name = path.strip_prefix(STATE_DIR.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
+    name.is_some_and(|name| STATE_FILES.iter().any(|file| file.as_bytes() == name))
+}
 
 /// Whether stamps may stand for what they were seen with.
 struct Settled<'r> {

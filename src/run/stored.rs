@@ -209,7 +209,7 @@ impl Build<'_> {
         self.done[id] = Done {
             outputs: record.outputs.clone().into(),
             key: Some(record.key),
-            would_run: false,
+            ..Done::default()
         };
         self.write_record(id, &record);
         self.note_read(running, &hit.manifest);

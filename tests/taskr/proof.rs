@@ -5,6 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::faults::{lacks, times_looked_at};
 use crate::project::{Project, fingerprint};
 
 /// Longer than stamps take to settle.
@@ -279,4 +280,78 @@ fn who_asks_for_jobs_is_asked_again_where_they_are_others() {
     assert_eq!(shell("make -s -j97 t"), ["97"]);
     assert_eq!(shell("taskr t"), alone);
     assert_eq!(shell("ulimit -n 32; taskr t"), ["1"]);
+}
+
+/// Copies of eight files, and one more that all of them are put into.
+const EIGHT: &str = "
+[target.copy]
+foreach = [\"src/*.txt\"]
+run = \"ran {{ item.stem }}; cat {{ item }} > {{ out }}/copy; ! grep -q wrong {{ item }}\"
+
+[target.pair]
+inputs = [\"@copy@src/[01].txt\"]
+outputs = [\"pair.txt\"]
+run = \"ran pair; cat {{ inputs }} > {{ outputs }}\"
+
+[target.all]
+deps = [\"copy\", \"pair\"]
+";
+
+/// What has not moved vouches for who looked at it: it is asked for once, and not judged. What was
+/// built is in doubt until it is settled, what failed until it succeeds.
+#[test]
+fn after_a_change_only_what_it_reaches_is_judged() {
+    if lacks("strace", "-V") {
+        return;
+    }
+    let p = Project::new(EIGHT);
+    (0..8).for_each(|number| _ = p.write(format!("src/{number}.txt"), "first"));
+    p.taskr(["all"]).any_ran().any_files().ok();
+    p.accept_files();
+    std::thread::sleep(SETTLED);
+    // The long way asks twice: whether the proof holds, and to judge.
+    let far = |ran: &[&str], code: i32| {
+        let looks = times_looked_at(&p, "src/7.txt", &["all"], code);
+        assert_eq!(p.take_ran(), ran);
+        p.accept_files();
+        looks
+    };
+    p.fresh("all");
+    p.write("src/6.txt", "second");
+    assert_eq!(far(&["6"], 0), 1);
+    // At once, so that nothing is settled; the one behind is reached, too.
+    p.write("src/0.txt", "second");
+    assert_eq!(far(&["0", "pair"], 0), 1);
+    assert_eq!(p.read("pair.txt"), "secondfirst");
+    p.write("src/6.txt", "wrong");
+    assert_eq!(far(&["6"], 1), 1);
+    assert_eq!(far(&["6"], 1), 1, "a failure is never vouched for");
+    fs::remove_file(p.path(".taskr/tasks/copy@src%2F1.txt/out/copy")).expect("an output");
+    p.write("src/6.txt", "right");
+    assert_eq!(far(&["1", "6"], 0), 1, "an output that is gone reaches its task");
+    p.write("src/8.txt", "new");
+    assert_eq!(far(&["8"], 0), 1, "a folder that was listed is everybody's: the long way");
+
+    std::thread::sleep(SETTLED);
+    p.fresh("all");
+    let before = fingerprint(&p.root());
+    p.taskr(["all"]).says("10 tasks up to date").ok();
+    assert_eq!(fingerprint(&p.root()), before, "all is proved again");
+}
+
+/// What a name means is decided by the folder that `-C` names, however it is reached.
+#[test]
+fn a_link_that_leads_to_another_package_asks_another_question() {
+    let p = Project::new("include = [\"p/*\"]\n");
+    for name in ["a", "b"] {
+        let taskfile = "[target.build]\ninputs = [\"in\"]\nrun = \"ran $(cat in)\"\n";
+        p.write(format!("p/{name}/Taskfile.toml"), taskfile).write(format!("p/{name}/in"), name);
+    }
+    p.link("here", "p/a");
+    p.taskr(["-C", "here", "build"]).ran(["a"]).ok();
+    std::thread::sleep(SETTLED);
+    p.taskr(["-C", "here", "build"]).ok();
+    assert_eq!(proofs(&p), 1);
+    p.link("here", "p/b");
+    p.taskr(["-C", "here", "build"]).ran(["b"]).ok();
 }

@@ -20,6 +20,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+pub(crate) use strace::times_looked_at;
+
 use crate::project::{Entry, Live, Output, Project, Tree, tree};
 
 /// Outputs staged, in place, under a glob, and left; two of each. Only taskr's own calls are
@@ -201,7 +203,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Whether this machine lacks a program; says what is not tested for it.
-fn lacks(program: &str, version: &str) -> bool {
+pub(crate) fn lacks(program: &str, version: &str) -> bool {
     let there = Command::new(program).arg(version).output().is_ok_and(|out| out.status.success());
     if !there {
         eprintln!("SKIPPED: there is no {program}");

@@ -100,6 +100,14 @@ pub(super) fn harmed(p: &Project, point: &Point, harm: &str, args: &[&str]) -> (
     (output, killed || trace.contains("(INJECTED)"))
 }
 
+/// How often a build that ends with `code` asks for the stamps of a path.
+pub(crate) fn times_looked_at(p: &Project, path: &str, args: &[&str], code: i32) -> usize {
+    let (output, trace) = strace(p, &["--seccomp-bpf", "-e", "trace=%%stat"], args);
+    assert_eq!(output.status.code(), Some(code), "{output}");
+    let end = format!("{path}\"");
+    trace.lines().filter(|line| line.contains(&end)).count()
+}
+
 fn strace(p: &Project, how: &[&str], args: &[&str]) -> (Output, String) {
     let trace = p.outside("trace");
     let mut command = Command::new("strace");

@@ -1,0 +1,249 @@
+//! Tasks that need not be judged: an earlier build with the same question found them up to date,
+//! and nothing that they rest on has moved since ([`Partly`](super::proof::Partly)). What has moved
+//! puts in doubt who looked at it, and all that need these.
+//!
+//! Who looks at a file is noted where it is looked at, so that nothing can be forgotten; what was
+//! looked at for nobody in particular is everybody's. It decides no task that is in doubt.
+
+use rustc_hash::FxHashMap;
+use taskr_cache::{Claim, Digest, Fact, KeyHasher};
+
+use super::finish::End;
+use super::{Build, Done};
+use crate::graph::{Graph, Kind};
+use crate::ids::{FileId, Id, IdVec, TaskId};
+use crate::outcome::Finish;
+use crate::record;
+
+/// Who is vouched for, and who looked at what.
+#[derive(Debug, Default)]
+pub(super) struct Vouched {
+    /// What vouches; empty if nothing does.
+    claims: Vec<Claim>,
+    /// How each task stands; empty if nothing vouches.
+    tasks: IdVec<TaskId, Stand>,
+    /// Who is being judged.
+    asking: Option<TaskId>,
+    /// Who looked at what, as often as that was.
+    looked: Vec<(FileId, TaskId)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stand {
+    /// Not vouched for.
+    InDoubt,
+    /// Vouched for.
+    Vouched,
+    /// Vouched for, and needed by one that is not.
+    Needed,
+}
+
+impl Vouched {
+    /// From now on files are looked at for this task.
+    pub(super) fn ask_for(&mut self, id: TaskId) {
+        self.asking = Some(id);
+    }
+
+    /// A file is looked at.
+    pub(super) fn note(&mut self, file: FileId) {
+        self.looked.extend(self.asking.map(|id| (file, id)));
+    }
+
+    /// Who looked at each file, ascending.
+    pub(super) fn readers(&self) -> FxHashMap<FileId, Vec<u32>> {
+        let mut looked = self.looked.clone();
+        looked.sort_unstable();
+        looked.dedup();
+        let mut readers: FxHashMap<FileId, Vec<u32>> = FxHashMap::default();
+        for (file, id) in looked {
+            readers.entry(file).or_default().push(number(id));
+        }
+        readers
+    }
+
+    /// Whether anything vouches in this run.
+    pub(super) fn is_on(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
+    /// Whether the task need not be judged.
+    pub(super) fn has(&self, id: TaskId) -> bool {
+        self.is_on() && self.tasks[id] != Stand::InDoubt
+    }
+
+    /// What vouched, with what this run saw: of the tasks that it judged all is new, of the others
+    /// nothing.
+    pub(super) fn with(&self, new: Vec<Claim>) -> Vec<Claim> {
+        let is_judged =
+            |number: &u32| self.tasks[TaskId::from_index(*number as usize)] == Stand::InDoubt;
+        merged(&self.claims, new, is_judged)
+    }
+}
+
+impl Build<'_> {
+    /// Finds out who is vouched for. The graph has been made, and the workspace is this run's.
+    pub(super) fn vouch(&mut self) {
+        let before = self.request.ask.as_ref().and_then(|ask| ask.before.as_ref());
+        let Some(before) = before.filter(|_| self.held.writer.is_some()) else { return };
+        // What the graph was made of must be what it was before.
+        if before.names != names_digest(&self.graph)
+            || !before.standing.still_holds_for_all(self.root.path())
+        {
+            return;
+        }
+        if let Some(tasks) = stands(&self.graph, &before.doubted) {
+            self.vouched.tasks = tasks;
+            self.vouched.claims = before.standing.claims();
+        }
+    }
+
+    /// Ends a task that is vouched for; false if it has to be judged.
+    pub(super) fn is_vouched(&mut self, id: TaskId) -> bool {
+        if !self.vouched.has(id) {
+            return false;
+        }
+        if self.vouched.tasks[id] == Stand::Needed {
+            let record = record::read(&self.held.state, &self.names.id(self.graph.name(id)));
+            let Some(record) = record else { return false };
+            self.done[id] =
+                Done { outputs: record.outputs.into(), key: Some(record.key), ..Done::default() };
+        }
+        self.active.remove(&id);
+        self.done[id].is_fresh = true;
+        self.end(id, &End::without_run(Finish::Fresh));
+        true
+    }
+
+    /// The wanted tasks that this run did not find up to date.
+    pub(super) fn in_doubt(&self) -> Vec<u32> {
+        let wanted = self.plan.wanted().map(|(id, _)| id);
+        let doubted = wanted
+            .filter(|&id| self.graph.task(id).kind() != Kind::Group && !self.done[id].is_fresh);
+        doubted.map(number).collect()
+    }
+}
+
+/// Of all names of tasks, in their order: it tells whether numbers of tasks mean the same.
+pub(super) fn names_digest(graph: &Graph) -> Digest {
+    let mut hasher = KeyHasher::new("taskr 2026 tasks of a proof v1");
+    for task in graph.tasks().iter() {
+        hasher.update(&(task.rule.name.len() as u64).to_le_bytes());
+        hasher.update(task.rule.name.as_bytes());
+    }
+    hasher.finish()
+}
+
+fn number(id: TaskId) -> u32 {
+    u32::try_from(id.index()).expect("tasks are limited to a million")
+}
+
+/// How each task stands if these are in doubt; none if nobody can be vouched for, because one that
+/// is in doubt may change what others read.
+fn stands(graph: &Graph, doubted: &[u32]) -> Option<IdVec<TaskId, Stand>> {
+    let count = graph.tasks().len();
+    let mut stands = IdVec::filled(count, Stand::Vouched);
+    let inside = doubted.iter().map(|&number| number as usize).filter(|&number| number < count);
+    let mut stack: Vec<TaskId> = inside.map(TaskId::from_index).collect();
+    if stack.len() < doubted.len() {
+        return None;
+    }
+    while let Some(id) = stack.pop() {
+        if std::mem::replace(&mut stands[id], Stand::InDoubt) == Stand::InDoubt {
+            continue;
+        }
+        if graph.task(id).rule.target.policy.fixes_inputs {
+            return None;
+        }
+        stack.extend(graph.needed_by(id));
+    }
+    let in_doubt = graph.tasks().ids().filter(|&id| stands[id] == Stand::InDoubt);
+    let mut stack: Vec<TaskId> = in_doubt.collect();
+    let mut seen = vec![false; count];
+    while let Some(id) = stack.pop() {
+        for &need in graph.needs(id) {
+            if stands[need] == Stand::Vouched {
+                stands[need] = Stand::Needed;
+            }
+            // A group stands for what is in it.
+            if graph.task(need).kind() == Kind::Group
+                && !std::mem::replace(&mut seen[need.index()], true)
+            {
+                stack.push(need);
+            }
+        }
+    }
+    Some(stands)
+}
+
+/// Old claims of those who were not judged again, and new ones. Where both looked at the same file
+/// and saw different things, nobody can tell what the former would make of it.
+fn merged(old: &[Claim], new: Vec<Claim>, is_judged: impl Fn(&u32) -> bool) -> Vec<Claim> {
+    let mut all = Vec::with_capacity(old.len() + new.len());
+    let mut places: FxHashMap<&[u8], usize> = FxHashMap::default();
+    for claim in old {
+        let readers: Vec<u32> =
+            claim.readers.iter().copied().filter(|one| !is_judged(one)).collect();
+        if claim.readers.is_empty() {
+            all.push(claim.clone());
+        } else if !readers.is_empty() {
+            places.insert(&claim.path, all.len());
+            all.push(Claim { readers, ..claim.clone() });
+        }
+    }
+    for claim in new {
+        let same = places.get(&claim.path[..]).filter(|_| !claim.readers.is_empty());
+        let Some(&place) = same else {
+            all.push(claim);
+            continue;
+        };
+        let kept = &mut all[place];
+        if kept.fact != claim.fact {
+            kept.fact = Fact::Doubtful;
+        }
+        kept.readers.extend(claim.readers);
+        kept.readers.sort_unstable();
+        kept.readers.dedup();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(path: &str, fact: Fact, readers: &[u32]) -> Claim {
+        Claim { path: path.into(), fact, readers: readers.to_vec() }
+    }
+
+    #[test]
+    fn what_was_judged_again_rests_on_what_it_saw_now() {
+        let (was, is) = (Fact::Same(1, 1), Fact::Same(2, 2));
+        let old = [
+            claim("all", was, &[]),
+            claim("changed", was, &[1]),
+            claim("no longer read", was, &[1]),
+            claim("shared", was, &[1, 2]),
+            claim("shared, changed", was, &[1, 2]),
+            claim("of others", was, &[2, 3]),
+        ];
+        let new = vec![
+            claim("changed", is, &[1]),
+            claim("shared", was, &[1, 4]),
+            claim("shared, changed", is, &[1]),
+            claim("new", Fact::Doubtful, &[4]),
+            claim("all", is, &[]),
+        ];
+        let merged = merged(&old, new, |&reader| reader == 1 || reader == 4);
+        let expected = [
+            claim("all", was, &[]),
+            claim("shared", was, &[1, 2, 4]),
+            claim("shared, changed", Fact::Doubtful, &[1, 2]),
+            claim("of others", was, &[2, 3]),
+            claim("changed", is, &[1]),
+            claim("new", Fact::Doubtful, &[4]),
+            // Both count: whoever comes next sees that they are not so.
+            claim("all", is, &[]),
+        ];
+        assert_eq!(merged, expected);
+    }
+}
