@@ -88,6 +88,7 @@ pub(super) fn build_with(
         stream: Mode::from(args.output) != Mode::None || args.events.is_some(),
         console: console(args),
         timed: args.trace.is_some(),
+        is_last: true,
         shared,
         ask: ask(args, workspace, &why)?,
         ..plain_request(workspace, &load, jobs, typed)?
@@ -281,6 +282,7 @@ pub(super) fn plain_request<'a>(
         ask: None,
         console: Console::Input,
         timed: false,
+        is_last: false,
     })
 }
 

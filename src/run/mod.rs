@@ -172,6 +172,8 @@ pub struct Request<'a> {
     pub console: Console,
     /// Whether the listener wants to know how long taskr's own stages take.
     pub timed: bool,
+    /// Whether the process ends after this run: what its end frees at once is left to it.
+    pub is_last: bool,
 }
 
 /// Hears what happens.
@@ -204,6 +206,9 @@ pub fn run(
     let summary = build.end_run();
     if let (Some(ask), false) = (&request.ask, warned.get()) {
         build.prove(ask, &summary);
+    }
+    if request.is_last {
+        build.leave();
     }
     Ok(summary)
 }
@@ -370,6 +375,13 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
+    /// Ends it without giving back, piece by piece, what is large.
+    fn leave(self) {
+        let Build { graph, plan, names, paths, files, done, tally, lookups, vouched, held, .. } = self;
+        let large = (graph, plan, names, paths, files, done, tally, lookups, vouched, held.state);
+        std::mem::forget(large);
+    }
+
     fn begin(&mut self) {
         let counts = |id| match self.graph.task(id).kind() {
             Kind::Group => false,
