@@ -102,17 +102,11 @@ pub(super) struct Build {
     pub(super) verbose: u8,
     /// Of tasks show: grouped, stream, failed or none
     ///
-    /// grouped is the default: one block a task when it ends; a task that runs alone is shown as it
-    /// writes. stream: line by line, the task's name before each. failed: only of tasks that
-    /// failed.
-    #[arg(
-        long,
-        value_name = "MODE",
-        default_value = "grouped",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    pub(super) output: Output,
+    /// grouped: one block a task when it ends; a task that runs alone is shown as it writes. stream:
+    /// line by line, the task's name before each. failed: only of tasks that failed. The default is
+    /// `output` of the Taskfile, else grouped.
+    #[arg(long, value_name = "MODE", hide_possible_values = true)]
+    pub(super) output: Option<Output>,
     /// Write events as JSON lines; - is stdout
     ///
     /// With `-`, all else goes to stderr. An existing file is replaced only if it is empty or begins as
@@ -183,6 +177,13 @@ pub(super) enum Output {
     Stream,
     Failed,
     None,
+}
+
+impl Output {
+    /// All of them, as they are typed.
+    pub(super) fn words() -> impl Iterator<Item = &'static str> {
+        ["grouped", "stream", "failed", "none"].into_iter()
+    }
 }
 
 impl From<Output> for Mode {

@@ -72,6 +72,7 @@ pub(super) fn build_with(
     let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
+    let mode = workspace.output(args.output)?;
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
         private: more.tasks.is_some(),
@@ -85,7 +86,7 @@ pub(super) fn build_with(
         strict: args.strict,
         gates: run_gates(&workspace.taskfile, &workspace.surroundings(jobs))?,
         wait: !args.no_wait,
-        stream: Mode::from(args.output) != Mode::None || args.events.is_some(),
+        stream: mode != Mode::None || args.events.is_some(),
         console: console(args),
         timed: args.trace.is_some(),
         is_last: true,
@@ -104,7 +105,7 @@ pub(super) fn build_with(
     catch_signals(&messages.0, workspace)?;
     let board = board(args, workspace, typed)?;
     let streams = Streams::default();
-    let mut listeners = listeners(args, &board, &streams)?;
+    let mut listeners = listeners((args, mode), &board, &streams)?;
     let mut listen = |event: &Event<'_>| {
         for listener in &mut listeners {
             listener.event(event);
@@ -181,7 +182,9 @@ fn ask<'a>(
 pub(super) fn up_to_date(args: &Build, proved: UpToDate, begun: Instant) -> Result<End, Error> {
     let streams = Streams::default();
     let out = streams.stdout.of(io::stdout());
-    let mut lines = Lines::new(options(args, io::stdout().is_terminal()), out, warnings(args));
+    // No task runs, so that no output of one is shown.
+    let options = options(args, Mode::default(), io::stdout().is_terminal());
+    let mut lines = Lines::new(options, out, warnings(args));
     let counts = Counts { tasks: proved.tasks, fresh: proved.tasks, ..Counts::default() };
     let wall_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let summary = Summary { counts, wall_ms, jobs: proved.jobs, ..Summary::default() };
@@ -190,11 +193,11 @@ pub(super) fn up_to_date(args: &Build, proved: UpToDate, begun: Instant) -> Resu
 }
 
 /// How a build is shown on a stream.
-fn options(args: &Build, terminal: bool) -> Options {
+fn options(args: &Build, mode: Mode, terminal: bool) -> Options {
     let colours = Colours::choose(&args.common.color);
     let colour = if People::of(args) == People::Stderr { colours.err } else { colours.out };
     let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
-    Options { mode: Mode::from(args.output), verbosity, colour, terminal }
+    Options { mode, verbosity, colour, terminal }
 }
 
 /// What is to be built, and what of it although it is fresh: names that the Taskfile has.
@@ -370,14 +373,14 @@ fn warnings(args: &Build) -> Box<dyn Write + Send> {
 }
 
 fn listeners(
-    args: &Build,
+    (args, mode): (&Build, Mode),
     board: &Board,
     streams: &Streams,
 ) -> Result<Vec<Box<dyn Listener>>, Error> {
     let people = People::of(args);
     let events_on_stdout = people == People::Stderr;
     let terminal = people.is_terminal();
-    let options = options(args, terminal);
+    let options = options(args, mode, terminal);
     let out: Box<dyn Write> = match people {
         _ if terminal => Box::new(board.out()),
         People::Stdout => Box::new(streams.stdout.of(people.writer())),

@@ -64,6 +64,7 @@ fn graph(args: &Check, workspace: &Workspace) -> Result<Graph, Error> {
     let mut wrong = Vec::new();
     let gates = run_gates(&workspace.taskfile, &workspace.surroundings(1));
     wrong.extend(diagnostics(jobs.map(|_| ()))?);
+    wrong.extend(diagnostics(workspace.output(None).map(|_| ()))?);
     wrong.extend(diagnostics(gates.map(|_| ()))?);
     let graph = match made {
         Ok(graph) => {

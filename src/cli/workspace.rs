@@ -9,21 +9,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clap::ValueEnum;
 use taskr_cache::{Access, Question, State};
 
 use crate::error::{Diagnostic, Error, listed, nearest, quoted};
 use crate::graph::{
-    Args, AskPlace, Asks, Graph, Profiles, Settings, Surroundings, expand_all, jobs, link,
+    Args, AskPlace, Asks, Graph, Profiles, Settings, Surroundings, expand_all, jobs, link, output,
 };
 use crate::outdir::STATE_DIR;
 use crate::packages::{Looked, Where, load};
 use crate::parse::{DEFAULT_PROFILE, Taskfile, Text, Var, VarValue, is_below, parse};
 use crate::process::Stopper;
 use crate::record::Names;
-use crate::report::one_line;
+use crate::report::{Mode, one_line};
 use crate::run::Partly;
 
-use super::args::Common;
+use super::args::{Common, Output};
 use super::packages::{full_in, spelt_out};
 use super::stages::Stages;
 use super::taskfile::{self, Found, NAME};
@@ -188,6 +189,27 @@ impl Workspace {
             );
             Diagnostic::error(message).at(place, "").into()
         })
+    }
+
+    /// Which output of tasks is shown: the command line, the Taskfile.
+    pub(super) fn output(&self, asked: Option<Output>) -> Result<Mode, Error> {
+        if let Some(asked) = asked {
+            return Ok(asked.into());
+        }
+        let Some(text) = output(&self.taskfile, &self.surroundings(1))? else {
+            return Ok(Mode::default());
+        };
+        if let Ok(known) = Output::from_str(&text, false) {
+            return Ok(known.into());
+        }
+        let near = nearest(&text, Output::words()).map(|near| format!("output = \"{near}\""));
+        let place = self.taskfile.output.as_ref().map(|output| output.place.clone());
+        let message = format!(
+            "`output` takes \"grouped\", \"stream\", \"failed\" or \"none\", not {}",
+            quoted(&one_line(&text))
+        );
+        let help = near.map(|near| format!("did you mean {near}?"));
+        Err(Diagnostic::error(message).at(place, "").help_if(help).into())
     }
 
     /// What makes the graph, as often as it is asked.

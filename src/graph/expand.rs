@@ -19,7 +19,7 @@ use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target, Tie};
 use super::schedule::{Pools, Schedule, pools_of};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::service::Service;
-use super::text::{Element, diagnostic, nothing_ready, outside, word_of_path};
+use super::text::{Element, nothing_ready, outside, word_of_path};
 use super::{checks, policy};
 use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::expr::Template;
@@ -645,28 +645,4 @@ fn rules_of_all(
         }
     }
     unreachable!("the loop ends by itself")
-}
-
-/// The value of `[taskr] jobs`: the number of processors, a part of it, or a number.
-///
-/// # Errors
-/// What is none of these.
-pub fn jobs(
-    taskfile: &Taskfile,
-    surroundings: &Arc<Surroundings>,
-) -> Result<Option<String>, Error> {
-    let Some(text) = &taskfile.jobs else { return Ok(None) };
-    let mut names = text.template.names().iter();
-    if let Some(name) = names.find(|name| name.path == "profile") {
-        let wrong =
-            Diagnostic::error("`jobs` holds for all profiles: several may be built at once");
-        let wrong = wrong.at(text.place_of(name.range.clone()), "");
-        return Err(wrong.help("name the number of jobs, or give it with -j").into());
-    }
-    let scope = Scope::new(surroundings.clone(), Arc::default(), "");
-    let resolve = |name: &str| scope.value(name, &nothing_ready);
-    let value = text.template.text(&resolve).map_err(|error| {
-        Error::Taskfile(vec![diagnostic(&error, Some(text.place_of(error.range.clone())))])
-    })?;
-    Ok(Some(value))
 }

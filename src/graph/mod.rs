@@ -28,6 +28,7 @@ mod rule;
 mod schedule;
 mod scope;
 mod service;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,7 +43,7 @@ use rustc_hash::FxHashMap;
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
 pub use checks::run_gates;
-pub use expand::{Expanded, Settings, expand, file_scope, jobs};
+pub use expand::{Expanded, Settings, expand, file_scope};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
 pub use link::link;
@@ -52,6 +53,7 @@ pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Ta
 pub use schedule::{Demand, Pool, Schedule};
 pub use scope::{Item, Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
+pub use settings::{jobs, output};
 pub use text::{diagnostic, word_of_path};
 
 use crate::error::Place;

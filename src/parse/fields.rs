@@ -55,6 +55,8 @@ pub enum Kind {
     Version,
     /// `"auto"`, a number or a percentage.
     Jobs,
+    /// `"grouped"`, `"stream"`, `"failed"` or `"none"`.
+    Output,
     /// Folders, patterns of folders, or tables about them.
     Folders,
     /// A name.
@@ -110,6 +112,7 @@ impl Kind {
             Kind::Inherit => "\"inherit\"",
             Kind::Version => "a version in quotes",
             Kind::Jobs => "a number, a percentage or \"auto\"",
+            Kind::Output => "\"grouped\", \"stream\", \"failed\" or \"none\"",
             Kind::Folders => "a list of folders",
             Kind::Name => "a name",
             Kind::Retry => "a number or a table",
@@ -143,6 +146,7 @@ impl Kind {
                 | Kind::Prefixes
                 | Kind::Pools
                 | Kind::Uses
+                | Kind::Output
         )
     }
 }
@@ -240,7 +244,7 @@ pub const SETTINGS: &[Field] = &[
     field("requires", Kind::Version, "no", "The versions of taskr that can read this file", r#"requires = ">=0.1""#),
     field("jobs", Kind::Jobs, "no", "How many tasks run at once", r#"jobs = "auto""#),
     field("timeout", Kind::Duration, "no", "How long the whole run may take", r#"timeout = "20m""#),
-    field("output", Kind::Planned, "no", "How the output of tasks is shown", r#"output = "grouped""#),
+    field("output", Kind::Output, "no", "Which output of tasks is shown, as `--output` says", r#"output = "failed""#),
     field("max_failures", Kind::Count, "no", "No more starts after so many failures", "max_failures = 5"),
     field("max_failure_rate", Kind::Rate, "no", "No more starts when so large a part fails", "max_failure_rate = 0.5"),
     field("gates", Kind::Gates, "no", "Limits for the run itself", r#"gates = { wall_s = "<= 1200" }"#),

@@ -38,6 +38,7 @@ pub(super) fn taskfile(
         default: Vec::new(),
         vars: IndexMap::new(),
         jobs: None,
+        output: None,
         gitignore: true,
         inherit: None,
         limits: RunLimits::default(),

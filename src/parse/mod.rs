@@ -84,6 +84,8 @@ pub struct Taskfile {
     pub vars: IndexMap<String, Var>,
     /// `[taskr] jobs`.
     pub jobs: Option<Text>,
+    /// `[taskr] output`.
+    pub output: Option<Text>,
     /// Whether wildcards skip what `.gitignore` names: `[taskr] gitignore`.
     pub gitignore: bool,
     /// `[taskr] env = "inherit"`: its place.

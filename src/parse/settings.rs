@@ -1,4 +1,5 @@
-//! Reading `[taskr]`: how many tasks run at once, when a whole run has to stop, and its gates.
+//! Reading `[taskr]`: how many tasks run at once and what is shown of them, when a whole run has to
+//! stop, and its gates.
 
 use toml::de::DeTable;
 
@@ -40,6 +41,7 @@ impl Reader {
                 limits.max_failure_rate = self.decimal(value, field.into(), (0.0, 1.0));
             }
             "gitignore" => file.gitignore = self.flag(value, field.into()).unwrap_or(true),
+            "output" => file.output = self.text(value, field.into()),
             "requires" => self.requires(value, field),
             "gates" => {
                 let table = self.table(value, field.into());

@@ -157,3 +157,27 @@ fn no_escape_sequences_into_a_pipe() {
     p.taskr(["t"]).env("CLICOLOR_FORCE", "1").says("\x1b[").exits(1);
     p.taskr(["t"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").never_says("\x1b[").exits(1);
 }
+
+/// `[taskr] output` is what `--output` says where nothing is typed; a value may be an expression.
+#[test]
+fn the_taskfile_says_which_output_is_shown() {
+    let p = Project::new(
+        r#"
+        [taskr]
+        output = "{{ 'stream' if ci else 'failed' }}"
+        [target]
+        good = "echo is $((40 + 2))"
+        bad  = "echo is $((50 + 2)); false"
+        "#,
+    );
+    p.taskr(["good"]).any_ran().never_says("is 42").ok();
+    p.taskr(["bad"]).any_ran().says("is 52").exits(1);
+    p.taskr(["--output", "grouped", "good"]).any_ran().says("is 42").ok();
+    p.taskr(["good"]).env("CI", "true").any_ran().says("good | is 42").ok();
+    let wrong = p.read("Taskfile.toml").replace("'failed'", "'faild'");
+    p.write("Taskfile.toml", &wrong);
+    for args in [&["good"][..], &["check"]] {
+        let output = p.taskr(args).says("did you mean output = \"failed\"?").exits(2);
+        assert!(output.stderr.starts_with("error: `output` takes "), "{output}");
+    }
+}

@@ -126,6 +126,9 @@ fn value(field: &Field) -> Value {
         Kind::Cache => json!({ "enum": [true, false, "local"] }),
         Kind::Duration => json!({ "type": "string", "pattern": DURATION }),
         Kind::Jobs => scalar(),
+        Kind::Output => json!({
+            "type": "string", "pattern": r"^(grouped|stream|failed|none)$|\{\{",
+        }),
         Kind::Ready => ready(),
         Kind::Table => known_table(field.name).unwrap_or_else(|| json!({ "type": "object" })),
         Kind::Planned => json!(false),
