@@ -8,6 +8,7 @@
 //! | 4 | [`judge`] | fresh, to be restored, or to be run because of this: pure |
 //! | 4 | [`record`] | what a success leaves, encoded; the only user of the state |
 //! | 4 | [`workers`] | threads: one process each, a task's own folder, publishing |
+//! | 4 | [`watch`] | what a build stood on, and whether it still is so |
 //! | 4 | [`report`] | events to lines, blocks and JSON |
 //! | 3 | [`packages`] | a workspace's Taskfile to all of its packages, and the edges between them |
 //! | 3 | [`graph`] | targets to tasks and edges, immutable; cycles and clashes refused |
@@ -48,4 +49,5 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod spread;
+pub mod watch;
 pub mod workers;

@@ -1,15 +1,15 @@
 //! The options of a build and of each tool, as typed. What they mean is worked out elsewhere.
 
+mod build;
 mod files;
 mod views;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint};
+use clap::{Args, Parser, ValueEnum, ValueHint};
 
-use crate::report::Mode;
-
+pub(super) use build::{Build, Output, Watch};
 pub(super) use files::{Fmt, Init, Merge, MergeWord, Schema};
 pub(super) use views::{Compare, Graph, GraphFormat, History, Timeline};
 
@@ -48,153 +48,6 @@ pub(super) struct Common {
           hide_possible_values = true, hide_short_help = true,
           value_parser = ["auto", "always", "never"])]
     pub(super) color: String,
-}
-
-/// Build targets: run what is not up to date, and tell why
-#[derive(Parser, Debug)]
-#[command(
-    name = "taskr",
-    version,
-    about,
-    max_term_width = 100,
-    args_override_self = true,
-    override_usage = "taskr [OPTIONS] [TARGET]... [-- ARGS]\n       taskr TOOL ..."
-)]
-pub(super) struct Build {
-    /// What to build: targets, or single tasks of one such as obj@src/main.c or 'test@*'.
-    ///
-    /// The Taskfile's `default` if nothing is named.
-    #[arg(value_name = "TARGET", hide_short_help = true)]
-    pub(super) targets: Vec<String>,
-    /// Tasks at once: a number, 50%, or auto
-    ///
-    /// 50% is half of the processors, auto is all of them, and so is `-j` alone. The default is
-    /// `jobs` of the Taskfile, else auto.
-    #[arg(short, long, value_name = "N")]
-    pub(super) jobs: Option<String>,
-    /// Go on after a failure, until N failures
-    ///
-    /// taskr goes on with what does not need the failed task. Without N there is no limit. By
-    /// default nothing new starts after a failure; what runs is finished.
-    #[arg(short, long, value_name = "N", num_args = 0..=1, require_equals = true,
-          default_missing_value = "0")]
-    pub(super) keep_going: Option<usize>,
-    /// Start nothing while the machine's load is above LOAD
-    ///
-    /// The load is the average of the last minute, and what was started so lately that it is not
-    /// in it yet. While nothing runs one task is started in any case.
-    #[arg(short, long, value_name = "LOAD", hide_short_help = true)]
-    pub(super) load_average: Option<String>,
-    /// Say what would run and why; change nothing
-    #[arg(short = 'n', long)]
-    pub(super) dry_run: bool,
-    /// Run although up to date: all, or only these
-    ///
-    /// All is what is wanted; TARGETS have commas between.
-    #[arg(short = 'B', long, value_name = "TARGETS", num_args = 0..=1, require_equals = true,
-          default_missing_value = "")]
-    pub(super) force: Option<String>,
-    /// Only failures and warnings
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(super) quiet: bool,
-    /// Reasons; twice: keys and commands, too
-    #[arg(short, long, action = ArgAction::Count)]
-    pub(super) verbose: u8,
-    /// Of tasks show: grouped, stream, failed or none
-    ///
-    /// grouped: one block a task when it ends; a task that runs alone is shown as it writes. stream:
-    /// line by line, the task's name before each. failed: only of tasks that failed. The default is
-    /// `output` of the Taskfile, else grouped.
-    #[arg(long, value_name = "MODE", hide_possible_values = true)]
-    pub(super) output: Option<Output>,
-    /// Write events as JSON lines; - is stdout
-    ///
-    /// With `-`, all else goes to stderr. An existing file is replaced only if it is empty or begins as
-    /// events do.
-    #[arg(long, value_name = "FILE", hide_short_help = true, value_hint = ValueHint::FilePath)]
-    pub(super) events: Option<PathBuf>,
-    /// Write what ran when, taskr's own stages too, for a trace viewer (Chrome's format)
-    #[arg(long, value_name = "FILE", hide_short_help = true, value_hint = ValueHint::FilePath)]
-    pub(super) trace: Option<PathBuf>,
-    /// Restore from, and keep in, the store: local or off
-    ///
-    /// local is the default: results of earlier runs, of any checkout of yours, are restored instead
-    /// of run. The variable TASKR_CACHE says the same for all runs.
-    #[arg(long, value_name = "STORES", hide_short_help = true, hide_possible_values = true)]
-    pub(super) cache: Option<super::user::Stores>,
-    /// Only what failed in the last run, and what that kept from running
-    ///
-    /// Of named targets only what they need. That is then judged as usual: what became up to date
-    /// meanwhile does not run.
-    #[arg(long, hide_short_help = true)]
-    pub(super) failed: bool,
-    /// Only what changes since a commit can reach
-    ///
-    /// REV is compared with the files as they are now, committed or not; new files that git does
-    /// not ignore are among them. Tasks that read or made one of these, and all that need those,
-    /// are then judged as usual; others are left as they are.
-    #[arg(long, value_name = "REV", hide_short_help = true)]
-    pub(super) since: Option<String>,
-    /// Only what the changes in git's index can reach
-    ///
-    /// That is what `git commit` would commit. Commands still see the files as they are now.
-    #[arg(long, hide_short_help = true)]
-    pub(super) staged: bool,
-    /// Only what a change of these files can reach
-    ///
-    /// All words up to the next option are files, relative to the current folder; they need not
-    /// exist any more, and those outside of the workspace are left out. Name targets before it.
-    #[arg(long, value_name = "FILE...", num_args = 0.., hide_short_help = true,
-          value_hint = ValueHint::AnyPath)]
-    pub(super) changed: Option<Vec<OsString>>,
-    /// End the whole run after D, as in 20m
-    ///
-    /// Tasks that still run are then asked to end, and killed after their grace; the run has failed.
-    /// It counts more than `timeout` of the Taskfile's [taskr]. Waiting for another taskr does
-    /// not count.
-    #[arg(long, value_name = "D", hide_short_help = true)]
-    pub(super) timeout: Option<String>,
-    /// Trust no time stamp: read everything
-    #[arg(long, hide_short_help = true)]
-    pub(super) rehash: bool,
-    /// Warnings of tasks are failures
-    #[arg(long, hide_short_help = true)]
-    pub(super) strict: bool,
-    /// Do not wait for another taskr: exit 75
-    #[arg(long, hide_short_help = true)]
-    pub(super) no_wait: bool,
-    #[command(flatten)]
-    pub(super) common: Common,
-    /// For targets that take arguments
-    #[arg(last = true, value_name = "ARGS", hide = true)]
-    pub(super) args: Vec<OsString>,
-}
-
-/// `--output`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Output {
-    Grouped,
-    Stream,
-    Failed,
-    None,
-}
-
-impl Output {
-    /// All of them, as they are typed.
-    pub(super) fn words() -> impl Iterator<Item = &'static str> {
-        ["grouped", "stream", "failed", "none"].into_iter()
-    }
-}
-
-impl From<Output> for Mode {
-    fn from(output: Output) -> Mode {
-        match output {
-            Output::Grouped => Mode::Grouped,
-            Output::Stream => Mode::Stream,
-            Output::Failed => Mode::Failed,
-            Output::None => Mode::None,
-        }
-    }
 }
 
 /// List the targets

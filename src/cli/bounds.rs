@@ -13,9 +13,9 @@ pub(super) fn limit(
     workspace: &Workspace,
 ) -> Result<(), Error> {
     let rate = workspace.taskfile.limits.max_failure_rate;
-    request.keep_going = args.keep_going.is_some_and(|most| most != 1);
+    request.keep_going = args.how.keep_going.is_some_and(|most| most != 1);
     request.most_failures = most_failures(args, workspace);
-    request.most_failure_rate = rate.filter(|_| args.keep_going.is_none());
+    request.most_failure_rate = rate.filter(|_| args.how.keep_going.is_none());
     request.timeout_ms = timeout_ms(args, workspace)?;
     request.most_load = most_load(args)?;
     Ok(())
@@ -23,7 +23,7 @@ pub(super) fn limit(
 
 /// `-l`.
 fn most_load(args: &Build) -> Result<Option<f64>, Error> {
-    let Some(asked) = &args.load_average else { return Ok(None) };
+    let Some(asked) = &args.how.load_average else { return Ok(None) };
     let load = asked.parse().ok().filter(|load: &f64| *load > 0.0 && load.is_finite());
     load.map(Some).ok_or_else(|| Error::Usage {
         message: format!("-l takes a load average above 0, not `{asked}`"),
@@ -33,7 +33,7 @@ fn most_load(args: &Build) -> Result<Option<f64>, Error> {
 
 /// How long the run may take: the command line, the Taskfile.
 fn timeout_ms(args: &Build, workspace: &Workspace) -> Result<Option<u64>, Error> {
-    let Some(asked) = &args.timeout else {
+    let Some(asked) = &args.how.timeout else {
         return Ok(workspace.taskfile.limits.timeout.as_ref().map(|timeout| timeout.ms));
     };
     milliseconds_of(asked).map(Some).map_err(|instead| Error::Usage {
@@ -50,7 +50,7 @@ fn timeout_ms(args: &Build, workspace: &Workspace) -> Result<Option<u64>, Error>
 /// The command line, the Taskfile; else the first failure is enough.
 fn most_failures(args: &Build, workspace: &Workspace) -> Option<usize> {
     let limits = &workspace.taskfile.limits;
-    match args.keep_going {
+    match args.how.keep_going {
         Some(0) => None,
         Some(most) => Some(most),
         None if limits.max_failures.is_some() => limits.max_failures,

@@ -4,12 +4,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Instant;
 
-use crossbeam_channel::{Sender, unbounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use taskr_cache::Fact;
 
 use super::End;
@@ -20,7 +16,9 @@ use super::create::{EVENTS, TRACE, create};
 use super::failed::{Failed, failed};
 use super::limits::jobs_within_limits;
 use super::out::FirstError;
+use super::signals::{messages_with_signals, no_thread};
 use super::terminal::{self, Colours};
+use super::watch::Session;
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
 use crate::graph::{Args, run_gates};
@@ -30,7 +28,7 @@ use crate::process::Console;
 use crate::report::{
     Board, Json, Lines, Listener, Mode, Options, Share, Size, Terminal, Trace, one_line,
 };
-use crate::run::{Ask, Force, Messages, Request, UpToDate, run};
+use crate::run::{Ask, Force, Request, UpToDate, run};
 use crate::workers::Message;
 
 pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<End, Error> {
@@ -50,7 +48,9 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
 
 /// What decides about a build beside its options.
 #[derive(Default)]
-pub(super) struct More {
+pub(super) struct More<'s> {
+    /// The `taskr watch` that this build is one of.
+    pub(super) session: Option<&'s Session>,
     /// Only what these can reach is built.
     pub(super) changes: Option<Changes>,
     /// These tasks are built instead of the targets that the options name; a private one may be
@@ -66,13 +66,13 @@ pub(super) fn build_with(
     args: &Build,
     workspace: &Workspace,
     typed: &str,
-    more: More,
+    more: More<'_>,
 ) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
     let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
-    let mode = workspace.output(args.output)?;
+    let mode = workspace.output(args.how.output)?;
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
         private: more.tasks.is_some(),
@@ -81,17 +81,18 @@ pub(super) fn build_with(
         typed: more.typed_names,
         dry_run: args.dry_run,
         force,
-        rehash: args.rehash,
-        store: super::user::store(args.cache)?,
-        strict: args.strict,
+        rehash: args.how.rehash,
+        store: super::user::store(args.how.cache)?,
+        strict: args.how.strict,
         gates: run_gates(&workspace.taskfile, &workspace.surroundings(jobs))?,
         wait: !args.no_wait,
-        stream: mode != Mode::None || args.events.is_some(),
+        stream: mode != Mode::None || args.how.events.is_some(),
         console: console(args),
         timed: args.trace.is_some(),
-        is_last: true,
+        is_last: more.session.is_none(),
         shared,
         ask: ask(args, workspace, &why)?,
+        lasting: more.session.map(Session::lasting),
         ..plain_request(workspace, &load, jobs, typed)?
     };
     if request.changes.is_some() || !more.env.is_empty() {
@@ -99,13 +100,27 @@ pub(super) fn build_with(
     }
     limit(&mut request, args, workspace)?;
     request.env.extend(more.env);
+    run_shown(&request, (args, mode), workspace, more.session)
+}
+
+/// Runs what is asked for and shows it. A build of `taskr watch` is over when another is due.
+fn run_shown(
+    request: &Request<'_>,
+    (args, mode): (&Build, Mode),
+    workspace: &Workspace,
+    session: Option<&Session>,
+) -> Result<End, Error> {
     let trace = args.trace.as_deref().map(|path| create(path, &TRACE)).transpose()?;
     let mut trace = trace.map(|file| Trace::new(file, workspace.stages.begun()));
-    let messages = unbounded();
-    catch_signals(&messages.0, workspace)?;
-    let board = board(args, workspace, typed)?;
+    let messages = match session {
+        Some(session) => session.messages_of(workspace),
+        None => messages_with_signals(workspace)?,
+    };
+    let share = (!args.dry_run).then(|| Share::new(&workspace.root, request.command_line.clone()));
+    let board = board(args, share)?;
     let streams = Streams::default();
-    let mut listeners = listeners((args, mode), &board, &streams)?;
+    let events = session.map(Session::events).transpose()?.flatten();
+    let mut listeners = listeners((args, mode), events, &board, &streams)?;
     let mut listen = |event: &Event<'_>| {
         for listener in &mut listeners {
             listener.event(event);
@@ -114,15 +129,20 @@ pub(super) fn build_with(
             trace.event(event);
         }
     };
-    let result = run(&request, &messages, &mut listen);
+    let result = run(request, &messages, &mut listen);
+    if let (Some(session), Ok(Summary { signal: None, .. })) = (session, &result) {
+        session.rest(&mut listen);
+    }
     let incomplete = finish(trace, args, workspace);
     if let Some(message) = &incomplete {
         listeners.iter_mut().for_each(|listener| {
             listener.event(&Event::Warning { task: None, message });
         });
     }
-    let signalled = || messages.1.try_iter().any(|message| matches!(message, Message::Signal(_)));
-    board.close(&signalled);
+    board.close(&|| match session {
+        Some(session) => session.is_signalled(),
+        None => messages.1.try_iter().any(|message| matches!(message, Message::Signal(_))),
+    });
     let summary = result?;
     let untold = streams.are_incomplete(args) || incomplete.is_some();
     Ok(match summary.signal {
@@ -134,12 +154,12 @@ pub(super) fn build_with(
 /// How many tasks at once, and whose tokens these take: the caller's, if it is a make that offers
 /// some and nothing else was asked for.
 fn jobs(args: &Build, workspace: &Workspace) -> Result<(usize, Option<Pool>), Error> {
-    let makeflags = std::env::var_os(MAKEFLAGS).filter(|_| args.jobs.is_none());
+    let makeflags = std::env::var_os(MAKEFLAGS).filter(|_| args.how.jobs.is_none());
     let tell = |warning: &str| {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     };
     let (asked, shared) = match Offer::of(makeflags.as_deref()) {
-        Offer::None => (workspace.jobs(args.jobs.as_deref())?, None),
+        Offer::None => (workspace.jobs(args.how.jobs.as_deref())?, None),
         Offer::Open(pool) => (pool.jobs().map_or_else(|| workspace.jobs(None), Ok)?, Some(pool)),
         Offer::Closed => {
             tell(
@@ -159,8 +179,8 @@ fn jobs(args: &Build, workspace: &Workspace) -> Result<(usize, Option<Pool>), Er
 /// Whether a build with nothing to do tells no more than that.
 fn is_plain(args: &Build) -> bool {
     // What failed in the last run is no part of the question.
-    let looks_closer = args.dry_run || args.rehash || args.force.is_some() || args.failed;
-    let tells_more = args.verbose > 0 || args.events.is_some() || args.trace.is_some();
+    let looks_closer = args.dry_run || args.how.rehash || args.force.is_some() || args.failed;
+    let tells_more = args.how.verbose > 0 || args.how.events.is_some() || args.trace.is_some();
     !looks_closer && !tells_more
 }
 
@@ -196,7 +216,8 @@ pub(super) fn up_to_date(args: &Build, proved: UpToDate, begun: Instant) -> Resu
 fn options(args: &Build, mode: Mode, terminal: bool) -> Options {
     let colours = Colours::choose(&args.common.color);
     let colour = if People::of(args) == People::Stderr { colours.err } else { colours.out };
-    let verbosity = if args.quiet { -1 } else { i8::try_from(args.verbose.min(2)).unwrap_or(2) };
+    let verbosity =
+        if args.how.quiet { -1 } else { i8::try_from(args.how.verbose.min(2)).unwrap_or(2) };
     Options { mode, verbosity, colour, terminal }
 }
 
@@ -227,7 +248,7 @@ pub(super) fn given(args: &[OsString], wanted: &[String]) -> Result<Args, Error>
 
 /// What went wrong with the writers of a run. Of a terminal and of stderr nothing could be told.
 #[derive(Default)]
-struct Streams {
+pub(super) struct Streams {
     stdout: FirstError,
     events: FirstError,
 }
@@ -238,7 +259,7 @@ impl Streams {
         let colour = Colours::choose(&args.common.color).err;
         let tell = |of: &FirstError, to: &str| of.tell(to, colour, terminal::width());
         tell(&self.stdout, "stdout");
-        let events = match args.events.as_deref() {
+        let events = match args.how.events.as_deref() {
             Some(path) if People::of(args) == People::Stdout => path.display().to_string(),
             _ => "stdout".to_owned(),
         };
@@ -286,14 +307,8 @@ pub(super) fn plain_request<'a>(
         console: Console::Input,
         timed: false,
         is_last: false,
+        lasting: None,
     })
-}
-
-/// The channel for a run, with signals on it.
-pub(super) fn messages_with_signals(workspace: &Workspace) -> Result<Messages, Error> {
-    let messages = unbounded();
-    catch_signals(&messages.0, workspace)?;
-    Ok(messages)
 }
 
 fn force(args: &Build) -> Force {
@@ -313,7 +328,7 @@ enum People {
 
 impl People {
     fn of(args: &Build) -> People {
-        match args.events.as_deref() == Some(Path::new("-")) {
+        match args.how.events.as_deref() == Some(Path::new("-")) {
             true => People::Stderr,
             false => People::Stdout,
         }
@@ -352,14 +367,13 @@ fn console(args: &Build) -> Console {
 }
 
 /// What shows the run on a terminal, if it is one, and in others.
-fn board(args: &Build, workspace: &Workspace, typed: &str) -> Result<Board, Error> {
+pub(super) fn board(args: &Build, share: Option<Share>) -> Result<Board, Error> {
     let people = People::of(args);
     let terminal = people.is_terminal().then(|| Terminal {
         out: people.writer(),
         err: warnings(args),
-        size: (!args.quiet && terminal::can_move()).then(|| people.size()),
+        size: (!args.how.quiet && terminal::can_move()).then(|| people.size()),
     });
-    let share = (!args.dry_run).then(|| Share::new(&workspace.root, typed.to_owned()));
     Board::start(terminal, share).map_err(no_thread)
 }
 
@@ -372,8 +386,10 @@ fn warnings(args: &Build) -> Box<dyn Write + Send> {
     Box::new(anstream::AutoStream::new(io::stderr(), choice))
 }
 
-fn listeners(
+/// Who hears of a run; of `taskr watch` all runs go to one file of events.
+pub(super) fn listeners(
     (args, mode): (&Build, Mode),
+    events: Option<File>,
     board: &Board,
     streams: &Streams,
 ) -> Result<Vec<Box<dyn Listener>>, Error> {
@@ -394,12 +410,12 @@ fn listeners(
     if let Some(listener) = board.listener() {
         listeners.insert(0, Box::new(listener));
     }
-    match &args.events {
+    match &args.how.events {
         Some(_) if events_on_stdout => {
             listeners.push(Box::new(Json::new(streams.events.of(io::stdout()))));
         }
         Some(path) => {
-            let file = create(path, &EVENTS)?;
+            let file = events.map_or_else(|| create(path, &EVENTS), Ok)?;
             listeners.push(Box::new(Json::new(streams.events.of(file))));
         }
         None => {}
@@ -419,46 +435,6 @@ fn finish(trace: Option<Trace<File>>, args: &Build, workspace: &Workspace) -> Op
         one_line(&path.display().to_string()),
         said(&error)
     ))
-}
-
-fn no_thread(cause: io::Error) -> Error {
-    Error::Io {
-        doing: "cannot start a thread in".to_owned(),
-        path: PathBuf::from("this process"),
-        cause,
-    }
-}
-
-/// INT, TERM and HUP arrive as messages from now on. They end what is asked before a run, too.
-fn catch_signals(messages: &Sender<Message>, workspace: &Workspace) -> Result<(), Error> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|cause| Error::Io {
-        doing: "cannot catch signals in".to_owned(),
-        path: PathBuf::from("this process"),
-        cause,
-    })?;
-    outlive_large_files();
-    let messages = messages.clone();
-    let stopper = workspace.stopper.get().cloned();
-    let listens = thread::Builder::new().spawn(move || {
-        for signal in signals.forever() {
-            if let Some(stopper) = &stopper {
-                match stopper.watch().requested() {
-                    None => stopper.stop(signal),
-                    Some(_) => stopper.kill(),
-                }
-            }
-            if messages.send(Message::Signal(signal)).is_err() {
-                return;
-            }
-        }
-    });
-    listens.map(drop).map_err(no_thread)
-}
-
-/// From now on a file that grows beyond `ulimit -f` is an error of its write, not taskr's death.
-pub(super) fn outlive_large_files() {
-    let ignored = std::sync::Arc::default();
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
 }
 
 fn this_program() -> Result<PathBuf, Error> {

@@ -8,9 +8,10 @@ use rustc_hash::FxHashSet;
 
 use super::End;
 use super::args::Clean;
-use super::build::{messages_with_signals, plain_request};
+use super::build::plain_request;
 use super::out::print;
 use super::select::select;
+use super::signals::messages_with_signals;
 use super::workspace::Workspace;
 use crate::error::{Error, quoted};
 use crate::graph::Graph;

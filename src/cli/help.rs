@@ -65,7 +65,7 @@ pub(super) const SECTIONS: [Section; 4] = [
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
 /// All tools, as they stand in lists.
-pub(super) fn tools() -> [Command; 23] {
+pub(super) fn tools() -> [Command; 24] {
     [
         args::Init::command(),
         args::List::command(),
@@ -76,6 +76,7 @@ pub(super) fn tools() -> [Command; 23] {
         args::Log::command(),
         args::Check::command(),
         args::Fmt::command(),
+        args::Watch::command(),
         args::Clean::command(),
         args::Status::command(),
         args::History::command(),

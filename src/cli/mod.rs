@@ -40,6 +40,7 @@ mod scan;
 mod schema;
 mod select;
 mod show;
+mod signals;
 mod stages;
 mod stats;
 mod status;
@@ -51,6 +52,7 @@ mod usage;
 mod user;
 mod vars;
 mod verify;
+mod watch;
 mod why;
 mod workspace;
 
@@ -82,7 +84,7 @@ pub enum End {
 }
 
 /// The tools of this version.
-const TOOLS: [&str; 23] = [
+const TOOLS: [&str; 24] = [
     "cache",
     "check",
     "clean",
@@ -105,11 +107,12 @@ const TOOLS: [&str; 23] = [
     "timeline",
     "vars",
     "verify",
+    "watch",
     "why",
 ];
 
 /// Tools that are planned.
-const LATER: [&str; 4] = ["audit", "import", "watch", "tool"];
+const LATER: [&str; 3] = ["audit", "import", "tool"];
 
 /// Does what the arguments (the program's own name first) ask for.
 pub fn main(args: Vec<OsString>) -> End {
@@ -219,6 +222,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "timeline" => parsed(scan, |args| timeline::timeline(&args, &workspace?)),
         "vars" => parsed(scan, |args| vars::vars(&args, &workspace?)),
         "verify" => parsed(scan, |args| verify::verify(&args, &workspace?)),
+        "watch" => parsed(scan, |args| watch::watch(args, workspace?, scan)),
         "why" => parsed(scan, |args| why::why(&args, &workspace?)),
         _ if LATER.contains(&name) => Err(not_there_yet(name)),
         _ => Err(no_such_tool(name)),

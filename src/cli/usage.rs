@@ -29,7 +29,7 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
         &["-r", "-R", "-w", "--no-print-directory", "--no-builtin-rules"],
         "taskr does so by itself: leave it away",
     ),
-    (&["--watch"], "`taskr watch` is planned; this version does not have it"),
+    (&["--watch"], "watching is a tool: write `taskr watch` before the targets"),
     (
         &["-p", "--parallel", "-P", "--max-parallel", "-c", "--concurrency", "--threads"],
         "tasks run at once by themselves; `-j N` says how many",

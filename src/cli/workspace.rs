@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::ValueEnum;
-use taskr_cache::{Access, Question, State};
+use taskr_cache::{Access, Digest, Question, State};
 
 use crate::error::{Diagnostic, Error, listed, nearest, quoted};
 use crate::graph::{
@@ -23,6 +23,7 @@ use crate::process::Stopper;
 use crate::record::Names;
 use crate::report::{Mode, one_line};
 use crate::run::Partly;
+use crate::watch::Sources;
 
 use super::args::{Common, Output};
 use super::packages::{full_in, spelt_out};
@@ -39,6 +40,8 @@ pub(super) struct Workspace {
     /// The Taskfile's name in the root.
     pub(super) name: Vec<u8>,
     pub(super) taskfile: Taskfile,
+    /// Of all that the Taskfile holds.
+    pub(super) digest: Digest,
     /// What its packages rest on.
     pub(super) looked: Looked,
     /// The folder of the package that the current folder lies in; empty for the root.
@@ -77,12 +80,14 @@ impl Workspace {
         let here = dirs.filter(|dir| is_below(here, dir)).max_by_key(|dir| dir.len());
         let here = here.unwrap_or_default().to_owned();
         let (root, name) = (root.to_owned(), name.as_bytes().to_vec());
+        let digest = Digest::of(&bytes);
         let env_asked = Arc::default();
         let (asks, stopper) = (OnceCell::new(), OnceCell::new());
         Ok(Workspace {
             root,
             name,
             taskfile,
+            digest,
             looked,
             here,
             stages,
@@ -124,6 +129,16 @@ impl Workspace {
             }
         };
         Ok(self.asks.get_or_init(|| asks).clone())
+    }
+
+    /// The files that it was read from, and the folders of its packages.
+    pub(super) fn what_was_read(&self) -> Sources {
+        let own = self.root.join(OsStr::from_bytes(&self.name));
+        let looked = self.looked.files();
+        let files = looked.map(|(path, held)| (self.root.join(path), held));
+        let folders = self.taskfile.packages.iter().map(|one| one.package.dir.clone());
+        let packages = (&self.taskfile.include[..], folders.collect());
+        Sources::new(&self.root, files.chain([(own, Some(self.digest))]), packages)
     }
 
     /// The Taskfile's name as part of a task's folder, where it is not the usual one.

@@ -119,6 +119,12 @@ impl Diagnostic {
         Diagnostic::new(Level::Warning, message.into())
     }
 
+    /// The texts that it points into.
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        let places = self.place.iter().chain(self.also.iter().map(|(place, _)| place));
+        places.map(|place| &*place.source)
+    }
+
     fn new(level: Level, message: String) -> Diagnostic {
         Diagnostic {
             level,
@@ -204,6 +210,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The texts that are wrong.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let wrong = match self {
+            Error::Taskfile(wrong) => &wrong[..],
+            _ => &[],
+        };
+        wrong.iter().flat_map(Diagnostic::sources)
+    }
+
     /// The exit code of a taskr that ends with this error. 75 is `EX_TEMPFAIL` of sysexits.
     pub fn exit_code(&self) -> u8 {
         match self {

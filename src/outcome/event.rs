@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use taskr_cache::Digest;
 
 use super::checkup::{Checks, Checkup};
+use super::edit::Edit;
 use super::gate::Judged;
 use super::pipeline::{Forgiven, PipelineEnd};
 use super::reason::Reason;
@@ -450,7 +451,19 @@ pub enum Event<'a> {
         /// One sentence.
         message: &'a str,
     },
-    /// Last of all.
+    /// Under `taskr watch`, after a run: it waits until something changes.
+    Waiting {
+        /// How many files are looked at.
+        files: usize,
+        /// In how many folders.
+        folders: usize,
+    },
+    /// Under `taskr watch`: this changed, and another run begins.
+    Woken {
+        /// What changed, in order; never empty.
+        edits: &'a [Edit],
+    },
+    /// Last of all of a run.
     RunFinished {
         /// Names this run.
         run_id: &'a str,

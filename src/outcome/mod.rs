@@ -6,6 +6,7 @@
 
 mod cause;
 mod checkup;
+mod edit;
 mod event;
 mod flaw;
 mod gate;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use cause::Cause;
 pub use checkup::{Checks, Checkup, RUN_METRICS, gates_json};
+pub use edit::Edit;
 pub use event::{
     Because, Changes, Counts, Course, Event, Failure, Finish, Step, Summary, TaskRef, TimedOut,
 };

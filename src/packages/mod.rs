@@ -27,7 +27,7 @@ use crate::parse::{LARGEST_BYTES, Profile, Role, Taskfile, Word, parse_as};
 use folders::Folder;
 
 pub use folders::covers;
-pub use looked::Looked;
+pub use looked::{Looked, folders_of, why_of_folders};
 
 /// What the Taskfile of a package is called.
 const NAME: &str = "Taskfile.toml";

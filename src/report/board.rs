@@ -339,6 +339,9 @@ impl<'s> Shower<'s> {
 
     /// The run's id and what to tell others of it, if it is time and there is news.
     fn news(&mut self, state: &State, now: Instant) -> Option<(String, String)> {
+        if state.progress.is_over() {
+            self.share.take().iter_mut().for_each(Share::end);
+        }
         let share = self.share.as_ref()?;
         let version = state.progress.version();
         let old = self

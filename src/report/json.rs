@@ -15,8 +15,8 @@ use super::sink::Sink;
 use crate::error::Place;
 use crate::ids::Id;
 use crate::outcome::{
-    Because, Changes, Checkup, Counts, Event, Failure, PipelineEnd, Reason, Step, Summary, TaskRef,
-    TimedOut, gates_json,
+    Because, Changes, Checkup, Counts, Edit, Event, Failure, PipelineEnd, Reason, Step, Summary,
+    TaskRef, TimedOut, gates_json,
 };
 
 /// What every stream of events begins with, in each version.
@@ -99,6 +99,9 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | `task_rolled_back` | `duration_ms` | number | of the command that undid it, because its pipeline failed |
 /// | | `failure` | object, null | why that failed, as in `task_finished` |
 /// | | `at_ms` | number | |
+/// | `waiting` | `files` | number | `taskr watch` waits: so many files are looked at |
+/// | | `folders` | number | in so many folders |
+/// | `woken` | `edits` | objects | something changed, and another run begins: `path` (bytes), `how` (`changed`, `new` or `gone`) |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
 /// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
 /// | | `wall_ms` | number | from start to end |
@@ -176,8 +179,18 @@ impl<W: Write> Json<W> {
                 line.with("message", *message)
             }
             Event::RunFinished { summary, .. } => run_finished(begin("run_finished"), summary),
+            Event::Waiting { files, folders } => {
+                begin("waiting").with("files", *files).with("folders", *folders)
+            }
+            Event::Woken { edits } => {
+                begin("woken").with("edits", edits.iter().map(edited).collect::<Vec<_>>())
+            }
         })
     }
+}
+
+fn edited(edit: &Edit) -> Value {
+    json!({ "path": bytes(&edit.path), "how": edit.code() })
 }
 
 impl<W: Write> Json<W> {

@@ -16,7 +16,7 @@ use super::sink::Sink;
 use super::summary::{Ends, Failed, put_command, put_place};
 use super::words::{
     BAD, CARE, FAINT, again, because, duration, ending, first_reason, fixed, indented,
-    nothing_reached, nth_attempt, one_line, paint, rollback_failed,
+    nothing_reached, nth_attempt, one_line, paint, rollback_failed, waiting, woken,
 };
 use super::{Listener, Mode, Options};
 use crate::files::open_regular;
@@ -409,6 +409,14 @@ impl<W: Write, E: Write> Lines<W, E> {
         self.err.line(&format!("{word} {}", one_line(&format!("{about}{message}"))));
     }
 
+    /// One line of taskr's own.
+    fn say(&mut self, line: &str) {
+        if !self.quiet() {
+            self.interrupt();
+            self.out.line(line);
+        }
+    }
+
     fn quiet(&self) -> bool {
         self.options.verbosity < 0
     }
@@ -474,6 +482,8 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
                 self.rolled_back(task, duration_ms, failure);
             }
             Event::Warning { task, message } => self.warning(task, message),
+            Event::Waiting { files, folders } => self.say(&waiting(files, folders)),
+            Event::Woken { edits } => self.say(&woken(edits)),
             Event::RunFinished { summary, .. } => {
                 self.interrupt();
                 match &self.run.untouched {

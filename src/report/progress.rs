@@ -115,6 +115,8 @@ impl Progress {
             | Event::Sums { .. }
             | Event::TaskRolledBack { .. }
             | Event::TerminalGiven { .. }
+            | Event::Waiting { .. }
+            | Event::Woken { .. }
             | Event::Warning { .. } => return,
         }
         self.version += 1;
@@ -123,6 +125,11 @@ impl Progress {
     /// Another number means that something else is to be told.
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether the run has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
     }
 
     pub(super) fn run_id(&self) -> &str {

@@ -233,6 +233,8 @@ impl<W: Write> Listener for Trace<W> {
             | Event::TaskRetrying { .. }
             | Event::TaskRolledBack { .. }
             | Event::TerminalGiven { .. }
+            | Event::Waiting { .. }
+            | Event::Woken { .. }
             | Event::Warning { .. } => {}
         }
     }

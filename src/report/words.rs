@@ -10,7 +10,8 @@ use signal_hook::low_level::signal_name;
 use unicode_width::UnicodeWidthStr;
 
 use crate::outcome::{
-    Changes, Counts, Course, Failure, Finish, PipelineEnd, Reason, Step, Summary, TimedOut, shown,
+    Changes, Counts, Course, Edit, Failure, Finish, PipelineEnd, Reason, Step, Summary, TimedOut,
+    shown,
 };
 
 /// Failures.
@@ -334,6 +335,29 @@ pub(super) fn out_of_time(time: &TimedOut) -> String {
             format!("timed out after {after}: {names} and {more} more were still at work")
         }
     }
+}
+
+/// That `taskr watch` waits.
+pub(super) fn waiting(files: usize, folders: usize) -> String {
+    let many = |count: usize, one: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    };
+    let (files, folders) = (many(files, "file"), many(folders, "folder"));
+    format!("watching {files} in {folders}; Ctrl-C ends")
+}
+
+/// Edits that are named in a line.
+const MOST_EDITS: usize = 3;
+
+/// Why another run begins.
+pub(super) fn woken(edits: &[Edit]) -> String {
+    let named: Vec<String> = edits.iter().take(MOST_EDITS).map(ToString::to_string).collect();
+    let more = match edits.len().saturating_sub(MOST_EDITS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}: building again", named.join(", "))
 }
 
 /// `interrupted by SIGINT`.

@@ -226,6 +226,7 @@ impl Build<'_> {
             Outcome::Failed(_) if interrupted => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(ref what) => {
                 let what = what.clone();
+                self.note_failed(&ended);
                 self.attempt_failed(id, running, ended, what);
             }
             // Its folder is another's: nothing is written there.

@@ -49,6 +49,7 @@ impl Build<'_> {
             if let Some((seen, content)) = *now {
                 let file = self.paths.intern(path);
                 self.files.learn(file, Some((seen, content)));
+                self.note_fixed(path, (seen, content));
                 self.deeds.fixed.left.insert(file, seen);
             }
             if *changed {

@@ -15,6 +15,7 @@ use super::Build;
 use super::ask::Question;
 use super::launch::{Around, Ready, Rendered, Targets, plain_script};
 use super::named::Named;
+use super::noted::skipped_by;
 use super::spent::Part;
 use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern, Variables};
@@ -254,15 +255,7 @@ impl Build<'_> {
         pattern: &Pattern,
         all: &mut Collector,
     ) -> Result<usize, Gap> {
-        let rule = &self.graph.task(id).rule;
-        let own: Vec<Pattern> =
-            rule.outputs.iter().flat_map(|output| own_patterns(&output.value)).collect();
-        let own: Vec<Pattern> = own.into_iter().filter(|own| own.overlaps(pattern)).collect();
-        let taken = rule.from_input(at).iter().filter_map(|input| match &input.value {
-            Input::Not(pattern) => Some(pattern.clone()),
-            _ => None,
-        });
-        let mut skip: Vec<Pattern> = own.into_iter().chain(taken).collect();
+        let mut skip = skipped_by(&self.graph, id, at, pattern);
         let missing = self.missing_outputs();
         skip.extend(missing.iter().filter(|missing| missing.overlaps(pattern)).cloned());
         let was = self.spent.enter(Part::List);
@@ -271,6 +264,7 @@ impl Build<'_> {
         let listed = listed.map_err(|error| {
             Gap::wrong(format!("cannot list {}: {}", shown(pattern.text()), said(&error)))
         })?;
+        self.note_list(pattern, &skip, &listed);
         if self.remembers() {
             let was = self.spent.enter(Part::Look);
             self.files.look_ahead(&self.paths, &listed);
@@ -579,13 +573,15 @@ impl Build<'_> {
             false => Ok(self.files.known(&self.paths, file)),
         };
         self.spent.enter(was);
-        look.map_err(|error| {
+        let look = look.map_err(|error| {
             Gap::wrong(format!(
                 "cannot look at {}: {}",
                 shown(self.paths.bytes(file)),
                 said(&error)
             ))
-        })
+        })?;
+        self.note_look(file, look);
+        Ok(look)
     }
 
     /// Whether contents that earlier runs read may stand for files with the same stamps.

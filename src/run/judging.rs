@@ -125,6 +125,7 @@ impl Build<'_> {
                 }
                 Err(what) => {
                     self.waiting.unreadable.insert(file, what);
+                    self.note_unreadable(file);
                 }
             }
             for id in self.waiting.readers.remove(&file).unwrap_or_default() {

@@ -30,11 +30,13 @@ mod machine;
 mod mend;
 mod moved;
 mod named;
+mod noted;
 mod open;
 mod pipelines;
 mod preview;
 mod proof;
 mod reach;
+mod rest;
 mod retry;
 mod served;
 mod services;
@@ -77,6 +79,7 @@ use batch::Batches;
 use finish::End;
 use gather::Gathered;
 use launch::Targets;
+use noted::Noted;
 use open::Held;
 use pipelines::Pipelines;
 use retry::{Resting, Tries};
@@ -93,6 +96,7 @@ pub use ledger::add_to_ledger;
 pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
 pub use proof::{Ask, Partly, Proved, UpToDate};
+pub use rest::{Lasting, Rested};
 pub use stored::StoreAt;
 
 /// Which tasks run although they are fresh.
@@ -174,6 +178,8 @@ pub struct Request<'a> {
     pub timed: bool,
     /// Whether the process ends after this run: what its end frees at once is left to it.
     pub is_last: bool,
+    /// Set under `taskr watch`: what outlives this build.
+    pub lasting: Option<&'a Lasting>,
 }
 
 /// Hears what happens.
@@ -197,6 +203,9 @@ pub fn run(
         listener(event);
     };
     let mut build = Build::open(request, messages, &mut listen)?;
+    if request.lasting.is_some() {
+        build.note_declared();
+    }
     build.begin();
     build.vouch();
     build.spent = Spent::begin(request.timed);
@@ -207,8 +216,10 @@ pub fn run(
     if let (Some(ask), false) = (&request.ask, warned.get()) {
         build.prove(ask, &summary);
     }
-    if request.is_last {
-        build.leave();
+    match request.lasting {
+        Some(lasting) => lasting.keep(build),
+        None if request.is_last => build.leave(),
+        None => {}
     }
     Ok(summary)
 }
@@ -372,6 +383,8 @@ struct Build<'a> {
     vouched: Vouched,
     console: console::Held,
     spent: Spent,
+    /// Set under `taskr watch`.
+    noted: Option<Noted>,
 }
 
 impl Build<'_> {

@@ -148,6 +148,7 @@ impl<'a> Build<'a> {
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
             deeds: Deeds::default(),
+            noted: None,
             request,
             messages,
             listener,
@@ -203,7 +204,8 @@ impl<'a> Build<'a> {
         if self.tally.summary.signal.is_none() {
             let outdated = self.deeds.used.outdated(&self.paths, &self.root);
             self.tally.summary.outdated = lost || !outdated.is_empty();
-            warnings.extend(outdated);
+            // Under `taskr watch` another build follows.
+            warnings.extend(outdated.into_iter().filter(|_| self.request.lasting.is_none()));
         }
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);

@@ -151,6 +151,8 @@ impl Attempt<'_> {
             Ok(_) => self.ended.replaced = standing.into_replaced(),
             Err(stop) => {
                 let keep = !matches!(stop, Stop::Moved(_));
+                let found = self.read_depfile().ok().flatten();
+                self.ended.read = found.into_iter().flatten().map(|(path, _)| path).collect();
                 let warnings = standing.put_back(&self.context.root, self.run, keep);
                 self.ended.warnings.extend(warnings);
             }

@@ -309,6 +309,8 @@ pub struct Ended {
     pub replaced: Vec<(Vec<u8>, Vec<u8>)>,
     /// Inputs that it wrote, if it is a formatter; also if it failed.
     pub written: Vec<Written>,
+    /// If it failed: what its depfile names, as far as there is one.
+    pub read: Vec<Vec<u8>>,
     /// The last lines of its output.
     pub tail: Vec<u8>,
     /// The lock of an unrecorded task's folder, to be kept while the run may read it.
@@ -334,6 +336,7 @@ impl Ended {
             warnings: Vec::new(),
             replaced: Vec::new(),
             written: Vec::new(),
+            read: Vec::new(),
             tail: Vec::new(),
             lock: None,
             steps: Vec::new(),

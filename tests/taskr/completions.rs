@@ -73,8 +73,10 @@ fn bash_completes() {
         ("taskr completions po", "powershell"),
         ("taskr run pai", "paint"),
         ("taskr tool cl", "clean"),
-        ("taskr tool w", "why"),
-        ("taskr help w", "why"),
+        ("taskr tool w", "why watch"),
+        ("taskr help w", "why watch"),
+        ("taskr watch pai", "paint"),
+        ("taskr watch --out", "--output"),
     ] {
         assert_eq!(bash(&p, line), expected, "{line}");
     }

@@ -69,6 +69,7 @@ mod toy;
 mod trace;
 mod tree;
 mod verify_tool;
+mod watch;
 mod when;
 mod why;
 mod words;

@@ -255,6 +255,7 @@ impl Workspace {
             stream: false,
             console: Console::None,
             timed: false,
+            lasting: None,
             ask: None,
         };
         let summary = run(&request, &crossbeam_channel::unbounded(), &mut hear)?;

@@ -120,7 +120,7 @@ fn options_that_are_not_there() {
         ("--list", "--list", "`taskr list` lists the targets"),
         ("-s site", "-s", "`-q` shows only failures and warnings"),
         ("-y", "-y", "taskr asks nothing: leave it away"),
-        ("--watch", "--watch", "`taskr watch` is planned; this version does not have it"),
+        ("--watch", "--watch", "watching is a tool: write `taskr watch` before the targets"),
         ("-i", "-i", "`-k` goes on after a failure"),
         ("--junit", "--junit", "it is planned; this version does not have it"),
         ("--jbos 3", "--jbos", "did you mean `--jobs`?"),

@@ -13,7 +13,7 @@ type Fields = &'static [(&'static str, &'static str)];
 const TASK: Fields = &[("task", "string"), ("task_id", "count")];
 
 /// Each event, whether it is about a task, and what only it has.
-const EVENTS: [(&str, bool, Fields); 13] = [
+const EVENTS: [(&str, bool, Fields); 15] = [
     (
         "run_started",
         false,
@@ -81,6 +81,8 @@ const EVENTS: [(&str, bool, Fields); 13] = [
         true,
         &[("duration_ms", "count"), ("failure", "failure?"), ("at_ms", "count")],
     ),
+    ("waiting", false, &[("files", "count"), ("folders", "count")]),
+    ("woken", false, &[("edits", "edits")]),
     ("warning", false, &[("~task", "string"), ("~task_id", "count"), ("message", "string")]),
     (
         "run_finished",
@@ -109,7 +111,7 @@ const EVENTS: [(&str, bool, Fields); 13] = [
 ];
 
 /// Objects within events.
-const OBJECTS: [(&str, Fields); 13] = [
+const OBJECTS: [(&str, Fields); 14] = [
     ("changes", &[("by", "strings"), ("files", "count")]),
     ("reason", &[("code", "string"), ("path", "bytes?"), ("text", "string")]),
     ("output", &[("path", "bytes"), ("size_bytes", "count"), ("digest", "digest")]),
@@ -126,6 +128,7 @@ const OBJECTS: [(&str, Fields); 13] = [
     ),
     ("place", &[("file", "string"), ("line", "count"), ("column", "count")]),
     ("because", &[("code", "string"), ("task", "string?"), ("text", "string")]),
+    ("edit", &[("path", "bytes"), ("how", "string")]),
     ("timed_out", &[("after_ms", "count"), ("running", "strings")]),
     ("step", &[("task", "string"), ("duration_ms", "count")]),
     ("accept", &[("run", "count"), ("passed", "count"), ("failed", "string?")]),
@@ -169,11 +172,12 @@ const OBJECTS: [(&str, Fields); 13] = [
 ];
 
 /// Lists, and what is in them.
-const LISTS: [(&str, &str); 7] = [
+const LISTS: [(&str, &str); 8] = [
     ("strings", "string"),
     ("reasons", "reason"),
     ("outputs", "output"),
     ("paths", "bytes"),
+    ("edits", "edit"),
     ("steps", "step"),
     ("gates", "gate"),
     ("pipelines", "pipeline"),

@@ -20,10 +20,11 @@ use taskr_cache::Digest;
 
 use super::End;
 use super::args::Verify;
-use super::build::{messages_with_signals, plain_request};
+use super::build::plain_request;
 use super::limits::jobs_within_limits;
 use super::out::print;
 use super::select::named_or_default;
+use super::signals::messages_with_signals;
 use super::status::unix_ms;
 use super::terminal::width;
 use super::workspace::Workspace;

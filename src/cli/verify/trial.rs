@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use taskr_cache::Digest;
 
 use super::super::args::Verify;
-use super::super::build::{messages_with_signals, plain_request};
+use super::super::build::plain_request;
+use super::super::signals::messages_with_signals;
 use super::super::terminal::Colours;
 use super::super::workspace::Workspace;
 use crate::error::Error;

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 
 use super::End;
 use super::args::Why;
-use super::build::{given, messages_with_signals, plain_request};
+use super::build::{given, plain_request};
 use super::out::print;
+use super::signals::messages_with_signals;
 use super::workspace::Workspace;
 use super::{goals, json_out};
 use crate::error::Error;
