@@ -27,6 +27,10 @@ pub struct TaskId(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
 
+/// A service at work. Under `taskr watch` it outlives the run that started it, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceId(pub u64);
+
 impl Id for TaskId {
     fn from_index(index: usize) -> Self {
         TaskId(u32::try_from(index).expect("tasks are limited to a million"))

@@ -263,6 +263,9 @@ fn service(all: &mut Sections, source: &Target) {
         Probe::Cmd(text) => row("cmd ", text),
     });
     all.add("ready", ready.into_iter().collect());
+    let stays = (!source.service.restart).then(|| Row::new("false".to_owned()));
+    let stays = stays.map(|row| row.at(source.place_of("restart").clone()));
+    all.add("restart", stays.into_iter().collect());
     all.add("stop", source.service.stop.iter().map(|text| row("", text)).collect());
 }
 

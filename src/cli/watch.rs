@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crossbeam_channel::unbounded;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::End;
 use super::args::{Build, Watch};
@@ -29,31 +29,12 @@ use crate::run::{Lasting, Listener, Messages, Rested};
 use crate::workers::Message;
 
 pub(super) fn watch(args: Watch, workspace: Workspace, scan: &Scan) -> Result<End, Error> {
-    let (args, typed) = (args.into_build(), scan.command_line());
+    let args = args.into_build();
     let session = Session::begin(&args)?;
-    let mut next = Some(workspace);
-    let mut first = true;
-    loop {
-        let read = match next.take() {
-            Some(workspace) => Ok(workspace),
-            None => read_again(scan),
-        };
-        match read.and_then(|workspace| session.build(&args, workspace, &typed)) {
-            Ok(end @ End::Signal(_)) => return Ok(end),
-            Ok(_) => {}
-            Err(error @ Error::Interrupted(_)) => return Err(error),
-            Err(error) if first => return Err(error),
-            Err(error) => session.rest_after(&error, &args, scan)?,
-        }
-        first = false;
-        match session.rested.take() {
-            // Nobody sees what would be built.
-            _ if is_unread() => return Ok(End::Code(0)),
-            Some(Rested::Signal(SIGINT)) => return Ok(End::Code(0)),
-            Some(Rested::Signal(signal)) => return Ok(End::Signal(signal)),
-            Some(Rested::Woken) | None => {}
-        }
-    }
+    let end = session.builds(&args, workspace, scan);
+    // Where a build was ended by a signal, or nobody listens any more, they may be up.
+    session.lasting.end_services(SIGTERM, &session.messages, &mut |_| {});
+    end
 }
 
 fn read_again(scan: &Scan) -> Result<Workspace, Error> {
@@ -89,6 +70,29 @@ impl Session {
             events: path.map(|path| create(path, &EVENTS)).transpose()?,
             rested: Cell::new(None),
         })
+    }
+
+    /// One build after another.
+    fn builds(&self, args: &Build, workspace: Workspace, scan: &Scan) -> Result<End, Error> {
+        let typed = scan.command_line();
+        let (mut read, mut first) = (Ok(workspace), true);
+        loop {
+            match read.and_then(|workspace| self.build(args, workspace, &typed)) {
+                Ok(end @ End::Signal(_)) => return Ok(end),
+                Ok(_) => {}
+                Err(error @ Error::Interrupted(_)) => return Err(error),
+                Err(error) if first => return Err(error),
+                Err(error) => self.rest_after(&error, args, scan)?,
+            }
+            first = false;
+            match self.rested.take() {
+                Some(Rested::Signal(SIGINT, false)) => return Ok(End::Code(0)),
+                Some(Rested::Signal(signal, _)) => return Ok(End::Signal(signal)),
+                // Nobody sees what would be built.
+                _ if is_unread() => return Ok(End::Code(0)),
+                Some(Rested::Woken) | None => read = read_again(scan),
+            }
+        }
     }
 
     fn build(&self, args: &Build, mut workspace: Workspace, typed: &str) -> Result<End, Error> {

@@ -19,6 +19,8 @@ pub struct Service {
     pub timeout_ms: u64,
     /// What ends it; none for a signal.
     pub stop: Option<Action>,
+    /// Whether `taskr watch` starts it anew when what it is made of has changed.
+    pub restart: bool,
 }
 
 /// What tells that a service is ready.
@@ -47,7 +49,8 @@ impl Service {
             parse::Probe::Cmd(text) => Probe::Cmd(command(text)),
         };
         let timeout_ms = ready.timeout.as_ref().map_or(READY_WITHIN_MS, |timeout| timeout.ms);
-        Some(Service { probe, timeout_ms, stop: source.stop.as_ref().map(command) })
+        let stop = source.stop.as_ref().map(command);
+        Some(Service { probe, timeout_ms, stop, restart: source.restart })
     }
 }
 

@@ -230,6 +230,8 @@ pub struct Summary {
     pub gates: Vec<Judged>,
     /// Files that formatters with `restage` changed, in order, each once.
     pub restage: Vec<Vec<u8>>,
+    /// How many services stay up behind the run, as under `taskr watch` they do.
+    pub services: usize,
 }
 
 impl Summary {
@@ -395,6 +397,21 @@ pub enum Event<'a> {
         after_ms: u64,
         /// Whether the user asked for it.
         named: bool,
+        /// Milliseconds since the run began.
+        at_ms: u64,
+    },
+    /// Under `taskr watch`: a service is up since an earlier run.
+    ServiceKept {
+        /// The service.
+        task: TaskRef<'a>,
+        /// Whether the user asked for it.
+        named: bool,
+    },
+    /// Under `taskr watch`: what a service is made of has changed; it ends, and starts anew if it
+    /// is needed.
+    ServiceRestarts {
+        /// The service.
+        task: TaskRef<'a>,
         /// Milliseconds since the run began.
         at_ms: u64,
     },

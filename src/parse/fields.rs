@@ -1,8 +1,5 @@
 //! The keys of a Taskfile: one table for reading, suggesting, explaining and, later, the
 //! reference and the schema.
-//!
-//! A key that is planned stands here too, so that it is refused as what it is and not as a typing
-//! error.
 
 use crate::error::nearest;
 
@@ -85,8 +82,6 @@ pub enum Kind {
     OnError,
     /// A table of its own rules.
     Table,
-    /// Something that this version does not read.
-    Planned,
 }
 
 impl Kind {
@@ -126,7 +121,6 @@ impl Kind {
             Kind::Steps => "a list of names and lists",
             Kind::OnError => "\"stop\", \"continue\" or \"rollback\"",
             Kind::Table | Kind::Ready => "a table",
-            Kind::Planned => "something of a later version",
         }
     }
 
@@ -164,13 +158,6 @@ pub struct Field {
     pub doc: &'static str,
     /// How it may be written: a whole line.
     pub example: &'static str,
-}
-
-impl Field {
-    /// Whether this version has it.
-    pub fn ready(&self) -> bool {
-        self.kind != Kind::Planned
-    }
 }
 
 const fn field(
@@ -233,7 +220,7 @@ pub const FIELDS: &[Field] = &[
     field("interactive", Kind::Flag, "no", "Gets the terminal", "interactive = true"),
     field("service", Kind::Flag, "no", "Stays up while others need it", "service = true"),
     field("stop", Kind::Command, "no", "The command that ends a service", r#"stop = "pg_ctl stop""#),
-    field("restart", Kind::Planned, "no", "Whether `watch` restarts a service", "restart = false"),
+    field("restart", Kind::Flag, "no", "Whether `taskr watch` starts a service anew when what it is made of changes", "restart = false"),
     field("ready", Kind::Ready, "no", "When a service is ready", "ready = { port = 5432 }"),
     field("private", Kind::Flag, "no", "Not listed, not buildable by name", "private = true"),
 ];

@@ -97,9 +97,6 @@ impl Reader {
         let Some(field) = find(TOP_LEVEL, key.get_ref()) else {
             return self.unknown_in_file(key, value);
         };
-        if !field.ready() {
-            return self.not_yet(key, field);
-        }
         if field.kind == Kind::Paths {
             file.default = self.list(value, field.into()).unwrap_or_default();
             return;

@@ -202,12 +202,13 @@ impl Layers<'_> {
     }
 
     fn service(&self, above: Service) -> Service {
-        let Service { service, ready, stop } = above;
+        let Service { service, ready, stop, restart } = above;
         let below = &self.below.service;
         Service {
             service: self.replaced("service", service, &below.service),
             ready: self.replaced("ready", ready, &below.ready),
             stop: self.replaced("stop", stop, &below.stop),
+            restart: self.replaced("restart", restart, &below.restart),
         }
     }
 

@@ -223,7 +223,7 @@ pub fn told_once(wrong: Vec<Diagnostic>, layers: &[Arc<Layer>]) -> Vec<Diagnosti
 }
 
 /// Fields that say what one target does, and why not all can.
-const NOT_OF_ALL: [(&str, &str); 9] = [
+const NOT_OF_ALL: [(&str, &str); 10] = [
     ("run", "a target without a command only stands for its `deps`"),
     ("exec", "a target without a command only stands for its `deps`"),
     ("foreach", "not every target has a task for each of these"),
@@ -232,6 +232,7 @@ const NOT_OF_ALL: [(&str, &str); 9] = [
     ("service", "not every command stays up"),
     ("ready", "not every command stays up"),
     ("stop", "not every command stays up"),
+    ("restart", "not every command stays up"),
     ("inherit", "it says whether a target takes anything from here"),
 ];
 

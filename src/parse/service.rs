@@ -9,7 +9,7 @@ use crate::error::{Diagnostic, nearest, quoted};
 use crate::expr::Template;
 
 /// A target that stays up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Service {
     /// Whether it is one.
     pub service: bool,
@@ -17,6 +17,14 @@ pub struct Service {
     pub ready: Option<Ready>,
     /// A line for the shell that ends it.
     pub stop: Option<Text>,
+    /// Whether `taskr watch` starts it anew when what it is made of has changed.
+    pub restart: bool,
+}
+
+impl Default for Service {
+    fn default() -> Service {
+        Service { service: false, ready: None, stop: None, restart: true }
+    }
 }
 
 /// When a service is ready.
@@ -234,7 +242,9 @@ impl Reader {
     pub(super) fn check_service(&mut self, target: &Target) -> bool {
         let name = quoted(&target.name);
         if !target.service.service {
-            let Some(field) = ["ready", "stop"].into_iter().find(|field| target.has(field)) else {
+            let Some(field) =
+                ["ready", "stop", "restart"].into_iter().find(|field| target.has(field))
+            else {
                 return true;
             };
             let problem =

@@ -26,7 +26,6 @@ impl Reader {
             }
             match find(SETTINGS, key.get_ref()) {
                 None => self.unknown_setting(key, value),
-                Some(field) if !field.ready() => self.not_yet(key, field),
                 Some(field) => self.setting(file, field, value),
             }
         }

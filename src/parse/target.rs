@@ -31,6 +31,7 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("service", "nothing stays up"),
     ("ready", "nothing gets ready"),
     ("stop", "nothing stays up"),
+    ("restart", "nothing stays up"),
     ("timeout", "nothing runs"),
     ("grace", "nothing runs"),
     ("retry", "nothing runs"),
@@ -89,7 +90,6 @@ impl Reader {
             }
             match find(FIELDS, key.get_ref()) {
                 None => self.unknown_in_target(owner, key, value),
-                Some(field) if !field.ready() => self.not_yet(key, field),
                 Some(field) => {
                     target.keys.push((field.name, self.place(key.span())));
                     self.field(&mut target, field, value);
@@ -189,6 +189,7 @@ impl Reader {
                     "args" => &mut target.reads.args,
                     "private" => &mut target.private,
                     "service" => &mut target.service.service,
+                    "restart" => &mut target.service.restart,
                     "inherit" => &mut target.uses.inherit,
                     "interactive" => &mut target.interactive,
                     "relocatable" => &mut target.policy.relocatable,

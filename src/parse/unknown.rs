@@ -1,4 +1,4 @@
-//! What to say about a key that is not one, or not one yet.
+//! What to say about a key that is not one.
 
 use toml::de::DeValue;
 
@@ -11,13 +11,6 @@ use super::target::Owner;
 use crate::error::{Diagnostic, quoted};
 
 impl Reader {
-    /// A key that is planned, and not there in this version.
-    pub(super) fn not_yet(&mut self, key: &Key<'_>, field: &Field) {
-        let place = self.place(key.span());
-        let problem = Diagnostic::error(format!("`{}` is not there yet", field.name)).at(place, "");
-        self.refuse(problem.help("it is planned; this version of taskr does not have it"));
-    }
-
     /// A key of the file that does not exist.
     pub(super) fn unknown_in_file(&mut self, key: &Key<'_>, value: &Value<'_>) {
         let name: &str = key.get_ref();
@@ -139,8 +132,7 @@ pub(super) fn did_you_mean(field: &Field) -> String {
     format!("did you mean `{}`, as in: {}", field.name, field.example)
 }
 
-/// The names of the fields of this version behind some words.
+/// The names of fields behind some words.
 fn listed(before: &str, fields: &[Field]) -> String {
-    let ready = fields.iter().filter(|field| field.ready());
-    crate::error::listed(before, ready.map(|field| field.name))
+    crate::error::listed(before, fields.iter().map(|field| field.name))
 }

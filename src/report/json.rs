@@ -90,6 +90,8 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | `service_started` | `command` | string | a service starts: the command for people |
 /// | | `named` | bool | it was asked for by name, and stays until Ctrl-C |
 /// | | `at_ms` | number | |
+/// | `service_kept` | `named` | bool | `taskr watch`: a service is up since an earlier run |
+/// | `service_restarts` | `at_ms` | number | `taskr watch`: what it is made of has changed; it ends, and starts anew |
 /// | `service_ready` | `after_ms` | number | what needs it may start; how long that took |
 /// | | `named` | bool | as in `service_started` |
 /// | | `at_ms` | number | |
@@ -116,6 +118,7 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `timed_out` | object, null | the run took longer than it may: `after_ms` (number), `running` (strings: the tasks that were at work) |
 /// | | `saved_ms` | number | sum of `saved_ms` of what was restored |
 /// | | `unstable` | number | how many failed because their inputs kept changing |
+/// | | `services` | number | services that stay up behind the run, as under `taskr watch` they do |
 /// | | `restage` | bytes | files that formatters with `restage` changed |
 /// | | `checks` | object | of all tasks: `accept_run` and `accepted` (numbers: acceptance tests that were run, and passed), `gates_checked` and `gates_passed` (numbers; those of the run included) |
 /// | | `gates` | objects | the run's own gates, as in `task_finished` |
@@ -171,6 +174,8 @@ impl<W: Write> Json<W> {
                     .with("at_ms", *at_ms)
             }
             Event::ServiceStarted { .. }
+            | Event::ServiceKept { .. }
+            | Event::ServiceRestarts { .. }
             | Event::ServiceReady { .. }
             | Event::ServiceEnded { .. } => return self.service_line(event),
             Event::Warning { task, message } => {
@@ -202,6 +207,10 @@ impl<W: Write> Json<W> {
                 .with("command", *command)
                 .with("named", *named)
                 .with("at_ms", *at_ms),
+            Event::ServiceKept { task, named } => begin("service_kept", task).with("named", *named),
+            Event::ServiceRestarts { task, at_ms } => {
+                begin("service_restarts", task).with("at_ms", *at_ms)
+            }
             Event::ServiceReady { task, after_ms, named, at_ms } => begin("service_ready", task)
                 .with("after_ms", *after_ms)
                 .with("named", *named)
@@ -380,6 +389,7 @@ fn run_finished(line: Line, summary: &Summary) -> Line {
     .with("timed_out", summary.timed_out.as_ref().map(timed_out))
     .with("unstable", summary.unstable)
     .with("saved_ms", summary.saved_ms)
+    .with("services", summary.services)
     .with("restage", summary.restage.iter().map(|path| bytes(path)).collect::<Vec<_>>())
     .with(
         "checks",
@@ -656,6 +666,7 @@ mod tests {
                 "speedup": 3.33, "jobs": 4, "dry_run": false, "signal": 15, "unstable": 0,
                 "retries": 3, "allowed": 1,
                 "timed_out": {"after_ms": 5, "running": ["app"]}, "saved_ms": 17,
+                "services": 0,
                 "restage": ["a.c"],
                 "checks": {"accept_run": 3, "accepted": 2, "gates_checked": 1, "gates_passed": 0},
                 "gates": [],

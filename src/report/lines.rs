@@ -21,7 +21,7 @@ use super::words::{
 use super::{Listener, Mode, Options};
 use crate::files::open_regular;
 use crate::ids::TaskId;
-use crate::outcome::{Because, Course, Event, Failure, Finish, Reason, TaskRef, shown};
+use crate::outcome::{Because, Course, Event, Failure, Finish, Reason, Summary, TaskRef, shown};
 
 /// So much output of each running task waits in memory for its block. Also the longest line that
 /// stream mode waits for.
@@ -185,7 +185,13 @@ impl<W: Write, E: Write> Lines<W, E> {
     fn service_started(&mut self, task: TaskRef<'_>, command: &str, named: bool) {
         if self.options.mode == Mode::Stream && !self.quiet() {
             self.out.line(&format!("started {}", one_line(task.name)));
-        } else if !named {
+        }
+        self.service_shown(task, command, named);
+    }
+
+    /// From now on what it writes is shown, if it is to be.
+    fn service_shown(&mut self, task: TaskRef<'_>, command: &str, named: bool) {
+        if !named && (self.options.mode != Mode::Stream || self.quiet()) {
             return;
         }
         let start = Start { reasons: &[], key: None, command, restores: false };
@@ -409,6 +415,18 @@ impl<W: Write, E: Write> Lines<W, E> {
         self.err.line(&format!("{word} {}", one_line(&format!("{about}{message}"))));
     }
 
+    fn run_finished(&mut self, summary: &Summary) {
+        self.interrupt();
+        match &self.run.untouched {
+            Some(line) if summary.signal.is_none() => {
+                if !self.quiet() {
+                    self.out.line(line);
+                }
+            }
+            _ => self.run.ends.write(&mut self.out, self.options, summary),
+        }
+    }
+
     /// One line of taskr's own.
     fn say(&mut self, line: &str) {
         if !self.quiet() {
@@ -431,6 +449,10 @@ impl<W: Write, E: Write> Lines<W, E> {
             Event::ServiceReady { task, after_ms, named, .. } => {
                 self.service_ready(task, after_ms, named);
             }
+            Event::ServiceKept { task, named } => self.service_shown(task, "", named),
+            Event::ServiceRestarts { task, .. } => {
+                self.say(&format!("{} changed: it starts anew", one_line(task.name)));
+            }
             Event::ServiceEnded { task, .. } => self.service_ended(task),
             _ => {}
         }
@@ -450,6 +472,8 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
             | Event::Stage { .. }
             | Event::Sums { .. } => {}
             Event::ServiceStarted { .. }
+            | Event::ServiceKept { .. }
+            | Event::ServiceRestarts { .. }
             | Event::ServiceReady { .. }
             | Event::ServiceEnded { .. } => self.service(event),
             Event::TaskStarted { task, reasons, key, command, .. } => {
@@ -484,17 +508,7 @@ impl<W: Write, E: Write> Listener for Lines<W, E> {
             Event::Warning { task, message } => self.warning(task, message),
             Event::Waiting { files, folders } => self.say(&waiting(files, folders)),
             Event::Woken { edits } => self.say(&woken(edits)),
-            Event::RunFinished { summary, .. } => {
-                self.interrupt();
-                match &self.run.untouched {
-                    Some(line) if summary.signal.is_none() => {
-                        if !self.quiet() {
-                            self.out.line(line);
-                        }
-                    }
-                    _ => self.run.ends.write(&mut self.out, self.options, summary),
-                }
-            }
+            Event::RunFinished { summary, .. } => self.run_finished(summary),
         }
         self.out.flush();
         self.err.flush();

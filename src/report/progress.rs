@@ -102,13 +102,14 @@ impl Progress {
                     Finish::Skipped | Finish::WhenFalse | Finish::Cancelled => self.others += 1,
                 }
             }
-            Event::ServiceStarted { task, named, .. } => {
+            Event::ServiceStarted { task, named, .. } | Event::ServiceKept { task, named } => {
                 self.services.extend(named.then_some(task.id));
             }
             Event::ServiceEnded { task, .. } => self.services.retain(|id| *id != task.id),
             Event::RunFinished { .. } => self.over = true,
             Event::TaskReady { .. }
             | Event::ServiceReady { .. }
+            | Event::ServiceRestarts { .. }
             | Event::TaskOutput { .. }
             | Event::TaskRetrying { .. }
             | Event::Stage { .. }

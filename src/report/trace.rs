@@ -228,6 +228,8 @@ impl<W: Write> Listener for Trace<W> {
             | Event::TaskReady { .. }
             | Event::ServiceStarted { .. }
             | Event::ServiceReady { .. }
+            | Event::ServiceKept { .. }
+            | Event::ServiceRestarts { .. }
             | Event::ServiceEnded { .. }
             | Event::TaskOutput { .. }
             | Event::TaskRetrying { .. }

@@ -188,6 +188,10 @@ pub(super) fn totals(summary: &Summary) -> String {
     let Counts { tasks, fresh, restored, ran, failed, skipped, cancelled } = summary.counts;
     let wall = duration(summary.wall_ms);
     let plural = if tasks == 1 { "task" } else { "tasks" };
+    if (tasks, summary.signal) == (0, None) && summary.services > 0 {
+        let plural = if summary.services == 1 { "service is" } else { "services are" };
+        return format!("{} {plural} up", summary.services);
+    }
     if fresh == tasks && summary.signal.is_none() {
         return format!("{tasks} {plural} up to date in {wall}");
     }

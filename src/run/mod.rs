@@ -24,6 +24,7 @@ mod found;
 mod gather;
 mod judged;
 mod judging;
+mod kept;
 mod launch;
 mod ledger;
 mod machine;
@@ -72,7 +73,7 @@ use crate::parse;
 use crate::plan::{Admission, Next, Plan, Rests};
 use crate::process::{Console, Guard, Stopper};
 use crate::record::Names;
-use crate::workers::{Ended, Job, Message, Read, Workers};
+use crate::workers::{Ended, Job, Message, Read, Workers, Writer};
 
 use allowed::Asked;
 use batch::Batches;
@@ -211,17 +212,16 @@ pub fn run(
     build.spent = Spent::begin(request.timed);
     let worked = build.work().and_then(|()| build.roll_back());
     build.spent.end(build.listener);
-    worked?;
-    let summary = build.end_run();
-    if let (Some(ask), false) = (&request.ask, warned.get()) {
-        build.prove(ask, &summary);
+    let summary = worked.map(|()| build.end_run());
+    if let (Ok(summary), Some(ask), false) = (&summary, &request.ask, warned.get()) {
+        build.prove(ask, summary);
     }
     match request.lasting {
         Some(lasting) => lasting.keep(build),
         None if request.is_last => build.leave(),
         None => {}
     }
-    Ok(summary)
+    summary
 }
 
 /// How a wanted task ended in this run, as far as those that need it care.
@@ -398,7 +398,8 @@ impl Build<'_> {
     fn begin(&mut self) {
         let counts = |id| match self.graph.task(id).kind() {
             Kind::Group => false,
-            Kind::Service => self.services.is_named(id),
+            // Under `taskr watch` it stays, and is not over when the run is.
+            Kind::Service => self.services.is_named(id) && self.request.lasting.is_none(),
             Kind::Recorded | Kind::Unrecorded => true,
         };
         let tasks = self.plan.wanted().filter(|&(id, _)| counts(id));
@@ -414,6 +415,7 @@ impl Build<'_> {
             dry_run: self.request.dry_run,
             changes: self.request.changes.as_ref(),
         });
+        self.meet_kept();
     }
 
     /// Until nothing is left to do.
@@ -424,7 +426,7 @@ impl Build<'_> {
             self.start_what_may()?;
             self.send_reads();
             self.tend_services();
-            if self.active.is_empty() && self.services.are_down() {
+            if self.active.is_empty() && (self.services.are_down() || self.leaves_services()) {
                 return Ok(());
             }
             self.give_way();
@@ -453,7 +455,7 @@ impl Build<'_> {
                     self.spent.enter(was);
                 }
                 Message::Token => self.token_came(),
-                Message::Service(id, news) => self.service_said(id, news),
+                Message::Service(number, news) => self.service_said(number, news),
                 Message::Signal(signal) => self.signal(signal),
                 // Nothing is undone before all has ended.
                 Message::Undone(_) => {}
@@ -509,8 +511,8 @@ impl Build<'_> {
     fn wait_until(&mut self, due: Option<Instant>) -> Option<Message> {
         let output = self.workers.output().clone();
         if let Some(message) = self.postponed.pop_front() {
-            for (task, bytes) in output.try_iter() {
-                self.tell_output(task, &bytes);
+            for (writer, bytes) in output.try_iter() {
+                self.tell_output(writer, &bytes);
             }
             return Some(message);
         }
@@ -520,15 +522,15 @@ impl Build<'_> {
                 recv(self.messages.1) -> message => {
                     // The sender lives in `self.messages`.
                     let message = message.unwrap_or(Message::Signal(0));
-                    for (task, bytes) in output.try_iter() {
-                        self.tell_output(task, &bytes);
+                    for (writer, bytes) in output.try_iter() {
+                        self.tell_output(writer, &bytes);
                     }
                     return Some(message);
                 }
                 recv(timer) -> _ => return None,
                 recv(output) -> piece => {
-                    if let Ok((task, bytes)) = piece {
-                        self.tell_output(task, &bytes);
+                    if let Ok((writer, bytes)) = piece {
+                        self.tell_output(writer, &bytes);
                     }
                 }
             }
@@ -597,7 +599,12 @@ impl Build<'_> {
         self.graph.name(id).to_owned()
     }
 
-    fn tell_output(&mut self, id: TaskId, bytes: &[u8]) {
+    fn tell_output(&mut self, writer: Writer, bytes: &[u8]) {
+        let id = match writer {
+            Writer::Task(id) => Some(id),
+            Writer::Service(number) => self.services.numbers.get(&number).copied(),
+        };
+        let Some(id) = id else { return };
         let name = self.graph.name(id);
         (self.listener)(&Event::TaskOutput { task: TaskRef { id, name }, bytes });
     }

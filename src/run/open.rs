@@ -1,6 +1,7 @@
 //! The beginning and the end of a run: the lock, the state, what a crash left, outputs of tasks
 //! that are no more; and giving way to another taskr meanwhile.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -25,8 +26,8 @@ use super::stored::Kept;
 use super::tally::Tally;
 use super::tokens::Tokens;
 use super::{
-    Active, Build, Deeds, Force, Listener, Lookups, Messages, Request, Waiting, default_done,
-    new_run_id,
+    Active, Build, Deeds, Force, Lasting, Listener, Lookups, Messages, Request, Waiting,
+    default_done, new_run_id,
 };
 use crate::error::{Error, nearest, said};
 use crate::files::Files;
@@ -39,7 +40,7 @@ use crate::parse::split_pick;
 use crate::plan::{Pipeline, Plan, Rests, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
-use crate::workers::{Context, Message, Workers};
+use crate::workers::{self, Context, Message, Workers};
 
 /// The Taskfile's name as part of a task's folder, where it is not the usual one.
 pub(super) fn prefix(taskfile: &[u8]) -> Option<&[u8]> {
@@ -121,7 +122,7 @@ impl<'a> Build<'a> {
             forced: forced(&graph, request, &plan)?,
             asked: asked(&graph, request)?,
             pipelines: Pipelines::new(&graph, &plan, &ordered, request),
-            workers: Workers::new(request.jobs, context),
+            workers: workers(request, context),
             files: Files::new(&request.root, graph.ignored().clone()),
             spent: Spent::begin(false),
             tally: Tally::new(graph.tasks().len()),
@@ -210,6 +211,7 @@ impl<'a> Build<'a> {
         let mut summary = self.tally.summary.clone();
         summary.critical_path = self.tally.critical_path(&self.graph);
         summary.restage = self.deeds.fixed.to_restage(&self.graph);
+        summary.services = self.services.up();
         let (pipelines, forgiven) = self.pipelines.ends();
         summary.pipelines = pipelines;
         summary.forgiven.add_all(forgiven);
@@ -458,21 +460,31 @@ pub(super) fn take_lock(
     }
     let begun = Instant::now();
     let mut tell = |note: Option<&Note>| waiting_for(note, listener);
-    let interrupted = || !messages.1.is_empty();
+    let signal = Cell::new(None);
+    let interrupted = || {
+        // What services say that are up since an earlier build is heard later.
+        for message in messages.1.try_iter().collect::<Vec<_>>() {
+            match message {
+                Message::Signal(came) => signal.set(Some(came)),
+                // The receiver is at hand.
+                other => drop(messages.0.send(other)),
+            }
+        }
+        signal.get().is_some()
+    };
     let wait = Wait::Until { tell: &mut tell, stopped: &interrupted };
     match Lock::acquire(dir, note, wait).map_err(failed)? {
         Acquired::Held(lock) => {
             waited_since(begun, listener);
             Ok((lock, true))
         }
-        Acquired::Busy(_) | Acquired::Stopped => {
-            let signal = match messages.1.try_recv() {
-                Ok(Message::Signal(signal)) => signal,
-                _ => 0,
-            };
-            Err(Error::Interrupted(signal))
-        }
+        Acquired::Busy(_) | Acquired::Stopped => Err(Error::Interrupted(signal.get().unwrap_or(0))),
     }
+}
+
+fn workers(request: &Request<'_>, context: Context) -> Workers {
+    let output = request.lasting.map_or_else(workers::output, Lasting::output);
+    Workers::new(request.jobs, context, output)
 }
 
 /// What workers need to know of the run.

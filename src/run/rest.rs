@@ -3,12 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, after, never, select};
+use crossbeam_channel::{after, never, select};
 
+use super::kept::Standing;
 use super::{Build, Listener, Messages};
+use crate::ids::ServiceId;
 use crate::outcome::{Edit, Event};
 use crate::watch::{Looked, Sources, Waker, Watched};
-use crate::workers::Message;
+use crate::workers::{self, Message, Output};
 
 /// Edits come in bursts: an editor writes, renames and sets rights; git changes thousands of files.
 /// A build begins when nothing happened for so long,
@@ -25,9 +27,12 @@ const POLLED_EVERY: Duration = Duration::from_secs(1);
 const REMARKABLE: usize = 3;
 
 /// What outlives a build under `taskr watch`.
-#[derive(Default)]
 pub struct Lasting {
     watched: RefCell<Watched>,
+    standing: RefCell<Standing>,
+    /// How many services were started by now.
+    services: Cell<u64>,
+    output: Output,
     waker: RefCell<Waker>,
     /// Whether it was told that the waker says nothing.
     told_deaf: Cell<bool>,
@@ -35,12 +40,33 @@ pub struct Lasting {
     in_a_row: Cell<usize>,
 }
 
+impl Default for Lasting {
+    fn default() -> Lasting {
+        Lasting {
+            watched: RefCell::default(),
+            standing: RefCell::default(),
+            services: Cell::new(0),
+            output: workers::output(),
+            waker: RefCell::default(),
+            told_deaf: Cell::new(false),
+            in_a_row: Cell::new(0),
+        }
+    }
+}
+
 /// What ended the waiting.
 #[derive(Debug)]
 pub enum Rested {
     /// Another build is due.
     Woken,
-    /// This signal came.
+    /// This signal came, and no service is up any more; whether some had to be killed.
+    Signal(i32, bool),
+}
+
+/// What ended a while.
+enum Passed {
+    Time,
+    Woken,
     Signal(i32),
 }
 
@@ -55,9 +81,38 @@ impl Lasting {
         self.watched.borrow_mut().sources.note(path, held);
     }
 
-    /// What a build stood on.
-    pub(super) fn keep(&self, build: Build<'_>) {
+    /// Of a service that is about to start.
+    pub(super) fn next_number(&self) -> ServiceId {
+        let next = self.services.get();
+        self.services.set(next + 1);
+        ServiceId(next)
+    }
+
+    /// On which all builds, and what they leave up, write.
+    pub(super) fn output(&self) -> Output {
+        self.output.clone()
+    }
+
+    /// What the last build has left up.
+    pub(super) fn take_standing(&self) -> Standing {
+        self.standing.take()
+    }
+
+    /// What a build stood on, and what it leaves up.
+    pub(super) fn keep(&self, mut build: Build<'_>) {
+        self.standing.replace(build.leave_services());
         self.watched.borrow_mut().stood = build.into_noted();
+    }
+
+    /// Ends the services that are up. Whether some had to be killed because another signal came.
+    pub fn end_services(
+        &self,
+        signal: i32,
+        messages: &Messages,
+        listener: &mut Listener<'_>,
+    ) -> bool {
+        let mut standing = self.standing.take();
+        standing.end(signal, (messages, self.output()), listener).killed
     }
 
     /// Waits until something is no longer as the last build saw it. Another look says what changed
@@ -72,10 +127,14 @@ impl Lasting {
             if !std::mem::replace(&mut told, true) {
                 self.tell(&looked, listener);
             }
-            if let Some(signal) = self.wait(messages) {
-                return Rested::Signal(signal);
+            if let Some(signal) = self.wait(messages, listener) {
+                return self.end(signal, messages, listener);
             }
         }
+    }
+
+    fn end(&self, signal: i32, messages: &Messages, listener: &mut Listener<'_>) -> Rested {
+        Rested::Signal(signal, self.end_services(signal, messages, listener))
     }
 
     /// Looks at everything from behind watches: what changes later wakes.
@@ -100,35 +159,55 @@ impl Lasting {
     }
 
     /// Until somebody says that something happened, or it is time to look; or a signal.
-    fn wait(&self, messages: &Messages) -> Option<i32> {
+    fn wait(&self, messages: &Messages, listener: &mut Listener<'_>) -> Option<i32> {
+        let is_deaf = self.waker.borrow().deaf().is_some();
+        match self.pass(is_deaf.then_some(POLLED_EVERY), messages, listener) {
+            Passed::Woken => self.settle(messages, listener),
+            Passed::Time => None,
+            Passed::Signal(signal) => Some(signal),
+        }
+    }
+
+    /// Until the burst is over, or a signal.
+    fn settle(&self, messages: &Messages, listener: &mut Listener<'_>) -> Option<i32> {
+        let begun = Instant::now();
+        while begun.elapsed() < LONGEST_BURST {
+            match self.pass(Some(QUIET), messages, listener) {
+                Passed::Woken => {}
+                Passed::Time => break,
+                Passed::Signal(signal) => return Some(signal),
+            }
+        }
+        None
+    }
+
+    /// So long at most, while services write and say what they have to.
+    fn pass(
+        &self,
+        time: Option<Duration>,
+        messages: &Messages,
+        listener: &mut Listener<'_>,
+    ) -> Passed {
         let waker = self.waker.borrow();
-        let tick = if waker.deaf().is_some() { after(POLLED_EVERY) } else { never() };
+        let timer = time.map_or_else(never, after);
         loop {
             select! {
-                recv(waker.woken()) -> _ => break,
-                recv(tick) -> _ => return None,
-                recv(messages.1) -> message => if let Ok(Message::Signal(signal)) = message {
-                    return Some(signal);
+                recv(waker.woken()) -> _ => return Passed::Woken,
+                recv(timer) -> _ => return Passed::Time,
+                recv(self.output.1) -> piece => {
+                    let standing = self.standing.borrow();
+                    piece.iter().for_each(|piece| standing.wrote(piece, listener));
+                }
+                recv(messages.1) -> message => match message {
+                    Ok(Message::Signal(signal)) => return Passed::Signal(signal),
+                    Ok(Message::Service(number, news)) => {
+                        self.standing.borrow_mut().said_at_rest(number, news, listener);
+                    }
+                    // Of a run that is over.
+                    _ => {}
                 },
             }
         }
-        drop(waker);
-        self.settle(messages)
-    }
-
-    /// Until the burst is over.
-    fn settle(&self, messages: &Messages) -> Option<i32> {
-        let waker = self.waker.borrow();
-        let begun = Instant::now();
-        while begun.elapsed() < LONGEST_BURST {
-            if waker.woken().recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
-                break;
-            }
-        }
-        messages.1.try_iter().find_map(|message| match message {
-            Message::Signal(signal) => Some(signal),
-            _ => None,
-        })
     }
 
     /// Something changed: all of the burst is told.
@@ -140,8 +219,8 @@ impl Lasting {
         listener: &mut Listener<'_>,
     ) -> Rested {
         let is_heard = waited && self.waker.borrow().deaf().is_none();
-        if !is_heard && let Some(signal) = self.settle(messages) {
-            return Rested::Signal(signal);
+        if !is_heard && let Some(signal) = self.settle(messages, listener) {
+            return self.end(signal, messages, listener);
         }
         looked = self.look().with(looked);
         let edits = looked.edits();

@@ -56,6 +56,10 @@ impl Build<'_> {
         down: &Down,
         failure: Option<&Failure>,
     ) {
+        if self.request.lasting.is_some() && self.services.is_named(id) {
+            // Under `taskr watch` none is expected to end.
+            self.tally.summary.counts.tasks += 1;
+        }
         self.tally.ended(&self.graph, (id, None), (finish, false), 0);
         let exit_code = down.exit_code();
         let log = self.root.absolute(&self.task_dir(id).join("log"));

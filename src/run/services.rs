@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::Digest;
 
 use super::finish::End;
 use super::open::described;
 use super::{Active, Build, Done, Due, Running};
 use crate::error::said;
 use crate::graph::{Graph, Kind};
-use crate::ids::TaskId;
+use crate::ids::{ServiceId, TaskId};
 use crate::outcome::{Because, Event, Finish, Manifest, Reason, TaskRef};
 use crate::plan::{Plan, State};
 use crate::process::{Status, Stopper};
@@ -33,6 +34,8 @@ pub(super) enum Stage {
     Waiting,
     Starting(Started),
     Ready(Started),
+    /// What it is made of has changed since it was started, under `taskr watch`: it starts again.
+    Outdated(Started),
     /// It was told to end; because of this if it failed.
     Ending(Started, Option<String>),
     /// It ended, and was needed no more.
@@ -42,13 +45,18 @@ pub(super) enum Stage {
 
 #[derive(Debug)]
 pub(super) struct Started {
-    running: RunningService,
+    pub(super) number: ServiceId,
+    /// What defined it then.
+    pub(super) key: Option<Digest>,
+    pub(super) running: RunningService,
     since: Instant,
 }
 
 pub(super) struct One {
     pub(super) due: Box<Due>,
-    stage: Stage,
+    pub(super) stage: Stage,
+    /// When it has ended it starts anew.
+    pub(super) again: bool,
 }
 
 /// The services of one run.
@@ -60,6 +68,10 @@ pub(super) struct Services {
     pub(super) users: FxHashMap<TaskId, Vec<TaskId>>,
     /// What is known of those whose turn came.
     pub(super) all: FxHashMap<TaskId, One>,
+    /// Those that an earlier build has left up, until their turn comes.
+    pub(super) kept: FxHashMap<TaskId, Started>,
+    /// Which is which.
+    pub(super) numbers: FxHashMap<ServiceId, TaskId>,
     /// Tasks that must run and wait for a service.
     parked: BTreeSet<TaskId>,
     /// What ends a running task that needs a service, alone.
@@ -104,6 +116,12 @@ impl Services {
         !self.all.values().any(|one| one.stage.started().is_some())
     }
 
+    /// How many run.
+    pub(super) fn up(&self) -> usize {
+        let started = self.all.values().filter(|one| one.stage.started().is_some());
+        started.count() + self.kept.len()
+    }
+
     /// Passes a signal on to running tasks that need services. Services end after them.
     pub(super) fn stop_users(&self, signal: i32) {
         self.stoppers.values().for_each(|stopper| stopper.stop(signal));
@@ -118,11 +136,29 @@ impl Services {
 }
 
 impl Stage {
-    fn started(&self) -> Option<&Started> {
+    pub(super) fn into_started(self) -> Option<Started> {
         match self {
-            Stage::Starting(started) | Stage::Ready(started) | Stage::Ending(started, _) => {
-                Some(started)
-            }
+            Stage::Starting(started)
+            | Stage::Ready(started)
+            | Stage::Outdated(started)
+            | Stage::Ending(started, _) => Some(started),
+            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed => None,
+        }
+    }
+
+    /// Waits for what is left of one that is gone.
+    pub(super) fn join(self) {
+        if let Some(started) = self.into_started() {
+            started.running.join();
+        }
+    }
+
+    pub(super) fn started(&self) -> Option<&Started> {
+        match self {
+            Stage::Starting(started)
+            | Stage::Ready(started)
+            | Stage::Outdated(started)
+            | Stage::Ending(started, _) => Some(started),
             Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed => None,
         }
     }
@@ -163,7 +199,8 @@ impl Build<'_> {
         if self.request.dry_run && self.services.is_named(id) {
             self.would_serve(id, &[Reason::Service], &due.gathered.rendered.shown);
         }
-        self.services.all.insert(id, One { due: Box::new(due), stage: Stage::Idle });
+        let (stage, again) = self.met(id);
+        self.services.all.insert(id, One { due: Box::new(due), stage, again });
         self.plan.succeed(&self.graph, id);
         self.tally.passed(&self.graph, id, self.plan.freed_by(id));
         if self.services.is_named(id) && !self.request.dry_run {
@@ -211,7 +248,11 @@ impl Build<'_> {
     fn services_of(&mut self, id: TaskId) -> There {
         let needed = needed(&self.graph, id);
         let is_lost = |service: &&TaskId| match self.services.all.get(*service) {
-            Some(one) => matches!(one.stage, Stage::Failed | Stage::Gone | Stage::Ending(..)),
+            Some(one) => match one.stage {
+                Stage::Failed | Stage::Gone => true,
+                Stage::Ending(..) => !one.again,
+                _ => false,
+            },
             None => true,
         };
         if let Some(&lost) = needed.iter().find(is_lost) {
@@ -229,9 +270,10 @@ impl Build<'_> {
         there
     }
 
-    fn want_service(&mut self, id: TaskId) {
+    pub(super) fn want_service(&mut self, id: TaskId) {
         let stage = self.services.all.get(&id).map(|one| &one.stage);
-        if !matches!(stage, Some(Stage::Idle | Stage::Waiting)) || self.plan.is_stopped() {
+        let may = !self.plan.is_stopped() || (self.lasts() && self.services.is_named(id));
+        if !matches!(stage, Some(Stage::Idle | Stage::Waiting)) || !may {
             return;
         }
         match self.services_of(id) {
@@ -257,9 +299,11 @@ impl Build<'_> {
 
     fn start_service(&mut self, id: TaskId) {
         self.start_guard();
+        let named = self.services.is_named(id);
+        let number = self.new_service(id);
         let Some(one) = self.services.all.get(&id) else { return };
-        let (rendered, named) = (&one.due.gathered.rendered, self.services.is_named(id));
-        let up = self.up(id, rendered, self.request.stream);
+        let rendered = &one.due.gathered.rendered;
+        let up = self.up((id, number), rendered, self.request.stream);
         let command = rendered.shown.clone();
         let (task, at_ms) = (TaskRef { id, name: self.graph.name(id) }, self.now_ms());
         (self.listener)(&Event::ServiceStarted { task, command: &command, named, at_ms });
@@ -269,7 +313,8 @@ impl Build<'_> {
         });
         match running {
             Ok(running) => {
-                let started = Started { running, since: Instant::now() };
+                let (key, since) = (self.done[id].key, Instant::now());
+                let started = Started { number, key, running, since };
                 self.set_stage(id, Stage::Starting(started));
             }
             Err(what) => self.service_failed(id, what, &Down::default()),
@@ -277,8 +322,10 @@ impl Build<'_> {
     }
 
     /// A service has something to say.
-    pub(super) fn service_said(&mut self, id: TaskId, news: News) {
+    pub(super) fn service_said(&mut self, number: ServiceId, news: News) {
+        let Some(&id) = self.services.numbers.get(&number) else { return };
         match news {
+            News::Ended(down) if self.services.kept.contains_key(&id) => self.lose_kept(id, &down),
             News::Ready => self.service_is_ready(id),
             News::NotReady(what) => {
                 let stage = self.services.all.get(&id).map(|one| &one.stage);
@@ -323,6 +370,9 @@ impl Build<'_> {
         self.forget_everything();
         let needed = !self.users_are_done(id);
         let Some(stage) = self.take_stage(id, Stage::Gone) else { return };
+        if self.starts_again(id) {
+            return self.begin_again(id, stage, down);
+        }
         let named = self.services.is_named(id);
         let how = down.status.map(|status| status.to_string()).unwrap_or_default();
         let failed = match &stage {
@@ -339,10 +389,7 @@ impl Build<'_> {
             _ => None,
         };
         let was_told = matches!(stage, Stage::Ending(..));
-        if let Stage::Starting(started) | Stage::Ready(started) | Stage::Ending(started, _) = stage
-        {
-            started.running.join();
-        }
+        stage.join();
         if let Some(what) = failed {
             return self.service_failed(id, what, down);
         }
@@ -398,8 +445,15 @@ impl Build<'_> {
         if self.services.are_down() {
             return;
         }
+        self.end_outdated();
+        if self.lasts() {
+            return;
+        }
+        let is_up = |stage: &Stage| {
+            matches!(stage, Stage::Starting(_) | Stage::Ready(_) | Stage::Outdated(_))
+        };
         let up = self.services.all.iter();
-        let up = up.filter(|(_, one)| matches!(one.stage, Stage::Starting(_) | Stage::Ready(_)));
+        let up = up.filter(|(_, one)| is_up(&one.stage));
         let mut up: Vec<TaskId> = up.map(|(&id, _)| id).collect();
         up.sort_unstable();
         for id in up {
@@ -422,7 +476,9 @@ impl Build<'_> {
     pub(super) fn end_service(&mut self, id: TaskId, signal: i32, failed: Option<String>) {
         let Some(one) = self.services.all.get_mut(&id) else { return };
         one.stage = match std::mem::replace(&mut one.stage, Stage::Idle) {
-            Stage::Starting(mut started) | Stage::Ready(mut started) => {
+            Stage::Starting(mut started)
+            | Stage::Ready(mut started)
+            | Stage::Outdated(mut started) => {
                 started.running.end(signal);
                 Stage::Ending(started, failed)
             }
@@ -434,6 +490,7 @@ impl Build<'_> {
     pub(super) fn ends_services(&mut self, signal: i32) -> bool {
         let mut up = self.services.all.values().filter(|one| one.stage.started().is_some());
         let usual = signal == INT
+            && self.request.lasting.is_none()
             && self.services.ended_by.is_none()
             && self.active.is_empty()
             && !self.services.are_down()

@@ -6,7 +6,7 @@ use super::Build;
 use super::launch::{Rendered, argv_of};
 use crate::expr::{self, ExprError};
 use crate::graph::{self, Service, Text};
-use crate::ids::TaskId;
+use crate::ids::{ServiceId, TaskId};
 use crate::parse::{Address, port_of};
 use crate::process::Command;
 use crate::workers::{Probe, Up};
@@ -76,7 +76,12 @@ impl Build<'_> {
     }
 
     /// All that is needed to start a service.
-    pub(super) fn up(&self, id: TaskId, rendered: &Rendered, stream: bool) -> Result<Up, String> {
+    pub(super) fn up(
+        &self,
+        (id, number): (TaskId, ServiceId),
+        rendered: &Rendered,
+        stream: bool,
+    ) -> Result<Up, String> {
         let (rule, dir) = (&self.graph.task(id).rule, self.task_dir(id));
         let (Some(service), Some(serving)) = (&rule.target.service, &rendered.service) else {
             return Err("it is no service".to_owned());
@@ -95,6 +100,7 @@ impl Build<'_> {
         let command = self.around().command(rule, &dir, rendered, 1)?;
         Ok(Up {
             task: id,
+            number,
             command,
             dir,
             probe,

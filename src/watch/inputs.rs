@@ -103,12 +103,16 @@ impl Inputs {
 
     /// A pattern counts that no task may get to: as it is now. And so do its files, if `deep`.
     pub fn list_now(&mut self, graph: &Graph, (pattern, skip): (&Pattern, &[Pattern]), deep: bool) {
+        let query = Query { pattern: pattern.clone(), skip: skip.to_vec(), with_made: true };
+        if self.lists.contains_key(&query) {
+            return;
+        }
         let found = list_and_why(&self.root, pattern, skip, graph.ignored());
         let found = found.ok().map(|(found, _)| without_made(graph, found));
         if deep {
             found.iter().flatten().for_each(|path| self.note_now(path));
         }
-        self.note_list(pattern, skip, found);
+        self.lists.insert(query, found);
     }
 
     /// What the making of the graph listed and looked for.

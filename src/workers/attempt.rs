@@ -27,7 +27,7 @@ use super::job::{
 };
 use super::standing::Standing;
 use super::written::{has_other_files, written};
-use super::{Context, Piece};
+use super::{Context, Piece, Writer};
 use crate::error::said;
 use crate::files::{list, parse_depfile};
 use crate::ids::TaskId;
@@ -283,7 +283,7 @@ impl Attempt<'_> {
             tail.push(bytes);
             if self.run.stream {
                 // A listener that is gone needs no output.
-                let _ = pieces.send((self.run.task, bytes.to_vec()));
+                let _ = pieces.send((Writer::Task(self.run.task), bytes.to_vec()));
             }
         };
         let guard = self.run.guard.as_deref();

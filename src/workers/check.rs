@@ -9,9 +9,9 @@ use std::io::{self, Read as _, Write};
 
 use crossbeam_channel::Sender;
 
-use super::Piece;
 use super::attempt::{Attempt, Stop};
 use super::job::Accept;
+use super::{Piece, Writer};
 use crate::error::nearest;
 use crate::outcome::{Judged, Number};
 use crate::process::{Command, Console};
@@ -92,7 +92,7 @@ impl Attempt<'_> {
         let _ = log.write_all(&line);
         if self.run.stream {
             // A listener that is gone needs no output.
-            let _ = pieces.send((self.run.task, line));
+            let _ = pieces.send((Writer::Task(self.run.task), line));
         }
     }
 

@@ -12,7 +12,7 @@ use super::batch::{Batch, Halved};
 use super::undo::{Undo, Undone};
 use crate::files::Pattern;
 use crate::graph::{Fixes, Output};
-use crate::ids::{FileId, TaskId};
+use crate::ids::{FileId, ServiceId, TaskId};
 use crate::lock::{Note, TaskLock};
 use crate::outcome::{Checkup, Gate, Made, OutFile, Recorded};
 use crate::outdir::TaskDir;
@@ -65,7 +65,7 @@ pub enum Message {
     /// There may be a token of the job server.
     Token,
     /// What a service has to say.
-    Service(TaskId, super::service::News),
+    Service(ServiceId, super::service::News),
     /// Answer to [`Job::Undo`].
     Undone(Box<Undone>),
     /// A signal came to taskr.

@@ -45,6 +45,7 @@ pub use undo::{UNDO_LOG, Undo, Undone};
 
 use crate::error::{remedy, said};
 use crate::files::Ignored;
+use crate::ids::{ServiceId, TaskId};
 use crate::lock::Note;
 use crate::outdir::Root;
 use crate::process::Stop;
@@ -86,14 +87,30 @@ pub struct Workers {
     threads: Vec<thread::JoinHandle<()>>,
 }
 
-/// A piece of a task's output, as it came.
-pub type Piece = (crate::ids::TaskId, Vec<u8>);
+/// Who wrote a piece of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// A task.
+    Task(TaskId),
+    /// A service.
+    Service(ServiceId),
+}
+
+/// A piece of output, as it came.
+pub type Piece = (Writer, Vec<u8>);
+
+/// On which pieces of output come.
+pub type Output = (Sender<Piece>, Receiver<Piece>);
+
+/// A channel for pieces of output.
+pub fn output() -> Output {
+    bounded(WAITING_PIECES)
+}
 
 impl Workers {
     /// At most `most` threads; none is started yet.
-    pub fn new(most: usize, context: Context) -> Workers {
+    pub fn new(most: usize, context: Context, (pieces, output): Output) -> Workers {
         let (jobs, queue) = unbounded();
-        let (pieces, output) = bounded(WAITING_PIECES);
         let context = Arc::new(context);
         Workers { most, busy: 0, context, jobs, queue, pieces, output, threads: Vec::new() }
     }

@@ -20,7 +20,7 @@ use super::collected::{Collected, Found, not_replaced};
 use super::job::{Before, Restore, Result, Run, Success};
 use super::outputs::{Digested, Step, digest, join, look};
 use super::standing::Standing;
-use super::{Context, Piece};
+use super::{Context, Piece, Writer};
 use crate::files::list_tree;
 use crate::outcome::{Made, shown};
 use crate::spread::spread;
@@ -151,7 +151,7 @@ impl Attempt<'_> {
         self.buffer.resize(PIECE_BYTES, 0);
         while let Ok(len @ 1..) = log.read(self.buffer) {
             // A listener that is gone needs no output.
-            let _ = pieces.send((self.run.task, self.buffer[..len].to_vec()));
+            let _ = pieces.send((Writer::Task(self.run.task), self.buffer[..len].to_vec()));
         }
     }
 }

@@ -16,9 +16,9 @@ use rustix::process::Signal;
 
 use super::attempt::{Stop as Why, Tail, lock_folder};
 use super::probe::{Finder, Probe, last_line, run_silently};
-use super::{Context, Message, Piece};
+use super::{Context, Message, Piece, Writer};
 use crate::error::said;
-use crate::ids::TaskId;
+use crate::ids::{ServiceId, TaskId};
 use crate::lock::Note;
 use crate::outdir::TaskDir;
 use crate::process::{self, Command, Guard, Status, Stop, Stopper, why_not_started};
@@ -33,8 +33,10 @@ const WATCHERS: usize = 2;
 /// A service to start.
 #[derive(Clone, Debug)]
 pub struct Up {
-    /// Which.
+    /// Which, in the run that starts it.
     pub task: TaskId,
+    /// Which, for as long as it is up.
+    pub number: ServiceId,
     /// Its own folder.
     pub dir: TaskDir,
     /// What runs.
@@ -134,7 +136,7 @@ impl Running {
         };
         let (begins, begun) = bounded(WATCHERS);
         let watch = Arc::new(Watch {
-            task: running.up.task,
+            number: running.up.number,
             messages: context.messages.clone(),
             told: AtomicBool::new(false),
             missing: Mutex::default(),
@@ -154,7 +156,7 @@ impl Running {
             drop(leaves);
             join_all(&enders);
             // The receiver lives as long as the run.
-            let _ = messages.send(Message::Service(serve.up.task, News::Ended(down)));
+            let _ = messages.send(Message::Service(serve.up.number, News::Ended(down)));
         })?);
         Ok(running)
     }
@@ -213,11 +215,11 @@ impl Running {
             ended,
             grace: self.up.command.grace,
         };
-        let (messages, task) = (self.messages.clone(), self.up.task);
+        let (messages, number) = (self.messages.clone(), self.up.number);
         let ends = Builder::new().spawn(move || {
             if let Err(what) = end.wait() {
                 let warning = format!("its `stop` failed, so it was ended by TERM: {what}");
-                let _ = messages.send(Message::Service(task, News::Warning(warning)));
+                let _ = messages.send(Message::Service(number, News::Warning(warning)));
             }
         });
         if runs.is_err() || ends.is_err() {
@@ -233,13 +235,18 @@ impl Running {
         self.service.kill();
     }
 
-    /// Waits for its threads; to be called when it is gone.
+    /// Waits for its threads, and for its guard if that is nobody else's any more; to be called when
+    /// it is gone.
     pub fn join(self) {
         for thread in self.threads {
             // A panic in one was told when it happened.
             let _ = thread.join();
         }
         join_all(&self.enders);
+        let guard = Arc::into_inner(self.up).and_then(|up| up.guard);
+        if let Some(guard) = guard.and_then(Arc::into_inner) {
+            guard.finish();
+        }
     }
 }
 
@@ -257,7 +264,7 @@ fn join_all(threads: &Enders) {
 /// Says once whether a service got ready.
 #[derive(Debug)]
 struct Watch {
-    task: TaskId,
+    number: ServiceId,
     messages: Sender<Message>,
     told: AtomicBool,
     /// What the last look missed.
@@ -268,7 +275,7 @@ impl Watch {
     fn tell(&self, news: News) {
         if !self.told.swap(true, Ordering::SeqCst) {
             // The receiver lives as long as the run.
-            let _ = self.messages.send(Message::Service(self.task, news));
+            let _ = self.messages.send(Message::Service(self.number, news));
         }
     }
 
@@ -365,7 +372,7 @@ impl Serve {
             }
             if up.stream {
                 // A listener that is gone needs no output.
-                let _ = self.pieces.send((up.task, bytes.to_vec()));
+                let _ = self.pieces.send((Writer::Service(up.number), bytes.to_vec()));
             }
         };
         let guard = up.guard.as_deref();

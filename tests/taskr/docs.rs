@@ -255,7 +255,7 @@ fn the_reference_page_is_the_parsers_table() {
         ("Fields of a target", "In `[target.NAME]`.", FIELDS),
     ] {
         let _ = writeln!(right, "\n## {title}\n\n{about}");
-        for field in fields.iter().filter(|field| field.ready()) {
+        for field in fields {
             let (name, asks) = (field.name, field.kind.asks());
             let _ = writeln!(right, "\n### `{name}`\n\n{}.\n", field.doc);
             let _ = writeln!(right, "* value: {asks}\n* in the key: {}", field.in_key);
@@ -276,21 +276,16 @@ What this version of taskr reads, field by field; `taskr schema` has the same fo
 of the field runs the task again.
 ";
 
-/// What this version reads, as a table, and the names of what is planned.
+/// What is read, as a table.
 fn table(fields: &[Field]) -> String {
     let mut text = "| field | in key | meaning | example |\n| --- | --- | --- | --- |\n".to_owned();
-    for field in fields.iter().filter(|field| field.ready()) {
+    for field in fields {
         let (name, asks) = (field.name, field.kind.asks());
         let _ = writeln!(
             text,
             "| `{name}`: {asks} | {} | {} | `{}` |",
             field.in_key, field.doc, field.example
         );
-    }
-    let planned = fields.iter().filter(|field| !field.ready());
-    let planned: Vec<_> = planned.map(|field| format!("`{}`", field.name)).collect();
-    if !planned.is_empty() {
-        let _ = writeln!(text, "\nPlanned, and refused until then: {}.", planned.join(" "));
     }
     text
 }

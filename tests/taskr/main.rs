@@ -70,6 +70,7 @@ mod trace;
 mod tree;
 mod verify_tool;
 mod watch;
+mod watched_services;
 mod when;
 mod why;
 mod words;

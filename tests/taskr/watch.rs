@@ -14,42 +14,42 @@ use crate::project::{Live, Output, Project, until};
 const LONGER_THAN_A_BUILD: Duration = Duration::from_secs(1);
 
 /// A `taskr watch` at work.
-struct Watching<'p> {
+pub(crate) struct Watching<'p> {
     project: &'p Project,
-    live: Live,
+    pub(crate) live: Live,
     events: PathBuf,
 }
 
 impl<'p> Watching<'p> {
     /// Starts it and waits until its first build is over.
-    fn of(project: &'p Project, args: &[&str]) -> Watching<'p> {
+    pub(crate) fn of(project: &'p Project, args: &[&str]) -> Watching<'p> {
         let watching = Watching::begin(project, args);
         watching.rests(1);
         watching
     }
 
-    fn begin(project: &'p Project, args: &[&str]) -> Watching<'p> {
+    pub(crate) fn begin(project: &'p Project, args: &[&str]) -> Watching<'p> {
         let events = project.outside("home/events");
         let all = ["watch", "--events", events.to_str().expect("text")];
         let live = project.spawn(all.iter().chain(args));
         Watching { project, live, events }
     }
 
-    fn count(&self, event: &str) -> usize {
+    pub(crate) fn count(&self, event: &str) -> usize {
         let text = fs::read_to_string(&self.events).unwrap_or_default();
         text.matches(&format!("\"event\":\"{event}\"")).count()
     }
 
     /// Waits until it waits for the so many-th time.
     #[track_caller]
-    fn rests(&self, times: usize) -> &Self {
+    pub(crate) fn rests(&self, times: usize) -> &Self {
         until(&format!("it waits, {times} times"), || self.count("waiting") >= times);
         self
     }
 
     /// What ran since the last question, in any order, once it waits again.
     #[track_caller]
-    fn ran(&self, times: usize, names: &[&str]) -> &Self {
+    pub(crate) fn ran(&self, times: usize, names: &[&str]) -> &Self {
         self.rests(times);
         let (mut ran, mut names) = (self.project.take_ran(), names.to_vec());
         ran.sort();
@@ -60,7 +60,7 @@ impl<'p> Watching<'p> {
 
     /// Ctrl-C. Nothing is left of it.
     #[track_caller]
-    fn ends(self) -> Output {
+    pub(crate) fn ends(self) -> Output {
         self.live.signal(Signal::INT);
         let output = self.live.wait();
         assert_eq!(output.status.code(), Some(0), "{output}");

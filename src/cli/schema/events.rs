@@ -13,7 +13,7 @@ type Fields = &'static [(&'static str, &'static str)];
 const TASK: Fields = &[("task", "string"), ("task_id", "count")];
 
 /// Each event, whether it is about a task, and what only it has.
-const EVENTS: [(&str, bool, Fields); 15] = [
+const EVENTS: [(&str, bool, Fields); 17] = [
     (
         "run_started",
         false,
@@ -70,6 +70,8 @@ const EVENTS: [(&str, bool, Fields); 15] = [
         ],
     ),
     ("service_started", true, &[("command", "string"), ("named", "boolean"), ("at_ms", "count")]),
+    ("service_kept", true, &[("named", "boolean")]),
+    ("service_restarts", true, &[("at_ms", "count")]),
     ("service_ready", true, &[("after_ms", "count"), ("named", "boolean"), ("at_ms", "count")]),
     (
         "service_ended",
@@ -101,6 +103,7 @@ const EVENTS: [(&str, bool, Fields); 15] = [
             ("timed_out", "timed_out?"),
             ("unstable", "count"),
             ("saved_ms", "count"),
+            ("services", "count"),
             ("restage", "paths"),
             ("checks", "checks"),
             ("gates", "gates"),

@@ -189,17 +189,18 @@ late   = { inputs = [], run = "make" }
 fn every_field_comes_from_a_template() {
     const OWN: [&str; 2] = ["use", "inherit"];
     /// Fields that are refused without another.
-    const WITH: [(&str, &str); 8] = [
+    const WITH: [(&str, &str); 9] = [
         ("batch", "foreach = [\"src/*.c\"]"),
         ("require", "matrix = { os = [\"a\", \"b\"] }"),
         ("service", "ready = { port = 5432 }"),
         ("ready", "service = true"),
         ("stop", "service = true\nready = { port = 5432 }"),
+        ("restart", "service = true\nready = { port = 5432 }"),
         ("restage", "fixes_inputs = true\ninputs = [\"src/**\"]"),
         ("fixes_inputs", "inputs = [\"src/**\"]"),
         ("keep_outputs", "outputs = [\"build/**\"]"),
     ];
-    for field in FIELDS.iter().filter(|field| field.ready() && !OWN.contains(&field.name)) {
+    for field in FIELDS.iter().filter(|field| !OWN.contains(&field.name)) {
         let with = WITH.iter().find(|(name, _)| *name == field.name).map_or("", |(_, with)| with);
         let command = if matches!(field.name, "run" | "exec") { "" } else { "run = \"make\"" };
         let text = format!(
