@@ -390,7 +390,8 @@ struct Build<'a> {
 impl Build<'_> {
     /// Ends it without giving back, piece by piece, what is large.
     fn leave(self) {
-        let Build { graph, plan, names, paths, files, done, tally, lookups, vouched, held, .. } = self;
+        let Build { graph, plan, names, paths, files, done, tally, lookups, vouched, held, .. } =
+            self;
         let large = (graph, plan, names, paths, files, done, tally, lookups, vouched, held.state);
         std::mem::forget(large);
     }

@@ -255,6 +255,7 @@ impl Workspace {
             stream: false,
             console: Console::None,
             timed: false,
+            is_last: false,
             lasting: None,
             ask: None,
         };
