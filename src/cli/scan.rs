@@ -1,5 +1,8 @@
 //! One pass over the arguments, before it is known which parser they are for: where the
 //! Taskfile is, and what the first bare word is.
+//!
+//! Knows which options of builds take a value, and how; options that only a tool has stand behind
+//! its name.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -23,29 +26,99 @@ pub(super) struct Scan {
     about: bool,
 }
 
-/// Options whose value is the next argument, if it is not attached.
-const WITH_VALUE: [&str; 14] = [
-    "-C",
-    "-f",
-    "-D",
-    "--directory",
-    "--file",
-    "--define",
-    "--output",
-    "--color",
-    "--events",
-    "--trace",
-    "--jobs",
-    "--cache",
-    "--since",
-    "--profile",
+/// How an option takes its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    /// `-k=3`, and never the next argument.
+    Attached,
+    /// The next argument, if it is not attached.
+    Next,
+    /// All words up to the next option.
+    All,
+}
+
+/// An option of builds or of every tool: its letter, its name, how it takes a value, and whether
+/// that is a path, and so any bytes.
+type Known = (Option<u8>, &'static str, Takes, bool);
+
+/// All options that take something, and all letters: where the first bare word is hangs on these
+/// alone. A test holds them against what is really parsed.
+const KNOWN: [Known; 21] = [
+    (Some(b'B'), "force", Takes::Attached, false),
+    (Some(b'C'), "directory", Takes::Next, true),
+    (Some(b'D'), "define", Takes::Next, false),
+    (Some(b'V'), "version", Takes::Nothing, false),
+    (Some(b'f'), "file", Takes::Next, true),
+    (Some(b'h'), "help", Takes::Nothing, false),
+    (Some(b'j'), "jobs", Takes::Next, false),
+    (Some(b'k'), "keep-going", Takes::Attached, false),
+    (Some(b'l'), "load-average", Takes::Next, false),
+    (Some(b'n'), "dry-run", Takes::Nothing, false),
+    (Some(b'q'), "quiet", Takes::Nothing, false),
+    (Some(b'v'), "verbose", Takes::Nothing, false),
+    (None, "cache", Takes::Next, false),
+    (None, "changed", Takes::All, true),
+    (None, "color", Takes::Next, false),
+    (None, "events", Takes::Next, true),
+    (None, "output", Takes::Next, false),
+    (None, "profile", Takes::Next, false),
+    (None, "since", Takes::Next, false),
+    (None, "timeout", Takes::Next, false),
+    (None, "trace", Takes::Next, true),
 ];
 
-/// The option whose values are all words up to the next option.
-const WITH_ALL: &str = "--changed";
+/// What one argument that is no bare word says.
+#[derive(Debug, Default)]
+struct Said {
+    /// Whether it asks for help or for the version.
+    about: bool,
+    /// The option that takes something, the last of a group of letters, and what is attached to it.
+    taker: Option<(&'static Known, Option<OsString>)>,
+}
 
-/// Options whose value is a path, and so any bytes.
-const PATHS: [&str; 6] = ["-C", "-f", "--directory", "--file", "--events", "--trace"];
+impl Said {
+    fn by(arg: &OsStr) -> Said {
+        match arg.as_bytes() {
+            [b'-', b'-', name @ ..] => Said::by_name(name),
+            [b'-', letters @ ..] => Said::by_letters(letters),
+            _ => Said::default(),
+        }
+    }
+
+    fn by_name(word: &[u8]) -> Said {
+        let at = word.iter().position(|&byte| byte == b'=');
+        let name = &word[..at.unwrap_or(word.len())];
+        let value = at.map(|at| OsString::from_vec(word[at + 1..].to_vec()));
+        let known = KNOWN.iter().find(|known| known.1.as_bytes() == name);
+        Said {
+            about: matches!(name, b"help" | b"version"),
+            taker: known.filter(|known| known.2 != Takes::Nothing).map(|known| (known, value)),
+        }
+    }
+
+    /// A group of letters goes on up to the first that takes a value: the rest is that.
+    fn by_letters(letters: &[u8]) -> Said {
+        let mut said = Said::default();
+        for (at, letter) in letters.iter().enumerate() {
+            let Some(known) = KNOWN.iter().find(|known| known.0 == Some(*letter)) else { break };
+            said.about |= matches!(letter, b'h' | b'V');
+            let rest = &letters[at + 1..];
+            let value = rest.strip_prefix(b"=");
+            let takes = match known.2 {
+                Takes::Nothing => false,
+                Takes::Attached => value.is_some(),
+                Takes::Next | Takes::All => true,
+            };
+            if takes {
+                let value = value.or((!rest.is_empty()).then_some(rest));
+                said.taker = Some((known, value.map(|value| OsString::from_vec(value.to_vec()))));
+                break;
+            }
+        }
+        said
+    }
+}
 
 impl Scan {
     pub(super) fn of(args: Vec<OsString>) -> Scan {
@@ -71,24 +144,24 @@ impl Scan {
                 }
                 continue;
             }
-            scan.about |= matches!(bytes, b"-h" | b"--help" | b"-V" | b"--version");
-            let (name, value) = split(arg);
-            if name == WITH_ALL && value.is_none() {
-                while rest.next_if(|(_, word)| is_bare(word)).is_some() {}
-            }
-            let value = match value {
-                None if WITH_VALUE.iter().any(|option| OsStr::new(option) == name) => {
-                    rest.next().map(|(_, value)| value.clone())
+            let said = Said::by(arg);
+            scan.about |= said.about;
+            let Some(((_, name, takes, _), attached)) = said.taker else { continue };
+            let value = match (takes, attached) {
+                (Takes::Next, None) => rest.next().map(|(_, value)| value.clone()),
+                (Takes::All, None) => {
+                    while rest.next_if(|(_, word)| is_bare(word)).is_some() {}
+                    None
                 }
-                value => value,
+                (_, attached) => attached,
             };
-            match name.to_str() {
-                Some("-C" | "--directory") => {
+            match *name {
+                "directory" => {
                     let outer = scan.directory.take().unwrap_or_default();
                     scan.directory = value.map(|inner| Path::new(&outer).join(inner).into());
                 }
-                Some("-f" | "--file") => scan.file = value,
-                Some("--color") => {
+                "file" => scan.file = value,
+                "color" => {
                     scan.color = value.map(|value| value.to_string_lossy().into_owned());
                 }
                 _ => {}
@@ -129,15 +202,16 @@ impl Scan {
     pub(super) fn not_text(&self) -> Option<&OsStr> {
         let mut rest = self.args.iter().skip(1).peekable();
         while let Some(arg) = rest.next() {
-            let (name, value) = split(arg);
-            if name == WITH_ALL {
-                while rest.next_if(|word| is_bare(word)).is_some() {}
-            } else if name.to_str().is_some_and(|name| PATHS.contains(&name)) {
-                if value.is_none() {
+            match Said::by(arg).taker {
+                Some(((_, _, Takes::All, true), None)) => {
+                    while rest.next_if(|word| is_bare(word)).is_some() {}
+                }
+                Some(((_, _, Takes::Next, true), None)) => {
                     rest.next();
                 }
-            } else if arg.to_str().is_none() {
-                return Some(arg);
+                Some(((_, _, _, true), Some(_))) => {}
+                _ if arg.to_str().is_none() => return Some(arg),
+                _ => {}
             }
         }
         None
@@ -171,11 +245,13 @@ fn with_attached_jobs(args: Vec<OsString>) -> Vec<OsString> {
             attached.extend(rest);
             return attached;
         }
-        if arg == "-j" || arg == "--jobs" {
-            let value = rest.next_if(|next| is_jobs(next)).unwrap_or_else(|| "auto".into());
-            attached.push([OsStr::new("--jobs="), &value].into_iter().collect());
-        } else {
-            attached.push(arg);
+        match Said::by(&arg).taker {
+            Some(((_, "jobs", ..), None)) => {
+                let value = rest.next_if(|next| is_jobs(next)).unwrap_or_else(|| "auto".into());
+                let sign = if arg == "--jobs" { "=" } else { "" };
+                attached.push([&arg, OsStr::new(sign), &value].into_iter().collect());
+            }
+            _ => attached.push(arg),
         }
     }
     attached
@@ -188,28 +264,14 @@ fn is_jobs(word: &OsStr) -> bool {
     word == "auto" || bytes.first().is_some_and(u8::is_ascii_digit)
 }
 
-/// `--name=value` and `-Cvalue` in two.
-fn split(arg: &OsStr) -> (&OsStr, Option<OsString>) {
-    let bytes = arg.as_bytes();
-    if bytes.starts_with(b"--") {
-        return match bytes.iter().position(|&byte| byte == b'=') {
-            Some(at) => (
-                OsStr::from_bytes(&bytes[..at]),
-                Some(OsString::from_vec(bytes[at + 1..].to_vec())),
-            ),
-            None => (arg, None),
-        };
-    }
-    let takes_value = matches!(bytes.get(1), Some(b'C' | b'f' | b'D'));
-    match takes_value && bytes.len() > 2 {
-        true => (OsStr::from_bytes(&bytes[..2]), Some(OsString::from_vec(bytes[2..].to_vec()))),
-        false => (arg, None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use clap::{Arg, CommandFactory, Parser};
+
     use super::*;
+    use crate::cli::args::Build;
 
     fn scan(words: &str) -> Scan {
         let words = words.split(' ').filter(|word| !word.is_empty()).map(OsString::from);
@@ -233,10 +295,104 @@ mod tests {
             ("--changed a b -j2 build", Some("build")),
             ("--changed=a build", Some("build")),
             ("--changed a b", None),
+            ("-vC sub list", Some("list")),
+            ("-vCsub -kf x list", Some("list")),
+            ("-kj 4 list", Some("list")),
+            ("-kj list", Some("list")),
+            ("--timeout 20m list", Some("list")),
+            ("-l 3 list", Some("list")),
+            ("--load-average 3 list", Some("list")),
             ("", None),
         ] {
             assert_eq!(scan(words).word, word.map(OsString::from), "{words}");
         }
+    }
+
+    /// How clap takes what is behind an option.
+    fn takes(arg: &Arg) -> Takes {
+        let most = arg.get_num_args().map_or(0, |range| range.max_values());
+        match (arg.get_action().takes_values(), arg.is_require_equals_set()) {
+            (false, _) => Takes::Nothing,
+            (true, true) => Takes::Attached,
+            (true, false) if most > 1 => Takes::All,
+            (true, false) => Takes::Next,
+        }
+    }
+
+    #[test]
+    fn the_options_are_those_that_are_parsed() {
+        let mut build = Build::command();
+        build.build();
+        let mut parsed: Vec<(Option<u8>, String, Takes)> = build
+            .get_opts()
+            .chain(build.get_arguments().filter(|arg| !arg.get_action().takes_values()))
+            .filter_map(|arg| {
+                let letter = arg.get_short().map(|letter| u8::try_from(letter).unwrap());
+                Some((letter, arg.get_long()?.to_owned(), takes(arg)))
+            })
+            .filter(|(letter, _, takes)| letter.is_some() || *takes != Takes::Nothing)
+            .collect();
+        parsed.sort_by_key(|(letter, name, _)| (letter.is_none(), *letter, name.clone()));
+        let known =
+            KNOWN.iter().map(|(letter, name, takes, _)| (*letter, (*name).to_owned(), *takes));
+        assert_eq!(known.collect::<Vec<_>>(), parsed);
+    }
+
+    /// Command lines of up to four of these: where clap takes one, the scan found the same in it.
+    #[test]
+    fn the_scan_finds_what_is_parsed() {
+        const WORDS: [&str; 24] = [
+            "a",
+            "list",
+            "4",
+            "-",
+            "-v",
+            "-k",
+            "-vC",
+            "-kC",
+            "-nf",
+            "-C",
+            "-Cd",
+            "-C=d",
+            "-vCd",
+            "-f",
+            "-kf=x",
+            "-k=2",
+            "-B=a",
+            "-j",
+            "-vj",
+            "-j4",
+            "-Dx=f",
+            "--file=y",
+            "--changed",
+            "--timeout",
+        ];
+        let mut taken = 0;
+        for number in 0..WORDS.len().pow(4) {
+            let digits = [1, 24, 576, 13824].map(|power| number / power % WORDS.len());
+            let line: Vec<&str> = digits.into_iter().map(|digit| WORDS[digit]).collect();
+            // Each shorter line is a part of a longer one; a few thousands will do.
+            if number % 37 > 0 {
+                continue;
+            }
+            let found = Scan::of(
+                std::iter::once("taskr").chain(line.iter().copied()).map(OsString::from).collect(),
+            );
+            let Ok(parsed) = Build::try_parse_from(&found.args) else { continue };
+            taken += 1;
+            let folders = parsed.common.directory.iter();
+            let folder = folders.fold(None, |outer: Option<PathBuf>, inner| {
+                Some(outer.unwrap_or_default().join(inner))
+            });
+            assert_eq!(found.directory.as_ref().map(PathBuf::from), folder, "{line:?}");
+            assert_eq!(found.file.as_ref().map(PathBuf::from), parsed.common.file, "{line:?}");
+            assert_eq!(
+                found.word.as_ref().and_then(|word| word.to_str()),
+                parsed.targets.first().map(String::as_str),
+                "{line:?}"
+            );
+        }
+        assert!(taken > 500, "{taken}");
     }
 
     #[test]

@@ -236,3 +236,22 @@ fn inputs_that_are_not_there() {
         p.taskr(["a"]).says(input.trim_end_matches('/')).says("a").exits(2);
     }
 }
+
+/// Letters in one word, the last of which takes a value.
+#[test]
+fn a_group_of_letters_finds_the_taskfile() {
+    let p = Project::new(SMALL);
+    let inner = "[target.b]\nrun = \"ran inner\"\n";
+    p.write("sub/Taskfile.toml", inner).write("other.toml", &inner.replace("inner", "other"));
+    for args in
+        [&["-vC", "sub", "b"][..], &["-kC", "sub", "b"], &["-vCsub", "b"], &["-kC=sub", "b"]]
+    {
+        p.taskr(args).ran(["inner"]).any_files().ok();
+    }
+    p.taskr(["-kf", "other.toml", "b"]).ran(["other"]).any_files().ok();
+    p.taskr(["-nf", "other.toml", "b"]).says("would run").ok();
+    p.taskr(["-vj", "b"]).ran(["b"]).ok();
+    for args in [&["--timeout", "20m", "list"][..], &["-l", "3", "list"]] {
+        p.taskr(args).says("is an option of builds").exits(2);
+    }
+}
