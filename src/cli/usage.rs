@@ -12,7 +12,7 @@ use crate::error::{Error, nearest, quoted};
 use crate::report::one_line;
 
 /// Options that are planned.
-const LATER: [&str; 4] = ["--junit", "--report", "--timeout", "--load"];
+const LATER: [&str; 2] = ["--junit", "--report"];
 
 /// Options of make, ninja, just, Task, npm and their like, and what to write for them here.
 const OF_OTHERS: &[(&[&str], &str)] = &[
@@ -20,7 +20,7 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
         &["--list", "--list-all", "--tasks", "--targets", "--summary", "-a", "-T", "--choose"],
         "`taskr list` lists the targets",
     ),
-    (&["-l"], "`taskr list` lists the targets; a limit of the load is planned"),
+    (&["--load", "--max-load"], "`-l LOAD` (`--load-average`) starts nothing above that load"),
     (&["-t"], "tools are words: `taskr list`, `taskr clean`; nothing needs to be touched"),
     (&["--touch", "-o", "-W"], "taskr compares contents: what did not change is not built"),
     (&["-s", "--silent"], "`-q` shows only failures and warnings"),
@@ -42,7 +42,9 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
     ),
     (&["--trace-rules"], "`-v` shows reasons"),
     (&["--just-print", "--recon", "--dry", "--plan", "--status"], "`-n` says what would run"),
-    (&["--always-make", "--rerun-tasks", "--no-cache", "--rebuild"], "`-B` runs all of it"),
+    (&["--always-make", "--rerun-tasks", "--rebuild"], "`-B` runs all of it"),
+    (&["--no-cache"], "`-B` runs all of it; `--cache off` leaves the store out"),
+    (&["--affected"], "`--since REV` builds what the changes since a commit can reach"),
     (&["--makefile", "--justfile", "--taskfile", "-F"], "`-f FILE` names the Taskfile"),
     (
         &["--working-directory", "--dir", "--cwd", "--prefix", "--chdir", "--root"],
@@ -55,7 +57,7 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
     ),
     (&["--completion", "--completions"], "`taskr completions SHELL`"),
     (&["--man"], "`taskr man`"),
-    (&["--init", "-I"], "write a Taskfile.toml with `[target.NAME]`; see the guide"),
+    (&["--init", "-I"], "`taskr init` writes a first Taskfile"),
     (&["--fmt", "--graph", "--tree", "--clean"], "tools are words, as in `taskr clean`"),
     (&["--no-color", "--no-colour", "--colour"], "`--color never`"),
 ];
@@ -207,6 +209,10 @@ fn wrong_value(
         true => format!("`{name}` needs {asks}"),
         false => format!("`{name}` takes {asks}, not {}", quoted(&one_line(value))),
     };
+    if name == "--load-average" && value.is_empty() {
+        // `-l` lists the targets elsewhere.
+        return (message, "write `-l 3`; `taskr list` lists the targets".to_owned());
+    }
     let near = nearest(value, known.iter().map(String::as_str));
     let example = near.or(known.first().map(String::as_str)).unwrap_or("3");
     let help = match arg.get_value_names() {
@@ -235,5 +241,34 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.first().cloned().unwrap_or_default(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_others_are_not_ours() {
+        let own = Build::command();
+        for option in OF_OTHERS.iter().flat_map(|(names, _)| *names).chain(&LATER) {
+            assert!(!has(&own, option), "{option} is an option of builds");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_written_instead_is_there() {
+        let tools = tools();
+        for (names, help) in OF_OTHERS {
+            let words = help.split('`').skip(1).step_by(2);
+            for word in words.filter(|_| !help.contains("is planned")) {
+                let first = word.trim_start_matches("taskr ").split(' ').next().unwrap_or_default();
+                let is_known = match first.starts_with('-') {
+                    true => has(&Build::command(), first),
+                    false => tools.iter().any(|tool| tool.get_name() == first),
+                };
+                assert!(is_known, "{names:?}: {word}");
+            }
+        }
     }
 }

@@ -123,6 +123,10 @@ fn options_that_are_not_there() {
         ("--watch", "--watch", "watching is a tool: write `taskr watch` before the targets"),
         ("-i", "-i", "`-k` goes on after a failure"),
         ("--junit", "--junit", "it is planned; this version does not have it"),
+        ("--load 3", "--load", "`-l LOAD` (`--load-average`) starts nothing above that load"),
+        ("--init", "--init", "`taskr init` writes a first Taskfile"),
+        ("-I", "-I", "`taskr init` writes a first Taskfile"),
+        ("--no-cache", "--no-cache", "`-B` runs all of it; `--cache off` leaves the store out"),
         ("--jbos 3", "--jbos", "did you mean `--jobs`?"),
         ("-dry-run", "-d", "did you mean `--dry-run`?"),
         ("--not site", "--not", "it is an option of `taskr why`"),
@@ -169,6 +173,11 @@ fn values_that_do_not_fit() {
         ("--quiet=3", "`--quiet` takes no value".to_owned(), "write `--quiet`"),
         ("-qv", "`--quiet` and `--verbose` exclude each other".to_owned(), "leave `--quiet` away"),
         ("site -f", "`--file` needs FILE".to_owned(), "write `--file FILE`"),
+        (
+            "-l",
+            "`--load-average` needs LOAD".to_owned(),
+            "write `-l 3`; `taskr list` lists the targets",
+        ),
     ] {
         refused(&p, args, &error, help);
     }
