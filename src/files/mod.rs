@@ -9,7 +9,7 @@ mod ignored;
 mod list;
 mod pattern;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -81,6 +81,7 @@ pub struct Files {
     listings: HashMap<Query, Arc<[FileId]>>,
     /// What no listing finds.
     ignored: Ignored,
+    would_go: HashSet<FileId>,
 }
 
 impl Files {
@@ -93,6 +94,7 @@ impl Files {
             forgotten: 0,
             listings: HashMap::new(),
             ignored,
+            would_go: HashSet::new(),
         }
     }
 
@@ -174,6 +176,13 @@ impl Files {
         };
     }
 
+    /// In a run that changes nothing: this would be removed, and is seen no more.
+    pub fn would_go(&mut self, id: FileId) {
+        self.learn(id, None);
+        self.listings.retain(|_, found| !found.contains(&id));
+        self.would_go.insert(id);
+    }
+
     /// A task may have changed `path`: it and the folders above it are asked for again, and
     /// listings that it may stand in are made again.
     pub fn forget(&mut self, paths: &Paths, path: &[u8]) {
@@ -219,7 +228,8 @@ impl Files {
             return Ok(known.clone());
         }
         let found = list(&self.root, pattern, skip, &self.ignored)?;
-        let found: Arc<[FileId]> = found.iter().map(|path| paths.intern(path)).collect();
+        let found = found.iter().map(|path| paths.intern(path));
+        let found: Arc<[FileId]> = found.filter(|id| !self.would_go.contains(id)).collect();
         self.listings.insert(query, found.clone());
         Ok(found)
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::expand::expand_in;
+use super::expand::{expand_in, in_profile};
 use super::{Expanded, Graph, Looked, Settings, Surroundings, Tie, link};
 use crate::error::Error;
 use crate::ids::{Id, TaskId};
@@ -144,6 +144,21 @@ impl Graph {
                 !is_tied || self.profiles.builds(DEFAULT_PROFILE)
             }
         }
+    }
+
+    /// What a task is called in the profiles that are not built now.
+    pub fn in_other_profiles(&self, id: TaskId) -> Vec<String> {
+        let (name, own) = (self.name(id), self.task(id).rule.scope.profile());
+        let own = own.filter(|own| *own != DEFAULT_PROFILE);
+        let plain = own.and_then(|own| {
+            let rest = name.strip_suffix(own)?.strip_suffix("profile=")?;
+            rest.strip_suffix(['@', ','])
+        });
+        let plain = plain.unwrap_or(name);
+        let declared = self.profiles.declared.iter().map(String::as_str);
+        let others = declared.chain([DEFAULT_PROFILE]).filter(|other| !self.profiles.builds(other));
+        let names = others.map(|other| in_profile(plain.to_owned(), Some(other)));
+        names.filter(|other| other != name && self.find(other).is_none()).collect()
     }
 
     /// What ties a target to its profile: the nearest word, and the target that has it.

@@ -9,7 +9,7 @@ use super::open::prefix;
 use crate::files::Pattern;
 use crate::graph::Text;
 use crate::ids::TaskId;
-use crate::outcome::{Field, SKIPPED, Tag, shown};
+use crate::outcome::{Field, OutFile, SKIPPED, Tag, shown};
 use crate::outdir::dir_of;
 use crate::record;
 
@@ -25,11 +25,15 @@ impl Build<'_> {
     fn remove_made(&mut self, id: TaskId) {
         let name = self.graph.name(id).to_owned();
         let state_id = self.names.id(&name);
-        let Some(record) = record::read(&self.held.state, &state_id) else { return };
-        for output in &record.outputs {
+        let own = record::read(&self.held.state, &state_id);
+        let is_own = own.is_some();
+        let others = self.made_in_other_profiles(id);
+        let outputs: Vec<OutFile> =
+            own.into_iter().flat_map(|own| own.outputs).chain(others).collect();
+        for output in &outputs {
             let file = self.paths.intern(&output.path);
             match self.request.dry_run {
-                true => self.files.learn(file, None),
+                true => self.files.would_go(file),
                 false => {
                     self.files.forget(&self.paths, &output.path);
                     self.deeds.emptied.insert(dir_of(&output.path).to_vec());
@@ -39,9 +43,12 @@ impl Build<'_> {
         if let Some(writer) = &mut self.held.writer {
             let prefix = prefix(&self.request.taskfile);
             let mend = Mend::new(&self.root, &self.names, prefix, &self.run_id);
-            mend.forget(&state_id, &name, &self.held.state, writer);
+            outputs.iter().for_each(|output| _ = mend.remove(output));
+            if is_own {
+                mend.forget(&state_id, &name, &self.held.state, writer);
+            }
         }
-        for output in &record.outputs {
+        for output in &outputs {
             if !self.request.dry_run && self.root.absolute(&output.path).symlink_metadata().is_ok()
             {
                 let what = format!(
@@ -51,6 +58,17 @@ impl Build<'_> {
                 self.warn(Some(id), &what);
             }
         }
+    }
+
+    /// What stands where this task would write, and was made by it in a profile that is not built
+    /// now. The records stay: in their profile it is then not there, and is made or restored.
+    fn made_in_other_profiles(&self, id: TaskId) -> Vec<OutFile> {
+        let declared = &self.graph.task(id).rule.outputs;
+        let names = self.graph.in_other_profiles(id).into_iter();
+        let records =
+            names.filter_map(|name| record::read(&self.held.state, &self.names.id(&name)));
+        let outputs = records.flat_map(|record| record.outputs);
+        outputs.filter(|file| declared.iter().any(|own| own.value.covers(&file.path))).collect()
     }
 
     /// That a task which this one needs is skipped counts.

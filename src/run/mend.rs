@@ -185,7 +185,7 @@ impl<'m> Mend<'m> {
     }
 
     /// Removes one output, if it is as recorded. One that may be a file of the user is kept.
-    fn remove(&self, file: &OutFile) -> bool {
+    pub(super) fn remove(&self, file: &OutFile) -> bool {
         if !workers::is_made(self.root, &file.path, Some(&file.made)) {
             return false;
         }

@@ -161,3 +161,63 @@ fn the_expression_is_not_in_the_key() {
     p.taskr(["t"]).env("A", "2").says("1 task up to date").ok();
     p.taskr(["t"]).env("A", "3").says("1 skipped").ok();
 }
+
+/// What is skipped is absent, whichever profile made it.
+#[test]
+fn what_another_profile_made_goes_too() {
+    let p = Project::new(
+        r#"
+[vars]
+on = "no"
+[profile.rel.vars]
+on = "yes"
+[profile.off.vars]
+on = "never"
+[target.extra]
+when = "on == 'yes'"
+inputs = []
+outputs = ["extra.txt", "{{ profile }}.own"]
+run = "ran extra; echo extra > extra.txt; echo own > {{ profile }}.own"
+[target.pack]
+inputs = ["?*.txt"]
+run = "ran pack {{ inputs }}"
+"#,
+    );
+    p.taskr(["pack"]).ran(["pack"]).ok();
+    let run = p.taskr(["--profile", "rel", "pack"]).ran(["extra", "pack extra.txt"]);
+    run.makes("extra.txt", "extra\n").makes("rel.own", "own\n").ok();
+    p.taskr(["-n", "pack"]).says("2 tasks: 1 fresh, 1 skipped").ok();
+    p.taskr(["pack"]).removes("extra.txt").ok();
+    p.taskr(["pack"]).says("2 tasks: 1 fresh, 1 skipped").ok();
+    // Its own profile makes it again, or has it from the store.
+    p.taskr(["--profile", "rel", "pack"]).any_ran().makes("extra.txt", "extra\n").ok();
+    p.taskr(["--profile", "off", "pack"]).any_ran().removes("extra.txt").ok();
+    p.taskr(["--profile", "rel", "pack"]).any_ran().makes("extra.txt", "extra\n").ok();
+    p.write("extra.txt", "edited\n");
+    p.taskr(["pack"]).any_ran().warns("extra.txt was edited since this task made it").ok();
+    assert_eq!(p.read("extra.txt"), "edited\n");
+}
+
+/// A profile that skips what the default one made.
+#[test]
+fn what_the_default_profile_made_goes_too() {
+    let p = Project::new(
+        r#"
+[vars]
+on = "yes"
+[profile.rel.vars]
+on = "no"
+[target.extra]
+when = "on == 'yes'"
+inputs = []
+outputs = ["extra.txt"]
+run = "ran extra; echo extra > extra.txt"
+[target.pack]
+inputs = ["?*.txt"]
+run = "ran pack {{ inputs }}"
+"#,
+    );
+    p.taskr(["pack"]).ran(["extra", "pack extra.txt"]).makes("extra.txt", "extra\n").ok();
+    p.taskr(["--profile", "rel", "pack"]).ran(["pack"]).removes("extra.txt").ok();
+    p.taskr(["pack"]).any_ran().makes("extra.txt", "extra\n").ok();
+}
