@@ -475,7 +475,7 @@ fn shell_of(own: Option<&[parse::Text]>) -> Vec<super::rule::Text> {
 
 fn task_name(target: &str, item: Option<&Item>, matrix: &[(String, String)]) -> String {
     let item = item.map(|item| printable(&item.written));
-    let axes = matrix.iter().map(|(axis, value)| format!("{axis}={value}"));
+    let axes = matrix.iter().map(|(axis, value)| format!("{axis}={}", printable(value.as_bytes())));
     let parts: Vec<String> = item.into_iter().chain(axes).collect();
     if parts.is_empty() { target.to_owned() } else { format!("{target}@{}", parts.join(",")) }
 }

@@ -257,10 +257,9 @@ pub(super) fn patterns(target: &Prepared<'_>) -> Vec<Input> {
 /// An element without wildcards is a file if one is there or a target makes one, or if it is
 /// written with a slash; else a plain word.
 fn plain(element: &Element, path: &[u8], dir: &[u8], there: bool) -> Item {
-    let written = element.literal();
-    match there || written.contains(&b'/') {
+    match there || element.literal().contains(&b'/') {
         true => file(path, &Pattern::literal(path), dir),
-        false => Item { rel: written.clone(), written, file: None },
+        false => Item { rel: element.word(), written: element.word(), file: None },
     }
 }
 

@@ -1,8 +1,7 @@
 //! The combinations of a matrix.
 
 use super::expand::Prepared;
-use super::scope::printable;
-use super::text::Element;
+use super::text::nothing_ready;
 use crate::error::{Diagnostic, listed, nearest, quoted};
 use crate::parse::{self, Exclusion};
 
@@ -33,8 +32,9 @@ impl Prepared<'_> {
     }
 
     fn values(&self, text: &parse::Text) -> Result<Vec<String>, Diagnostic> {
-        let elements = Element::expand(text, &self.scope)?;
-        Ok(elements.iter().map(|element| printable(&element.literal())).collect())
+        let resolve = |name: &str| self.scope.value(name, &nothing_ready);
+        let words = self.scope.settled(text, text.template.words(&resolve))?;
+        Ok(words.unwrap_or_default())
     }
 
     fn without_excluded(

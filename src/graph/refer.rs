@@ -2,7 +2,7 @@
 //! there is none.
 
 use super::rule::Ref;
-use super::{Members, Scope, Task};
+use super::{Members, Scope, Task, printable};
 use crate::error::{Diagnostic, listed, nearest, quoted};
 use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
@@ -45,7 +45,7 @@ impl<'a> Pick<'a> {
         if let Some((axis, value, glob)) = &self.axis {
             let profile = || scope.profile().filter(|_| *axis == "profile");
             if let Some(own) = scope.axis(axis).map(String::as_str).or_else(profile) {
-                return is_like(own.as_bytes(), value, glob);
+                return is_like(own.as_bytes(), value, glob) || printable(own.as_bytes()) == *value;
             }
         }
         match scope.item() {
@@ -133,11 +133,12 @@ fn axis_help(picks: &str, ids: &[TaskId], tasks: &IdVec<TaskId, Task>) -> Option
     if scope.axis(axis).is_none() {
         return Some(listed("its axes:", scope.axes()));
     }
-    let mut values: Vec<&str> = Vec::new();
+    let mut values: Vec<String> = Vec::new();
     for value in ids.iter().filter_map(|id| tasks[*id].rule.scope.axis(axis)) {
-        if values.len() < FEW && !values.contains(&value.as_str()) {
+        let value = printable(value.as_bytes());
+        if values.len() < FEW && !values.contains(&value) {
             values.push(value);
         }
     }
-    Some(listed(&format!("values of `{axis}`:"), values))
+    Some(listed(&format!("values of `{axis}`:"), values.iter().map(String::as_str)))
 }

@@ -106,6 +106,18 @@ impl Element {
         unescape(&self.text)
     }
 
+    /// The element as a word that is no path: there a backslash is one, but before a character
+    /// that would mean something in a list.
+    pub(super) fn word(&self) -> Vec<u8> {
+        let mut word = Vec::with_capacity(self.text.len());
+        let mut bytes = self.text.iter().peekable();
+        while let Some(&byte) = bytes.next() {
+            let escaped = bytes.next_if(|next| byte == b'\\' && SPECIAL.contains(next));
+            word.push(escaped.copied().unwrap_or(byte));
+        }
+        word
+    }
+
     /// The element without its first character, if that is `prefix`.
     fn strip(&self, prefix: u8) -> Option<Element> {
         self.text.strip_prefix(&[prefix])?;

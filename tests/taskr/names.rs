@@ -201,3 +201,35 @@ fn a_workspace_with_an_odd_name() {
         }
     }
 }
+
+/// What an axis or a plain word gives is as it was written; only names of tasks are made printable.
+#[test]
+fn values_are_not_names() {
+    let p = Project::new(
+        r#"
+[target.t]
+matrix = { r = ['\d+\.txt', "50%", "a\nb", "a*", 'c:\x'] }
+run = "printf '%s\n' {{ matrix.r }} > {{ 'out' ~ (matrix.r | length) }}; ran {{ name }}"
+[target.one]
+deps = ["t@r=50%"]
+[target.each]
+matrix = { r = ["50%", 'c:\x'] }
+deps = ["t@r={{ matrix.r }}"]
+[target.words]
+foreach = ['a\d', 'b\*', "{{ 'c\\d*' }}"]
+run = "printf '%s\n' {{ item }} > {{ 'word' ~ item[0] }}; ran {{ name }}"
+"#,
+    );
+    let run = p.taskr(["t", "words"]).any_ran();
+    let run = run.makes("out8", "\\d+\\.txt\n").makes("out3", "50%\n").makes("out2", "a*\n");
+    run.any_files().ok();
+    assert_eq!(p.read("out4"), "c:\\x\n");
+    assert_eq!(p.read("worda"), "a\\d\n");
+    assert_eq!(p.read("wordb"), "b*\n");
+    assert_eq!(p.read("wordc"), "c\\d*\n");
+    p.taskr(["t@r=50%25"]).ran(["t"]).says("t@r=50%25").any_files().ok();
+    p.taskr(["t@r=50%"]).ran(["t"]).says("t@r=50%25").any_files().ok();
+    p.taskr(["t@r=a%0Ab"]).ran(["t"]).any_files().ok();
+    p.taskr(["one"]).ran(["t"]).any_files().ok();
+    p.taskr(["each"]).ran(["t", "t"]).any_files().ok();
+}
