@@ -1,10 +1,9 @@
 //! Whether the command of a target with `batch` is the same whichever items are in it: each item's
 //! key counts the command as it is for that item alone, so nothing else of an item may be in it.
 
-use rustc_hash::FxHashSet;
-
+use super::names::reads;
 use super::scope::Scope;
-use crate::error::{Diagnostic, Place, quoted};
+use crate::error::{Diagnostic, quoted};
 use crate::parse;
 
 /// Names that are one task's own, and what to write instead.
@@ -36,10 +35,10 @@ pub(super) fn check(source: &parse::Target, scope: &Scope) -> Result<(), Vec<Dia
     let env = source.env.values().map(|(_, text)| text);
     let around = source.shell.iter().flatten().chain(env).chain(&source.reads.tools);
     for text in command.iter().chain(around) {
-        let heads = heads(text, scope);
+        let reads = reads(text, scope);
         let own = OF_ONE_TASK.iter().find_map(|(own, help)| {
-            let (_, place) = heads.iter().find(|(head, _)| head == own)?;
-            Some((*own, *help, place.clone()))
+            let read = reads.iter().find(|read| read.is(own))?;
+            Some((*own, *help, read.place.clone()))
         });
         if let Some((own, help, place)) = own {
             let message = format!(
@@ -58,15 +57,14 @@ pub(super) fn check(source: &parse::Target, scope: &Scope) -> Result<(), Vec<Dia
             wrong.push(Diagnostic::error(message).at(text.place.clone(), "").help(help));
         }
     }
-    let names_items =
-        |text: &parse::Text| heads(text, scope).iter().any(|(head, _)| head == "items");
+    let names_items = |text: &parse::Text| reads(text, scope).iter().any(|read| read.is("items"));
     if wrong.is_empty() && !command.iter().any(names_items) {
         let message = format!("target {name} has `batch`, and its command does not name `items`");
         let problem = Diagnostic::error(message).at(source.place_of("batch").clone(), "");
         wrong.push(problem.help("let it take them, as in run = \"lint {{ items }}\""));
     }
     for text in source.outputs.iter().flatten() {
-        if !heads(text, scope).iter().any(|(head, _)| head == "item") {
+        if !reads(text, scope).iter().any(|read| read.is("item")) {
             let message =
                 format!("target {name} has `batch`, and this output does not name `item`");
             let problem = Diagnostic::error(message).at(text.place.clone(), "");
@@ -76,28 +74,6 @@ pub(super) fn check(source: &parse::Target, scope: &Scope) -> Result<(), Vec<Dia
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-}
-
-/// What a string names, through variables too, and where it does.
-fn heads(text: &parse::Text, scope: &Scope) -> Vec<(String, Place)> {
-    let head = |path: &str| path.split('.').next().unwrap_or(path).to_owned();
-    let mut found = Vec::new();
-    let mut seen = FxHashSet::default();
-    for name in text.template.names() {
-        let place = text.place_of(name.range.clone());
-        let mut open = vec![head(&name.path)];
-        while let Some(name) = open.pop() {
-            match scope.variables().get(&name) {
-                None => found.push((name, place.clone())),
-                Some(variable) if seen.insert(name) => {
-                    let names = variable.texts().iter().flat_map(|text| text.template.names());
-                    open.extend(names.map(|name| head(&name.path)));
-                }
-                Some(_) => {}
-            }
-        }
-    }
-    found
 }
 
 /// The first variable of the shell that is one task's own.

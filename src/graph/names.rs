@@ -54,6 +54,9 @@ impl Names {
             wrong: circle(scope).into_iter().collect(),
         };
         if check.wrong.is_empty() {
+            check.once();
+        }
+        if check.wrong.is_empty() {
             check.all();
         }
         if check.wrong.is_empty() { Ok(check.names) } else { Err(check.wrong) }
@@ -83,7 +86,56 @@ struct Use<'a> {
     ready: bool,
 }
 
+/// Names that every task has, and each for itself.
+const OF_ONE_TASK: [&str; 3] = ["out", "state", "depfile"];
+
 impl<'a> Check<'a> {
+    /// Fields that are worked out once for all tasks of a target.
+    fn once(&mut self) {
+        let target = self.target;
+        let matrix = target.matrix.values().flat_map(|(_, texts)| texts);
+        let exclude = target.exclude.iter().flat_map(|one| one.values.values());
+        let matrix = matrix.chain(exclude.map(|(_, text)| text));
+        let foreach = target.foreach.iter().flatten();
+        self.once_in("dir", target.dir.iter());
+        self.once_in("foreach", foreach);
+        self.once_in("matrix", matrix);
+    }
+
+    fn once_in(&mut self, field: &str, texts: impl Iterator<Item = &'a parse::Text>) {
+        let target = self.target;
+        let is_of_one = |read: &&Read| match &*read.head {
+            _ if read.variable => false,
+            "item" => target.foreach.is_some(),
+            "matrix" => !target.matrix.is_empty(),
+            "args" => target.reads.args && field == "dir",
+            head => OF_ONE_TASK.contains(&head),
+        };
+        for text in texts {
+            let reads = reads(text, self.sight.scope);
+            let Some(read) = reads.iter().find(is_of_one) else { continue };
+            let what = match field {
+                "dir" => "`dir` is one folder",
+                "foreach" => "`foreach` is one list",
+                _ => "a `matrix` is the same",
+            };
+            let help = match field {
+                "dir" => format!(
+                    "let the command go there: run = \"cd {} && …\"\npaths in the other fields then \
+                     name that folder themselves",
+                    text.template.source().trim()
+                ),
+                "foreach" => {
+                    "name files, patterns, words, or a variable that holds them".to_owned()
+                }
+                _ => "name values, or a variable that holds them".to_owned(),
+            };
+            let message =
+                format!("{what} for all tasks of a target: `{}` is not known there", read.head);
+            self.wrong.push(Diagnostic::error(message).at(read.place.clone(), "").help(help));
+        }
+    }
+
     fn all(&mut self) {
         let target = self.target;
         let lists = [&target.inputs, &target.outputs, &target.installs, &target.foreach];
@@ -244,6 +296,44 @@ impl<'a> Check<'a> {
 
 fn head(name: &Name) -> &str {
     name.path.split('.').next().unwrap_or(&name.path)
+}
+
+/// A name that a string reads, itself or by a variable.
+pub(super) struct Read {
+    /// Its first word.
+    pub(super) head: String,
+    /// Where the string names it, or the variable that leads to it.
+    pub(super) place: Place,
+    pub(super) variable: bool,
+}
+
+impl Read {
+    /// Whether it is this name of taskr, and no variable that is called so.
+    pub(super) fn is(&self, name: &str) -> bool {
+        !self.variable && self.head == name
+    }
+}
+
+/// All names that a string reads.
+pub(super) fn reads(text: &parse::Text, scope: &Scope) -> Vec<Read> {
+    let mut found = Vec::new();
+    let mut seen = FxHashSet::default();
+    for name in text.template.names() {
+        let mut open = vec![head(name).to_owned()];
+        while let Some(head_of) = open.pop() {
+            let variable = scope.variables().get(&head_of);
+            let place = text.place_of(name.range.clone());
+            if let Some(variable) = variable {
+                if !seen.insert(head_of.clone()) {
+                    continue;
+                }
+                let names = variable.texts().iter().flat_map(|text| text.template.names());
+                open.extend(names.map(|name| head(name).to_owned()));
+            }
+            found.push(Read { head: head_of, place, variable: variable.is_some() });
+        }
+    }
+    found
 }
 
 fn texts(variable: &Variable) -> &[Text] {
