@@ -21,7 +21,7 @@ use super::terminal::{self, Colours};
 use super::watch::Session;
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
-use crate::graph::{Args, run_gates};
+use crate::graph::{Args, Asking, run_gates};
 use crate::jobserver::{MAKEFLAGS, Offer, Pool};
 use crate::outcome::{Changes, Counts, Event, Summary};
 use crate::process::Console;
@@ -69,6 +69,7 @@ pub(super) fn build_with(
     more: More<'_>,
 ) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
+    workspace.asks()?.set(Asking::Now);
     let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
@@ -84,7 +85,7 @@ pub(super) fn build_with(
         rehash: args.how.rehash,
         store: super::user::store(args.how.cache)?,
         strict: args.how.strict,
-        gates: run_gates(&workspace.taskfile, &workspace.surroundings(jobs))?,
+        gates: run_gates(&workspace.taskfile, &workspace.settings(&args.common.defines, jobs)?)?,
         wait: !args.no_wait,
         stream: mode != Mode::None || args.how.events.is_some(),
         console: console(args),

@@ -59,10 +59,10 @@ struct Fine {
 
 /// The graph, or all mistakes of the stages that could be looked at.
 fn graph(args: &Check, workspace: &Workspace) -> Result<Graph, Error> {
-    let jobs = workspace.jobs(None);
+    let jobs = workspace.jobs(None, &args.common);
     let made = workspace.loader(&args.common, jobs.as_ref().copied().unwrap_or(1))?();
     let mut wrong = Vec::new();
-    let gates = run_gates(&workspace.taskfile, &workspace.surroundings(1));
+    let gates = run_gates(&workspace.taskfile, &workspace.settings(&args.common.defines, 1)?);
     wrong.extend(diagnostics(jobs.map(|_| ()))?);
     wrong.extend(diagnostics(workspace.output(None).map(|_| ()))?);
     wrong.extend(diagnostics(gates.map(|_| ()))?);
@@ -176,7 +176,8 @@ fn unused_variables(root: &Taskfile) -> Vec<Diagnostic> {
     let by_files = by_files.flat_map(|vars| vars.values());
     let by_files: FxHashSet<&str> = by_files.flat_map(Var::texts).flat_map(heads).collect();
     let mut seen = Seen::new();
-    let mut anywhere: FxHashSet<&str> = root.jobs.iter().flat_map(heads).collect();
+    let of_the_run = root.jobs.iter().chain(root.gates.values().map(|(_, text)| text));
+    let mut anywhere: FxHashSet<&str> = of_the_run.flat_map(heads).collect();
     for file in root.every() {
         let mut in_file = FxHashSet::default();
         for target in file.targets.values() {

@@ -27,7 +27,7 @@ const REPLACED: &str = ".taskr/replaced";
 
 pub(super) fn clean(args: &Clean, workspace: &Workspace, typed: &str) -> Result<End, Error> {
     let named = workspace.full_names(&args.targets)?;
-    let jobs = workspace.jobs(None)?;
+    let jobs = workspace.jobs(None, &args.common)?;
     let load = workspace.loader(&args.common, jobs)?;
     let mut request = plain_request(workspace, &load, jobs, typed)?;
     request.wait = !args.no_wait;

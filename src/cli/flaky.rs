@@ -54,7 +54,7 @@ fn named(args: &Flaky, workspace: &Workspace) -> Result<Option<FxHashSet<String>
         return Ok(None);
     }
     let names = workspace.full_names(&args.targets)?;
-    let graph = workspace.loader(&args.common, workspace.jobs(None)?)?()?;
+    let graph = workspace.loader(&args.common, workspace.jobs(None, &args.common)?)?()?;
     let ids = graph.without_groups(&select(&graph, &names)?);
     Ok(Some(ids.into_iter().map(|id| graph.name(id).to_owned()).collect()))
 }

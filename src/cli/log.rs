@@ -25,7 +25,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 pub(super) fn log(args: &Log, workspace: &Workspace) -> Result<End, Error> {
     let names = named_or_default(workspace, &args.targets)?;
-    let graph = workspace.loader(&args.common, workspace.jobs(None)?)?()?;
+    let graph = workspace.loader(&args.common, workspace.jobs(None, &args.common)?)?()?;
     let root = Root::open(&workspace.root).map_err(|cause| Error::Io {
         doing: "cannot open".to_owned(),
         path: workspace.root.clone(),

@@ -26,7 +26,7 @@ const MOST_SHOWN: usize = 10;
 pub(super) fn show(args: &Show, workspace: &Workspace) -> Result<End, Error> {
     let names = named_or_default(workspace, &args.targets)?;
     workspace.asks()?.set(Asking::Now);
-    let graph = workspace.loader(&args.common, workspace.jobs(None)?)?()?;
+    let graph = workspace.loader(&args.common, workspace.jobs(None, &args.common)?)?()?;
     let ids = select(&graph, &names)?;
     let broken = workspace.asks()?.broken().into_iter();
     let is_shown = |(target, _): &(String, _)| {

@@ -20,9 +20,9 @@ use crate::ids::TaskId;
 use crate::parse::{Target, Var, VarValue};
 
 pub(super) fn vars(args: &Vars, workspace: &Workspace) -> Result<End, Error> {
-    let jobs = workspace.jobs(None)?;
     let names = workspace.full_names(&args.targets)?;
     workspace.asks()?.set(Asking::Now);
+    let jobs = workspace.jobs(None, &args.common)?;
     let settings = workspace.settings(&args.common.defines, jobs)?;
     let defined = |name: &str| settings.defines.iter().any(|(defined, _)| defined == name);
     let graph = workspace.loader(&args.common, jobs)?()?;

@@ -182,7 +182,7 @@ impl Workspace {
     }
 
     /// How many tasks may run at once: the command line, the Taskfile, the processors.
-    pub(super) fn jobs(&self, asked: Option<&str>) -> Result<usize, Error> {
+    pub(super) fn jobs(&self, asked: Option<&str>, common: &Common) -> Result<usize, Error> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         if let Some(asked) = asked {
             let large = asked.parse::<u64>().is_ok_and(|jobs| jobs > 0);
@@ -194,9 +194,11 @@ impl Workspace {
                 help: Some(format!("this machine has {processors} processors{most}")),
             });
         }
-        let Some(text) = jobs(&self.taskfile, &self.surroundings(processors))? else {
+        if self.taskfile.jobs.is_none() {
             return Ok(processors);
-        };
+        }
+        let settings = self.settings(&common.defines, processors)?;
+        let Some(text) = jobs(&self.taskfile, &settings)? else { return Ok(processors) };
         number_of_jobs(&text, processors).ok_or_else(|| {
             let place = self.taskfile.jobs.as_ref().map(|jobs| jobs.place.clone());
             let message = format!(
@@ -364,7 +366,7 @@ fn nothing_to_build(package: &Taskfile) -> Error {
 }
 
 /// What is wrong with a name that nobody typed: it stands in the Taskfile.
-fn at_place(error: Error, text: &Text, label: &str) -> Error {
+pub(super) fn at_place(error: Error, text: &Text, label: &str) -> Error {
     let Error::Usage { message, help } = error else { return error };
     Diagnostic::error(message).at(text.place.clone(), label).help_if(help).into()
 }

@@ -96,9 +96,6 @@ impl Asks {
     }
 
     /// A graph is about to be made.
-    ///
-    /// # Errors
-    /// A signal came while a command ran.
     pub(super) fn begin(&self) {
         self.state().broken.clear();
     }

@@ -33,6 +33,7 @@ mod settings;
 mod tests;
 mod text;
 mod when;
+mod whole;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -42,7 +43,10 @@ use rustc_hash::FxHashMap;
 
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
+<<<<<<< HEAD
 pub use checks::run_gates;
+=======
+>>>>>>> 88232e3 (Gates leave out what is not known; [taskr] jobs and gates see the variables of the file)
 pub use expand::{Expanded, Settings, expand, file_scope};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
@@ -55,6 +59,7 @@ pub use scope::{Item, Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
 pub use settings::{jobs, output};
 pub use text::{diagnostic, word_of_path};
+pub use whole::{jobs, run_gates};
 
 use crate::error::Place;
 use crate::files::{Ignored, Pattern};

@@ -10,7 +10,8 @@ use crate::parse;
 /// What a service takes to get ready, unless it says otherwise.
 const READY_WITHIN_MS: u64 = 30_000;
 
-/// A target that stays up. Nothing of it is in the key.
+/// What makes a target one that stays up. None of this counts: what counts for those that need it is
+/// its command and what that reads.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// What tells that it is ready.

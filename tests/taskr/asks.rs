@@ -176,3 +176,33 @@ run = "ran other"
     p.write("name", "x");
     p.taskr(["t", "u"]).ok();
 }
+
+/// Tools that run nothing leave out a limit that is not known; a build holds it.
+#[test]
+fn limits_may_depend_on_it() {
+    let p = Project::new(
+        r#"
+default = ["t"]
+[vars]
+min = { sh = "cat min" }
+[taskr]
+jobs = "{{ min }}"
+gates = { wall_s = "<= {{ min }}" }
+[target.t]
+inputs = []
+gates = { cov = ">= {{ min }}" }
+run = "ran t; echo cov=80 >> $TASKR_METRICS"
+"#,
+    );
+    p.write("min", "90\n");
+    for tool in [&["check"][..], &["graph"], &["clean", "-n"], &["list"]] {
+        p.taskr(tool).never_says("mistake").ok();
+    }
+    p.taskr(["t"]).ran(["t"]).says("cov").says("90").exits(1);
+    p.taskr(["log", "t"]).warns("t wrote nothing").ok();
+    p.taskr(["--failed"]).ran(["t"]).exits(1);
+    p.write("min", "70\n");
+    p.taskr(["t"]).ran(["t"]).ok();
+    p.remove("min");
+    p.taskr(["t"]).says("cat min").exits(2);
+}

@@ -280,3 +280,34 @@ fn acceptance_tests_have_what_the_command_left_of_the_timeout() {
         .exits(1);
     assert_eq!(result(&p, "t")["timed_out"], true);
 }
+
+/// `[taskr]` sees the variables of the file, and those of the command line.
+#[test]
+fn what_holds_for_the_run_sees_variables() {
+    let p = Project::new(
+        r#"
+default = ["t"]
+[vars]
+n = "3"
+limit = "{{ n }}000"
+level = "1"
+[profile.rel.vars]
+level = "2"
+[taskr]
+jobs = "{{ n }}"
+gates = { wall_s = "<= {{ limit }}" }
+[target.t]
+run = "ran t {{ jobs }} {{ level }}"
+"#,
+    );
+    p.taskr(["check"]).stdout("Taskfile.toml is fine: 1 target, 1 task\n").ok();
+    p.taskr(["t"]).ran(["t 3 1"]).ok();
+    p.taskr(["-D", "n=2", "t"]).ran(["t 2 1"]).ok();
+    p.taskr(["-D", "limit=0", "t"]).ran(["t 3 1"]).says("wall_s").exits(1);
+    // A run may build several profiles, and has one number of jobs.
+    let text = p.read("Taskfile.toml").replace("jobs = \"{{ n }}\"", "jobs = \"{{ level }}\"");
+    p.write("Taskfile.toml", &text);
+    let says = "`jobs` holds for all profiles, and `level` differs in them";
+    p.taskr(["check"]).says(says).exits(2);
+    p.taskr(["t"]).says(says).exits(2);
+}

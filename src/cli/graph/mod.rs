@@ -64,7 +64,7 @@ struct Edge {
 
 pub(super) fn graph(args: &Args, workspace: &Workspace) -> Result<End, Error> {
     let named = workspace.full_names(&args.targets)?;
-    let graph = workspace.loader(&args.common, workspace.jobs(None)?)?()?;
+    let graph = workspace.loader(&args.common, workspace.jobs(None, &args.common)?)?()?;
     let picture = Picture::of(&graph, &select(&graph, &named)?, args.tasks);
     let format = if args.json { GraphFormat::Json } else { args.format };
     let text = match format {

@@ -68,11 +68,12 @@ type Flaws = Vec<(String, Flaw)>;
 impl<'a> Asked<'a> {
     fn new(args: &'a Verify, workspace: &'a Workspace) -> Result<Asked<'a>, Error> {
         let names = named_or_default(workspace, &args.targets)?;
-        let (jobs, warning) = jobs_within_limits(workspace.jobs(args.jobs.as_deref())?)?;
+        workspace.asks()?.set(Asking::Now);
+        let jobs = workspace.jobs(args.jobs.as_deref(), &args.common)?;
+        let (jobs, warning) = jobs_within_limits(jobs)?;
         if let Some(warning) = warning {
             let _ = writeln!(std::io::stderr(), "warning: {warning}");
         }
-        workspace.asks()?.set(Asking::Now);
         let graph = workspace.loader(&args.common, jobs)?()?;
         let mut ids = Vec::new();
         for name in &names {

@@ -22,7 +22,7 @@ use super::signals::messages_with_signals;
 use super::workspace::Workspace;
 use super::{goals, json_out};
 use crate::error::Error;
-use crate::graph::Kind;
+use crate::graph::{Asking, Kind};
 use crate::ids::TaskId;
 use crate::outcome::Event;
 use crate::run::{dry_run, find};
@@ -40,7 +40,8 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
         false => workspace.full_names(&names)?,
     };
     let wanted = workspace.without_pipelines(&wanted);
-    let jobs = workspace.jobs(None)?;
+    workspace.asks()?.set(Asking::Now);
+    let jobs = workspace.jobs(None, &args.common)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
     let mut request = plain_request(workspace, &load, jobs, "taskr why")?;
