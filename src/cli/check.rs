@@ -15,12 +15,13 @@ use super::out::print;
 use super::packages::full_in;
 use super::steps;
 use super::terminal::{Colours, width};
-use super::workspace::Workspace;
+use super::workspace::{Workspace, at_place};
 use crate::error::{Diagnostic, Error, Level, nearest, quoted, render_diagnostics};
 use crate::graph::{Graph, Kind, run_gates};
 use crate::ids::IdVec;
 use crate::parse::{self, Target, Taskfile, Text, Var, split_pick};
 use crate::plan::Plan;
+use crate::run::find;
 
 pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result<End, Error> {
     let checked = workspace.and_then(|workspace| {
@@ -68,7 +69,7 @@ fn graph(args: &Check, workspace: &Workspace) -> Result<Graph, Error> {
     wrong.extend(diagnostics(gates.map(|_| ()))?);
     let graph = match made {
         Ok(graph) => {
-            wrong.extend(wrong_names(&workspace.taskfile, &graph));
+            wrong.extend(wrong_names(&workspace.taskfile, &graph)?);
             wrong.extend(steps::wrong(&workspace.taskfile, &graph));
             Some(graph)
         }
@@ -93,7 +94,7 @@ fn diagnostics(result: Result<(), Error>) -> Result<Vec<Diagnostic>, Error> {
 }
 
 /// Names in `default` and `[hooks]` that cannot be built.
-fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
+fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Result<Vec<Diagnostic>, Error> {
     let default = taskfile.every().flat_map(|file| {
         file.default.iter().map(move |text| (file, text, "a bare `taskr`".to_owned()))
     });
@@ -107,8 +108,13 @@ fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
         if taskfile.pipelines.contains_key(&full_in(&file.package.dir, name)) {
             continue;
         }
-        let found = graph.select(&full_in(&file.package.dir, name));
+        let full = full_in(&file.package.dir, name);
+        let found = graph.select(&full);
         let Some(&id) = found.first() else {
+            if let (Some(_), Err(error)) = (graph.target(split_pick(&full).0), find(graph, &full)) {
+                wrong.extend(diagnostics(Err(at_place(error, text, &label)))?);
+                continue;
+            }
             let public = file.targets.values().filter(|target| !target.private);
             let near = nearest(name, public.map(|target| target.name.as_str()));
             wrong.push(
@@ -129,7 +135,7 @@ fn wrong_names(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
             );
         }
     }
-    wrong
+    Ok(wrong)
 }
 
 /// What taskr takes, and nobody means.

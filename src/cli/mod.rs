@@ -164,7 +164,7 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     let Some(word) = word.as_deref().and_then(OsStr::to_str) else {
         return build_with(scan, workspace);
     };
-    if workspace.as_ref().is_ok_and(|found| found.has_target(word) || found.has_pipeline(word)) {
+    if is_own(&workspace, word) {
         return build_with(scan, workspace);
     }
     match word {
@@ -180,14 +180,28 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
         "help" => {
             scan.drop_word();
             scan.ask_for_help();
-            match scan.word.clone() {
-                Some(name) => tool(&name.to_string_lossy(), scan, workspace),
-                None => build_with(scan, workspace),
+            let Some(name) = scan.word.clone() else { return build_with(scan, workspace) };
+            let name = name.to_string_lossy();
+            let is_hidden = is_own(&workspace, &name);
+            let end = tool(&name, scan, workspace)?;
+            if is_hidden {
+                out::print(hidden(&name).as_bytes())?;
             }
+            Ok(end)
         }
         _ if TOOLS.contains(&word) || LATER.contains(&word) => tool(word, scan, workspace),
         _ => build_with(scan, workspace),
     }
+}
+
+/// Whether the Taskfile has it: then it comes before a tool of that name.
+fn is_own(workspace: &Result<Workspace, Error>, word: &str) -> bool {
+    workspace.as_ref().is_ok_and(|found| found.has_target(word) || found.has_pipeline(word))
+}
+
+/// What is said behind the help of a tool that a name of the Taskfile hides.
+fn hidden(name: &str) -> String {
+    format!("\nThe Taskfile has a target `{name}`: write `taskr tool {name}` for the tool.\n")
 }
 
 fn build_with(scan: &Scan, workspace: Result<Workspace, Error>) -> Result<End, Error> {

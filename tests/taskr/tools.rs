@@ -531,3 +531,29 @@ fn a_closed_pipe_is_no_error() {
         assert_eq!(status.code(), Some(0), "{args:?}");
     }
 }
+
+/// `check` answers a default that names no task as the build does.
+#[test]
+fn check_tells_the_task_that_was_meant() {
+    let p = Project::new(
+        "default = [\"t@x=2\"]\n[target.t]\nmatrix = { x = [\"1\"] }\nrun = \"ran t\"\n",
+    );
+    for args in [&["check"][..], &[]] {
+        let run = p.taskr(args).says("there is no task `t@x=2`");
+        run.says("did you mean `t@x=1`?").exits(2);
+    }
+    p.taskr(["check"]).says("Taskfile.toml:1:12").says("a bare `taskr` would build it").exits(2);
+}
+
+/// A target of a tool's name comes first; how the tool is reached is said wherever it is asked for.
+#[test]
+fn a_tool_that_a_target_hides_is_reached() {
+    let p = Project::new("default = [\"check\"]\n[target.check]\nrun = \"ran check\"\n");
+    p.taskr(["check"]).ran(["check"]).ok();
+    p.taskr(["tool", "check"]).says("Taskfile.toml is fine").ok();
+    p.taskr(["list"]).says("hides a tool: `taskr tool check`").ok();
+    let help = p.taskr(["help", "check"]).says("Check the Taskfile without running anything").ok();
+    assert!(help.stdout.ends_with("write `taskr tool check` for the tool.\n"), "{help}");
+    let help = p.taskr(["help", "list"]).ok();
+    assert!(!help.stdout.contains("has a target"), "{help}");
+}
