@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
-use super::read::{Asker, Reader, Value};
+use super::read::{Asker, Reader, Value, first_line};
 use super::{Target, Text};
 use crate::error::{Diagnostic, Place, listed, nearest, quoted};
 
@@ -39,15 +39,39 @@ impl Reader {
                 target.matrix.insert(name.to_owned(), (self.place(key.span()), values));
             }
         }
-        let exclude = table.iter().find(|(key, _)| key.get_ref() == EXCLUDE);
-        if table.len() == usize::from(exclude.is_some()) {
-            let place = self.place(super::read::first_line(&self.source.text, value.span()));
-            let problem = Diagnostic::error("`matrix` is empty");
-            self.refuse(
-                problem.at(place, "no axis").help("write matrix = { os = [\"linux\", \"mac\"] }"),
-            );
-        } else if let Some((_, value)) = exclude {
-            self.exclude(target, value);
+        match table.iter().find(|(key, _)| key.get_ref() == EXCLUDE) {
+            Some((_, value)) => self.exclude(target, value),
+            None if table.is_empty() => {
+                self.no_axis(self.place(first_line(&self.source.text, value.span())));
+            }
+            None => {}
+        }
+    }
+
+    fn no_axis(&mut self, place: Place) {
+        let problem = Diagnostic::error("`matrix` is empty").at(place, "no axis");
+        self.refuse(problem.help("write matrix = { os = [\"linux\", \"mac\"] }"));
+    }
+
+    /// Whether what is left out are combinations of the axes, whichever layers these are from.
+    pub(super) fn check_matrix(&mut self, target: &Target) {
+        if target.exclude.is_empty() {
+            return;
+        }
+        if target.matrix.is_empty() {
+            return self.no_axis(target.place_of("matrix").clone());
+        }
+        for (name, (place, _)) in target.exclude.iter().flat_map(|one| &one.values) {
+            if target.matrix.contains_key(name) {
+                continue;
+            }
+            let axes = || target.matrix.keys().map(String::as_str);
+            let help = match nearest(name, axes()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => listed("its axes:", axes()),
+            };
+            let problem = Diagnostic::error(format!("the matrix has no axis {}", quoted(name)));
+            self.refuse(problem.at(place.clone(), "").help(help));
         }
     }
 
@@ -60,37 +84,23 @@ impl Reader {
         };
         for element in elements {
             let Some(table) = self.table(element, asker) else { return };
-            let place = self.place(super::read::first_line(&self.source.text, element.span()));
+            let place = self.place(first_line(&self.source.text, element.span()));
             if table.is_empty() {
                 let problem =
                     Diagnostic::error("an empty table in `exclude` leaves out everything");
                 self.refuse(problem.at(place, "names no axis").help(format!("write {EXAMPLE}")));
                 return;
             }
-            let values = self.exclusion(target, table);
+            let values = self.exclusion(table);
             target.exclude.push(Exclusion { place, values });
         }
     }
 
-    fn exclusion(
-        &mut self,
-        target: &Target,
-        table: &DeTable<'_>,
-    ) -> IndexMap<String, (Place, Text)> {
+    fn exclusion(&mut self, table: &DeTable<'_>) -> IndexMap<String, (Place, Text)> {
         let mut values = IndexMap::new();
         for (key, value) in table {
             let name: &str = key.get_ref();
             let place = self.place(key.span());
-            if !target.matrix.contains_key(name) {
-                let axes = || target.matrix.keys().map(String::as_str);
-                let help = match nearest(name, axes()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => listed("its axes:", axes()),
-                };
-                let problem = Diagnostic::error(format!("the matrix has no axis {}", quoted(name)));
-                self.refuse(problem.at(place, "").help(help));
-                continue;
-            }
             let example = format!("{name} = \"…\"; for two values, write two tables");
             let asker = Asker { name, asks: "one value", example: &example, filled: false };
             if let Some(text) = self.scalar(value, asker) {

@@ -333,6 +333,7 @@ impl Reader {
 
     /// Refuses fields that do not go together.
     pub(super) fn check_fields(&mut self, target: &Target) {
+        self.check_matrix(target);
         let has = |name: &str| target.has(name);
         if has("run") && has("exec") {
             let message = format!("target {} has two commands", quoted(&target.name));

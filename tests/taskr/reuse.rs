@@ -363,3 +363,27 @@ outputs = ["{{ profile }}.out"]
     p.write("lib/Taskfile.toml", &text);
     p.taskr(["//lib:build"]).says("lib/Taskfile.toml:5:11").says("did you mean `say`?").exits(2);
 }
+
+/// A table of two layers is one: what is left out are combinations of all its axes.
+#[test]
+fn a_target_leaves_out_combinations_of_its_template() {
+    let p = Project::new(
+        r#"
+[template.t]
+matrix = { os = ["linux", "mac"], db = ["pg", "lite"] }
+run = "ran {{ matrix.os }} {{ matrix.db }}"
+[target.a]
+use = "t"
+matrix = { exclude = [{ os = "mac", db = "pg" }] }
+[target.b]
+use = "t"
+matrix = { os = ["bsd"], exclude = [{ os = "bsd", db = "pg" }] }
+"#,
+    );
+    p.taskr(["-j1", "a"]).ran(["linux pg", "linux lite", "mac lite"]).ok();
+    p.taskr(["-j1", "b"]).ran(["bsd lite"]).ok();
+    edit(&p, "os = \"mac\"", "so = \"mac\"");
+    p.taskr(["a"]).says("the matrix has no axis `so`").says("did you mean `os`?").exits(2);
+    edit(&p, "use = \"t\"", "run = \"x\"");
+    p.taskr(["a"]).says("`matrix` is empty").exits(2);
+}
