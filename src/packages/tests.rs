@@ -175,6 +175,21 @@ fn package_json_names_packages() {
     assert_eq!(found, expected);
 }
 
+/// A version may mean the published package of that name: it closes no circle.
+#[test]
+fn a_circle_by_versions_of_package_json_gives_way() {
+    let found = manifests(
+        "package.json",
+        &[
+            ("p/a/package.json", r#"{ "name": "a", "dependencies": { "b": "^1.0.0" } }"#),
+            ("p/b/package.json", r#"{ "name": "b", "dependencies": { "a": "^1.0.0" } }"#),
+            ("p/c/package.json", r#"{ "name": "c", "dependencies": { "d": "workspace:*" } }"#),
+            ("p/d/package.json", r#"{ "name": "d", "dependencies": { "c": "*", "a": "1" } }"#),
+        ],
+    );
+    assert_eq!(found, ["a (a) ->", "b (b) ->", "c (c) -> d", "d (d) -> a"]);
+}
+
 #[test]
 fn cargo_toml_names_folders_and_members() {
     let found = manifests(

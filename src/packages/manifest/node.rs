@@ -37,29 +37,32 @@ pub(super) fn read(file: &File<'_>) -> Result<Manifest, Diagnostic> {
     for (table, weak) in TABLES {
         let start = key(text, table, 0).map_or(0, |span| span.end);
         for (name, spec) in value.get(table).and_then(Value::as_object).into_iter().flatten() {
-            let Some(names) = names(file.dir, name, spec.as_str().unwrap_or("*")) else { continue };
+            let spec = spec.as_str().unwrap_or("*");
+            let Some((names, by_name)) = names(file.dir, name, spec) else { continue };
             let span = key(text, name, start).unwrap_or(0..0);
-            deps.push(Dep { names, place: file.place(span), weak });
+            deps.push(Dep { names, place: file.place(span), weak: weak || by_name });
         }
     }
     Ok(file.says(name, deps))
 }
 
-/// The package that a dependency of this name and specification is.
-fn names(dir: &str, name: &str, spec: &str) -> Option<Names> {
+/// The package that a dependency of this name and specification is, and whether only its name says
+/// so: a version may mean the published one.
+fn names(dir: &str, name: &str, spec: &str) -> Option<(Names, bool)> {
+    let sure = |names| (names, false);
     if let Some(rest) = spec.strip_prefix("workspace:") {
         if rest.starts_with('.') {
-            return Names::folder(dir, rest);
+            return Names::folder(dir, rest).map(sure);
         }
         // `workspace:other@*` gives another package this name.
         let real = rest.rsplit_once('@').map(|(real, _)| real).filter(|real| !real.is_empty());
-        return Some(Names::Package(real.unwrap_or(name).to_owned()));
+        return Some(sure(Names::Package(real.unwrap_or(name).to_owned())));
     }
     if let Some(path) = FOLDERS.iter().find_map(|start| spec.strip_prefix(start)) {
-        return Names::folder(dir, path);
+        return Names::folder(dir, path).map(sure);
     }
     let is_elsewhere = ELSEWHERE.iter().any(|start| spec.starts_with(start));
-    (!is_elsewhere).then(|| Names::Package(name.to_owned()))
+    (!is_elsewhere).then(|| (Names::Package(name.to_owned()), true))
 }
 
 /// Where the text has `"name": "VALUE"`.
