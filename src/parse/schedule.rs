@@ -115,7 +115,8 @@ impl Reader {
             "memory" => schedule.memory_bytes = self.memory(value, asker),
             "batch" => schedule.batch = self.batch(value, asker),
             "allow_failure" => schedule.allow_failure = self.flag(value, asker).unwrap_or(false),
-            _ => schedule.require = self.require(value, asker),
+            "require" => schedule.require = self.require(value, asker),
+            _ => {}
         }
     }
 

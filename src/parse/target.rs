@@ -164,8 +164,11 @@ impl Reader {
         match field.kind {
             Kind::Line => target.doc = self.line(field, value),
             Kind::Path => {
-                let text = self.text(value, field.into());
-                *(if field.name == "dir" { &mut target.dir } else { &mut target.depfile }) = text;
+                *(match field.name {
+                    "dir" => &mut target.dir,
+                    "depfile" => &mut target.depfile,
+                    _ => return,
+                }) = self.text(value, field.into());
             }
             Kind::Paths | Kind::PathLists => self.paths(target, field, value),
             Kind::Script => {
@@ -174,30 +177,15 @@ impl Reader {
             }
             Kind::Argv => {
                 let words = self.argv(field, value);
-                if field.name == "shell" {
-                    target.shell = words;
-                } else {
-                    target.command = words.map(Command::Exec).or(target.command.take());
+                match field.name {
+                    "shell" => target.shell = words,
+                    "exec" => target.command = words.map(Command::Exec).or(target.command.take()),
+                    _ => {}
                 }
             }
             Kind::Names => target.env_inputs = self.words(value, field.into(), false),
             Kind::Prefixes => target.env_pass = self.words(value, field.into(), true),
-            Kind::Flag => {
-                let flag = self.flag(value, field.into()).unwrap_or(false);
-                *(match field.name {
-                    "always" => &mut target.always,
-                    "args" => &mut target.reads.args,
-                    "private" => &mut target.private,
-                    "service" => &mut target.service.service,
-                    "restart" => &mut target.service.restart,
-                    "inherit" => &mut target.uses.inherit,
-                    "interactive" => &mut target.interactive,
-                    "relocatable" => &mut target.policy.relocatable,
-                    "fixes_inputs" => &mut target.policy.fixes_inputs,
-                    "restage" => &mut target.policy.restage,
-                    _ => &mut target.policy.keep_outputs,
-                }) = flag;
-            }
+            Kind::Flag => self.flag_field(target, field, value),
             Kind::Cache => target.policy.cache = self.cache(value, field.into()),
             Kind::Duration => target.policy.max_age = self.duration(value, field.into()),
             Kind::Uses => target.uses.templates = self.uses(value, field.into()),
@@ -206,7 +194,8 @@ impl Reader {
                 *(match field.name {
                     "rollback" => &mut target.rollback,
                     "stop" => &mut target.service.stop,
-                    _ => &mut target.policy.fresh_if,
+                    "fresh_if" => &mut target.policy.fresh_if,
+                    _ => return,
                 }) = command;
             }
             Kind::Commands => target.checks.accept = self.commands(field, value),
@@ -219,13 +208,32 @@ impl Reader {
         }
     }
 
+    fn flag_field(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
+        let flag = self.flag(value, field.into()).unwrap_or(false);
+        *(match field.name {
+            "always" => &mut target.always,
+            "args" => &mut target.reads.args,
+            "private" => &mut target.private,
+            "service" => &mut target.service.service,
+            "restart" => &mut target.service.restart,
+            "inherit" => &mut target.uses.inherit,
+            "interactive" => &mut target.interactive,
+            "relocatable" => &mut target.policy.relocatable,
+            "fixes_inputs" => &mut target.policy.fixes_inputs,
+            "restage" => &mut target.policy.restage,
+            "keep_outputs" => &mut target.policy.keep_outputs,
+            _ => return,
+        }) = flag;
+    }
+
     fn table_field(&mut self, target: &mut Target, field: &'static Field, value: &Value<'_>) {
         let Some(table) = self.table(value, field.into()) else { return };
         match field.kind {
             Kind::Vars => target.vars = self.vars(table),
             Kind::Env => target.env = self.env(table),
             Kind::Gates => target.checks.gates = self.gates(table),
-            _ => self.matrix(target, value, table),
+            Kind::Axes => self.matrix(target, value, table),
+            _ => {}
         }
     }
 
@@ -254,7 +262,8 @@ impl Reader {
             ("outputs", _) => target.outputs = self.list(value, field.into()),
             ("installs", _) => target.installs = self.list(value, field.into()),
             ("deps", _) => target.deps = self.list(value, field.into()).unwrap_or_default(),
-            _ => target.after = self.list(value, field.into()).unwrap_or_default(),
+            ("after", _) => target.after = self.list(value, field.into()).unwrap_or_default(),
+            _ => {}
         }
     }
 
