@@ -4,16 +4,21 @@
 //! not know who shows it: `render` gives text, the caller chooses the stream, the colours and the
 //! width. That a user's command fails is no error here; it travels as data.
 
+#[cfg(test)]
+mod cases;
 mod nearest;
 mod render;
 mod system;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use cases::answered;
 pub use nearest::nearest;
 pub use render::{render, render_diagnostics};
 pub use system::{remedy, said};
@@ -246,6 +251,27 @@ pub fn quoted(word: &str) -> String {
     match word.char_indices().nth(LONGEST) {
         None => format!("`{word}`"),
         Some((end, _)) => format!("`{}…`", &word[..end]),
+    }
+}
+
+/// Many targets that share one mistake are answered once: what is said twice with one place.
+pub fn each_once(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut told = HashSet::new();
+    wrong.retain(|one| {
+        let place = one.place.as_ref().map(Place::id);
+        place.is_none_or(|place| told.insert((place, one.message.clone())))
+    });
+    wrong
+}
+
+/// What was meant by a word that is not known: the nearest one, or all behind `before`.
+pub fn meant<'w, I>(word: &str, known: I, before: &str) -> String
+where
+    I: IntoIterator<Item = &'w str> + Clone,
+{
+    match nearest(word, known.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => listed(before, known),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::args::Args;
 use super::asks::Asks;
@@ -21,7 +21,7 @@ use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::service::Service;
 use super::text::{Element, nothing_ready, outside, word_of_path};
 use super::{checks, policy};
-use crate::error::{Diagnostic, Error, Place, nearest};
+use crate::error::{Diagnostic, Error, Place, each_once, nearest};
 use crate::expr::Template;
 use crate::files::{Ignored, normalise};
 use crate::outdir::{TaskDir, is_within};
@@ -104,16 +104,6 @@ pub struct Expanded {
     pub(super) rules: Vec<Rule>,
     pub(super) looked: Looked,
     pub(super) ignored: Ignored,
-}
-
-/// Targets that use one wrong variable are answered once.
-fn each_once(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut told = FxHashSet::default();
-    wrong.retain(|one| {
-        let place = one.place.as_ref().map(Place::id);
-        place.is_none_or(|place| told.insert((place, one.message.clone())))
-    });
-    wrong
 }
 
 fn check_defines(taskfile: &Taskfile, settings: &Settings) -> Result<(), Error> {

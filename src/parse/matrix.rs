@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::read::{Asker, Reader, Value, first_line};
 use super::{Target, Text};
-use crate::error::{Diagnostic, Place, listed, nearest, quoted};
+use crate::error::{Diagnostic, Place, meant, quoted};
 
 /// The key that is no axis.
 const EXCLUDE: &str = "exclude";
@@ -65,11 +65,7 @@ impl Reader {
             if target.matrix.contains_key(name) {
                 continue;
             }
-            let axes = || target.matrix.keys().map(String::as_str);
-            let help = match nearest(name, axes()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => listed("its axes:", axes()),
-            };
+            let help = meant(name, target.matrix.keys().map(String::as_str), "its axes:");
             let problem = Diagnostic::error(format!("the matrix has no axis {}", quoted(name)));
             self.refuse(problem.at(place.clone(), "").help(help));
         }

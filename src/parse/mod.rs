@@ -15,6 +15,7 @@ mod foreign;
 mod format;
 mod full_name;
 mod hooks;
+mod inherit;
 mod lex;
 mod matrix;
 mod merge;
@@ -41,6 +42,7 @@ mod tests;
 mod text;
 mod unknown;
 mod values;
+mod whose;
 
 use std::sync::Arc;
 
@@ -59,6 +61,7 @@ pub use full_name::{
 };
 pub use hooks::HOOKS;
 pub use matrix::Exclusion;
+pub use names::as_target;
 pub use package::{Include, Package, Role};
 pub use pipeline::{OnError, Pipeline, Step};
 pub use policy::{POLICY_FIELDS, Policy};
@@ -66,12 +69,13 @@ pub use pools::{Pool, Rate};
 pub use profile::{DEFAULT_PROFILE, Profile};
 pub use reads::Reads;
 pub use retry::Retry;
-pub use reuse::{Layer, Reuse, Uses, told_once};
+pub use reuse::{Layer, Reuse, Uses};
 pub use schedule::{Cpus, Require, SCHEDULE_FIELDS, Schedule};
 pub use service::{Address, NOT_OF_SERVICES, Probe, Ready, Service, port_of};
 pub use settings::RunLimits;
 pub use size::size_of;
 pub use text::place_within;
+pub use whose::told_once;
 
 /// One Taskfile as it was written.
 #[derive(Clone, Debug)]

@@ -34,7 +34,7 @@ pub(super) fn is_variable(name: &str) -> bool {
 
 /// `name` with `other` for everything that a target's name cannot hold, if that makes one. Not for
 /// letters with accents, which would be lost.
-pub(super) fn as_target(name: &str) -> Option<String> {
+pub fn as_target(name: &str) -> Option<String> {
     let made = replaced(name, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-', '-');
     is_target(&made).then_some(made)
 }

@@ -10,7 +10,7 @@ use super::full_name::{Whose, full_name, read_name};
 use super::names::is_target;
 use super::read::{Asker, Key, Reader, Value};
 use super::{Require, Word};
-use crate::error::{Diagnostic, Place, listed, nearest, quoted};
+use crate::error::{Diagnostic, Place, listed, meant, nearest, quoted};
 
 /// A pipeline as it was written.
 #[derive(Clone, Debug)]
@@ -203,11 +203,7 @@ impl Reader {
 
     fn unknown_in_pipeline(&mut self, pipeline: &str, key: &Key<'_>) {
         let name: &str = key.get_ref();
-        let names = || PIPELINE.iter().map(|field| field.name);
-        let help = match nearest(name, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => listed("a pipeline has", names()),
-        };
+        let help = meant(name, PIPELINE.iter().map(|field| field.name), "a pipeline has");
         let message =
             format!("unknown field {} in the pipeline {}", quoted(name), quoted(pipeline));
         let place = self.place(key.span());

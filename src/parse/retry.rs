@@ -4,7 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::numbers::Range;
 use super::read::{Asker, Key, Reader, Value};
-use crate::error::{Diagnostic, nearest, quoted};
+use crate::error::{Diagnostic, meant, quoted};
 
 /// Further attempts after the first.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,11 +102,7 @@ impl Reader {
             }
             "on_exit" => retry.on_exit = self.exit_codes(value)?,
             name => {
-                let near = nearest(name, KEYS);
-                let help = near.map_or_else(
-                    || crate::error::listed("`retry` has", KEYS),
-                    |near| format!("did you mean `{near}`?"),
-                );
+                let help = meant(name, KEYS, "`retry` has");
                 let problem = Diagnostic::error(format!("unknown key {} in `retry`", quoted(name)));
                 let place = self.place(key.span());
                 self.refuse(problem.at(place, "").help(help));

@@ -1,25 +1,24 @@
 //! `[defaults]` and `[template.NAME]`: fields that are written once and belong to many targets.
 //!
-//! Says which layers a target has, in which order, and what of the defaults it takes; how two layers
-//! become one is said in `merge`. Knows no graph: what the defaults' own `deps` reach is found by the
-//! names and paths that are written out.
+//! Says which layers a target has, and in which order. How two layers become one is said in `merge`,
+//! what of the defaults a target takes in `inherit`, how a mistake in one is told in `whose`.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use toml::de::{DeTable, DeValue};
 
 use super::full_name::split_pick;
+use super::inherit::{Takes, reached};
 use super::merge::merge;
 use super::names::is_target;
 use super::read::{Asker, Key, Reader, Value};
 use super::target::Owner;
-use super::{Command, NOT_OF_SERVICES, POLICY_FIELDS, Target, Taskfile, Text, Word};
-use crate::error::{Diagnostic, Error, Place, listed, nearest, quoted};
+use super::{Target, Taskfile, Text, Word, told_once};
+use crate::error::{Diagnostic, Error, Place, each_once, listed, nearest, quoted};
 use crate::expr::Template;
-use crate::files::{Pattern, normalise};
 
 /// A table of fields that targets take over.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ impl Layer {
     }
 
     /// Whether a place lies in its lines.
-    fn holds(&self, place: &Place) -> bool {
+    pub(super) fn holds(&self, place: &Place) -> bool {
         Arc::ptr_eq(&self.fields.place.source, &place.source)
             && self.extent.iter().any(|lines| lines.contains(&place.span.start))
     }
@@ -109,40 +108,6 @@ impl Default for Uses {
     }
 }
 
-impl Target {
-    /// The table that a place of this target lies in, if not in the target's own.
-    pub fn layer_of(&self, place: &Place) -> Option<&Layer> {
-        self.uses.layers.iter().find(|layer| layer.holds(place)).map(Arc::as_ref)
-    }
-
-    /// Whether what stands at a place of a table was taken over: not every target takes all.
-    fn took(&self, place: &Place) -> bool {
-        let mut places = self.texts().map(|text| &text.place);
-        let is_there = |all: &Place| all.span.contains(&place.span.start);
-        self.layer_of(place).is_some()
-            && (places.any(is_there) || self.keys.iter().any(|(_, key)| is_there(key)))
-    }
-
-    /// Adds to what is wrong with a value that was taken over whose it is. `task` is the one of
-    /// several, if it is known.
-    pub fn explain(&self, wrong: Diagnostic, task: Option<&str>) -> Diagnostic {
-        let places = wrong.place.iter().chain(wrong.also.iter().map(|(place, _)| place));
-        let Some(layer) = places.filter_map(|place| self.layer_of(place)).next() else {
-            return wrong;
-        };
-        let of = match task.filter(|task| *task != self.name) {
-            Some(task) => format!("task {}", quoted(task)),
-            None => format!("target {}", quoted(&self.name)),
-        };
-        let what = match wrong.place.as_ref().and_then(|place| self.layer_of(place)) {
-            Some(_) => "from",
-            None => "in part from",
-        };
-        let note = format!("{what} {}, for {of} at {}", layer.header, self.place);
-        if wrong.notes.contains(&note) { wrong } else { wrong.note(note) }
-    }
-}
-
 /// Writes the package before a bare name of a target, that of the root.
 fn name_the_root(text: &mut Text, mark: &str) {
     let Some(name) = text.template.as_literal().and_then(|text| text.strip_prefix(mark)) else {
@@ -169,57 +134,6 @@ impl Taskfile {
             false => Err(Error::Taskfile(reader.problems)),
         }
     }
-
-    /// Adds to what is wrong with values that were taken over by whom they are.
-    pub fn explain(&self, error: Error) -> Error {
-        let Error::Taskfile(wrong) = error else { return error };
-        Error::Taskfile(wrong.into_iter().map(|one| self.explained(one)).collect())
-    }
-
-    fn explained(&self, wrong: Diagnostic) -> Diagnostic {
-        let Some(place) = &wrong.place else { return wrong };
-        let mut layers = self.every().flat_map(|file| file.reuse.layers());
-        let Some(layer) = layers.find(|layer| layer.holds(place)) else { return wrong };
-        let from = format!("from {}", layer.header);
-        if wrong.notes.iter().any(|note| note.starts_with(&from)) {
-            return wrong;
-        }
-        let targets = self.every().flat_map(|file| file.targets.values());
-        let users = targets.filter(|target| target.took(place));
-        let users: Vec<&str> = users.map(|target| target.name.as_str()).collect();
-        match users[..] {
-            [] => wrong,
-            [only] => wrong.note(format!("{from}, for target {}", quoted(only))),
-            [first, ..] => {
-                let more = users.len() - 1;
-                wrong.note(format!("{from}, for target {} and {more} more", quoted(first)))
-            }
-        }
-    }
-}
-
-/// What is wrong with a table that several targets take over is told once, for the first of them.
-pub fn told_once(wrong: Vec<Diagnostic>, layers: &[Arc<Layer>]) -> Vec<Diagnostic> {
-    let mut told: Vec<(Diagnostic, usize)> = Vec::new();
-    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
-    for one in wrong {
-        let place =
-            one.place.as_ref().filter(|place| layers.iter().any(|layer| layer.holds(place)));
-        let span = place.map(Place::id);
-        match span.and_then(|span| places.get(&span).copied()) {
-            Some(at) => told[at].1 += 1,
-            None => {
-                places.extend(span.map(|span| (span, told.len())));
-                told.push((one, 0));
-            }
-        }
-    }
-    let with_count = |(one, more): (Diagnostic, usize)| match more {
-        0 => one,
-        1 => one.note("the same holds for one more target"),
-        more => one.note(format!("the same holds for {more} more targets")),
-    };
-    told.into_iter().map(with_count).collect()
 }
 
 /// Fields that say what one target does, and why not all can.
@@ -235,9 +149,6 @@ const NOT_OF_ALL: [(&str, &str); 10] = [
     ("restart", "not every command stays up"),
     ("inherit", "it says whether a target takes anything from here"),
 ];
-
-/// What a target without a command takes from the defaults.
-const OF_GROUPS: [&str; 5] = ["doc", "deps", "after", "vars", "private"];
 
 /// Templates use one another at most so deep.
 const DEEPEST: usize = 64;
@@ -354,7 +265,7 @@ impl Reader {
                 });
             }
         }
-        for problem in told_at_once(finder.wrong) {
+        for problem in each_once(finder.wrong) {
             self.refuse(problem);
         }
         self.check_merged(&merged, &unsound);
@@ -393,16 +304,6 @@ fn extent_of(table: &DeTable<'_>, extent: &mut Vec<Range<usize>>) {
             _ => extent.push(key.span().start..value.span().end),
         }
     }
-}
-
-/// What is said twice with one place is told once.
-fn told_at_once(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut told = FxHashSet::default();
-    wrong.retain(|one| {
-        let span = one.place.as_ref().map(Place::id);
-        told.insert((span, one.message.clone()))
-    });
-    wrong
 }
 
 /// Finds the layers of targets.
@@ -506,110 +407,4 @@ fn circle(open: &[String], again: &Word) -> Diagnostic {
     Diagnostic::error(message)
         .at(again.place.clone(), "the circle closes here")
         .help("move what they share to a template that uses none of them")
-}
-
-/// What one target takes from the defaults: they never make it recorded, and never a circle.
-struct Takes {
-    has_command: bool,
-    is_recorded: bool,
-    always: bool,
-    has_outputs: bool,
-    is_reached: bool,
-    is_service: bool,
-    /// Whether it has tasks for several items or values.
-    is_many: bool,
-    has_items: bool,
-}
-
-impl Takes {
-    fn of(target: &Target, is_reached: bool) -> Takes {
-        Takes {
-            has_command: target.command.is_some(),
-            is_recorded: target.command.is_some() && is_recorded(target),
-            always: target.always,
-            has_outputs: target.outputs.as_ref().is_some_and(|outputs| !outputs.is_empty()),
-            is_reached,
-            is_service: target.service.service,
-            has_items: target.foreach.is_some(),
-            is_many: target.foreach.is_some() || !target.matrix.is_empty(),
-        }
-    }
-
-    fn field(&self, field: &str) -> bool {
-        match field {
-            "use" => false,
-            "require" => self.is_many,
-            "batch" => self.has_items && self.is_recorded,
-            _ if self.is_service && NOT_OF_SERVICES.contains(&field) => false,
-            "inputs" => self.is_recorded && !self.is_reached,
-            "deps" | "after" => !self.is_reached,
-            "outputs" => self.is_recorded,
-            "keep_outputs" => self.is_recorded && self.has_outputs,
-            "fresh_if" | "max_age" => self.is_recorded && !self.always,
-            _ if POLICY_FIELDS.contains(&field) => self.is_recorded,
-            _ => self.has_command || OF_GROUPS.contains(&field),
-        }
-    }
-}
-
-/// Whether a target can be up to date without the defaults. A `foreach` counts where it surely is
-/// one over files.
-fn is_recorded(target: &Target) -> bool {
-    let is_of_files = |text: &Text| {
-        let written = text.template.source();
-        written.contains('/') || written.starts_with('@') || Pattern::is_glob(written.as_bytes())
-    };
-    let command = match &target.command {
-        Some(Command::Shell(texts) | Command::Exec(texts)) => &texts[..],
-        None => &[],
-    };
-    let mut names = command.iter().flat_map(|text| text.template.names());
-    target.inputs.is_some()
-        || target.outputs.is_some()
-        || target.installs.is_some()
-        || target.depfile.is_some()
-        || target.foreach.iter().flatten().any(is_of_files)
-        || names.any(|name| &*name.path == "depfile")
-}
-
-/// The targets that the defaults themselves need, as far as names and paths are written out.
-fn reached(layers: &[Arc<Layer>], targets: &IndexMap<String, Target>) -> FxHashSet<String> {
-    let mut makers: FxHashMap<String, &str> = FxHashMap::default();
-    for target in targets.values() {
-        let outputs = target.outputs.iter().chain(&target.installs).flatten();
-        let paths = outputs.filter_map(|text| path_of(target, text));
-        makers.extend(paths.map(|path| (path, target.name.as_str())));
-    }
-    let mut found = FxHashSet::default();
-    let mut open: Vec<&Target> = layers.iter().map(|layer| &layer.fields).collect();
-    while let Some(of) = open.pop() {
-        let inputs = of.inputs.iter().chain(&of.foreach).flatten();
-        let read = inputs.filter_map(|text| path_of(of, text));
-        let made = read.filter_map(|path| {
-            let mut ends = path.match_indices('/').map(|(at, _)| &path[..at]);
-            makers.get(&path).or_else(|| ends.find_map(|folder| makers.get(folder))).copied()
-        });
-        let names: Vec<&str> = references(of).chain(made).collect();
-        let new = names.into_iter().filter_map(|name| targets.get(name));
-        open.extend(new.filter(|target| found.insert(target.name.clone())));
-    }
-    found
-}
-
-/// A path that is written out, from the file's folder.
-fn path_of(target: &Target, text: &Text) -> Option<String> {
-    let written = text.template.as_literal()?;
-    let path = written.strip_prefix('?').unwrap_or(written);
-    let dir = target.dir.as_ref().map_or(Some(""), |dir| dir.template.as_literal())?;
-    let path = normalise(dir.as_bytes(), path.as_bytes()).ok()?;
-    String::from_utf8(path).ok()
-}
-
-/// The targets that one names in `deps`, `after` and `inputs`.
-fn references(target: &Target) -> impl Iterator<Item = &str> {
-    let ordered = target.deps.iter().chain(&target.after);
-    let ordered = ordered.map(|text| text.template.source());
-    let inputs = target.inputs.iter().flatten();
-    let read = inputs.filter_map(|text| text.template.source().strip_prefix('@'));
-    ordered.chain(read).filter_map(|name| name.split(['@', ':']).next())
 }

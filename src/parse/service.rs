@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::read::{Asker, Reader, Value, given};
 use super::{Duration, Target, Text};
-use crate::error::{Diagnostic, nearest, quoted};
+use crate::error::{Diagnostic, meant, quoted};
 use crate::expr::Template;
 
 /// A target that stays up.
@@ -155,12 +155,9 @@ impl Reader {
                 continue;
             }
             let Some((kind, example)) = KINDS.iter().find(|(kind, _)| *kind == name) else {
-                let near = nearest(name, KINDS.iter().map(|(kind, _)| *kind).chain(["timeout"]));
+                let known = KINDS.iter().map(|(kind, _)| *kind).chain(["timeout"]);
                 let problem = Diagnostic::error(format!("`ready` has no key {}", quoted(name)));
-                self.refuse(problem.at(place, "").help(match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "its keys are `port`, `http`, `log`, `cmd` and `timeout`".to_owned(),
-                }));
+                self.refuse(problem.at(place, "").help(meant(name, known, "its keys:")));
                 understood = false;
                 continue;
             };

@@ -3,6 +3,7 @@
 
 use super::found::Found;
 use super::{Draft, quoted};
+use crate::parse::as_target;
 
 /// Files that say who builds this, and how that is called.
 const BUILT_BY: [(&str, &str); 3] = [
@@ -69,7 +70,8 @@ fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
             1 => inputs = vec![quoted("@obj")],
             _ => inputs.extend(parts.iter().map(|(part, _)| quoted(&format!("@obj@{part}")))),
         }
-        let target = if programs.len() == 1 { "app".to_owned() } else { as_target(stem) };
+        let own = (programs.len() > 1).then(|| as_target(stem)).flatten();
+        let target = own.unwrap_or_else(|| "app".to_owned());
         let fields = format!(
             "doc = \"The program\"\ninputs = [{}]\noutputs = [{}]\n\
              exec = [\"{{{{ cc }}}}\", \"-o\", \"{{{{ outputs }}}}\", \"{{{{ inputs }}}}\", \"{{{{ libs }}}}\"]\n",
@@ -82,12 +84,6 @@ fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
     if programs.is_empty() {
         draft.default.push("obj".to_owned());
     }
-}
-
-fn as_target(stem: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let name: String = stem.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
-    format!("{}{name}", if name.starts_with('-') { "p" } else { "" })
 }
 
 /// Patterns for all sources: one for each folder at the top that has some.
