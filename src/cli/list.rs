@@ -101,12 +101,7 @@ impl Listed<'_> {
         let graph = graph?;
         let id = graph.target(&self.full)?;
         let first = *graph.without_groups(&[id]).first()?;
-        Some(match graph.task(first).kind() {
-            Kind::Group => "group",
-            Kind::Unrecorded => "unrecorded",
-            Kind::Recorded => "recorded",
-            Kind::Service => "service",
-        })
+        Some(graph.task(first).kind().word())
     }
 }
 

@@ -85,11 +85,7 @@ fn shown(workspace: &Workspace, graph: &Graph, id: TaskId) -> Result<Shown, Erro
     let root = Root::open(&workspace.root).map_err(io)?;
     let preview = preview(graph, &root, &workspace.name, id).map_err(io)?;
     let sections = with_tables(sections_of_task(source, graph, id, &preview), source);
-    let kind = match graph.task(id).kind() {
-        Kind::Recorded => "recorded",
-        Kind::Service => "service",
-        Kind::Unrecorded | Kind::Group => "unrecorded",
-    };
+    let kind = graph.task(id).kind().word();
     Ok(Shown { name, kind, declared, sections })
 }
 

@@ -4,15 +4,14 @@
 //! a pipe, a link to nothing, a file of a stranger.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::fs::{File, Metadata};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-
 use crate::error::{Error, nearest};
+use crate::files::{open_at_once, read_up_to};
 use crate::outcome::shown;
 use crate::packages::covers;
 use crate::parse::{LARGEST_BYTES, includes};
@@ -196,9 +195,7 @@ fn instead(dir: &Path) -> Option<String> {
 
 /// The whole file. Never waits for a pipe, and never reads much more than is allowed.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.map_err(|cause| match cause.kind() {
+    let file = open_at_once(path).map_err(|cause| match cause.kind() {
         io::ErrorKind::NotFound => match path.read_link() {
             Ok(target) => usage(
                 &format!("{} is a link to {}, which does not exist", name(path), name(&target)),
@@ -209,10 +206,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         _ => cannot_read(path, cause),
     })?;
     refuse_other_kinds(path, &file)?;
-    let mut bytes = Vec::new();
-    let most = u64::try_from(LARGEST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most).read_to_end(&mut bytes).map_err(|cause| cannot_read(path, cause))?;
-    Ok(bytes)
+    read_up_to(file, LARGEST_BYTES).map_err(|cause| cannot_read(path, cause))
 }
 
 fn refuse_other_kinds(path: &Path, file: &File) -> Result<(), Error> {

@@ -19,6 +19,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use taskr_cache::{Fact, Stamp};
 
+use super::ancestors;
 use super::list::{is_gone, named};
 use super::pattern::Pattern;
 
@@ -150,17 +151,15 @@ impl Ignored {
     pub fn by(&self, base: &[u8], path: &[u8]) -> io::Result<Option<IgnoredBy>> {
         let Some(rules) = &self.rules else { return Ok(None) };
         let mut sieve = self.sieve(base, &mut |_, _| {})?;
-        let from = if base.is_empty() { 0 } else { base.len() + 1 };
-        let slashes = (from..path.len()).filter(|&at| path[at] == b'/');
-        let ends: Vec<usize> = slashes.chain([path.len()]).collect();
-        for (above, &end) in ends.iter().enumerate() {
-            let is_dir = end < path.len();
-            if let Some(by) = sieve.line(&path[..end], is_dir) {
+        let inner = ancestors(path).rev().filter(|entry| entry.len() > base.len());
+        for (above, entry) in inner.enumerate() {
+            let is_dir = entry.len() < path.len();
+            if let Some(by) = sieve.line(entry, is_dir) {
                 return Ok((!self.made.is(path)).then_some(by));
             }
-            let at = rules.root.join(OsStr::from_bytes(&path[..end]));
             if is_dir {
-                sieve.add(&path[..end], &at, above + 1, &mut |_, _| {})?;
+                let at = rules.root.join(OsStr::from_bytes(entry));
+                sieve.add(entry, &at, above + 1, &mut |_, _| {})?;
             }
         }
         Ok(None)
@@ -179,10 +178,8 @@ impl Ignored {
             let says = rules.read(&path, &path)?;
             sieve.levels.extend(says.map(|says| Level { depth: 0, lead, cut: 0, says }));
         }
-        let slashes = (0..base.len()).filter(|&at| base[at] == b'/');
-        let ends = slashes.chain((!base.is_empty()).then_some(base.len()));
-        for end in [0].into_iter().chain(ends) {
-            let folder = &base[..end];
+        let folders = ancestors(base).rev().filter(|folder| !folder.is_empty());
+        for folder in std::iter::once(&b""[..]).chain(folders) {
             let at = rules.root.join(OsStr::from_bytes(folder));
             let path = in_folder(folder);
             told(&path, &at.join(OsStr::from_bytes(GITIGNORE)));

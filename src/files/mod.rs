@@ -11,7 +11,7 @@ mod pattern;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,12 +36,37 @@ pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 /// # Errors
 /// It is not there, is no regular file, or may not be read.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let file = open_at_once(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::Error::other("it is not a regular file")),
     }
+}
+
+/// The same for what may be of any kind.
+///
+/// # Errors
+/// It is not there, or may not be read.
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+/// The whole file; of one that is larger than `most` bytes one byte more.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_up_to(file: File, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The path and the folders that it is in, the innermost first: `a/b/c`, `a/b`, `a`.
+pub fn ancestors(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    let ends = (1..path.len()).rev().filter(|&at| path[at] == b'/');
+    std::iter::once(path).chain(ends.map(|at| &path[..at]))
 }
 
 /// What is known of a path.
@@ -188,9 +213,8 @@ impl Files {
     pub fn forget(&mut self, paths: &Paths, path: &[u8]) {
         self.facts.grow(paths.len());
         self.versions.grow(paths.len());
-        let slashes = (0..path.len()).rev().filter(|&at| path[at] == b'/');
-        for end in std::iter::once(path.len()).chain(slashes) {
-            if let Some(id) = paths.get(&path[..end]) {
+        for path in ancestors(path) {
+            if let Some(id) = paths.get(path) {
                 self.facts[id] = Fact::Unasked;
                 self.versions[id] += 1;
             }

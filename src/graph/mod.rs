@@ -62,7 +62,7 @@ pub use text::{diagnostic, word_of_path};
 pub use whole::{jobs, run_gates};
 
 use crate::error::Place;
-use crate::files::{Ignored, Pattern};
+use crate::files::{Ignored, Pattern, ancestors};
 use crate::ids::{Id, IdVec, TaskId};
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
 
@@ -254,12 +254,6 @@ impl Makers {
         let near = self.globs.above(folder).chain(self.globs.below(folder));
         near.filter(|(glob, _)| glob.overlaps(&tree)).map(|(_, task)| task).collect()
     }
-}
-
-/// `a/b/c`, `a/b`, `a`.
-fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ends = path.iter().enumerate().rev().filter(|&(at, &byte)| byte == b'/' && at > 0);
-    std::iter::once(path).chain(ends.map(|(at, _)| &path[..at]))
 }
 
 /// Edges from each task, as ranges of one vector.

@@ -32,6 +32,18 @@ pub enum Kind {
     Service,
 }
 
+impl Kind {
+    /// What people and programs are told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Group => "group",
+            Kind::Unrecorded => "unrecorded",
+            Kind::Recorded => "recorded",
+            Kind::Service => "service",
+        }
+    }
+}
+
 /// A string of the front end with expressions in it, and where it stands.
 #[derive(Clone, Debug)]
 pub struct Text {

@@ -15,14 +15,14 @@ mod tests;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 use taskr_cache::Digest;
 
 use crate::error::{Diagnostic, Error, Place, quoted, said};
-use crate::files::{normalise, open_regular};
+use crate::files::{normalise, open_regular, read_up_to};
 use crate::parse::{LARGEST_BYTES, Profile, Role, Taskfile, Word, parse_as};
 use folders::Folder;
 
@@ -198,10 +198,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    let mut bytes = Vec::new();
-    let most = u64::try_from(LARGEST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    read_up_to(file, LARGEST_BYTES).map(Some)
 }
 
 fn cannot_read(cause: &io::Error, path: &str) -> Error {

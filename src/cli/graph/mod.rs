@@ -180,12 +180,7 @@ fn as_json(picture: &Picture) -> Value {
             "name": node.name,
             "doc": node.doc,
             "private": node.private,
-            "kind": match node.kind {
-                Kind::Group => "group",
-                Kind::Unrecorded => "unrecorded",
-                Kind::Recorded => "recorded",
-                Kind::Service => "service",
-            },
+            "kind": node.kind.word(),
             "tasks": node.tasks,
         })
     });
