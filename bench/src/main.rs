@@ -2,6 +2,7 @@
 
 mod compare;
 mod facts;
+mod load;
 mod measure;
 mod monorepo;
 mod project;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use project::{KINDS, Kind, Project};
 
 const USAGE: &str = "taskr-bench generate KIND SIZE DIR, or taskr-bench VERB [OPTIONS], where VERB \
-     is compare, restore or monorepo";
+     is compare, restore, monorepo or load";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +38,7 @@ fn start(args: &[String]) -> Result<(), String> {
             "restore" => return restore::restore(rest),
             "by-hand" => return restore::by_hand(rest),
             "monorepo" => return monorepo::monorepo(rest),
+            "load" => return load::load(rest),
             _ => {}
         }
     }

@@ -73,7 +73,7 @@ impl Summary {
 }
 
 /// The value in the middle; of an even number, the mean of the two.
-fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = *sorted.get(sorted.len() / 2)?;
