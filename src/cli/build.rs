@@ -69,7 +69,6 @@ pub(super) fn build_with(
     more: More<'_>,
 ) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
-    workspace.asks()?.set(Asking::Now);
     let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
@@ -155,13 +154,17 @@ fn run_shown(
 /// How many tasks at once, and whose tokens these take: the caller's, if it is a make that offers
 /// some and nothing else was asked for.
 fn jobs(args: &Build, workspace: &Workspace) -> Result<(usize, Option<Pool>), Error> {
+    workspace.asks()?.set(Asking::Now);
     let makeflags = std::env::var_os(MAKEFLAGS).filter(|_| args.how.jobs.is_none());
     let tell = |warning: &str| {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     };
     let (asked, shared) = match Offer::of(makeflags.as_deref()) {
-        Offer::None => (workspace.jobs(args.how.jobs.as_deref())?, None),
-        Offer::Open(pool) => (pool.jobs().map_or_else(|| workspace.jobs(None), Ok)?, Some(pool)),
+        Offer::None => (workspace.jobs(args.how.jobs.as_deref(), &args.common)?, None),
+        Offer::Open(pool) => {
+            let own = || workspace.jobs(None, &args.common);
+            (pool.jobs().map_or_else(own, Ok)?, Some(pool))
+        }
         Offer::Closed => {
             tell(
                 "make keeps its jobs to itself, so one task runs at a time: write `+` before the \
