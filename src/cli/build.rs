@@ -72,7 +72,7 @@ pub(super) fn build_with(
     let (jobs, shared) = jobs(args, workspace)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
-    let mode = workspace.output(args.how.output)?;
+    let mode = workspace.output(args.how.output, &args.common)?;
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
     let mut request = Request {
         private: more.tasks.is_some(),

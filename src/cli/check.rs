@@ -65,7 +65,7 @@ fn graph(args: &Check, workspace: &Workspace) -> Result<Graph, Error> {
     let mut wrong = Vec::new();
     let gates = run_gates(&workspace.taskfile, &workspace.settings(&args.common.defines, 1)?);
     wrong.extend(diagnostics(jobs.map(|_| ()))?);
-    wrong.extend(diagnostics(workspace.output(None).map(|_| ()))?);
+    wrong.extend(diagnostics(workspace.output(None, &args.common).map(|_| ()))?);
     wrong.extend(diagnostics(gates.map(|_| ()))?);
     let graph = match made {
         Ok(graph) => {
@@ -182,7 +182,8 @@ fn unused_variables(root: &Taskfile) -> Vec<Diagnostic> {
     let by_files = by_files.flat_map(|vars| vars.values());
     let by_files: FxHashSet<&str> = by_files.flat_map(Var::texts).flat_map(heads).collect();
     let mut seen = Seen::new();
-    let of_the_run = root.jobs.iter().chain(root.gates.values().map(|(_, text)| text));
+    let of_the_run = root.jobs.iter().chain(&root.output);
+    let of_the_run = of_the_run.chain(root.gates.values().map(|(_, text)| text));
     let mut anywhere: FxHashSet<&str> = of_the_run.flat_map(heads).collect();
     for file in root.every() {
         let mut in_file = FxHashSet::default();

@@ -26,12 +26,8 @@ pub(super) fn failed(args: &Build, workspace: &Workspace) -> Result<Failed, Erro
             help: Some("build without `--failed` first".to_owned()),
         });
     };
-<<<<<<< HEAD
-    let graph = workspace.loader(&args.common, workspace.jobs(args.how.jobs.as_deref())?)?()?;
-=======
-    let graph =
-        workspace.loader(&args.common, workspace.jobs(args.jobs.as_deref(), &args.common)?)?()?;
->>>>>>> 88232e3 (Gates leave out what is not known; [taskr] jobs and gates see the variables of the file)
+    let jobs = workspace.jobs(args.how.jobs.as_deref(), &args.common)?;
+    let graph = workspace.loader(&args.common, jobs)?()?;
     let mut names: Vec<String> = undone(&run).collect();
     // The Taskfile may have changed since then.
     names.retain(|name| graph.find(name).is_some());

@@ -209,11 +209,14 @@ impl Workspace {
     }
 
     /// Which output of tasks is shown: the command line, the Taskfile.
-    pub(super) fn output(&self, asked: Option<Output>) -> Result<Mode, Error> {
+    pub(super) fn output(&self, asked: Option<Output>, common: &Common) -> Result<Mode, Error> {
         if let Some(asked) = asked {
             return Ok(asked.into());
         }
-        let Some(text) = output(&self.taskfile, &self.surroundings(1))? else {
+        if self.taskfile.output.is_none() {
+            return Ok(Mode::default());
+        }
+        let Some(text) = output(&self.taskfile, &self.settings(&common.defines, 1)?)? else {
             return Ok(Mode::default());
         };
         if let Ok(known) = Output::from_str(&text, false) {

@@ -33,7 +33,6 @@ mod settings;
 mod tests;
 mod text;
 mod when;
-mod whole;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -43,10 +42,6 @@ use rustc_hash::FxHashMap;
 
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
-<<<<<<< HEAD
-pub use checks::run_gates;
-=======
->>>>>>> 88232e3 (Gates leave out what is not known; [taskr] jobs and gates see the variables of the file)
 pub use expand::{Expanded, Settings, expand, file_scope};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
@@ -57,9 +52,8 @@ pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Ta
 pub use schedule::{Demand, Pool, Schedule};
 pub use scope::{Item, Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
-pub use settings::{jobs, output};
+pub use settings::{jobs, output, run_gates};
 pub use text::{diagnostic, word_of_path};
-pub use whole::{jobs, run_gates};
 
 use crate::error::Place;
 use crate::files::{Ignored, Pattern, ancestors};

@@ -284,7 +284,7 @@ fn each_field_of_a_target_is_read_as_itself() {
     };
     let nothing = read("");
     let mut seen: Vec<(&str, String)> = Vec::new();
-    for field in FIELDS.iter().filter(|field| field.ready()) {
+    for field in FIELDS {
         let fields = read(field.example);
         assert_ne!(fields, nothing, "{}", field.example);
         let same = seen.iter().find(|(_, other)| *other == fields);
