@@ -162,13 +162,12 @@ impl Items {
         let mut empty = None;
         for text in target.source.foreach.iter().flatten() {
             for element in Element::expand(text, &target.scope)? {
-                if let Some(negated) = element.negated() {
-                    let taken = match negated.path_or_glob(&target.dir)? {
-                        PathOrGlob::Path(path) => Pattern::literal(&path),
-                        PathOrGlob::Glob(pattern) => pattern,
-                    };
-                    items.retain(|item| {
-                        !taken.matches_all(item.file.as_ref().unwrap_or(&item.written))
+                if let Some(negated) = element.negated()? {
+                    let files = negated.taken_away(&target.dir)?;
+                    let words = negated.taken_away(b"")?;
+                    items.retain(|item| match &item.file {
+                        Some(file) => !files.matches_all(file),
+                        None => !words.matches_all(&item.written),
                     });
                     continue;
                 }
@@ -177,7 +176,7 @@ impl Items {
                     items.extend(paths.iter().map(file));
                     continue;
                 }
-                let optional = element.optional();
+                let optional = element.optional()?;
                 let inner = optional.as_ref().unwrap_or(&element);
                 match inner.path_or_glob(&target.dir)? {
                     PathOrGlob::Path(path) => {

@@ -148,6 +148,28 @@ fn values_in_paths_are_literal() {
 }
 
 #[test]
+/// Also what means something only at the beginning, between braces or in a class.
+#[test]
+fn values_are_literal_wherever_they_stand() {
+    let graph = graph(
+        r#"
+        [vars]
+        d  = "$x"
+        t  = "~"
+        ab = "a,b"
+        ac = "a-c"
+        [target.t]
+        inputs = ["{{ d }}", "{{ t }}/y", "src/{zz,{{ ab }}}", "src/[{{ ac }}]", "{{ ac }}/{{ ab }}.*"]
+        run = "x"
+        "#,
+    );
+    let expected = ["$x", "~/y", "glob src/{zz,a\\\\,b}", "glob src/[a\\\\-c]", "glob a-c/a,b.*"];
+    assert_eq!(inputs(&graph, "t"), expected);
+    let refusal = World::with(&[])
+        .refusal("[vars]\ny = \"z\"\n[target.t]\ninputs = [\"$x/{{ y }}\"]\nrun = \"x\"");
+    assert!(refusal.starts_with("error: `$x/z` is not expanded"), "{refusal}");
+}
+
 fn names_of_the_environment_count() {
     let graph = graph(
         r#"
