@@ -9,6 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::MOST_TASKS;
 use super::args::Args;
 use super::asks::Asks;
 use super::batch;
@@ -220,7 +221,11 @@ impl<'a> Prepared<'a> {
             None => vec![None],
             Some(items) => items.iter().map(Some).collect(),
         };
-        let mut rules = Vec::with_capacity(each.len() * combinations.len());
+        let count = each.len().saturating_mul(combinations.len());
+        if count > MOST_TASKS {
+            return Err(vec![too_many(count, self.source)]);
+        }
+        let mut rules = Vec::with_capacity(count);
         for item in each {
             for matrix in &combinations {
                 let scope = self.scope.of(item.cloned(), matrix);
@@ -580,6 +585,11 @@ fn define(old: &Variable, name: &str, value: &str) -> Result<Variable, String> {
     }
 }
 
+fn too_many(count: usize, source: &parse::Target) -> Diagnostic {
+    Diagnostic::error(format!("{count} tasks are more than the million that taskr takes"))
+        .at(source.place.clone(), "with this target")
+}
+
 /// So often the items of all `foreach` targets are made again because others grew.
 const MOST_ROUNDS: usize = 100;
 
@@ -592,15 +602,21 @@ fn rules_of_all(
 ) -> Result<Expanded, Vec<Diagnostic>> {
     let mut rules = Vec::with_capacity(prepared.len());
     let mut wrong = Vec::new();
+    let mut count = 0;
     for one in prepared {
         let made = match one.source.foreach {
             None => one.rules(None),
             Some(_) => Ok(Vec::new()),
         };
-        rules.push(made.unwrap_or_else(|diagnostics| {
+        let made = made.unwrap_or_else(|diagnostics| {
             wrong.extend(diagnostics);
             Vec::new()
-        }));
+        });
+        count += made.len();
+        if count > MOST_TASKS {
+            return Err(vec![too_many(count, one.source)]);
+        }
+        rules.push(made);
     }
     if !wrong.is_empty() {
         return Err(wrong);
@@ -623,7 +639,12 @@ fn rules_of_all(
             let (found, none) = found.map_err(|wrong| vec![wrong])?;
             empty.extend(none);
             if items.get(&at) != Some(&found) {
-                rules[at] = prepared[at].rules(Some(&found))?;
+                let made = prepared[at].rules(Some(&found))?;
+                count = count + made.len() - rules[at].len();
+                if count > MOST_TASKS {
+                    return Err(vec![too_many(count, prepared[at].source)]);
+                }
+                rules[at] = made;
                 items.insert(at, found);
                 grew = Some(at);
             }

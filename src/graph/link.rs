@@ -18,9 +18,7 @@ use crate::error::{Diagnostic, Error, Place, quoted};
 use crate::files::{Ignored, Pattern};
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
-
-/// Most tasks that one graph may have.
-const MOST_TASKS: usize = 1_000_000;
+use crate::outdir::{STATE_DIR, is_within};
 
 /// Makes the graph of these rules, which stand in order of declaration, those of one target
 /// together.
@@ -29,10 +27,6 @@ const MOST_TASKS: usize = 1_000_000;
 /// Clashing outputs, unknown names, paths that need an edge and have none, cycles.
 pub fn link(expanded: Expanded) -> Result<Graph, Error> {
     let Expanded { rules, looked, ignored } = expanded;
-    if rules.len() > MOST_TASKS {
-        let message = format!("{} tasks are more than the million that taskr takes", rules.len());
-        return Err(Error::Taskfile(vec![Diagnostic::error(message)]));
-    }
     let mut linker = Linker::new(rules);
     linker.resolve_names();
     linker.wrong.extend(service::refuse_misused(&linker.tasks, &linker.members));
@@ -128,7 +122,15 @@ impl Linker {
         let sources = vec![Vec::new(); rule.inputs.len()];
         let id = self.tasks.push(Task { rule, sources, deps: Vec::new(), after: Vec::new() });
         self.needs.push(Vec::new());
-        self.names.insert(name, id);
+        if self.names.insert(name, id).is_some() {
+            let rule = &self.tasks[id].rule;
+            let what = format!("two tasks are called {}", quoted(&rule.name));
+            self.wrong.push(
+                Diagnostic::error(what).at(rule.target.place.clone(), "").help(
+                    "an item or a value with `,` and `=` in it reads like an axis: rename it",
+                ),
+            );
+        }
         id
     }
 

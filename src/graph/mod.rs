@@ -62,6 +62,9 @@ use crate::ids::{Id, IdVec, TaskId};
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
 
 /// One node: a task, or the group of all tasks of one target.
+/// Most tasks that one graph may have.
+const MOST_TASKS: usize = 1_000_000;
+
 #[derive(Debug)]
 pub struct Task {
     /// What the front end said.
