@@ -57,6 +57,7 @@ struct Linker {
     /// The node of each target as a whole.
     whole: FxHashMap<String, TaskId>,
     members: Members,
+    by_item: refer::ByItem,
     targets: Vec<TaskId>,
     wrong: Vec<Diagnostic>,
 }
@@ -69,6 +70,7 @@ impl Linker {
             names: FxHashMap::default(),
             whole: FxHashMap::default(),
             members: FxHashMap::default(),
+            by_item: refer::ByItem::default(),
             targets: Vec::new(),
             wrong: Vec::new(),
         };
@@ -201,7 +203,7 @@ impl Linker {
         if let Some(id) = self.named(name, profile) {
             return vec![id];
         }
-        let mut picked = refer::pick(&self.tasks, &self.members, name);
+        let mut picked = self.by_item.pick(&self.tasks, &self.members, name);
         picked.retain(|&id| {
             let other = self.tasks[id].rule.scope.profile();
             profile.is_none() || other.is_none() || other == profile
