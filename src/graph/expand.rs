@@ -16,7 +16,7 @@ use super::batch;
 use super::item::{self, Declared, Items, Looked, Made};
 use super::names::Names;
 use super::packages::{Home, Packages};
-use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target, Tie};
+use super::rule::{Action, Kind, Output, Placed, Policy, Ref, Rule, Target, Tie};
 use super::schedule::{Pools, Schedule, pools_of};
 use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
 use super::service::Service;
@@ -25,7 +25,7 @@ use super::{checks, policy};
 use crate::error::{Diagnostic, Error, Place, nearest};
 use crate::expr::Template;
 use crate::files::{Ignored, normalise};
-use crate::outdir::{TaskDir, is_within};
+use crate::outdir::{STATE_DIR, TaskDir, is_within};
 use crate::parse::{self, Command, Taskfile, VarValue};
 
 /// What the command line and the machine add to a Taskfile.
@@ -330,7 +330,11 @@ impl<'a> Prepared<'a> {
     }
 
     /// Adds the paths of one task's own folder to its scope, and finds its depfile.
-    fn own_paths(&self, scope: &Scope, name: &str) -> Result<(Scope, Option<Vec<u8>>), Diagnostic> {
+    fn own_paths(
+        &self,
+        scope: &Scope,
+        name: &str,
+    ) -> Result<(Scope, Option<Placed<Vec<u8>>>), Diagnostic> {
         let task_dir = TaskDir::new(self.settings.taskfile.as_deref(), name);
         let word = |path: &[u8]| {
             String::from_utf8(word_of_path(&self.dir, path)).expect("a Taskfile's folders are text")
@@ -347,28 +351,24 @@ impl<'a> Prepared<'a> {
             }
             let path = task_dir.join("deps.d");
             own.depfile = word(&path);
-            return Ok((scope.with_own(own), Some(path)));
+            return Ok((scope.with_own(own), Some(Placed { value: path, place: None })));
         };
-        let with_out = scope.with_own(Own { depfile: String::new(), ..copy(&own) });
+        let with_out = scope.with_own(own.clone());
         let resolve = |name: &str| with_out.value(name, &nothing_ready);
         let Some(depfile) = scope.settled(text, text.template.text(&resolve))? else {
             return Ok((scope.with_own(own), None));
         };
         own.depfile = depfile;
+        let help = "leave `depfile` out and let the command write to `{{ depfile }}`";
         let path = normalise(&self.dir, own.depfile.as_bytes()).map_err(|error| {
-            outside(error, (own.depfile.as_bytes(), &self.dir), &text.place)
-                .help("leave `depfile` out and let the command write to `{{ depfile }}`")
+            outside(error, (own.depfile.as_bytes(), &self.dir), &text.place).help(help)
         })?;
-        Ok((scope.with_own(own), Some(path)))
-    }
-}
-
-fn copy(own: &Own) -> Own {
-    Own {
-        dir: own.dir.clone(),
-        out: own.out.clone(),
-        state: own.state.clone(),
-        depfile: own.depfile.clone(),
+        if is_within(&path, STATE_DIR.as_bytes()) && !is_within(&path, task_dir.path()) {
+            let what = format!("`{}` lies in taskr's own folder", own.depfile);
+            return Err(Diagnostic::error(what).at(text.place.clone(), "").help(help));
+        }
+        let depfile = Placed { value: path, place: Some(text.place.clone()) };
+        Ok((scope.with_own(own), Some(depfile)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Links rules to a graph: names to tasks, paths to the tasks that make them, edges both ways.
 //!
 //! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
-//! edges, but for globs: each distinct input glob is tried on the outputs below its folder.
+//! edges.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::expand::{Expanded, in_profile};
 use super::globs::Globs;
 use super::item::Looked;
 use super::profile::Profiles;
-use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
-use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service};
+use super::rule::{Input, Kind, Output, Ref, Rule, Target};
+use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service, ties};
 use crate::error::{Diagnostic, Error, Place, quoted};
-use crate::files::{Ignored, Pattern};
+use crate::files::Ignored;
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
 use crate::outdir::{STATE_DIR, is_within};
@@ -31,7 +31,7 @@ pub fn link(expanded: Expanded) -> Result<Graph, Error> {
     linker.resolve_names();
     linker.wrong.extend(service::refuse_misused(&linker.tasks, &linker.members));
     let makers = linker.find_makers();
-    linker.tie_paths(&makers);
+    linker.wrong.extend(ties::tie(&mut linker.tasks, &mut linker.needs, &makers));
     let ignored = but_for_outputs(&ignored, &linker.tasks);
     Ok(Graph { looked, ignored, ..linker.finish(makers)? })
 }
@@ -225,19 +225,27 @@ impl Linker {
 
     fn find_makers(&mut self) -> Makers {
         let mut declared = Vec::new();
+        let mut depfiles = Vec::new();
         for (id, task) in self.tasks.enumerate() {
-            let outputs =
-                task.rule.outputs.iter().map(|output| (output.value.clone(), &output.place));
-            let installs = task
-                .rule
-                .installs
-                .iter()
-                .map(|path| (Output::Path(path.value.clone()), &path.place));
-            declared.extend(outputs.chain(installs).map(|(output, place)| clash::Declared {
+            let rule = &task.rule;
+            let one = |output: Output, place: &Option<Place>, is_depfile| clash::Declared {
                 output,
+                is_depfile,
                 task: id,
                 place: place.clone(),
-            }));
+            };
+            let outputs = rule.outputs.iter();
+            declared.extend(outputs.map(|output| one(output.value.clone(), &output.place, false)));
+            let installs = rule.installs.iter();
+            declared.extend(
+                installs.map(|path| one(Output::Path(path.value.clone()), &path.place, false)),
+            );
+            // A folder of taskr's own is one task's alone.
+            let depfile = rule.depfile.iter();
+            let depfile = depfile.filter(|path| !is_within(&path.value, STATE_DIR.as_bytes()));
+            depfiles.extend(
+                depfile.map(|path| one(Output::Path(path.value.clone()), &path.place, true)),
+            );
         }
         let mut makers = Makers::default();
         let mut globs = Vec::new();
@@ -250,105 +258,9 @@ impl Linker {
             }
         }
         makers.globs = Globs::new(globs);
+        declared.extend(depfiles);
         self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule));
         makers
-    }
-
-    /// Edges that follow from paths: what a task reads and another declares as output.
-    fn tie_paths(&mut self, makers: &Makers) {
-        let mut below: Vec<(&[u8], TaskId)> =
-            makers.paths.iter().map(|(path, &task)| (&path[..], task)).collect();
-        below.sort_unstable();
-        let mut globs: FxHashMap<Pattern, Arc<[TaskId]>> = FxHashMap::default();
-        let mut untied = Vec::new();
-        let mut own = Vec::new();
-        for id in self.tasks.ids() {
-            let task = &self.tasks[id];
-            if task.rule.skipped.is_some() {
-                continue;
-            }
-            let mut found = Vec::new();
-            for (at, input) in task.rule.inputs.iter().enumerate() {
-                match &input.value {
-                    Input::Path { path, .. } => {
-                        let is_own = task.rule.outputs.iter().any(|out| out.value.covers(path));
-                        if is_own && makers.of(path).is_none_or(|maker| maker == id) {
-                            own.push((id, at));
-                        }
-                        found.extend(ancestors(path).find_map(|path| makers.paths.get(path)));
-                        found.extend(outputs_below(&below, path).map(|(_, task)| task));
-                    }
-                    Input::Glob { pattern, .. } => {
-                        let makers = globs
-                            .entry(pattern.clone())
-                            .or_insert_with(|| makers_of_glob(&below, makers, pattern));
-                        found.extend(makers.iter().filter(|&&maker| {
-                            !is_taken_away(task.rule.from_input(at), &self.tasks[maker].rule)
-                        }));
-                    }
-                    Input::Not(_) | Input::Outputs { .. } => {}
-                }
-                untied.extend(
-                    meeting_globs(makers, task.rule.from_input(at))
-                        .into_iter()
-                        .filter(|(_, maker)| *maker != id)
-                        .map(|(pattern, maker)| (id, at, pattern.clone(), maker)),
-                );
-            }
-            found.retain(|&maker| maker != id);
-            let installers =
-                found.iter().filter(|&&maker| !self.tasks[maker].rule.installs.is_empty());
-            let deps: Vec<TaskId> = installers.copied().collect();
-            self.needs[id.index()].extend(found);
-            self.tasks[id].deps.extend(deps);
-        }
-        self.refuse_untied(untied);
-        self.refuse_own(&own);
-    }
-
-    /// What stands at a task's outputs is moved away before it runs.
-    fn refuse_own(&mut self, own: &[(TaskId, usize)]) {
-        for &(id, at) in own {
-            let rule = &self.tasks[id].rule;
-            let Input::Path { path, .. } = &rule.inputs[at].value else { continue };
-            let message =
-                format!("`{}` reads {} and also declares it as output", rule.name, shown(path));
-            self.wrong.push(
-                Diagnostic::error(message)
-                    .at(rule.inputs[at].place.clone(), "would be moved away before the command runs")
-                    .help(
-                        "a task that edits files in place has no `outputs`: without `inputs`, too, it \
-                         runs whenever it is wanted",
-                    ),
-            );
-        }
-    }
-
-    /// A task that reads what matches another's output glob must be ordered behind it by hand:
-    /// which files those are is known only afterwards.
-    fn refuse_untied(&mut self, untied: Vec<(TaskId, usize, Pattern, TaskId)>) {
-        for (reader, at, pattern, maker) in untied {
-            if reaches(&self.needs, reader, maker) {
-                continue;
-            }
-            let rule = &self.tasks[reader].rule;
-            let maker = rule.target.names(&self.tasks[maker].rule.target.name);
-            let shown = String::from_utf8_lossy(pattern.text()).into_owned();
-            self.wrong.push(
-                Diagnostic::error(format!(
-                    "`{}` reads what `{maker}` may write, but does not wait for it",
-                    rule.name
-                ))
-                .at(
-                    rule.inputs[at].place.clone(),
-                    format!("meets `{shown}`, an output of `{maker}`"),
-                )
-                .help(format!(
-                    "add `after = [\"{maker}\"]` to [target.{}], or `!//{shown}` behind this input",
-                    rule.target.own_name()
-                )),
-            );
-        }
     }
 
     /// `target('NAME')` gives what a dependency made: any other name would fail when the command
@@ -469,81 +381,6 @@ fn one_for_each_place(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
     told.into_iter().map(with_count).collect()
 }
 
-/// The declared paths in the folder `dir`, out of all in order.
-fn outputs_below<'a>(
-    sorted: &'a [(&'a [u8], TaskId)],
-    dir: &'a [u8],
-) -> impl Iterator<Item = (&'a [u8], TaskId)> {
-    let mut prefix = dir.to_vec();
-    if !prefix.is_empty() {
-        prefix.push(b'/');
-    }
-    let start = sorted.partition_point(|(path, _)| *path < &prefix[..]);
-    sorted[start..].iter().copied().take_while(move |(path, _)| path.starts_with(&prefix))
-}
-
-/// The tasks with a plain output that `pattern` matches, or that it lies in.
-fn makers_of_glob(sorted: &[(&[u8], TaskId)], makers: &Makers, pattern: &Pattern) -> Arc<[TaskId]> {
-    let above = ancestors(pattern.base()).find_map(|path| makers.paths.get(path).copied());
-    let below = outputs_below(sorted, pattern.base())
-        .filter(|(path, _)| pattern.matches(path))
-        .map(|(_, task)| task);
-    above.into_iter().chain(below).collect()
-}
-
-/// Whether all outputs of `maker` are taken away again by a `!glob` behind an input.
-fn is_taken_away(behind: &[Placed<Input>], maker: &Rule) -> bool {
-    let outputs = maker.outputs.iter().map(|output| output.value.text());
-    let mut paths = outputs.chain(maker.installs.iter().map(|path| &path.value[..]));
-    paths.all(|path| {
-        behind.iter().any(|input| matches!(&input.value, Input::Not(not) if not.matches_all(path)))
-    })
-}
-
-/// The output globs that the first of `inputs` may meet and that no `!glob` behind it covers. A
-/// plain path is taken for a folder only where a glob lies in it.
-fn meeting_globs<'a>(
-    makers: &'a Makers,
-    inputs: &'a [Placed<Input>],
-) -> Vec<(&'a Pattern, TaskId)> {
-    let (input, behind) = inputs.split_first().expect("called with an input");
-    let near = |base| makers.globs.above(base).chain(makers.globs.below(base));
-    let mut meeting: Vec<(&Pattern, TaskId)> = match &input.value {
-        Input::Path { path, .. } => {
-            let matching = makers
-                .globs
-                .above(path)
-                .filter(|(glob, _)| glob.matches_all(path) || glob.base() == path.as_slice());
-            matching.chain(makers.globs.below(path)).collect()
-        }
-        Input::Glob { pattern, .. } => {
-            near(pattern.base()).filter(|(glob, _)| pattern.overlaps(glob)).collect()
-        }
-        Input::Not(_) | Input::Outputs { .. } => Vec::new(),
-    };
-    meeting.retain(|(glob, _)| {
-        !behind.iter().any(|input| matches!(&input.value, Input::Not(not) if is_covered(not, glob)))
-    });
-    meeting
-}
-
-/// Whether whatever `pattern` matches is taken away by `not`.
-pub(super) fn is_covered(not: &Pattern, pattern: &Pattern) -> bool {
-    not == pattern || not.covers(pattern.base())
-}
-
-fn reaches(needs: &[Vec<TaskId>], from: TaskId, to: TaskId) -> bool {
-    let mut seen = FxHashSet::default();
-    let mut stack = vec![from];
-    while let Some(id) = stack.pop() {
-        if id == to {
-            return true;
-        }
-        stack.extend(needs[id.index()].iter().filter(|&&id| seen.insert(id)));
-    }
-    false
-}
-
 /// Where an edge from one task to another was written, and what makes it one.
 pub(super) fn place_of_edge(task: &Task, to: &Task) -> (Option<Place>, String) {
     let (rule, other) = (&task.rule, &to.rule);
@@ -575,7 +412,11 @@ fn read_of<'a>(input: &'a Input, maker: &'a Rule) -> Option<&'a [u8]> {
                     || ancestors(output).any(|output| output == path.as_slice())
             })
             .then_some(path),
-        Input::Glob { pattern, .. } => made.find(|output| pattern.matches(output)),
+        Input::Glob { pattern, .. } => made.find(|output| {
+            pattern.matches(output)
+                || pattern.names_folder(output)
+                || is_within(pattern.base(), output)
+        }),
         Input::Not(_) | Input::Outputs { .. } => None,
     }
 }

@@ -173,7 +173,7 @@ pub struct Rule {
     /// Built first; order only.
     pub after: Vec<Ref>,
     /// Read after the command.
-    pub depfile: Option<Vec<u8>>,
+    pub depfile: Option<Placed<Vec<u8>>>,
     /// The `when` that is false: the task is skipped.
     pub skipped: Option<Text>,
     /// Limits for the metrics that the command writes, by name.

@@ -117,7 +117,7 @@ impl Item {
 }
 
 /// Paths of one task as its command sees them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Own {
     /// The command's folder, seen from the workspace.
     pub dir: String,
