@@ -14,7 +14,7 @@ use super::item::Looked;
 use super::profile::Profiles;
 use super::rule::{Input, Kind, Output, Ref, Rule, Target};
 use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service, ties};
-use crate::error::{Diagnostic, Error, Place, quoted};
+use crate::error::{Diagnostic, Error, Place, quoted, told_once};
 use crate::files::Ignored;
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
@@ -332,7 +332,8 @@ impl Linker {
             self.refuse_strangers();
         }
         let needs = Edges::new(&self.needs);
-        self.wrong = one_for_each_place(self.wrong);
+        // Tasks of one target repeat its mistakes.
+        self.wrong = told_once(self.wrong, "task", |_| true);
         if self.wrong.is_empty() {
             self.wrong.extend(cycle::find(&self.tasks, &needs));
         }
@@ -356,29 +357,6 @@ impl Linker {
             skips,
         })
     }
-}
-
-/// Tasks of one target repeat its mistakes: the first of each place is told, with how many more
-/// there are.
-fn one_for_each_place(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut told: Vec<(Diagnostic, usize)> = Vec::new();
-    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
-    for diagnostic in wrong {
-        let place = diagnostic.place.as_ref().map(Place::id);
-        match place.and_then(|place| places.get(&place).copied()) {
-            Some(at) => told[at].1 += 1,
-            None => {
-                places.extend(place.map(|place| (place, told.len())));
-                told.push((diagnostic, 0));
-            }
-        }
-    }
-    let with_count = |(diagnostic, more): (Diagnostic, usize)| match more {
-        0 => diagnostic,
-        1 => diagnostic.note("the same holds for one more task"),
-        more => diagnostic.note(format!("the same holds for {more} more tasks")),
-    };
-    told.into_iter().map(with_count).collect()
 }
 
 /// Where an edge from one task to another was written, and what makes it one.

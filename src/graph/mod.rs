@@ -8,6 +8,7 @@
 mod args;
 mod asks;
 mod batch;
+mod bounds;
 mod checks;
 mod clash;
 mod cycle;
@@ -24,6 +25,7 @@ mod packages;
 mod policy;
 mod profile;
 mod refer;
+mod rounds;
 mod rule;
 mod schedule;
 mod scope;
@@ -33,6 +35,7 @@ mod settings;
 mod tests;
 mod text;
 mod ties;
+mod vars;
 mod when;
 
 use std::collections::HashMap;
@@ -44,18 +47,21 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
 pub use checks::run_gates;
-pub use expand::{Expanded, Settings, expand, file_scope};
+pub use expand::{Expanded, Settings, expand};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
 pub use link::link;
 pub use lists::{ListName, Lists};
 pub use profile::{Profiles, expand_all};
-pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text, Tie};
+pub use rule::{
+    Action, Cache, Input, Kind, Output, Placed, PlacedPath, Policy, Ref, Rule, Target, Text, Tie,
+};
 pub use schedule::{Demand, Pool, Schedule};
 pub use scope::{Item, Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
 pub use settings::{jobs, output};
 pub use text::{diagnostic, word_of_path};
+pub use vars::file_scope;
 
 use crate::error::Place;
 use crate::files::{Ignored, Pattern};
@@ -227,6 +233,13 @@ impl Graph {
     /// All that must be done before one of these is; one of them only if another needs it.
     pub fn needed(&self, ids: &[TaskId]) -> FxHashSet<TaskId> {
         self.needs.closure(ids)
+    }
+
+    /// These and all that they need.
+    pub fn with_needed(&self, ids: &[TaskId]) -> FxHashSet<TaskId> {
+        let mut all = self.needed(ids);
+        all.extend(ids);
+        all
     }
 
     /// All that cannot start before `id` is done.
