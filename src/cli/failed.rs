@@ -1,7 +1,5 @@
 //! `--failed`: what failed in the last run, and what that kept from running.
 
-use rustc_hash::FxHashSet;
-
 use super::amounts::ago;
 use super::args::Build;
 use super::runs::{Past, began_ms, past};
@@ -9,8 +7,6 @@ use super::select::select;
 use super::status::unix_ms;
 use super::workspace::Workspace;
 use crate::error::Error;
-use crate::graph::Graph;
-use crate::ids::TaskId;
 use crate::outcome::shown;
 
 /// The tasks of the last run to be built again, by name; of named targets those that they need.
@@ -32,7 +28,7 @@ pub(super) fn failed(args: &Build, workspace: &Workspace) -> Result<Failed, Erro
     // The Taskfile may have changed since then.
     names.retain(|name| graph.find(name).is_some());
     if !named.is_empty() {
-        let needed = needed(&graph, &select(&graph, &named)?);
+        let needed = graph.with_needed(&select(&graph, &named)?);
         names.retain(|name| graph.find(name).is_some_and(|id| needed.contains(&id)));
     }
     match names.is_empty() {
@@ -70,13 +66,4 @@ fn nothing(run: &Past, args: &Build) -> String {
         ),
         None => format!("nothing to do: nothing failed in the last run, {when}"),
     }
-}
-
-fn needed(graph: &Graph, of: &[TaskId]) -> FxHashSet<TaskId> {
-    let mut found: FxHashSet<TaskId> = of.iter().copied().collect();
-    let mut waiting = of.to_vec();
-    while let Some(id) = waiting.pop() {
-        waiting.extend(graph.needs(id).iter().filter(|&&need| found.insert(need)));
-    }
-    found
 }

@@ -320,7 +320,7 @@ fn depfile(source: &Target, rule: &Rule) -> Vec<Row> {
         Some(text) => row.at(text.place.clone()),
         None => row.from("`{{ depfile }}`"),
     };
-    rule.depfile.iter().map(|path| from(Row::new(shown(path)))).collect()
+    rule.depfile.iter().map(|path| from(Row::new(shown(&path.value)))).collect()
 }
 
 fn command(all: &mut Sections, source: &Target, preview: &Preview) {

@@ -65,9 +65,9 @@ fn untied_step(graph: &Graph, step: &Step, before: &[&Step]) -> Option<Diagnosti
     let first = before.iter().find(|step| tasks(step).iter().any(makes))?;
     let earlier: FxHashSet<TaskId> = before.iter().flat_map(|step| tasks(step)).collect();
     let own = tasks(step);
-    let recorded = || own.iter().filter(|&&id| graph.task(id).kind() == Kind::Recorded);
-    recorded().next()?;
-    if recorded().any(|&id| needs_one_of(graph, id, &earlier)) {
+    let recorded = own.into_iter().filter(|&id| graph.task(id).kind() == Kind::Recorded);
+    let recorded: Vec<TaskId> = recorded.collect();
+    if recorded.is_empty() || !graph.needed(&recorded).is_disjoint(&earlier) {
         return None;
     }
     let (name, earlier) = (quoted(&step.name), &first.name);
@@ -81,22 +81,6 @@ fn untied_step(graph: &Graph, step: &Step, before: &[&Step]) -> Option<Diagnosti
                  to be done before, in `after`"
             )),
     )
-}
-
-fn needs_one_of(graph: &Graph, id: TaskId, others: &FxHashSet<TaskId>) -> bool {
-    let mut seen = FxHashSet::default();
-    let mut stack = vec![id];
-    while let Some(id) = stack.pop() {
-        for &need in graph.needs(id) {
-            if others.contains(&need) {
-                return true;
-            }
-            if seen.insert(need) {
-                stack.push(need);
-            }
-        }
-    }
-    false
 }
 
 /// The steps as a line: `fetch, [analyze, visualize], publish`.

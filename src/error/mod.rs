@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 #[cfg(test)]
 pub(crate) use cases::answered;
+use rustc_hash::FxHashMap;
+
 pub use nearest::nearest;
 pub use render::{render, render_diagnostics};
 pub use system::{remedy, said};
@@ -290,6 +292,33 @@ pub fn listed<'w>(before: &str, words: impl IntoIterator<Item = &'w str>) -> Str
         text.push_str(&word);
     }
     text
+}
+
+/// What is wrong at one place is told once, with how many more `things` it holds for. What `shared`
+/// does not hold for is told each time.
+pub fn told_once(
+    wrong: Vec<Diagnostic>,
+    thing: &str,
+    shared: impl Fn(&Place) -> bool,
+) -> Vec<Diagnostic> {
+    let mut told: Vec<(Diagnostic, usize)> = Vec::new();
+    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
+    for one in wrong {
+        let place = one.place.as_ref().filter(|place| shared(place)).map(Place::id);
+        match place.and_then(|place| places.get(&place).copied()) {
+            Some(at) => told[at].1 += 1,
+            None => {
+                places.extend(place.map(|place| (place, told.len())));
+                told.push((one, 0));
+            }
+        }
+    }
+    let with_count = |(one, more): (Diagnostic, usize)| match more {
+        0 => one,
+        1 => one.note(format!("the same holds for one more {thing}")),
+        more => one.note(format!("the same holds for {more} more {thing}s")),
+    };
+    told.into_iter().map(with_count).collect()
 }
 
 #[cfg(test)]

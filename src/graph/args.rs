@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::expand::Prepared;
 use super::text::Element;
@@ -65,11 +65,15 @@ impl Args {
 
     /// The names of targets that were asked for, by themselves or through groups.
     fn asked(&self, prepared: &[Prepared<'_>]) -> FxHashSet<String> {
+        let mut by_name: FxHashMap<&str, &Prepared<'_>> = FxHashMap::default();
+        for one in prepared {
+            by_name.entry(one.home.own).or_insert(one);
+        }
         let mut asked = FxHashSet::default();
         let targets = |name: &String| meant(name, prepared);
         let mut waiting: Vec<String> = self.wanted.iter().flat_map(targets).collect();
         while let Some(name) = waiting.pop() {
-            let one = prepared.iter().find(|one| one.home.own == name);
+            let one = by_name.get(name.as_str());
             if !asked.insert(name) {
                 continue;
             }

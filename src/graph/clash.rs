@@ -1,4 +1,5 @@
-//! Refuses outputs of two tasks that could be the same file or lie inside one another.
+//! Refuses what two tasks write where it could be the same file or lie inside one another: outputs,
+//! what they install, depfiles.
 
 use std::sync::Arc;
 
@@ -12,16 +13,18 @@ use crate::outdir::is_within;
 /// One declared output.
 pub(super) struct Declared {
     pub(super) output: Output,
+    /// It is what the command writes its dependencies to.
+    pub(super) is_depfile: bool,
     pub(super) task: TaskId,
     pub(super) place: Option<Place>,
 }
 
 impl Declared {
-    /// The folder that everything it can match lies in; of a plain path the path itself.
-    fn base(&self) -> &[u8] {
+    /// What everything it can match begins with.
+    fn begin(&self) -> &[u8] {
         match &self.output {
             Output::Path(path) => path,
-            Output::Glob(pattern) => pattern.base(),
+            Output::Glob(pattern) => pattern.fixed(),
         }
     }
 
@@ -32,33 +35,28 @@ impl Declared {
             }
             (Output::Glob(a), Output::Glob(b)) => a.overlaps(b),
             (Output::Path(path), Output::Glob(glob)) | (Output::Glob(glob), Output::Path(path)) => {
-                glob.matches_all(path) || is_within(glob.base(), path)
+                glob.matches_all(path) || is_within(glob.base(), path) || glob.names_folder(path)
             }
         }
     }
 }
 
-/// One diagnostic for each pair of tasks that clash, at most for each task once. Outputs are
-/// sorted by their folder, so that only those below one another are compared: n log n for
-/// outputs that do not nest.
+/// One diagnostic for each pair of tasks that clash, at most for each task once. Sorted by what
+/// they begin with, so that only those are compared of which one begins as all of the other: n log n
+/// for outputs that do not nest, for patterns of one folder, too.
 pub(super) fn find<'a>(
     mut declared: Vec<Declared>,
     rule: impl Fn(TaskId) -> &'a Rule,
 ) -> Vec<Diagnostic> {
-    let by_component =
-        |path: &[u8]| path.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
-    declared.sort_by_cached_key(|one| match one.base() {
-        b"" => Vec::new(),
-        base => by_component(base),
-    });
+    declared.sort_by(|a, b| a.begin().cmp(b.begin()));
     let mut clashes = Vec::new();
     let mut open: Vec<&Declared> = Vec::new();
     for one in &declared {
-        open.retain(|other| is_within(one.base(), other.base()));
-        let same_task = |other: &&&Declared| other.task == one.task;
-        if let Some(other) =
-            open.iter().filter(|other| !same_task(other)).find(|other| other.meets(one))
-        {
+        while open.last().is_some_and(|other| !one.begin().starts_with(other.begin())) {
+            open.pop();
+        }
+        let others = open.iter().filter(|other| other.task != one.task);
+        if let Some(other) = others.into_iter().find(|other| other.meets(one)) {
             clashes.push(tell(other, one, &rule));
         }
         open.push(one);
@@ -86,7 +84,12 @@ fn tell<'a>(a: &Declared, b: &Declared, rule: impl Fn(TaskId) -> &'a Rule) -> Di
             .at(second.place.clone(), format!("written by `{other}`"))
             .also(first.place.clone(), format!("written by `{one}`")),
     };
-    diagnostic.help(help(rule(first.task), rule(second.task)))
+    diagnostic.help(match first.is_depfile || second.is_depfile {
+        true => "each task needs one of its own: leave `depfile` out and let the command write to \
+                 `{{ depfile }}`"
+            .to_owned(),
+        false => help(rule(first.task), rule(second.task)),
+    })
 }
 
 /// What to write instead. Tasks of one target have the same text: it must name what they differ

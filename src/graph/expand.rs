@@ -1,4 +1,4 @@
-//! Targets to rules: variables, `foreach`, `matrix`, and every path in the workspace's terms.
+//! Targets to rules: `foreach`, `matrix`, and every path in the workspace's terms.
 //!
 //! Lists files for `foreach` only. Collects all that is wrong before it gives up.
 
@@ -6,26 +6,26 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
-
+use super::MOST_TASKS;
 use super::args::Args;
 use super::asks::Asks;
 use super::batch;
-use super::item::{self, Declared, Items, Looked, Made};
+use super::item::{self, Looked};
 use super::names::Names;
 use super::packages::{Home, Packages};
-use super::rule::{Action, Kind, Output, Policy, Ref, Rule, Target, Tie};
+use super::rounds::rules_of_all;
+use super::rule::{Action, Kind, Placed, PlacedPath, Policy, Ref, Rule, Target, Tie};
 use super::schedule::{Pools, Schedule, pools_of};
-use super::scope::{Item, Own, Scope, Surroundings, Variable, printable};
+use super::scope::{Item, Own, Scope, Surroundings, printable};
 use super::service::Service;
 use super::text::{Element, nothing_ready, outside, word_of_path};
-use super::{checks, policy};
-use crate::error::{Diagnostic, Error, Place, each_once, nearest};
+use super::vars::{check_defines, variables_of};
+use super::{bounds, checks, policy};
+use crate::error::{Diagnostic, Error, Place, each_once};
 use crate::expr::Template;
 use crate::files::{Ignored, normalise};
-use crate::outdir::{TaskDir, is_within};
-use crate::parse::{self, Command, Taskfile, VarValue};
+use crate::outdir::{STATE_DIR, TaskDir, is_within};
+use crate::parse::{self, Command, Taskfile};
 
 /// What the command line and the machine add to a Taskfile.
 #[derive(Debug)]
@@ -106,34 +106,6 @@ pub struct Expanded {
     pub(super) ignored: Ignored,
 }
 
-fn check_defines(taskfile: &Taskfile, settings: &Settings) -> Result<(), Error> {
-    let known = || taskfile.names_of_variables();
-    for (name, _) in &settings.defines {
-        if !known().any(|known| known == name) {
-            return Err(Error::Usage {
-                message: format!("-D {name}: the Taskfile has no variable `{name}`"),
-                help: Some(match nearest(name, known()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => names_of_variables(known()),
-                }),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Those that `-D` may set, if they are few enough to read.
-fn names_of_variables<'n>(known: impl Iterator<Item = &'n str>) -> String {
-    const MOST: usize = 12;
-    let names: BTreeSet<String> = known.map(|name| format!("`{name}`")).collect();
-    let more = if names.len() > MOST { " and others" } else { "" };
-    let names: Vec<String> = names.into_iter().take(MOST).collect();
-    match names.is_empty() {
-        true => "it has none: `-D` sets what is in [vars]".to_owned(),
-        false => format!("it has {}{more}", names.join(", ")),
-    }
-}
-
 /// One target, ready to give its rules.
 pub(super) struct Prepared<'a> {
     pub(super) source: &'a parse::Target,
@@ -197,7 +169,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// The rules of this target for these items (none if it has no `foreach`).
-    fn rules(&self, items: Option<&[Item]>) -> Result<Vec<Rule>, Vec<Diagnostic>> {
+    pub(super) fn rules(&self, items: Option<&[Item]>) -> Result<Vec<Rule>, Vec<Diagnostic>> {
         let target = Arc::new(self.target(items));
         if self.uses_depfile && self.source.interactive {
             return Err(vec![policy::depfile_of_interactive(self.source)]);
@@ -210,7 +182,11 @@ impl<'a> Prepared<'a> {
             None => vec![None],
             Some(items) => items.iter().map(Some).collect(),
         };
-        let mut rules = Vec::with_capacity(each.len() * combinations.len());
+        let count = each.len().saturating_mul(combinations.len());
+        if count > MOST_TASKS {
+            return Err(vec![too_many(count, self.source)]);
+        }
+        let mut rules = Vec::with_capacity(count);
         for item in each {
             for matrix in &combinations {
                 let scope = self.scope.of(item.cloned(), matrix);
@@ -308,20 +284,23 @@ impl<'a> Prepared<'a> {
             scope,
             name,
         };
-        wrong.extend(outputs_of_the_whole(&rule));
-        wrong.extend(outputs_of_others(&rule));
+        wrong.extend(bounds::outputs_of_the_whole(&rule));
+        wrong.extend(bounds::outputs_of_others(&rule));
         wrong.extend(policy::fixes_nothing(source, &rule));
         if wrong.is_empty() { Ok(rule) } else { Err(wrong) }
     }
 
     /// Adds the paths of one task's own folder to its scope, and finds its depfile.
-    fn own_paths(&self, scope: &Scope, name: &str) -> Result<(Scope, Option<Vec<u8>>), Diagnostic> {
+    fn own_paths(
+        &self,
+        scope: &Scope,
+        name: &str,
+    ) -> Result<(Scope, Option<PlacedPath>), Diagnostic> {
         let task_dir = TaskDir::new(self.settings.taskfile.as_deref(), name);
-        let word = |path: &[u8]| {
-            String::from_utf8(word_of_path(&self.dir, path)).expect("a Taskfile's folders are text")
-        };
+        let text = |path| String::from_utf8(path).expect("a Taskfile's folders are text");
+        let word = |path: &[u8]| text(word_of_path(&self.dir, path));
         let mut own = Own {
-            dir: if self.dir.is_empty() { ".".to_owned() } else { shown_dir(&self.dir) },
+            dir: if self.dir.is_empty() { ".".to_owned() } else { text(self.dir.clone()) },
             out: word(&task_dir.join("out")),
             state: word(&task_dir.join("state")),
             depfile: String::new(),
@@ -332,33 +311,25 @@ impl<'a> Prepared<'a> {
             }
             let path = task_dir.join("deps.d");
             own.depfile = word(&path);
-            return Ok((scope.with_own(own), Some(path)));
+            return Ok((scope.with_own(own), Some(Placed { value: path, place: None })));
         };
-        let with_out = scope.with_own(Own { depfile: String::new(), ..copy(&own) });
+        let with_out = scope.with_own(own.clone());
         let resolve = |name: &str| with_out.value(name, &nothing_ready);
         let Some(depfile) = scope.settled(text, text.template.text(&resolve))? else {
             return Ok((scope.with_own(own), None));
         };
         own.depfile = depfile;
+        let help = "leave `depfile` out and let the command write to `{{ depfile }}`";
         let path = normalise(&self.dir, own.depfile.as_bytes()).map_err(|error| {
-            outside(error, (own.depfile.as_bytes(), &self.dir), &text.place)
-                .help("leave `depfile` out and let the command write to `{{ depfile }}`")
+            outside(error, (own.depfile.as_bytes(), &self.dir), &text.place).help(help)
         })?;
-        Ok((scope.with_own(own), Some(path)))
+        if is_within(&path, STATE_DIR.as_bytes()) && !is_within(&path, task_dir.path()) {
+            let what = format!("`{}` lies in taskr's own folder", own.depfile);
+            return Err(Diagnostic::error(what).at(text.place.clone(), "").help(help));
+        }
+        let depfile = Placed { value: path, place: Some(text.place.clone()) };
+        Ok((scope.with_own(own), Some(depfile)))
     }
-}
-
-fn copy(own: &Own) -> Own {
-    Own {
-        dir: own.dir.clone(),
-        out: own.out.clone(),
-        state: own.state.clone(),
-        depfile: own.depfile.clone(),
-    }
-}
-
-fn shown_dir(dir: &[u8]) -> String {
-    String::from_utf8_lossy(dir).into_owned()
 }
 
 /// Takes results apart, keeping what is wrong.
@@ -394,52 +365,6 @@ pub(super) fn elements(
         }
     }
     all
-}
-
-/// A task cannot own the whole workspace, or the whole of its package.
-fn outputs_of_the_whole(rule: &Rule) -> Option<Diagnostic> {
-    let package = rule.target.package().as_bytes();
-    let whole = rule.outputs.iter().find(|output| match &output.value {
-        Output::Path(path) => path == package,
-        Output::Glob(pattern) => {
-            let rest = pattern.text().strip_prefix(package).unwrap_or_default();
-            matches!(rest.strip_prefix(b"/").unwrap_or(rest), b"**" | b"**/*")
-        }
-    })?;
-    let what = if package.is_empty() { "workspace" } else { "package" };
-    Some(
-        Diagnostic::error(format!("`{}` would own the whole {what}", rule.name))
-            .at(whole.place.clone(), "matches every file")
-            .help("name the folder that the command writes, as in `outputs = [\"dist/**\"]`"),
-    )
-}
-
-/// What a package writes lies in its folder.
-fn outputs_of_others(rule: &Rule) -> Option<Diagnostic> {
-    let package = rule.target.package();
-    let is_within = |path: &[u8]| is_within(path, package.as_bytes());
-    if package.is_empty() {
-        return None;
-    }
-    let outputs = rule.outputs.iter().map(|output| match &output.value {
-        Output::Path(path) => (&path[..], &output.place),
-        Output::Glob(pattern) => (pattern.base(), &output.place),
-    });
-    let installs = rule.installs.iter().map(|path| (&path.value[..], &path.place));
-    let (path, place) = outputs.chain(installs).find(|(path, _)| !is_within(path))?;
-    Some(
-        Diagnostic::error(format!("`{}` would write outside of its package", rule.name))
-            .at(place.clone(), format!("lies in {}/", folder_of(path)))
-            .note(format!("outputs of this package lie in {package}/"))
-            .help("move the target to the Taskfile of that folder, or write within the package"),
-    )
-}
-
-fn folder_of(path: &[u8]) -> String {
-    match crate::outdir::dir_of(path) {
-        b"" => ".".to_owned(),
-        dir => shown_dir(dir),
-    }
 }
 
 fn action(command: &Command, shell: Option<&[parse::Text]>) -> Action {
@@ -510,129 +435,7 @@ fn dir_of_target(source: &parse::Target, scope: &Scope) -> Result<Vec<u8>, Diagn
     }
 }
 
-/// What an expression in the file of a package, outside of all targets, sees.
-///
-/// # Errors
-/// A `-D` that does not fit.
-pub fn file_scope(
-    taskfile: &Taskfile,
-    package: &Taskfile,
-    settings: &Settings,
-) -> Result<Scope, Error> {
-    let packages = Packages::of(taskfile);
-    let number = packages.all().iter().position(|one| std::ptr::eq(*one, package));
-    let home = Home { packages: &packages, number: number.unwrap_or(0), own: "" };
-    let variables = variables_of(home, None, settings).map_err(Error::Taskfile)?;
-    let scope = Scope::new(settings.surroundings.clone(), Arc::new(variables), "");
-    Ok(scope.with_asks(settings.asks.clone()).in_package(home.scope()))
-}
-
-/// The variables that a target sees. Strongest first: `-D`, its own, those of the profile (its
-/// package's, the root's), its package's, the root's.
-fn variables_of(
-    home: Home<'_>,
-    source: Option<&parse::Target>,
-    settings: &Settings,
-) -> Result<IndexMap<String, Variable>, Vec<Diagnostic>> {
-    let mut variables = IndexMap::new();
-    let profile = &settings.surroundings.profile;
-    let of_profile = home.files().filter_map(|file| file.profiles.get(profile));
-    let of_profile = of_profile.map(|profile| &profile.vars);
-    let of_files = home.files().map(|file| &file.vars).chain(of_profile).flatten();
-    let own = source.iter().flat_map(|source| &source.vars);
-    for (name, var) in of_files.chain(own) {
-        variables.insert(name.clone(), variable(&var.value));
-    }
-    for (name, value) in &settings.defines {
-        let Some(old) = variables.get_mut(name) else { continue };
-        *old = define(old, name, value).map_err(|message| vec![Diagnostic::error(message)])?;
-    }
-    Ok(variables)
-}
-
-fn variable(value: &VarValue) -> Variable {
-    match value {
-        VarValue::One(text) => Variable::One(text.into()),
-        VarValue::List(texts) => Variable::List(texts.iter().map(Into::into).collect()),
-        VarValue::Sh(text) => Variable::Sh(text.into()),
-    }
-}
-
-/// A `-D` of a list is split into words as a shell would.
-fn define(old: &Variable, name: &str, value: &str) -> Result<Variable, String> {
-    let literal = |text: &str| super::rule::Text { template: Template::literal(text), place: None };
-    match old {
-        Variable::One(_) | Variable::Sh(_) => Ok(Variable::One(literal(value))),
-        Variable::List(_) => match shlex::split(value) {
-            Some(words) => Ok(Variable::List(words.iter().map(|word| literal(word)).collect())),
-            None => Err(format!("-D {name}: the quotes in `{value}` do not match")),
-        },
-    }
-}
-
-/// So often the items of all `foreach` targets are made again because others grew.
-const MOST_ROUNDS: usize = 100;
-
-/// Rules of each target. Items may be outputs that another `foreach` target declares, so items
-/// are made again until nothing changes.
-fn rules_of_all(
-    prepared: &[Prepared<'_>],
-    settings: &Settings,
-    ignored: Ignored,
-) -> Result<Expanded, Vec<Diagnostic>> {
-    let mut rules = Vec::with_capacity(prepared.len());
-    let mut wrong = Vec::new();
-    for one in prepared {
-        let made = match one.source.foreach {
-            None => one.rules(None),
-            Some(_) => Ok(Vec::new()),
-        };
-        rules.push(made.unwrap_or_else(|diagnostics| {
-            wrong.extend(diagnostics);
-            Vec::new()
-        }));
-    }
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    let each: Vec<usize> =
-        (0..prepared.len()).filter(|&at| prepared[at].source.foreach.is_some()).collect();
-    let mut items: FxHashMap<usize, Vec<Item>> = FxHashMap::default();
-    let mut lister = Items::new(&settings.root, ignored);
-    let mut names: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
-    for (at, one) in prepared.iter().enumerate() {
-        names.entry(one.home.own).or_default().push(at);
-    }
-    for round in 0.. {
-        let declared = Declared::of(&rules, prepared);
-        let mut grew = None;
-        let mut empty = Vec::new();
-        for &at in &each {
-            let made = Made { names: &names, rules: &rules, makers: prepared };
-            let found = lister.find(&prepared[at], &declared, &made);
-            let (found, none) = found.map_err(|wrong| vec![wrong])?;
-            empty.extend(none);
-            if items.get(&at) != Some(&found) {
-                rules[at] = prepared[at].rules(Some(&found))?;
-                items.insert(at, found);
-                grew = Some(at);
-            }
-        }
-        let Some(at) = grew else {
-            let rules = rules.into_iter().flatten().collect();
-            return match empty.is_empty() {
-                true => Ok(Expanded { rules, looked: lister.looked, ignored: lister.ignored }),
-                false => Err(empty),
-            };
-        };
-        if round > MOST_ROUNDS.max(each.len()) {
-            let place = prepared[at].source.place_of("foreach").clone();
-            return Err(vec![
-                Diagnostic::error("the outputs of `foreach` targets make more items without end")
-                    .at(place, "one of them is this")
-                    .help("let the outputs of one not match the `foreach` of the other"),
-            ]);
-        }
-    }
-    unreachable!("the loop ends by itself")
+pub(super) fn too_many(count: usize, source: &parse::Target) -> Diagnostic {
+    Diagnostic::error(format!("{count} tasks are more than the million that taskr takes"))
+        .at(source.place.clone(), "with this target")
 }

@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 
 use super::ancestors;
 use super::globs::Globs;
-use super::link::is_covered;
 use super::rule::{Input, Placed, Rule};
+use super::ties::is_covered;
 use crate::error::Place;
 use crate::files::Pattern;
 use crate::ids::TaskId;

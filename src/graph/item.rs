@@ -22,6 +22,8 @@ use crate::files::{Ignored, IgnoredMatch, Pattern, ignored_match, list, relative
 pub(super) struct Declared<'a> {
     /// None: by a task that is skipped, so that nothing will be there.
     paths: FxHashMap<Vec<u8>, Option<usize>>,
+    /// Those that will be there, in order.
+    sorted: Vec<(Vec<u8>, usize)>,
     globs: Globs<usize>,
     makers: &'a [Prepared<'a>],
 }
@@ -29,7 +31,7 @@ pub(super) struct Declared<'a> {
 impl<'a> Declared<'a> {
     pub(super) fn of(rules: &[Vec<Rule>], makers: &'a [Prepared<'a>]) -> Declared<'a> {
         let (paths, globs) = (FxHashMap::default(), Globs::default());
-        let mut declared = Declared { paths, globs, makers };
+        let mut declared = Declared { paths, sorted: Vec::new(), globs, makers };
         let mut globs = Vec::new();
         for (target, rules) in rules.iter().enumerate() {
             for rule in rules {
@@ -46,6 +48,10 @@ impl<'a> Declared<'a> {
         }
         globs.dedup();
         declared.globs = Globs::new(globs);
+        let made =
+            declared.paths.iter().filter_map(|(path, maker)| Some((path.clone(), (*maker)?)));
+        declared.sorted = made.collect();
+        declared.sorted.sort_unstable();
         declared
     }
 
@@ -56,6 +62,18 @@ impl<'a> Declared<'a> {
         let profile = maker.scope.profile();
         !std::ptr::eq(maker.source, of.source)
             && (profile.is_none() || profile == of.scope.profile())
+    }
+
+    /// The paths that will be there and that `pattern` matches, in order.
+    fn matching(&self, pattern: &Pattern) -> impl Iterator<Item = (&Vec<u8>, usize)> {
+        let mut folder = pattern.base().to_vec();
+        if !folder.is_empty() {
+            folder.push(b'/');
+        }
+        let start = self.sorted.partition_point(|(path, _)| *path < folder);
+        let below = self.sorted[start..].iter();
+        let below = below.take_while(move |(path, _)| path.starts_with(&folder));
+        below.filter(|(path, _)| pattern.matches(path)).map(|(path, maker)| (path, *maker))
     }
 
     fn owns(&self, path: &[u8]) -> bool {
@@ -162,13 +180,12 @@ impl Items {
         let mut empty = None;
         for text in target.source.foreach.iter().flatten() {
             for element in Element::expand(text, &target.scope)? {
-                if let Some(negated) = element.negated() {
-                    let taken = match negated.path_or_glob(&target.dir)? {
-                        PathOrGlob::Path(path) => Pattern::literal(&path),
-                        PathOrGlob::Glob(pattern) => pattern,
-                    };
-                    items.retain(|item| {
-                        !taken.matches_all(item.file.as_ref().unwrap_or(&item.written))
+                if let Some(negated) = element.negated()? {
+                    let files = negated.taken_away(&target.dir)?;
+                    let words = negated.taken_away(b"")?;
+                    items.retain(|item| match &item.file {
+                        Some(file) => !files.matches_all(file),
+                        None => !words.matches_all(&item.written),
                     });
                     continue;
                 }
@@ -177,7 +194,7 @@ impl Items {
                     items.extend(paths.iter().map(file));
                     continue;
                 }
-                let optional = element.optional();
+                let optional = element.optional()?;
                 let inner = optional.as_ref().unwrap_or(&element);
                 match inner.path_or_glob(&target.dir)? {
                     PathOrGlob::Path(path) => {
@@ -229,11 +246,9 @@ impl Items {
             self.looked.listed.insert(pattern.clone(), found.into());
         }
         let on_disk = self.looked.listed[pattern].iter().filter(|path| !declared.owns(path));
-        let by_others =
-            |maker: &Option<usize>| maker.is_some_and(|maker| declared.may_be_item(maker, target));
-        let made =
-            declared.paths.iter().filter(|(_, maker)| by_others(maker)).map(|(path, _)| path);
-        let made = made.filter(|path| pattern.matches(path));
+        let made = declared.matching(pattern);
+        let made = made.filter(|(_, maker)| declared.may_be_item(*maker, target));
+        let made = made.map(|(path, _)| path);
         let mut found: Vec<Vec<u8>> = on_disk.chain(made).cloned().collect();
         found.sort_unstable();
         Ok(found)

@@ -1,7 +1,7 @@
 //! Links rules to a graph: names to tasks, paths to the tasks that make them, edges both ways.
 //!
 //! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
-//! edges, but for globs: each distinct input glob is tried on the outputs below its folder.
+//! edges.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,15 +12,13 @@ use super::expand::{Expanded, in_profile};
 use super::globs::Globs;
 use super::item::Looked;
 use super::profile::Profiles;
-use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
-use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service};
-use crate::error::{Diagnostic, Error, Place, quoted};
-use crate::files::{Ignored, Pattern};
+use super::rule::{Input, Kind, Output, Ref, Rule, Target};
+use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service, ties};
+use crate::error::{Diagnostic, Error, Place, quoted, told_once};
+use crate::files::Ignored;
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
-
-/// Most tasks that one graph may have.
-const MOST_TASKS: usize = 1_000_000;
+use crate::outdir::{STATE_DIR, is_within};
 
 /// Makes the graph of these rules, which stand in order of declaration, those of one target
 /// together.
@@ -29,15 +27,11 @@ const MOST_TASKS: usize = 1_000_000;
 /// Clashing outputs, unknown names, paths that need an edge and have none, cycles.
 pub fn link(expanded: Expanded) -> Result<Graph, Error> {
     let Expanded { rules, looked, ignored } = expanded;
-    if rules.len() > MOST_TASKS {
-        let message = format!("{} tasks are more than the million that taskr takes", rules.len());
-        return Err(Error::Taskfile(vec![Diagnostic::error(message)]));
-    }
     let mut linker = Linker::new(rules);
     linker.resolve_names();
     linker.wrong.extend(service::refuse_misused(&linker.tasks, &linker.members));
     let makers = linker.find_makers();
-    linker.tie_paths(&makers);
+    linker.wrong.extend(ties::tie(&mut linker.tasks, &mut linker.needs, &makers));
     let ignored = but_for_outputs(&ignored, &linker.tasks);
     Ok(Graph { looked, ignored, ..linker.finish(makers)? })
 }
@@ -63,6 +57,7 @@ struct Linker {
     /// The node of each target as a whole.
     whole: FxHashMap<String, TaskId>,
     members: Members,
+    by_item: refer::ByItem,
     targets: Vec<TaskId>,
     wrong: Vec<Diagnostic>,
 }
@@ -75,6 +70,7 @@ impl Linker {
             names: FxHashMap::default(),
             whole: FxHashMap::default(),
             members: FxHashMap::default(),
+            by_item: refer::ByItem::default(),
             targets: Vec::new(),
             wrong: Vec::new(),
         };
@@ -128,7 +124,15 @@ impl Linker {
         let sources = vec![Vec::new(); rule.inputs.len()];
         let id = self.tasks.push(Task { rule, sources, deps: Vec::new(), after: Vec::new() });
         self.needs.push(Vec::new());
-        self.names.insert(name, id);
+        if self.names.insert(name, id).is_some() {
+            let rule = &self.tasks[id].rule;
+            let what = format!("two tasks are called {}", quoted(&rule.name));
+            self.wrong.push(
+                Diagnostic::error(what).at(rule.target.place.clone(), "").help(
+                    "an item or a value with `,` and `=` in it reads like an axis: rename it",
+                ),
+            );
+        }
         id
     }
 
@@ -199,7 +203,7 @@ impl Linker {
         if let Some(id) = self.named(name, profile) {
             return vec![id];
         }
-        let mut picked = refer::pick(&self.tasks, &self.members, name);
+        let mut picked = self.by_item.pick(&self.tasks, &self.members, name);
         picked.retain(|&id| {
             let other = self.tasks[id].rule.scope.profile();
             profile.is_none() || other.is_none() || other == profile
@@ -221,19 +225,27 @@ impl Linker {
 
     fn find_makers(&mut self) -> Makers {
         let mut declared = Vec::new();
+        let mut depfiles = Vec::new();
         for (id, task) in self.tasks.enumerate() {
-            let outputs =
-                task.rule.outputs.iter().map(|output| (output.value.clone(), &output.place));
-            let installs = task
-                .rule
-                .installs
-                .iter()
-                .map(|path| (Output::Path(path.value.clone()), &path.place));
-            declared.extend(outputs.chain(installs).map(|(output, place)| clash::Declared {
+            let rule = &task.rule;
+            let one = |output: Output, place: &Option<Place>, is_depfile| clash::Declared {
                 output,
+                is_depfile,
                 task: id,
                 place: place.clone(),
-            }));
+            };
+            let outputs = rule.outputs.iter();
+            declared.extend(outputs.map(|output| one(output.value.clone(), &output.place, false)));
+            let installs = rule.installs.iter();
+            declared.extend(
+                installs.map(|path| one(Output::Path(path.value.clone()), &path.place, false)),
+            );
+            // A folder of taskr's own is one task's alone.
+            let depfile = rule.depfile.iter();
+            let depfile = depfile.filter(|path| !is_within(&path.value, STATE_DIR.as_bytes()));
+            depfiles.extend(
+                depfile.map(|path| one(Output::Path(path.value.clone()), &path.place, true)),
+            );
         }
         let mut makers = Makers::default();
         let mut globs = Vec::new();
@@ -246,105 +258,9 @@ impl Linker {
             }
         }
         makers.globs = Globs::new(globs);
+        declared.extend(depfiles);
         self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule));
         makers
-    }
-
-    /// Edges that follow from paths: what a task reads and another declares as output.
-    fn tie_paths(&mut self, makers: &Makers) {
-        let mut below: Vec<(&[u8], TaskId)> =
-            makers.paths.iter().map(|(path, &task)| (&path[..], task)).collect();
-        below.sort_unstable();
-        let mut globs: FxHashMap<Pattern, Arc<[TaskId]>> = FxHashMap::default();
-        let mut untied = Vec::new();
-        let mut own = Vec::new();
-        for id in self.tasks.ids() {
-            let task = &self.tasks[id];
-            if task.rule.skipped.is_some() {
-                continue;
-            }
-            let mut found = Vec::new();
-            for (at, input) in task.rule.inputs.iter().enumerate() {
-                match &input.value {
-                    Input::Path { path, .. } => {
-                        let is_own = task.rule.outputs.iter().any(|out| out.value.covers(path));
-                        if is_own && makers.of(path).is_none_or(|maker| maker == id) {
-                            own.push((id, at));
-                        }
-                        found.extend(ancestors(path).find_map(|path| makers.paths.get(path)));
-                        found.extend(outputs_below(&below, path).map(|(_, task)| task));
-                    }
-                    Input::Glob { pattern, .. } => {
-                        let makers = globs
-                            .entry(pattern.clone())
-                            .or_insert_with(|| makers_of_glob(&below, makers, pattern));
-                        found.extend(makers.iter().filter(|&&maker| {
-                            !is_taken_away(task.rule.from_input(at), &self.tasks[maker].rule)
-                        }));
-                    }
-                    Input::Not(_) | Input::Outputs { .. } => {}
-                }
-                untied.extend(
-                    meeting_globs(makers, task.rule.from_input(at))
-                        .into_iter()
-                        .filter(|(_, maker)| *maker != id)
-                        .map(|(pattern, maker)| (id, at, pattern.clone(), maker)),
-                );
-            }
-            found.retain(|&maker| maker != id);
-            let installers =
-                found.iter().filter(|&&maker| !self.tasks[maker].rule.installs.is_empty());
-            let deps: Vec<TaskId> = installers.copied().collect();
-            self.needs[id.index()].extend(found);
-            self.tasks[id].deps.extend(deps);
-        }
-        self.refuse_untied(untied);
-        self.refuse_own(&own);
-    }
-
-    /// What stands at a task's outputs is moved away before it runs.
-    fn refuse_own(&mut self, own: &[(TaskId, usize)]) {
-        for &(id, at) in own {
-            let rule = &self.tasks[id].rule;
-            let Input::Path { path, .. } = &rule.inputs[at].value else { continue };
-            let message =
-                format!("`{}` reads {} and also declares it as output", rule.name, shown(path));
-            self.wrong.push(
-                Diagnostic::error(message)
-                    .at(rule.inputs[at].place.clone(), "would be moved away before the command runs")
-                    .help(
-                        "a task that edits files in place has no `outputs`: without `inputs`, too, it \
-                         runs whenever it is wanted",
-                    ),
-            );
-        }
-    }
-
-    /// A task that reads what matches another's output glob must be ordered behind it by hand:
-    /// which files those are is known only afterwards.
-    fn refuse_untied(&mut self, untied: Vec<(TaskId, usize, Pattern, TaskId)>) {
-        for (reader, at, pattern, maker) in untied {
-            if reaches(&self.needs, reader, maker) {
-                continue;
-            }
-            let rule = &self.tasks[reader].rule;
-            let maker = rule.target.names(&self.tasks[maker].rule.target.name);
-            let shown = String::from_utf8_lossy(pattern.text()).into_owned();
-            self.wrong.push(
-                Diagnostic::error(format!(
-                    "`{}` reads what `{maker}` may write, but does not wait for it",
-                    rule.name
-                ))
-                .at(
-                    rule.inputs[at].place.clone(),
-                    format!("meets `{shown}`, an output of `{maker}`"),
-                )
-                .help(format!(
-                    "add `after = [\"{maker}\"]` to [target.{}], or `!//{shown}` behind this input",
-                    rule.target.own_name()
-                )),
-            );
-        }
     }
 
     /// `target('NAME')` gives what a dependency made: any other name would fail when the command
@@ -416,7 +332,8 @@ impl Linker {
             self.refuse_strangers();
         }
         let needs = Edges::new(&self.needs);
-        self.wrong = one_for_each_place(self.wrong);
+        // Tasks of one target repeat its mistakes.
+        self.wrong = told_once(self.wrong, "task", |_| true);
         if self.wrong.is_empty() {
             self.wrong.extend(cycle::find(&self.tasks, &needs));
         }
@@ -440,104 +357,6 @@ impl Linker {
             skips,
         })
     }
-}
-
-/// Tasks of one target repeat its mistakes: the first of each place is told, with how many more
-/// there are.
-fn one_for_each_place(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut told: Vec<(Diagnostic, usize)> = Vec::new();
-    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
-    for diagnostic in wrong {
-        let place = diagnostic.place.as_ref().map(Place::id);
-        match place.and_then(|place| places.get(&place).copied()) {
-            Some(at) => told[at].1 += 1,
-            None => {
-                places.extend(place.map(|place| (place, told.len())));
-                told.push((diagnostic, 0));
-            }
-        }
-    }
-    let with_count = |(diagnostic, more): (Diagnostic, usize)| match more {
-        0 => diagnostic,
-        1 => diagnostic.note("the same holds for one more task"),
-        more => diagnostic.note(format!("the same holds for {more} more tasks")),
-    };
-    told.into_iter().map(with_count).collect()
-}
-
-/// The declared paths in the folder `dir`, out of all in order.
-fn outputs_below<'a>(
-    sorted: &'a [(&'a [u8], TaskId)],
-    dir: &'a [u8],
-) -> impl Iterator<Item = (&'a [u8], TaskId)> {
-    let mut prefix = dir.to_vec();
-    if !prefix.is_empty() {
-        prefix.push(b'/');
-    }
-    let start = sorted.partition_point(|(path, _)| *path < &prefix[..]);
-    sorted[start..].iter().copied().take_while(move |(path, _)| path.starts_with(&prefix))
-}
-
-/// The tasks with a plain output that `pattern` matches, or that it lies in.
-fn makers_of_glob(sorted: &[(&[u8], TaskId)], makers: &Makers, pattern: &Pattern) -> Arc<[TaskId]> {
-    let above = ancestors(pattern.base()).find_map(|path| makers.paths.get(path).copied());
-    let below = outputs_below(sorted, pattern.base())
-        .filter(|(path, _)| pattern.matches(path))
-        .map(|(_, task)| task);
-    above.into_iter().chain(below).collect()
-}
-
-/// Whether all outputs of `maker` are taken away again by a `!glob` behind an input.
-fn is_taken_away(behind: &[Placed<Input>], maker: &Rule) -> bool {
-    let outputs = maker.outputs.iter().map(|output| output.value.text());
-    let mut paths = outputs.chain(maker.installs.iter().map(|path| &path.value[..]));
-    paths.all(|path| {
-        behind.iter().any(|input| matches!(&input.value, Input::Not(not) if not.matches_all(path)))
-    })
-}
-
-/// The output globs that the first of `inputs` may meet and that no `!glob` behind it covers. A
-/// plain path is taken for a folder only where a glob lies in it.
-fn meeting_globs<'a>(
-    makers: &'a Makers,
-    inputs: &'a [Placed<Input>],
-) -> Vec<(&'a Pattern, TaskId)> {
-    let (input, behind) = inputs.split_first().expect("called with an input");
-    let near = |base| makers.globs.above(base).chain(makers.globs.below(base));
-    let mut meeting: Vec<(&Pattern, TaskId)> = match &input.value {
-        Input::Path { path, .. } => {
-            let matching = makers
-                .globs
-                .above(path)
-                .filter(|(glob, _)| glob.matches_all(path) || glob.base() == path.as_slice());
-            matching.chain(makers.globs.below(path)).collect()
-        }
-        Input::Glob { pattern, .. } => {
-            near(pattern.base()).filter(|(glob, _)| pattern.overlaps(glob)).collect()
-        }
-        Input::Not(_) | Input::Outputs { .. } => Vec::new(),
-    };
-    meeting.retain(|(glob, _)| {
-        !behind.iter().any(|input| matches!(&input.value, Input::Not(not) if is_covered(not, glob)))
-    });
-    meeting
-}
-
-/// Whether whatever `pattern` matches is taken away by `not`.
-pub(super) fn is_covered(not: &Pattern, pattern: &Pattern) -> bool {
-    not == pattern || not.covers(pattern.base())
-}
-
-fn reaches(needs: &[Vec<TaskId>], from: TaskId, to: TaskId) -> bool {
-    let mut seen = FxHashSet::default();
-    let mut stack = vec![from];
-    while let Some(id) = stack.pop() {
-        if id == to {
-            return true;
-        }
-        stack.extend(needs[id.index()].iter().filter(|&&id| seen.insert(id)));
-    }
-    false
 }
 
 /// Where an edge from one task to another was written, and what makes it one.
@@ -571,7 +390,11 @@ fn read_of<'a>(input: &'a Input, maker: &'a Rule) -> Option<&'a [u8]> {
                     || ancestors(output).any(|output| output == path.as_slice())
             })
             .then_some(path),
-        Input::Glob { pattern, .. } => made.find(|output| pattern.matches(output)),
+        Input::Glob { pattern, .. } => made.find(|output| {
+            pattern.matches(output)
+                || pattern.names_folder(output)
+                || is_within(pattern.base(), output)
+        }),
         Input::Not(_) | Input::Outputs { .. } => None,
     }
 }

@@ -1,5 +1,8 @@
 //! The combinations of a matrix.
 
+use rustc_hash::FxHashSet;
+
+use super::MOST_TASKS;
 use super::expand::Prepared;
 use super::text::nothing_ready;
 use crate::error::{Diagnostic, listed, nearest, quoted};
@@ -11,24 +14,47 @@ pub(super) type Combination = Vec<(String, String)>;
 impl Prepared<'_> {
     /// All combinations of the matrix but those that are left out: the last axis moves fastest.
     pub(super) fn combinations(&self) -> Result<Vec<Combination>, Vec<Diagnostic>> {
-        let mut combinations = vec![Vec::new()];
-        for (axis, (_, texts)) in &self.source.matrix {
-            let mut values = Vec::new();
-            for text in texts {
-                values.extend(self.values(text).map_err(|wrong| vec![wrong])?);
+        let mut axes = Vec::with_capacity(self.source.matrix.len());
+        let mut count = 1usize;
+        for (axis, (place, texts)) in &self.source.matrix {
+            let values = self.axis(axis, texts).map_err(|wrong| vec![wrong])?;
+            count = count.saturating_mul(values.len());
+            if count > MOST_TASKS {
+                let what =
+                    "this matrix has more combinations than the million tasks that taskr takes";
+                return Err(vec![Diagnostic::error(what).at(place.clone(), "with this axis")]);
             }
-            combinations = combinations
-                .into_iter()
-                .flat_map(|combination: Combination| {
-                    values.iter().map(move |value| {
-                        let mut longer = combination.clone();
-                        longer.push((axis.clone(), value.clone()));
-                        longer
-                    })
+            axes.push((axis, values));
+        }
+        let mut combinations: Vec<Combination> = vec![Vec::new()];
+        for (axis, values) in &axes {
+            let longer = |combination: Combination| {
+                values.iter().map(move |value| {
+                    let own = std::iter::once(((*axis).clone(), value.clone()));
+                    combination.iter().cloned().chain(own).collect()
                 })
-                .collect();
+            };
+            combinations = combinations.into_iter().flat_map(longer).collect();
         }
         self.without_excluded(combinations)
+    }
+
+    /// The values of an axis, each once.
+    fn axis(&self, axis: &str, texts: &[parse::Text]) -> Result<Vec<String>, Diagnostic> {
+        let mut values = Vec::new();
+        let mut seen = FxHashSet::default();
+        for text in texts {
+            for value in self.values(text)? {
+                if !seen.insert(value.clone()) {
+                    let what = format!("the axis `{axis}` has the value {} twice", quoted(&value));
+                    return Err(Diagnostic::error(what)
+                        .at(text.place.clone(), "")
+                        .help("remove one: there is a task for each value"));
+                }
+                values.push(value);
+            }
+        }
+        Ok(values)
     }
 
     fn values(&self, text: &parse::Text) -> Result<Vec<String>, Diagnostic> {

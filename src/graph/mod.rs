@@ -8,6 +8,7 @@
 mod args;
 mod asks;
 mod batch;
+mod bounds;
 mod checks;
 mod clash;
 mod cycle;
@@ -24,6 +25,7 @@ mod packages;
 mod policy;
 mod profile;
 mod refer;
+mod rounds;
 mod rule;
 mod schedule;
 mod scope;
@@ -32,33 +34,41 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod text;
+mod ties;
+mod vars;
 mod when;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use globs::Globs;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
-pub use expand::{Expanded, Settings, expand, file_scope};
+pub use expand::{Expanded, Settings, expand};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
 pub use link::link;
 pub use lists::{ListName, Lists};
 pub use profile::{Profiles, expand_all};
-pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text, Tie};
+pub use rule::{
+    Action, Cache, Input, Kind, Output, Placed, PlacedPath, Policy, Ref, Rule, Target, Text, Tie,
+};
 pub use schedule::{Demand, Pool, Schedule};
 pub use scope::{Item, Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
 pub use settings::{jobs, output, run_gates};
 pub use text::{diagnostic, word_of_path};
+pub use vars::file_scope;
 
 use crate::error::Place;
 use crate::files::{Ignored, Pattern, ancestors};
 use crate::ids::{Id, IdVec, TaskId};
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
+
+/// Most tasks that one graph may have.
+const MOST_TASKS: usize = 1_000_000;
 
 /// One node: a task, or the group of all tasks of one target.
 #[derive(Debug)]
@@ -199,7 +209,7 @@ impl Graph {
     /// order, each task once.
     pub fn without_groups(&self, ids: &[TaskId]) -> Vec<TaskId> {
         let mut found = Vec::new();
-        let mut seen = rustc_hash::FxHashSet::default();
+        let mut seen = FxHashSet::default();
         let mut stack: Vec<TaskId> = ids.iter().rev().copied().collect();
         while let Some(id) = stack.pop() {
             if !seen.insert(id) {
@@ -213,17 +223,27 @@ impl Graph {
         found
     }
 
-    /// Whether `task` cannot start before `other` is done.
+    /// Whether `task` cannot start before `other` is done. Goes through all that it needs: who asks
+    /// often takes [`Graph::behind`].
     pub fn reaches(&self, task: TaskId, other: TaskId) -> bool {
-        let mut seen = rustc_hash::FxHashSet::default();
-        let mut stack = vec![task];
-        while let Some(id) = stack.pop() {
-            if self.needs(id).contains(&other) {
-                return true;
-            }
-            stack.extend(self.needs(id).iter().filter(|&&id| seen.insert(id)));
-        }
-        false
+        self.needs(task).contains(&other) || self.needed(&[task]).contains(&other)
+    }
+
+    /// All that must be done before one of these is; one of them only if another needs it.
+    pub fn needed(&self, ids: &[TaskId]) -> FxHashSet<TaskId> {
+        self.needs.closure(ids)
+    }
+
+    /// These and all that they need.
+    pub fn with_needed(&self, ids: &[TaskId]) -> FxHashSet<TaskId> {
+        let mut all = self.needed(ids);
+        all.extend(ids);
+        all
+    }
+
+    /// All that cannot start before `id` is done.
+    pub fn behind(&self, id: TaskId) -> FxHashSet<TaskId> {
+        self.needed_by.closure(&[id])
     }
 }
 
@@ -276,6 +296,16 @@ impl Edges {
             }
         }
         Edges::new(&lists)
+    }
+
+    /// All to which edges lead from these, over any number of them.
+    fn closure(&self, from: &[TaskId]) -> FxHashSet<TaskId> {
+        let mut found = FxHashSet::default();
+        let mut open = from.to_vec();
+        while let Some(id) = open.pop() {
+            open.extend(self.of(id).iter().filter(|&&id| found.insert(id)));
+        }
+        found
     }
 
     fn of(&self, id: TaskId) -> &[TaskId] {

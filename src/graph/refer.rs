@@ -1,6 +1,10 @@
 //! Which tasks a reference picks (`obj`, `test@db=pg`, `obj@src/*.c`), and what to say where
 //! there is none.
 
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
+
 use super::rule::Ref;
 use super::{Members, Scope, Task, printable};
 use crate::error::{Diagnostic, listed, nearest, quoted};
@@ -16,10 +20,57 @@ const FEW: usize = 8;
 /// a target that has several, and for every value.
 pub(super) fn pick(tasks: &IdVec<TaskId, Task>, members: &Members, text: &str) -> Vec<TaskId> {
     let (target, picks) = split_pick(text);
-    let picks = picks.unwrap_or("");
     let members = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
-    let picks: Vec<Pick<'_>> = picks.split(',').map(Pick::parse).collect();
-    members.filter(|&id| picks.iter().all(|pick| pick.fits(&tasks[id].rule.scope))).collect()
+    picked(tasks, members, picks)
+}
+
+fn picked(
+    tasks: &IdVec<TaskId, Task>,
+    among: impl Iterator<Item = TaskId>,
+    picks: Option<&str>,
+) -> Vec<TaskId> {
+    let picks: Vec<Pick<'_>> = picks.unwrap_or("").split(',').map(Pick::parse).collect();
+    among.filter(|&id| picks.iter().all(|pick| pick.fits(&tasks[id].rule.scope))).collect()
+}
+
+/// The tasks of targets by their item, each target on first use: whoever names one item in each of
+/// thousands of references does not go through thousands of tasks for each.
+#[derive(Default)]
+pub(super) struct ByItem(RefCell<FxHashMap<String, Items>>);
+
+type Items = FxHashMap<Vec<u8>, Vec<TaskId>>;
+
+impl ByItem {
+    /// As [`pick`].
+    pub(super) fn pick(
+        &self,
+        tasks: &IdVec<TaskId, Task>,
+        members: &Members,
+        text: &str,
+    ) -> Vec<TaskId> {
+        let (target, picks) = split_pick(text);
+        let word = picks.and_then(|picks| picks.split(',').find(|pick| is_item(pick)));
+        let (Some(word), Some(range)) = (word, members.get(target)) else {
+            return pick(tasks, members, text);
+        };
+        let mut known = self.0.borrow_mut();
+        if !known.contains_key(target) {
+            let mut items = Items::default();
+            for id in range.clone().map(TaskId::from_index) {
+                if let Some(item) = tasks[id].rule.scope.item() {
+                    items.entry(item.written.clone()).or_default().push(id);
+                }
+            }
+            known.insert(target.to_owned(), items);
+        }
+        let among = known[target].get(word.as_bytes());
+        picked(tasks, among.into_iter().flatten().copied(), picks)
+    }
+}
+
+/// Whether a word can only be one item, as it is written.
+fn is_item(pick: &str) -> bool {
+    !pick.is_empty() && !pick.contains(['=', '*', '?', '[', ']', '{', '}', '\\'])
 }
 
 /// One word behind the `@`.

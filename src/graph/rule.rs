@@ -179,13 +179,13 @@ pub struct Rule {
     /// In order.
     pub outputs: Vec<Placed<Output>>,
     /// Paths that the command sets up in place for others.
-    pub installs: Vec<Placed<Vec<u8>>>,
+    pub installs: Vec<PlacedPath>,
     /// Built first; their results count.
     pub deps: Vec<Ref>,
     /// Built first; order only.
     pub after: Vec<Ref>,
     /// Read after the command.
-    pub depfile: Option<Vec<u8>>,
+    pub depfile: Option<PlacedPath>,
     /// The `when` that is false: the task is skipped.
     pub skipped: Option<Text>,
     /// Limits for the metrics that the command writes, by name.
@@ -200,6 +200,9 @@ pub struct Placed<T> {
     /// Where.
     pub place: Option<Place>,
 }
+
+/// A path of the workspace.
+pub type PlacedPath = Placed<Vec<u8>>;
 
 /// One element of `inputs`.
 #[derive(Clone, Debug)]

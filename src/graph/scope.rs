@@ -39,7 +39,7 @@ pub enum Variable {
     Sh(Text),
 }
 
-/// A variable's value may be so long.
+/// A variable's value may be so long; of a list all words together, and one more for each.
 const LONGEST_BYTES: usize = 1 << 20;
 
 /// Variables within variables, each expanded once.
@@ -65,8 +65,14 @@ impl Variable {
             Variable::One(text) => text.template.value(scope)?,
             Variable::List(texts) => {
                 let mut words = Vec::new();
+                let mut bytes = 0;
                 for text in texts {
-                    words.extend(text.template.words(scope)?);
+                    let more = text.template.words(scope)?;
+                    bytes += more.iter().map(|word| word.len() + 1).sum::<usize>();
+                    if bytes > LONGEST_BYTES {
+                        return Err(too_long(name));
+                    }
+                    words.extend(more);
                 }
                 words_value(words)
             }
@@ -111,7 +117,7 @@ impl Item {
 }
 
 /// Paths of one task as its command sees them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Own {
     /// The command's folder, seen from the workspace.
     pub dir: String,
@@ -298,8 +304,7 @@ impl Scope {
             let inner = |name: &str| self.nested(name, ready, known, depth + 1);
             let value = variable.value(name, &inner, &self.asks)?;
             if value.as_str().is_some_and(|text| text.len() > LONGEST_BYTES) {
-                let message = format!("the variable `{name}` is longer than 1 MiB");
-                return Err(Problem::new(message));
+                return Err(too_long(name));
             }
             known.borrow_mut().insert(name.to_owned(), value.clone());
             return Ok(Some(value));
@@ -342,6 +347,10 @@ impl Scope {
             _ => return ready(name),
         }))
     }
+}
+
+fn too_long(name: &str) -> Problem {
+    Problem::new(format!("the variable `{name}` is longer than 1 MiB"))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Problem> {

@@ -1,11 +1,11 @@
 //! Programs that stay up while others need them: from what was written to what holds for the
 //! tasks, and what others may not ask of them.
 
-use super::rule::{Action, Input, Kind, Ref, Text};
+use super::rule::{Action, Input, Kind, Ref, Target, Text};
 use super::{Members, Task};
 use crate::error::{Diagnostic, quoted};
 use crate::ids::{Id, IdVec, TaskId};
-use crate::parse;
+use crate::parse::{self, split_pick};
 
 /// What a service takes to get ready, unless it says otherwise.
 const READY_WITHIN_MS: u64 = 30_000;
@@ -69,19 +69,26 @@ pub(super) fn refuse_misused(tasks: &IdVec<TaskId, Task>, members: &Members) -> 
             _ => None,
         });
         let after = rule.after.iter().map(|of| (of, false));
-        for (of, read) in read.chain(after).filter(|(of, _)| is_service(of.target())) {
-            wrong.push(misused(of, read, &rule.target.name));
+        for (of, read) in read.chain(after) {
+            let mut names = of.names().iter();
+            if let Some(service) = names.find(|name| is_service(split_pick(name).0)) {
+                wrong.push(misused(of, service, read, &rule.target));
+            }
         }
     }
     wrong
 }
 
-fn misused(of: &Ref, read: bool, target: &str) -> Diagnostic {
-    let name = quoted(&of.text);
-    let (message, label) = match read {
-        true => (format!("{name} is a service: it makes no files to read"), "gives no file"),
-        false => (format!("{name} is a service: nothing comes after it"), "is never done"),
+fn misused(of: &Ref, service: &str, read: bool, target: &Target) -> Diagnostic {
+    let name = match of.each {
+        None => format!("{} is", quoted(&of.text)),
+        Some(_) => format!("{} means {}, which is", quoted(&of.text), quoted(service)),
     };
-    let help = format!("to have it up while `{target}` runs, write deps = [\"{}\"]", of.text);
+    let (message, label) = match read {
+        true => (format!("{name} a service: it makes no files to read"), "gives no file"),
+        false => (format!("{name} a service: nothing comes after it"), "is never done"),
+    };
+    let up = target.names(service);
+    let help = format!("to have it up while `{}` runs, write deps = [\"{up}\"]", target.name);
     Diagnostic::error(message).at(of.place.clone(), label).help(help)
 }

@@ -4,10 +4,11 @@
 
 use super::Lack;
 use super::checks::gate_of;
-use super::expand::{Settings, file_scope};
+use super::expand::Settings;
 use super::names::reads;
 use super::scope::Scope;
 use super::text::{diagnostic, nothing_ready};
+use super::vars::file_scope;
 use crate::error::{Diagnostic, Error, listed, nearest, quoted};
 use crate::outcome::{Gate, RUN_METRICS};
 use crate::parse::{Taskfile, Text};

@@ -98,7 +98,10 @@ impl Element {
 
     /// The element for people, as it was written.
     pub(super) fn shown(&self) -> String {
-        shown(&self.text)
+        match self.written {
+            Some(_) => shown(&self.text),
+            None => shown(&without_needless(&self.text)),
+        }
     }
 
     /// The element as plain text.
@@ -137,16 +140,10 @@ impl Element {
             let value = rest.outputs_of(home)?;
             return Ok(Placed { value, place });
         }
-        if let Some(rest) = self.strip(b'!') {
-            let pattern = match rest.path(dir, Use::Reads)? {
-                PathOrGlob::Path(path) => {
-                    self.pattern(&[&escape_bytes(&path)[..], b"{,/**}"].concat())?
-                }
-                PathOrGlob::Glob(pattern) => pattern,
-            };
-            return Ok(Placed { value: Input::Not(pattern), place });
+        if let Some(rest) = self.negated()? {
+            return Ok(Placed { value: Input::Not(rest.taken_away(dir)?), place });
         }
-        let (rest, optional) = match self.strip(b'?') {
+        let (rest, optional) = match self.optional()? {
             Some(rest) => (rest, true),
             None => (self.part(0..self.text.len()), false),
         };
@@ -203,13 +200,38 @@ impl Element {
     }
 
     /// A `!glob` without its mark.
-    pub(super) fn negated(&self) -> Option<Element> {
-        self.strip(b'!')
+    pub(super) fn negated(&self) -> Result<Option<Element>, Diagnostic> {
+        self.behind(b'!')
     }
 
     /// A `?glob` without its mark.
-    pub(super) fn optional(&self) -> Option<Element> {
-        self.strip(b'?')
+    pub(super) fn optional(&self) -> Result<Option<Element>, Diagnostic> {
+        self.behind(b'?')
+    }
+
+    /// What stands behind a mark: no other one, which would be the beginning of a file's name.
+    fn behind(&self, mark: u8) -> Result<Option<Element>, Diagnostic> {
+        let Some(rest) = self.strip(mark) else { return Ok(None) };
+        let (mark, written) = (char::from(mark), rest.shown());
+        let help = match (mark, rest.text.first()) {
+            (_, Some(b'!')) => "write one of the two marks".to_owned(),
+            ('!', Some(b'@')) => {
+                "what a target made is left out by its path, as in `!dist/**`".to_owned()
+            }
+            (_, Some(b'@')) => format!("write `{written}`"),
+            _ => return Ok(Some(rest)),
+        };
+        Err(Diagnostic::error(format!("`{mark}` cannot stand before `{written}`"))
+            .at(self.place.clone(), "")
+            .help(format!("{help}; a file of that name is `{mark}./{written}`")))
+    }
+
+    /// What `!` before this element takes away: of a plain path what lies in it, too.
+    pub(super) fn taken_away(&self, dir: &[u8]) -> Result<Pattern, Diagnostic> {
+        match self.path(dir, Use::Reads)? {
+            PathOrGlob::Path(path) => self.pattern(&[&escape_bytes(&path)[..], b"{,/**}"].concat()),
+            PathOrGlob::Glob(pattern) => Ok(pattern),
+        }
     }
 
     /// Reads `@NAME` or `@NAME:GLOB` of a `foreach`: the target, and which of its outputs. None if
@@ -255,8 +277,18 @@ impl Element {
         };
         let (reference, only) = match colon {
             Some(at) => {
-                let only = self.part(at + 1..self.text.len());
-                (self.part(0..at), Some(only.pattern(&only.text)?))
+                let (name, only) = (self.part(0..at), self.part(at + 1..self.text.len()));
+                if only.text.is_empty() {
+                    let name = name.shown();
+                    return Err(Diagnostic::error(format!("nothing stands behind `@{name}:`"))
+                        .at(self.place.clone(), "")
+                        .help(format!(
+                            "write `@{name}` for all that it makes, or which of it, as in \
+                             `@{name}:*.o`"
+                        )));
+                }
+                let only = only.pattern(&only.text)?;
+                (name, Some(only))
             }
             None => (self.part(0..self.text.len()), None),
         };
@@ -265,7 +297,11 @@ impl Element {
 
     /// Parses a pattern that was made of this element.
     fn pattern(&self, text: &[u8]) -> Result<Pattern, Diagnostic> {
-        Pattern::parse(text).map_err(|error| {
+        let parsed = match self.written {
+            Some(_) => Pattern::parse(text),
+            None => Pattern::parse(&without_needless(text)),
+        };
+        parsed.map_err(|error| {
             let (place, label) = match self.place_of_error() {
                 Some(place) => (place, ""),
                 None => (self.place.clone(), "in this pattern"),
@@ -285,6 +321,11 @@ impl Element {
     }
 
     fn path(&self, dir: &[u8], of: Use) -> Result<PathOrGlob, Diagnostic> {
+        if self.text.is_empty() {
+            return Err(Diagnostic::error("an empty text names no file")
+                .at(self.place.clone(), "is empty")
+                .help("the target's folder is `.`; what may be nothing is an empty list, `[]`"));
+        }
         let is_glob = Pattern::is_glob(&self.text);
         let path = match is_glob {
             true => normalise(&escape_bytes(dir), &self.text),
@@ -384,18 +425,57 @@ pub(super) enum PathOrGlob {
 /// Characters that mean something in a list of paths.
 const SPECIAL: &[u8] = b"*?[]{}!@\\";
 
+/// Characters that mean something somewhere in it: between braces, in a class, at its beginning.
+const SPECIAL_SOMEWHERE: &[u8] = b",-^$~";
+
+/// A value, for any place of a text.
 fn escape(text: String) -> String {
-    if !text.bytes().any(|byte| SPECIAL.contains(&byte)) {
+    let special = |byte: u8| SPECIAL.contains(&byte) || SPECIAL_SOMEWHERE.contains(&byte);
+    if !text.bytes().any(special) {
         return text;
     }
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        if u8::try_from(c).is_ok_and(|byte| SPECIAL.contains(&byte)) {
+        if u8::try_from(c).is_ok_and(special) {
             escaped.push('\\');
         }
         escaped.push(c);
     }
     escaped
+}
+
+/// The same text without the escapes that [`escape`] made and that its place does not need, so that
+/// it reads like one that was written.
+fn without_needless(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let (mut braces, mut in_class) = (0usize, false);
+    let mut rest = text;
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        match (first, behind) {
+            (b'\\', [escaped, behind @ ..]) => {
+                let is_needed = match escaped {
+                    b'$' | b'~' => false,
+                    b',' => braces > 0,
+                    b'-' | b'^' => in_class,
+                    _ => true,
+                };
+                if is_needed {
+                    plain.push(b'\\');
+                }
+                plain.push(*escaped);
+                rest = behind;
+                continue;
+            }
+            (b'[', _) if !in_class => in_class = true,
+            (b']', _) => in_class = false,
+            (b'{', _) if !in_class => braces += 1,
+            (b'}', _) if !in_class => braces = braces.saturating_sub(1),
+            _ => {}
+        }
+        plain.push(*first);
+    }
+    plain
 }
 
 fn escape_bytes(text: &[u8]) -> Vec<u8> {

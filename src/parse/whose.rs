@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::{Layer, Target, Taskfile};
-use crate::error::{Diagnostic, Error, Place, quoted};
+use crate::error::{self, Diagnostic, Error, Place, quoted};
 
 impl Target {
     /// The table that a place of this target lies in, if not in the target's own.
@@ -73,24 +71,5 @@ impl Taskfile {
 
 /// What is wrong with a table that several targets take over is told once, for the first of them.
 pub fn told_once(wrong: Vec<Diagnostic>, layers: &[Arc<Layer>]) -> Vec<Diagnostic> {
-    let mut told: Vec<(Diagnostic, usize)> = Vec::new();
-    let mut places: FxHashMap<(usize, usize, usize), usize> = FxHashMap::default();
-    for one in wrong {
-        let place =
-            one.place.as_ref().filter(|place| layers.iter().any(|layer| layer.holds(place)));
-        let span = place.map(Place::id);
-        match span.and_then(|span| places.get(&span).copied()) {
-            Some(at) => told[at].1 += 1,
-            None => {
-                places.extend(span.map(|span| (span, told.len())));
-                told.push((one, 0));
-            }
-        }
-    }
-    let with_count = |(one, more): (Diagnostic, usize)| match more {
-        0 => one,
-        1 => one.note("the same holds for one more target"),
-        more => one.note(format!("the same holds for {more} more targets")),
-    };
-    told.into_iter().map(with_count).collect()
+    error::told_once(wrong, "target", |place| layers.iter().any(|layer| layer.holds(place)))
 }

@@ -56,7 +56,7 @@ impl Later {
             return Ok(Later::default());
         }
         let index = Fixers::new(fixers.iter().map(|&id| (id, &graph.task(id).rule)));
-        let mut later = Later { early: all_needed(graph, &fixers), ..Later::default() };
+        let mut later = Later { early: graph.with_needed(&fixers), ..Later::default() };
         let mut early = Early::new(graph);
         for &id in order.iter().filter(|&&id| later.is_early(id)) {
             early.place(id, &index);
@@ -275,14 +275,4 @@ fn needs(graph: &Graph, id: TaskId, other: TaskId) -> bool {
     direct.contains(&other)
         || whole.is_some_and(|whole| direct.contains(&whole))
         || graph.reaches(id, other)
-}
-
-/// `ids` and all they need.
-fn all_needed(graph: &Graph, ids: &[TaskId]) -> FxHashSet<TaskId> {
-    let mut seen: FxHashSet<TaskId> = ids.iter().copied().collect();
-    let mut stack = ids.to_vec();
-    while let Some(id) = stack.pop() {
-        stack.extend(graph.needs(id).iter().filter(|&&id| seen.insert(id)));
-    }
-    seen
 }

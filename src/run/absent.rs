@@ -6,7 +6,7 @@ use super::Build;
 use super::gather::Collector;
 use crate::error::{Diagnostic, nearest};
 use crate::files::{IgnoredMatch, Pattern, ignored_match, list, normalise, relative_to};
-use crate::graph::{Output, Ref};
+use crate::graph::{Input, Output, Ref};
 use crate::ids::TaskId;
 use crate::outcome::shown;
 use crate::outdir::dir_of;
@@ -193,6 +193,34 @@ impl Build<'_> {
         names
     }
 
+    /// A target that has no tasks because its `foreach` finds nothing.
+    fn no_items(&self, of: &Ref) -> Option<Diagnostic> {
+        let target = &self.graph.task(self.graph.target(of.target())?).rule.target;
+        let name = &of.text;
+        target.action.as_ref()?;
+        let what =
+            format!("its input @{name} gives no file: the `foreach` of `{name}` finds nothing");
+        Some(Diagnostic::error(what).help(format!(
+            "to go on without, read its files by a pattern, as in `?gen/*`, and add \
+             `after = [\"{name}\"]`"
+        )))
+    }
+
+    /// Whether all that a pattern matches is taken away again by what stands behind it.
+    pub(super) fn all_taken(&self, id: TaskId, at: usize, pattern: &Pattern) -> Option<Diagnostic> {
+        let rule = &self.graph.task(id).rule;
+        let found = list(self.root.path(), pattern, &[], self.graph.ignored()).ok()?;
+        let taken = rule.from_input(at).iter().find_map(|input| match &input.value {
+            Input::Not(not) => found.iter().find(|path| not.matches_all(path)),
+            _ => None,
+        })?;
+        let word = |path: &[u8]| shown(&relative_to(&rule.dir, path));
+        let what = format!("its input {} matches no file", shown(pattern.text()));
+        let what = Diagnostic::error(what);
+        let what = what.note(format!("a `!` behind it takes {} away", word(taken)));
+        Some(what.help(format!("write `?{}` if nothing may be left", word(pattern.text()))))
+    }
+
     /// A reference to tasks of which no file is there.
     pub(super) fn absent_outputs(
         &self,
@@ -202,6 +230,11 @@ impl Build<'_> {
     ) -> Diagnostic {
         let (name, tasks) = (&of.text, &self.graph.task(at.0).sources[at.1]);
         let tasks = self.graph.without_groups(tasks);
+        if tasks.is_empty()
+            && let Some(what) = self.no_items(of)
+        {
+            return what;
+        }
         let declares = tasks.iter().any(|&task| !self.graph.task(task).rule.outputs.is_empty());
         match only {
             Some(only) => Diagnostic::error(format!(

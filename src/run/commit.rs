@@ -114,7 +114,7 @@ impl Build<'_> {
             intent: intents.map(|intents| (number, intents)),
             outputs: rule.outputs.iter().map(|output| declared(&output.value)).collect(),
             installs: rule.installs.iter().map(|path| path.value.clone()).collect(),
-            depfile: rule.depfile.clone().filter(|_| !restores),
+            depfile: rule.depfile.as_ref().map(|path| path.value.clone()).filter(|_| !restores),
             fixes: rule.fixes(),
             dir: self.task_dir(id),
             before: self.still_own(id, gathered),
@@ -542,16 +542,15 @@ impl Build<'_> {
                 "its depfile names {path}, which is of an earlier run: `{maker}` did not succeed"
             ));
         }
-        if self.graph.reaches(id, maker) {
+        if self.waits_for(id, maker) {
             return Ok(());
         }
-        let own = &self.graph.task(id).rule.target;
-        let name = own.names(&self.graph.task(maker).rule.target.name);
-        let own = own.own_name();
+        let rule = &self.graph.task(id).rule;
+        let name = rule.target.names(&self.graph.task(maker).rule.target.name);
         Err(format!(
-            "its depfile names {}, which `{name}` makes, but it does not wait for `{name}`: add \
-             `after = [\"{name}\"]` to [target.{own}]",
-            shown(path)
+            "its depfile names {}, which `{name}` makes, but it does not wait for `{name}`: {}",
+            shown(path),
+            rule.how_to_wait(&name, None)
         ))
     }
 

@@ -24,6 +24,14 @@ impl Build<'_> {
     /// Gathers and judges. No reasons: it is fresh.
     pub(super) fn decide(&mut self, id: TaskId, again: &Again) -> Result<Due, Gap> {
         self.vouched.ask_for(id);
+        let due = self.decided(id, again)?;
+        if !due.reasons.is_empty() {
+            self.check_outputs(id)?;
+        }
+        Ok(due)
+    }
+
+    fn decided(&mut self, id: TaskId, again: &Again) -> Result<Due, Gap> {
         let mut gathered = self.gather(id)?;
         let tries = again.tries.clone();
         if self.graph.task(id).kind() != Kind::Recorded {

@@ -78,16 +78,9 @@ impl Build<'_> {
         // What lies outside of the workspace nobody makes.
         for path in list.iter().filter(|path| !path.starts_with(b"/")) {
             let file = self.paths.intern(path);
-            let maker = match self.lookups.makers.get(&file) {
-                Some(known) => *known,
-                None => {
-                    let maker = self.maker_of(path);
-                    self.lookups.makers.insert(file, maker);
-                    maker
-                }
-            };
+            let maker = self.known_maker(file);
             let Some(maker) = maker.filter(|&maker| maker != id) else { continue };
-            if !self.graph.reaches(id, maker) || self.plan.is_missing(maker) {
+            if !self.waits_for(id, maker) || self.plan.is_missing(maker) {
                 return Some(Reason::Untied(path.clone(), self.graph.name(maker).to_owned()));
             }
         }

@@ -127,7 +127,9 @@ impl Build<'_> {
             let words = std::mem::take(&mut all.words);
             all.listed.clear();
             for &file in &words {
-                self.take_file(file, Tag::Input, all)?;
+                if let Some(Content::Link(_)) = self.take_file(file, Tag::Input, all)? {
+                    self.check_link(id, file)?;
+                }
             }
             named.push(name, words);
         }
@@ -150,7 +152,9 @@ impl Build<'_> {
                     let found = self.gather_glob(id, at, &pattern, all)?;
                     if found == 0 && !optional && !self.may_be_skipped(id, &pattern) {
                         let ignored = self.only_ignored(all);
-                        let what = ignored.unwrap_or_else(|| self.absent_files(id, &pattern));
+                        let what = ignored
+                            .or_else(|| self.all_taken(id, at, &pattern))
+                            .unwrap_or_else(|| self.absent_files(id, &pattern));
                         return Err(self.wrong_input(id, at, what));
                     }
                 }
@@ -187,6 +191,7 @@ impl Build<'_> {
         all: &mut Collector,
     ) -> Result<(), Gap> {
         let file = self.paths.intern(path);
+        self.check_way(id, at, path)?;
         match self.look(file)? {
             Look::Known(_, Content::Folder) => {
                 self.check_folder(id, at, path)?;
@@ -228,21 +233,21 @@ impl Build<'_> {
     }
 
     /// A plain path turned out to be a folder: whoever writes into it must be waited for.
-    fn check_folder(&self, id: TaskId, at: usize, path: &[u8]) -> Result<(), Gap> {
+    fn check_folder(&mut self, id: TaskId, at: usize, path: &[u8]) -> Result<(), Gap> {
         let makers = self.graph.makers().into_folder(path);
-        let untied = |&maker: &TaskId| maker != id && !self.graph.reaches(id, maker);
+        let untied = |&maker: &TaskId| maker != id && !self.waits_for(id, maker);
         let Some(maker) = makers.into_iter().find(untied) else { return Ok(()) };
-        let maker = &self.graph.task(maker).rule.target.name;
-        let maker = self.graph.task(id).rule.target.names(maker);
+        let rule = &self.graph.task(id).rule;
+        let maker = rule.target.names(&self.graph.task(maker).rule.target.name);
         let what = Diagnostic::error(format!(
             "`{maker}` may write into its input {}, but is not waited for",
             shown(path)
         ));
-        Err(self.wrong_input(id, at, what.help(format!("add `after = [\"{maker}\"]`"))))
+        Err(self.wrong_input(id, at, what.help(rule.how_to_wait(&maker, None))))
     }
 
     /// What is wrong with one input, and where it was written.
-    fn wrong_input(&self, id: TaskId, at: usize, what: Diagnostic) -> Gap {
+    pub(super) fn wrong_input(&self, id: TaskId, at: usize, what: Diagnostic) -> Gap {
         let place = self.graph.task(id).rule.inputs[at].place.clone();
         Gap::Wrong(Box::new(what.at(place, "")))
     }
@@ -265,6 +270,7 @@ impl Build<'_> {
             Gap::wrong(format!("cannot list {}: {}", shown(pattern.text()), said(&error)))
         })?;
         self.note_list(pattern, &skip, &listed);
+        self.check_matches(id, at, (pattern, &listed))?;
         if self.remembers() {
             let was = self.spent.enter(Part::Look);
             self.files.look_ahead(&self.paths, &listed);
@@ -341,19 +347,27 @@ impl Build<'_> {
         all.fields.push(Field { tag: Tag::Dependency, name, value: word.to_vec() });
     }
 
-    /// A file whose content counts.
-    fn take_file(&mut self, file: FileId, tag: Tag, all: &mut Collector) -> Result<(), Gap> {
+    /// A file whose content counts: what it is, unless that was told before or must be read first.
+    fn take_file(
+        &mut self,
+        file: FileId,
+        tag: Tag,
+        all: &mut Collector,
+    ) -> Result<Option<Content>, Gap> {
         if !all.seen.insert(file) {
-            return Ok(());
+            return Ok(None);
         }
         match self.look(file)? {
             Look::Known(seen, content) => {
                 all.fields.push(Field::input(tag, self.paths.bytes(file), &content));
                 all.inputs.push((file, seen, content));
+                Ok(Some(content))
             }
-            Look::Unread => all.unread.push(file),
+            Look::Unread => {
+                all.unread.push(file);
+                Ok(None)
+            }
         }
-        Ok(())
     }
 
     fn gather_command(

@@ -37,6 +37,7 @@ mod pipelines;
 mod preview;
 mod proof;
 mod reach;
+mod real;
 mod rest;
 mod retry;
 mod served;
@@ -49,6 +50,7 @@ mod time;
 mod tokens;
 mod tools;
 mod vouch;
+mod waits;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -302,8 +304,12 @@ struct Lookups {
     recorded: Option<Arc<Recorded>>,
     /// Whose folder is which; made on first use.
     folders: Option<FxHashMap<Vec<u8>, TaskId>>,
-    /// Who makes a file that a depfile named.
+    /// Who makes a file that is read.
     makers: FxHashMap<FileId, Option<TaskId>>,
+    /// Who waits for whom.
+    waits: waits::Waits,
+    /// Where folders are that links lead to.
+    real: real::Real,
     /// What environment files say.
     env_files: FxHashMap<FileId, env_files::Known>,
     /// What was asked of commands.

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::State;
 
+use super::real::Real;
 use crate::expr::plain_words;
 use crate::files::{GITIGNORE, Pattern, normalise};
 use crate::graph::{Action, Fixers, Graph, Input, Kind, Named, Output, Placed, Rule};
@@ -126,7 +127,7 @@ struct Reach<'r> {
     /// What each pattern matches.
     matching: FxHashMap<Pattern, Rc<[&'r [u8]]>>,
     /// Where folders really are, if links lead there.
-    real: FxHashMap<Vec<u8>, Option<Vec<u8>>>,
+    real: Real,
 }
 
 impl<'r> Reach<'r> {
@@ -136,7 +137,7 @@ impl<'r> Reach<'r> {
             makers: makers.collect(),
             changed: Changed::new(&changes.paths, before.root),
             matching: FxHashMap::default(),
-            real: FxHashMap::default(),
+            real: Real::default(),
             graph,
             before,
         }
@@ -303,7 +304,7 @@ impl<'r> Reach<'r> {
         let below = self.changed.below(base).filter(|path| pattern.matches(path));
         let folders = self.changed.folders.iter().copied().filter(|path| pattern.may_contain(path));
         let mut found: Vec<&[u8]> = below.chain(folders).collect();
-        if let Some(real) = self.real(base) {
+        if let Some(real) = self.real.folder(self.before.root, base) {
             found.extend(self.changed.about(&real));
         }
         found.extend(self.rules_for(base));
@@ -373,27 +374,8 @@ impl<'r> Reach<'r> {
 
     /// As [`Changed::about`], of where links on the way to `path` lead.
     fn really_about(&mut self, path: &[u8]) -> Vec<&'r [u8]> {
-        let folder = dir_of(path);
-        let Some(real) = self.real(folder) else { return Vec::new() };
-        let name = path[folder.len()..].strip_prefix(b"/").unwrap_or(path);
-        let path = if real.is_empty() { name.to_vec() } else { [&real[..], b"/", name].concat() };
-        self.changed.about(&path)
-    }
-
-    /// Where in the workspace a folder is, if it is not where its name says.
-    fn real(&mut self, folder: &[u8]) -> Option<Vec<u8>> {
-        if folder.is_empty() || folder.starts_with(b"/") {
-            return None;
-        }
-        if let Some(known) = self.real.get(folder) {
-            return known.clone();
-        }
-        let real = self.before.root.join(OsStr::from_bytes(folder)).canonicalize().ok();
-        let real = real.as_deref().and_then(|real| real.strip_prefix(self.before.root).ok());
-        let real = real.map(|real| real.as_os_str().as_bytes().to_vec());
-        let real = real.filter(|real| real != folder);
-        self.real.insert(folder.to_vec(), real.clone());
-        real
+        let real = self.real.path(self.before.root, path);
+        real.map(|path| self.changed.about(&path)).unwrap_or_default()
     }
 }
 

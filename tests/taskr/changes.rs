@@ -225,6 +225,23 @@ fn links_are_followed_to_what_they_lead_to() {
     }
 }
 
+/// A folder that is taken away holds no items, for the graph and for what changes reach.
+#[test]
+fn a_folder_that_is_taken_away_has_no_items() {
+    let p = Project::new(
+        r#"
+        [target.obj]
+        foreach = ["src/**/*.c", "!src/gen"]
+        run     = "ran {{ item }}"
+        "#,
+    );
+    p.write("src/a.c", "1\n").write("src/gen/b.c", "1\n");
+    p.taskr(["obj"]).ran(["src/a.c"]).ok();
+    p.write("src/gen/b.c", "2\n");
+    p.taskr(["obj", "--changed", "src/gen/b.c"]).says("no task of obj can be reached").ok();
+    p.fresh("obj");
+}
+
 #[test]
 fn names_are_of_the_current_folder() {
     let p = project();

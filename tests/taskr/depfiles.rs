@@ -96,6 +96,43 @@ fn generated_header_needs_an_edge() {
     p.fresh("o");
 }
 
+/// A depfile that another task overwrites tells nothing of this one.
+#[test]
+fn each_task_has_a_depfile_of_its_own() {
+    let taskfile = r#"
+        [target.obj]
+        foreach = ["a.c", "b.c"]
+        outputs = ["{{ item.stem }}.o"]
+        depfile = "deps.d"
+        run     = "ran {{ item }}; cat {{ item }} > {{ outputs }}; echo x.o: {{ item.stem }}.h > deps.d"
+        [target.deps]
+        outputs = ["list.d"]
+        run     = "ran deps; touch list.d"
+    "#;
+    let p = Project::new(taskfile);
+    for name in ["a.c", "b.c", "a.h", "b.h"] {
+        p.write(name, "1\n");
+    }
+    let help = "leave `depfile` out and let the command write to `{{ depfile }}`";
+    p.taskr(["obj"]).says("`obj@a.c` and `obj@b.c` both write deps.d").says(help).exits(2);
+    let of_another =
+        taskfile.replace("\"a.c\", \"b.c\"", "\"a.c\"").replace("\"deps.d\"", "\"list.d\"");
+    p.write("Taskfile.toml", &of_another);
+    p.taskr(["obj"]).says("`obj@a.c` and `deps` both write list.d").says(help).exits(2);
+    let mended = taskfile.replace("deps.d", "{{ item.stem }}.d");
+    p.write("Taskfile.toml", &mended);
+    p.taskr(["obj"])
+        .ran(["a.c", "b.c"])
+        .makes("a.o", "1\n")
+        .makes("b.o", "1\n")
+        .makes("a.d", "x.o: a.h\n")
+        .makes("b.d", "x.o: b.h\n")
+        .ok();
+    p.fresh("obj");
+    p.write("a.h", "2\n");
+    p.taskr(["obj"]).ran(["a.c"]).ok();
+}
+
 /// A compiler writes `ext/../y.h` for what `ext/x.h` includes as `../y.h`.
 #[test]
 fn dots_behind_a_link_are_followed_on_the_disk() {

@@ -166,6 +166,139 @@ fn a_glob_of_outputs_must_be_tied_by_hand() {
     p.fresh("read");
 }
 
+/// An output that is a folder, read by a pattern whose wildcard stands above it.
+#[test]
+fn a_folder_of_another_below_a_wildcard_ties() {
+    let p = Project::new(
+        r#"
+        include = ["p/*"]
+        [template.build]
+        inputs  = ["src/**"]
+        outputs = ["dist"]
+        run     = "ran {{ package.name }}; mkdir -p dist; cp src/x dist/x"
+        [target.bundle]
+        inputs  = ["p/*/dist/**"]
+        outputs = ["bundle.txt"]
+        run     = "ran bundle; cat {{ inputs }} > {{ outputs }}"
+        "#,
+    );
+    for name in ["a", "b"] {
+        p.write(format!("p/{name}/Taskfile.toml"), "[target.build]\nuse = \"build\"\n");
+        p.write(format!("p/{name}/src/x"), "1\n");
+    }
+    p.taskr(["bundle"])
+        .ran(["a", "b", "bundle"])
+        .makes("p/a/dist/x", "1\n")
+        .makes("p/b/dist/x", "1\n")
+        .makes("bundle.txt", "1\n1\n")
+        .ok();
+    p.fresh("bundle");
+    p.write("p/a/src/x", "2\n");
+    p.taskr(["bundle"])
+        .ran(["a", "bundle"])
+        .makes("p/a/dist/x", "2\n")
+        .makes("bundle.txt", "2\n1\n")
+        .ok();
+    p.fresh("bundle");
+}
+
+/// Whether a pattern finds something in a folder of another is known only when it is there: then the
+/// edge must be written.
+#[test]
+fn what_a_pattern_finds_in_a_folder_of_another_needs_an_edge() {
+    for (output, git) in [("outputs", ""), ("installs", ", or name dist in .gitignore")] {
+        let taskfile = format!(
+            "[target.make]\n{output} = [\"dist\"]\n\
+             run = \"ran make; mkdir -p dist; echo 1 > dist/x.js\"\n\
+             [target.read]\ninputs = [\"**/*.js\"]\nrun = \"ran read; cat {{{{ inputs }}}}\"\n"
+        );
+        let p = Project::new(&taskfile);
+        p.write("own.js", "0\n");
+        p.taskr(["read"]).ran(["read"]).ok();
+        p.taskr(["make"]).ran(["make"]).makes("dist/x.js", "1\n").ok();
+        let what = "its input **/*.js matches dist/x.js, which `make` makes, but it does not wait for \
+                    `make`";
+        let help = format!(
+            "add `after = [\"make\"]` to [target.read], or `!//dist/**` behind this input{git}"
+        );
+        p.taskr(["read"]).says(what).says(&help).exits(2);
+        let after = taskfile.replace("inputs =", "after = [\"make\"]\ninputs =");
+        p.write("Taskfile.toml", &after);
+        p.taskr(["read"]).ran(["read"]).ok();
+        p.fresh("read");
+        p.write("Taskfile.toml", &taskfile.replace("**/*.js\"", "**/*.js\", \"!//dist/**\""));
+        p.taskr(["read"]).ran(["read"]).ok();
+        p.fresh("read");
+        p.write("Taskfile.toml", &taskfile).write(".gitignore", "dist\n");
+        let read = p.taskr(["read"]);
+        match output {
+            // What is declared as output is not left out.
+            "outputs" => read.says(what).exits(2),
+            _ => read.ok(),
+        };
+    }
+}
+
+/// What a path leads to, and not how it is written, says who makes it.
+#[test]
+fn what_another_makes_behind_a_link_needs_an_edge() {
+    let make = "[target.make]\ninputs = [\"in\"]\noutputs = [\"build/a\"]\n\
+                run = \"ran make; cp in build/a\"\n";
+    for (input, what) in [
+        ("cur/a", "cur/a is build/a, which"),
+        ("cur/*", "cur/* matches cur/a, which"),
+        ("cur", "cur matches cur/a, which"),
+        ("leaf", "leaf is build/a, which"),
+        ("lea*", "leaf is build/a, which"),
+    ] {
+        let read = format!("[target.read]\n#edge\ninputs = [\"{input}\"]\nrun = \"ran read\"\n");
+        let p = Project::new(&format!("{make}{read}"));
+        p.write("in", "1\n").link("cur", "build").link("leaf", "build/a");
+        p.taskr(["make"]).ran(["make"]).makes("build/a", "1\n").ok();
+        let what = format!("its input {what} `make` makes, but it does not wait for `make`");
+        p.taskr(["read"]).says(&what).says("add `after = [\"make\"]` to [target.read]").exits(2);
+        let text = format!("{make}{read}").replace("#edge", "after = [\"make\"]");
+        p.write("Taskfile.toml", &text).write("in", "2\n");
+        p.taskr(["read"]).ran(["make", "read"]).makes("build/a", "2\n").ok();
+        p.fresh("read");
+    }
+    let other = "[target.other]\ninputs = [\"in\"]\noutputs = [\"cur/a\"]\n\
+                 run = \"ran other; echo x > cur/a\"\n";
+    let p = Project::new(&format!("{make}{other}"));
+    p.write("in", "1\n").link("cur", "build");
+    p.taskr(["make"]).ran(["make"]).makes("build/a", "1\n").ok();
+    p.taskr(["other"]).says("its output cur/a is build/a, which `make` makes").exits(2);
+    p.fresh("make");
+}
+
+/// What is taken away again, and a target without items, are no misspelt inputs.
+#[test]
+fn inputs_of_which_nothing_is_left() {
+    let p = Project::new(
+        r#"
+        [target.each]
+        foreach = ["?src/*.x"]
+        run     = "ran each; touch $OUT/x"
+        [target.all]
+        inputs  = ["@each"]
+        run     = "ran all"
+        [target.own]
+        inputs  = ["src/*.c", "!src/a.c"]
+        run     = "ran own"
+        "#,
+    );
+    p.write("src/a.c", "");
+    p.taskr(["all"])
+        .says("its input @each gives no file: the `foreach` of `each` finds nothing")
+        .says("read its files by a pattern, as in `?gen/*`, and add `after = [\"each\"]`")
+        .exits(2);
+    p.taskr(["own"])
+        .says("its input src/*.c matches no file")
+        .says("a `!` behind it takes src/a.c away")
+        .says("write `?src/*.c` if nothing may be left")
+        .exits(2);
+}
+
 /// What is read must be there: the answer says what was meant, if anything is near.
 #[test]
 fn an_input_that_is_not_there() {

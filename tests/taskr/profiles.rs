@@ -260,3 +260,23 @@ run    = "ran unset {{ x }}"
     p.taskr(["t", "--profile", "debug"]).says("1 task up to date").ok();
     assert!(p.path(".taskr/tasks/t").exists() && !p.path(".taskr/tasks/t@profile=debug").exists());
 }
+
+/// An item that is called as a profile's task would be.
+#[test]
+fn an_item_cannot_have_the_name_of_a_task_in_a_profile() {
+    let p = Project::new(
+        r#"
+        [profile.release.vars]
+        level = "3"
+        [vars]
+        level = "0"
+        [target.t]
+        foreach = ["b", "b,profile=release"]
+        outputs = ["{{ profile }}/{{ item }}"]
+        run     = "ran {{ level }}; echo {{ level }} > {{ outputs }}"
+        "#,
+    );
+    p.taskr(["--profile", "default,release", "t"])
+        .says("error: two tasks are called `t@b,profile=release`")
+        .exits(2);
+}

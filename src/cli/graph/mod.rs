@@ -141,11 +141,7 @@ fn needed(graph: &Graph, named: &[TaskId]) -> Vec<TaskId> {
     if named.is_empty() {
         return all.collect();
     }
-    let mut found: FxHashSet<TaskId> = named.iter().copied().collect();
-    let mut waiting = named.to_vec();
-    while let Some(id) = waiting.pop() {
-        waiting.extend(graph.needs(id).iter().filter(|&&need| found.insert(need)));
-    }
+    let found = graph.with_needed(named);
     all.filter(|id| found.contains(id)).collect()
 }
 

@@ -13,6 +13,7 @@ use super::super::workspace::Workspace;
 use crate::error::Error;
 use crate::git::Repository;
 use crate::graph::{Graph, Rule};
+use crate::ids::TaskId;
 use crate::outcome::shown;
 use crate::run::find;
 
@@ -112,20 +113,14 @@ impl Restage {
 
 /// All that these targets need, as far as it restages.
 fn fixers<'g>(graph: &'g Graph, targets: &[String]) -> Result<Vec<&'g Rule>, Error> {
-    let mut waiting = Vec::new();
+    let mut wanted = Vec::new();
     for target in targets {
-        waiting.extend(find(graph, target)?);
+        wanted.extend(find(graph, target)?);
     }
-    let mut seen = FxHashSet::default();
-    let mut fixers = Vec::new();
-    while let Some(id) = waiting.pop() {
-        if seen.insert(id) {
-            waiting.extend(graph.needs(id));
-            fixers.push(&graph.task(id).rule);
-        }
-    }
-    fixers.retain(|rule| rule.target.policy.restage);
-    Ok(fixers)
+    let mut needed: Vec<TaskId> = graph.with_needed(&wanted).into_iter().collect();
+    needed.sort_unstable();
+    let rules = needed.into_iter().map(|id| &graph.task(id).rule);
+    Ok(rules.filter(|rule| rule.target.policy.restage).collect())
 }
 
 fn in_part(path: &[u8], rule: &Rule) -> Error {

@@ -30,6 +30,7 @@ pub struct Pattern(Arc<Inner>);
 struct Inner {
     text: Vec<u8>,
     base: Vec<u8>,
+    fixed: Vec<u8>,
     /// The only path that matches, if there are no wildcards.
     path: Option<Vec<u8>>,
     /// One for each way through the braces.
@@ -77,11 +78,12 @@ impl Pattern {
 
     fn new(text: Vec<u8>, alternatives: Vec<Alternative>) -> Pattern {
         let base = parse::base(&alternatives);
+        let fixed = parse::fixed(&alternatives);
         let path = match &alternatives[..] {
             [only] => only.path(),
             _ => None,
         };
-        Pattern(Arc::new(Inner { text, base, path, alternatives }))
+        Pattern(Arc::new(Inner { text, base, fixed, path, alternatives }))
     }
 
     /// The text that [`Pattern::parse`] reads as this pattern.
@@ -93,6 +95,11 @@ impl Pattern {
     /// root.
     pub fn base(&self) -> &[u8] {
         &self.0.base
+    }
+
+    /// What every match begins with, the part of a name before the first wildcard included.
+    pub fn fixed(&self) -> &[u8] {
+        &self.0.fixed
     }
 
     /// The only path that matches, backslashes removed; `None` for a glob.
@@ -130,6 +137,12 @@ impl Pattern {
         self.0.alternatives.iter().any(|way| way.covers(dir))
     }
 
+    /// Whether the pattern says that `dir` is a folder: its name is written out, and matches lie
+    /// below it, as with `p/*/dist/**` and `p/a/dist`.
+    pub fn names_folder(&self, dir: &[u8]) -> bool {
+        self.0.alternatives.iter().any(|way| way.names_folder(dir))
+    }
+
     /// Whether one path could match both, dot files included. Exact but for names that mix broken
     /// UTF-8 with classes.
     pub fn overlaps(&self, other: &Pattern) -> bool {
@@ -156,6 +169,14 @@ impl Alternative {
     fn covers(&self, dir: &[u8]) -> bool {
         let Some(above) = self.above_tree() else { return false };
         self.absolute == dir.starts_with(b"/") && after(above, dir, Dots::Shown).ends()
+    }
+
+    fn names_folder(&self, dir: &[u8]) -> bool {
+        let last = path::names(dir).last();
+        let is_last = |at: &usize| matches!(&self.components[*at], Component::Name(name) if Some(&name[..]) == last);
+        let mut ends = (0..self.components.len().saturating_sub(1)).filter(is_last);
+        self.absolute == dir.starts_with(b"/")
+            && ends.any(|at| after(&self.components[..=at], dir, Dots::Shown).ends())
     }
 
     fn overlaps(&self, other: &Alternative) -> bool {

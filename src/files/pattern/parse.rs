@@ -75,6 +75,24 @@ impl Alternative {
         }
     }
 
+    /// What every match begins with.
+    fn begin(&self) -> Vec<u8> {
+        let names: Vec<&[u8]> = self.fixed().collect();
+        let mut begin = join(self.absolute, &names);
+        let Some(next) = self.components.get(names.len()) else { return begin };
+        if !names.is_empty() {
+            begin.push(b'/');
+        }
+        if let Component::Wild(tokens) = next {
+            let units = tokens.iter().map_while(|token| match token {
+                Token::Unit(unit) => Some(*unit),
+                _ => None,
+            });
+            begin.extend(bytes_of(units));
+        }
+        begin
+    }
+
     /// The names before the first wildcard.
     fn fixed(&self) -> impl Iterator<Item = &[u8]> {
         self.components.iter().map_while(|component| match component {
@@ -99,6 +117,16 @@ pub(super) fn base(alternatives: &[Alternative]) -> Vec<u8> {
         shared.truncate(own.zip(&shared).take_while(|(a, b)| a == *b).count());
     }
     join(alternatives[0].absolute, &shared)
+}
+
+/// What all matches of all alternatives begin with.
+pub(super) fn fixed(alternatives: &[Alternative]) -> Vec<u8> {
+    let mut shared = alternatives[0].begin();
+    for way in &alternatives[1..] {
+        let same = shared.iter().zip(way.begin()).take_while(|(a, b)| **a == *b).count();
+        shared.truncate(same);
+    }
+    shared
 }
 
 /// The text of a glob that matches this path only.

@@ -225,6 +225,52 @@ fn finds_the_base() {
 }
 
 #[test]
+fn finds_what_all_matches_begin_with() {
+    let table = [
+        ("*", ""),
+        ("a", "a"),
+        ("a/b", "a/b"),
+        ("a/b/*.c", "a/b/"),
+        ("a/b*/c", "a/b"),
+        ("a/**/b", "a/"),
+        ("**/a", ""),
+        ("a/x[12].c", "a/x"),
+        (r"a/\*x?", "a/*x"),
+        ("ü/é?", "ü/é"),
+        ("{a,b}/c", ""),
+        ("x/{a/b,a/c}/*", "x/a/"),
+        ("x{.c,.cc,.h}", "x."),
+        ("/usr/*", "/usr/"),
+        ("/*", "/"),
+    ];
+    for (text, begin) in table {
+        assert_eq!(pattern(text).fixed(), begin.as_bytes(), "{text}");
+    }
+}
+
+/// A written name that matches lie below says that it is a folder.
+#[test]
+fn knows_which_folders_it_names() {
+    let table = [
+        ("p/*/dist/**", "p/a/dist", true),
+        ("**/dist/*.js", "dist", true),
+        ("**/dist/*.js", "a/b/dist", true),
+        ("dist/x", "dist", true),
+        ("{a,b}/dist/x", "b/dist", true),
+        ("dist", "dist", false),
+        ("**/dist", "dist", false),
+        ("p/*/*/x", "p/a/dist", false),
+        ("**", "dist", false),
+        ("p/*/dist/**", "p/a", false),
+        ("p/*/dist/**", "p/a/dist/sub", false),
+        ("/p/*/dist/**", "p/a/dist", false),
+    ];
+    for (text, dir, expected) in table {
+        assert_eq!(pattern(text).names_folder(dir.as_bytes()), expected, "{text} and {dir}");
+    }
+}
+
+#[test]
 fn prunes_walks() {
     let table = [
         ("a/b/*.c", "", true),

@@ -23,11 +23,23 @@ fn reading_what_another_makes_is_an_edge() {
         (r#"outputs = ["gen"]"#, r#"inputs = ["gen/*.h"]"#, true),
         (r#"outputs = ["gen"]"#, r#"inputs = ["gen/**"]"#, true),
         (r#"outputs = ["gen/.hidden"]"#, r#"inputs = ["gen/*"]"#, false),
+        // A wildcard above a folder whose name is written out.
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["p/*/gen/**"]"#, true),
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["**/gen/*.c"]"#, true),
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["{q,p/a}/gen/x/*.c"]"#, true),
+        (r#"installs = ["p/a/gen"]"#, r#"inputs = ["p/*/gen/x"]"#, true),
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["p/*/gem/**"]"#, false),
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["p/*/*/x.c"]"#, false),
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["**/*.c"]"#, false),
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["p/*/gen/**", "!p/a/gen/**"]"#, false),
+        (r#"outputs = ["p/a/gen"]"#, r#"inputs = ["p/*/gen/**", "!p/*/gen"]"#, true),
         // What is taken away is not read.
         (r#"outputs = ["gen/a.c"]"#, r#"inputs = ["gen/*.c", "!gen/a.c"]"#, false),
         (r#"outputs = ["gen/a.c"]"#, r#"inputs = ["!gen/a.c", "gen/*.c"]"#, true),
         (r#"outputs = ["gen/a.c", "gen/b.c"]"#, r#"inputs = ["gen/*.c", "!gen/a.c"]"#, true),
         (r#"outputs = ["gen/a.c"]"#, r#"inputs = ["**", "!gen"]"#, false),
+        (r#"outputs = ["gen"]"#, r#"inputs = ["**", "!gen/**"]"#, false),
+        (r#"outputs = ["gen/a.c", "b.c"]"#, r#"inputs = ["gen/*.c", "!gen/a.c"]"#, false),
         // What is set up in place for others.
         (r#"installs = ["node_modules"]"#, r#"inputs = ["node_modules/x/y.js"]"#, true),
         (r#"installs = ["node_modules"]"#, r#"inputs = ["node_modules"]"#, true),
@@ -203,6 +215,11 @@ fn clashes_are_refused_and_neighbours_are_not() {
         (".hidden/*", "*/x", true),
         ("a", "a.d/x", false),
         ("a/b", "a.d", false),
+        ("p/*/dist/x", "p/a/dist", true),
+        ("a/b.*", "a/b.c", true),
+        ("a/b.*", "a/bc.*", false),
+        ("a/b*.c", "a/bc.*", true),
+        ("a{/x,/y}/*", "a/x", true),
     ];
     for (one, other, clash) in table {
         let text = format!(
@@ -228,6 +245,35 @@ fn clashes_are_found_among_many() {
         refusal.lines().next(),
         Some("error: outputs of `top` and `low` overlap: gen/deep and gen/deep/x/y")
     );
+}
+
+/// Thousands of patterns in one folder are no product, nor is the chain of those who read one.
+#[test]
+fn many_patterns_and_many_readers_are_no_product() {
+    let items: Vec<String> = (0..6000).map(|n| format!("\"i{n}\"")).collect();
+    let items = items.join(", ");
+    let mut text = format!(
+        "[target.o]\nforeach = [{items}]\noutputs = [\"o/{{{{ item }}}}.*\"]\nrun = \"x\"\n\
+         [target.m]\nforeach = [{items}]\nmatrix = {{ n = [\"1\", \"2\"] }}\nrun = \"x\"\n\
+         [target.p]\nforeach = [{items}]\ndeps = [\"m@{{{{ item }}}}\"]\nrun = \"x\"\n\
+         [target.r0]\nafter = [\"o\"]\ninputs = []\nrun = \"x\"\n"
+    );
+    for n in 1..3000 {
+        let before = n - 1;
+        text.push_str(&format!(
+            "[target.r{n}]\nafter = [\"r{before}\"]\ninputs = [\"o/i1.c\"]\nrun = \"x\"\n"
+        ));
+    }
+    let began = std::time::Instant::now();
+    let graph = graph(&text);
+    assert_eq!(graph.makers().of(b"o/i77.c").map(|id| graph.name(id)), Some("o@i77"));
+    let needs = graph.needs(graph.find("p@i77").expect("declared"));
+    assert_eq!(
+        needs.iter().map(|&id| graph.name(id)).collect::<Vec<_>>(),
+        ["m@i77,n=1", "m@i77,n=2"]
+    );
+    // As products they take minutes.
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 
 /// Installs are outputs like others where it comes to clashes.

@@ -20,6 +20,8 @@ fn items_are_files_and_words_in_order() {
         (r#"["z.c", "src/*.c", "src/**"]"#, &["z.c", "src/a.c", "src/b.c", "src/net/c.c"]),
         (r#"["src/**", "!src/net/**"]"#, &["src/a.c", "src/b.c"]),
         (r#"["src/**", "!src/a.c"]"#, &["src/b.c", "src/net/c.c"]),
+        (r#"["src/**", "!src/net"]"#, &["src/a.c", "src/b.c"]),
+        (r#"["src/**", "z.c", "!src"]"#, &["z.c"]),
         (r#"["!src/a.c", "src/*.c"]"#, &["src/a.c", "src/b.c"]),
         (r#"["src/*.c", "!src/a.c", "src/a.c"]"#, &["src/b.c", "src/a.c"]),
         (r#"["?src/*.h", "z.c"]"#, &["z.c"]),

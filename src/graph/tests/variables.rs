@@ -117,7 +117,8 @@ fn paths_of_a_target_are_seen_from_its_folder() {
     let rule = rule(&graph, "web");
     assert_eq!(rule.dir, b"web/[app]");
     assert_eq!(rule.installs[0].value, b"web/[app]/node_modules");
-    assert_eq!(rule.depfile.as_deref(), Some(&b".taskr/tasks/web/out/x.d"[..]));
+    let depfile = rule.depfile.as_ref().map(|path| &path.value[..]);
+    assert_eq!(depfile, Some(&b".taskr/tasks/web/out/x.d"[..]));
     let own = "../../.taskr/tasks/web/out";
     assert_eq!(argv(&graph, "web"), ["x", "web/[app]", own, &format!("{own}/x.d")]);
 }
@@ -145,6 +146,28 @@ fn values_in_paths_are_literal() {
     assert_eq!(outputs(&graph, "obj@src/{a}*.c")[0], "src/{a}*.c.o");
     assert_eq!(outputs(&graph, "obj@src/@x!.c")[0], "src/@x!.c.o");
     assert_eq!(outputs(&graph, "obj@src/back\\slash.c")[0], "src/back\\\\slash.c.o");
+}
+
+/// Also what means something only at the beginning, between braces or in a class.
+#[test]
+fn values_are_literal_wherever_they_stand() {
+    let graph = graph(
+        r#"
+        [vars]
+        d  = "$x"
+        t  = "~"
+        ab = "a,b"
+        ac = "a-c"
+        [target.t]
+        inputs = ["{{ d }}", "{{ t }}/y", "src/{zz,{{ ab }}}", "src/[{{ ac }}]", "{{ ac }}/{{ ab }}.*"]
+        run = "x"
+        "#,
+    );
+    let expected = ["$x", "~/y", "glob src/{zz,a\\\\,b}", "glob src/[a\\\\-c]", "glob a-c/a,b.*"];
+    assert_eq!(inputs(&graph, "t"), expected);
+    let refusal = World::with(&[])
+        .refusal("[vars]\ny = \"z\"\n[target.t]\ninputs = [\"$x/{{ y }}\"]\nrun = \"x\"");
+    assert!(refusal.starts_with("error: `$x/z` is not expanded"), "{refusal}");
 }
 
 #[test]
