@@ -556,8 +556,7 @@ impl Build<'_> {
         }
         self.tally.summary.signal = Some(signal);
         self.plan.stop();
-        self.stopper.stop(signal);
-        self.services.stop_users(signal);
+        self.stop_tasks(signal);
         self.give_up_judging();
     }
 

@@ -313,8 +313,7 @@ impl Build<'_> {
             self.give_up_judging();
         }
         if after.end {
-            self.stopper.stop(TERM);
-            self.services.stop_users(TERM);
+            self.stop_tasks(TERM);
         }
     }
 

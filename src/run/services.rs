@@ -123,7 +123,7 @@ impl Services {
     }
 
     /// Passes a signal on to running tasks that need services. Services end after them.
-    pub(super) fn stop_users(&self, signal: i32) {
+    fn stop_users(&self, signal: i32) {
         self.stoppers.values().for_each(|stopper| stopper.stop(signal));
     }
 
@@ -192,6 +192,12 @@ fn needed_deeply(graph: &Graph, id: TaskId) -> Vec<TaskId> {
 }
 
 impl Build<'_> {
+    /// Passes a signal on to all tasks that run, those with stoppers of their own as well.
+    pub(super) fn stop_tasks(&self, signal: i32) {
+        self.stopper.stop(signal);
+        self.services.stop_users(signal);
+    }
+
     /// What defines a service is known: what needs it can be judged.
     pub(super) fn service_judged(&mut self, id: TaskId, due: Due) {
         let key = Manifest::new(due.gathered.fields.clone()).key();
@@ -534,7 +540,8 @@ impl Build<'_> {
             return None;
         }
         self.services.stoppers.remove(&id);
-        let was_told = self.tally.summary.signal.is_some();
+        let summary = &self.tally.summary;
+        let was_told = summary.signal.is_some() || summary.timed_out.is_some();
         if running.due.hit.is_some() || (was_told && matches!(ended.result, Outcome::Stopped)) {
             return None;
         }

@@ -161,6 +161,19 @@ fn a_second_ctrl_c_kills() {
 }
 
 #[test]
+fn the_time_of_the_run_ends_those_that_need_services() {
+    let p = project(&[
+        service("db", ""),
+        "[target.t]\ndeps = ['db']\nrun = 'ran t; exec sleep 1000'\n".to_owned(),
+    ]);
+    p.taskr(["--timeout", "1s", "t"])
+        .ran(["db up", "t", "db down"])
+        .says("timed out after 1s: t was still at work")
+        .exits(1);
+    p.await_no_process();
+}
+
+#[test]
 fn nothing_survives_a_kill() {
     let p = project(&[
         service("db", ""),
