@@ -155,7 +155,8 @@ pub struct Failure {
     pub wrong: Option<Box<Diagnostic>>,
 }
 
-/// Numbers of tasks by how they ended. Groups are not counted.
+/// Numbers of tasks by how they ended. Groups are not counted, nor services that only others need,
+/// unless they failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Tasks wanted in this run.

@@ -49,7 +49,7 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | event | field | type | meaning |
 /// | --- | --- | --- | --- |
 /// | `run_started` | `wanted` | strings | the targets asked for |
-/// | | `tasks` | number | tasks in the plan, groups left out |
+/// | | `tasks` | number | tasks in the plan, groups left out, and services that only others need |
 /// | | `jobs` | number | how many may run at once |
 /// | | `dry_run` | bool | nothing will be changed |
 /// | | `changes` | object, null | only what these can reach is built: `by` (strings: the options that chose them), `files` (number) |
@@ -105,7 +105,7 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `folders` | number | in so many folders |
 /// | `woken` | `edits` | objects | something changed, and another run begins: `path` (bytes), `how` (`changed`, `new` or `gone`) |
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
-/// | `run_finished` | `counts` | object | tasks by how they ended, groups left out: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
+/// | `run_finished` | `counts` | object | tasks by how they ended, groups left out, and services that only others need, unless they failed: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
 /// | | `wall_ms` | number | from start to end |
 /// | | `work_ms` | number | sum of the durations of what ran |
 /// | | `critical_path` | objects | longest chain of tasks that ran, first to last: `task` (string), `duration_ms` (number) |

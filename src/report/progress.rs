@@ -198,6 +198,8 @@ impl Progress {
         let Progress { tasks, fresh, restored, ran, failed, unstable, others, .. } = self;
         let ended = fresh + restored + ran + failed + unstable + others;
         let elapsed = duration(millis(now.duration_since(self.begun)));
+        // Of services that were not asked for only failures are told.
+        let tasks = ended.max(*tasks);
         let place = format!(" [{ended}/{tasks}]");
         let if_any = |count: usize, word: &str| match count {
             0 => String::new(),

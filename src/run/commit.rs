@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use taskr_cache::{Content, Digest, Seen};
 
+use super::away::described;
 use super::finish::{End, reasons_text, unix_ms};
 use super::gather::{Gap, Gathered};
 use super::moved::unstable_text;
-use super::open::described;
 use super::spent::Part;
 use super::{Active, Again, Build, Done, Due, Running};
 use crate::error::{Error, said};

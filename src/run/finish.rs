@@ -9,7 +9,6 @@ use super::spent::Part;
 use super::{Build, Done, Running};
 use crate::error::{Diagnostic, said};
 use crate::files::Look;
-use crate::graph::Kind;
 use crate::ids::TaskId;
 use crate::outcome::{
     Because, Cause, Course, Event, Failure, Finish, Reason, Summary, TaskRef, gates_json, shown,
@@ -182,8 +181,22 @@ impl Build<'_> {
 
     /// The one place where a started task leaves the run.
     pub(super) fn end(&mut self, id: TaskId, end: &End<'_>) {
-        let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
         let allowed = self.is_allowed(id, end);
+        let unhappened = matches!(end.finish, Finish::Skipped | Finish::Cancelled);
+        if unhappened && !self.is_told(id) {
+            return self.leave_plan(id, (&end.finish, allowed), end.because);
+        }
+        self.tally.summary.counts.tasks += usize::from(!self.counts(id));
+        self.tell_end(id, end, allowed);
+        self.note_success(id, end);
+        let was = self.spent.enter(Part::Plan);
+        self.leave_plan(id, (&end.finish, allowed), end.because);
+        self.spent.enter(was);
+    }
+
+    /// Counts an end, tells it and writes it down.
+    fn tell_end(&mut self, id: TaskId, end: &End<'_>, allowed: bool) {
+        let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
         let freed_by = self.plan.freed_by(id);
         self.tally.ended(&self.graph, (id, freed_by), (&end.finish, allowed), duration_ms);
         self.note_not_done(id, &end.finish, end.because);
@@ -224,9 +237,6 @@ impl Build<'_> {
             self.spent.enter(Part::Result);
             self.write_result(id, (end, allowed), ended);
         }
-        self.note_success(id, end);
-        self.spent.enter(Part::Plan);
-        self.leave_plan(id, (&end.finish, allowed), end.because);
         self.spent.enter(was);
     }
 
@@ -277,9 +287,10 @@ impl Build<'_> {
     pub(super) fn tell_skipped(&mut self, skipped: &[TaskId], because: Because<'_>) {
         for &id in skipped {
             self.note_missed(id, false);
-            if self.graph.task(id).kind() == Kind::Group {
+            if !self.is_told(id) {
                 continue;
             }
+            self.tally.summary.counts.tasks += usize::from(!self.counts(id));
             let soft = self.plan.is_soft(id);
             self.tally.ended(&self.graph, (id, None), (&Finish::Skipped, soft), 0);
             self.note_not_done(id, &Finish::Skipped, Some(because));

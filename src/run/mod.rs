@@ -11,6 +11,7 @@ mod admit;
 mod advice;
 mod allowed;
 mod ask;
+mod away;
 mod batch;
 mod checks;
 mod clean;
@@ -76,6 +77,7 @@ use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, Workers, Writer};
 
 use allowed::Asked;
+use away::Away;
 use batch::Batches;
 use finish::End;
 use gather::Gathered;
@@ -237,6 +239,8 @@ struct Done {
 enum Active {
     /// To be judged.
     Judging(Again),
+    /// To be judged once the workspace is this run's again.
+    Away,
     /// Must run or be restored, as soon as there is a place.
     Runnable(Box<Due>),
     /// At work.
@@ -341,7 +345,7 @@ struct Build<'a> {
     messages: &'a Messages,
     listener: &'a mut Listener<'a>,
     begun: Instant,
-    /// Since when the workspace is this run's.
+    /// Since when the workspace is this run's, without the time in which it only waited for others.
     worked_since: Instant,
     run_id: String,
     root: Root,
@@ -357,6 +361,7 @@ struct Build<'a> {
     place: Digest,
     clock: Option<Clock>,
     held: Held,
+    away: Away,
     kept: Option<Kept>,
     task_locks: Vec<TaskLock>,
     stopper: Stopper,
@@ -397,13 +402,7 @@ impl Build<'_> {
     }
 
     fn begin(&mut self) {
-        let counts = |id| match self.graph.task(id).kind() {
-            Kind::Group => false,
-            // Under `taskr watch` it stays, and is not over when the run is.
-            Kind::Service => self.services.is_named(id) && self.request.lasting.is_none(),
-            Kind::Recorded | Kind::Unrecorded => true,
-        };
-        let tasks = self.plan.wanted().filter(|&(id, _)| counts(id));
+        let tasks = self.plan.wanted().filter(|&(id, _)| self.counts(id));
         let tasks = tasks.count();
         self.tally.summary.counts.tasks = tasks;
         self.tally.summary.jobs = self.request.jobs;
@@ -419,11 +418,29 @@ impl Build<'_> {
         self.meet_kept();
     }
 
+    /// Whether its end is told, whatever that is: not of what stands for others, nor of a service that
+    /// is only there for others. Of such a service only a failure is told.
+    fn is_told(&self, id: TaskId) -> bool {
+        match self.graph.task(id).kind() {
+            Kind::Group => false,
+            Kind::Service => self.services.is_named(id),
+            Kind::Recorded | Kind::Unrecorded => true,
+        }
+    }
+
+    /// Whether it is one of the tasks of this run, whatever becomes of it. Others join them when
+    /// their end is told: under `taskr watch` a service stays, and is not over when the run is.
+    fn counts(&self, id: TaskId) -> bool {
+        let lasts = self.request.lasting.is_some() && self.graph.task(id).kind() == Kind::Service;
+        self.is_told(id) && !lasts
+    }
+
     /// Until nothing is left to do.
     fn work(&mut self) -> Result<(), Error> {
         loop {
             self.end_in_time();
             self.wake()?;
+            self.come_back_in_time()?;
             self.start_what_may()?;
             self.send_reads();
             self.tend_services();
@@ -447,9 +464,11 @@ impl Build<'_> {
                 Message::Halved(half) => self.render_half(&half),
                 Message::Asked(number, said) => self.was_asked(number, said)?,
                 Message::Waits(id, holder) => {
-                    let holder = open::described(holder.as_ref());
+                    let holder = away::described(holder.as_ref());
                     self.warn(Some(id), &format!("waiting for another taskr{holder}"));
+                    self.away.behind_others.insert(id);
                 }
+                Message::Waited(id) => drop(self.away.behind_others.remove(&id)),
                 Message::Ended(ended) => {
                     let was = self.spent.enter(Part::Record);
                     self.task_ended(*ended)?;
@@ -504,8 +523,13 @@ impl Build<'_> {
     /// Waits for a message, or until something is due without one; passes output on meanwhile. All
     /// output of a task has been passed on before its end is returned.
     fn wait(&mut self) -> Option<Message> {
-        let due = [self.deadline(), self.rests.next(), self.admits_at].into_iter().flatten().min();
-        self.wait_until(due)
+        let due = [self.deadline(), self.rests.next(), self.admits_at, self.away.asks_at()];
+        let stands_still = self.only_waits().then(Instant::now);
+        let message = self.wait_until(due.into_iter().flatten().min());
+        if let Some(since) = stands_still {
+            self.worked_since += since.elapsed();
+        }
+        message
     }
 
     /// Waits for a message, to that time if there is one.

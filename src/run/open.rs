@@ -1,5 +1,5 @@
 //! The beginning and the end of a run: the lock, the state, what a crash left, outputs of tasks
-//! that are no more; and giving way to another taskr meanwhile.
+//! that are no more.
 
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -15,6 +15,7 @@ use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 use super::admit::admission;
 use super::allowed::asked;
 use super::ask::asked_so_far;
+use super::away::{Away, described, waited_since, waiting_for};
 use super::batch::Batches;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
@@ -26,8 +27,8 @@ use super::stored::Kept;
 use super::tally::Tally;
 use super::tokens::Tokens;
 use super::{
-    Active, Build, Deeds, Force, Lasting, Listener, Lookups, Messages, Request, Waiting,
-    default_done, new_run_id,
+    Build, Deeds, Force, Lasting, Listener, Lookups, Messages, Request, Waiting, default_done,
+    new_run_id,
 };
 use crate::error::{Error, nearest, said};
 use crate::files::Files;
@@ -115,13 +116,14 @@ impl<'a> Build<'a> {
         let (held, graph) = take_hold(&root, request, known, graph, listener)?;
         let (plan, ordered) = plan(&graph, request, (&held.state, &names), listener)?;
         asked_so_far(&graph, request, &plan)?;
+        let named = find_named(&graph, request)?;
         let admission = admission(&graph, &plan, (&held.state, &names), request);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &graph, &stopper, messages);
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             asked: asked(&graph, request)?,
-            pipelines: Pipelines::new(&graph, &plan, &ordered, request),
+            pipelines: Pipelines::new(&graph, &plan, (&ordered, named.clone()), request),
             workers: workers(request, context),
             files: Files::new(&request.root, graph.ignored().clone()),
             spent: Spent::begin(false),
@@ -132,6 +134,7 @@ impl<'a> Build<'a> {
             clock: None,
             kept: request.store.as_ref().map(|at| Kept::new(at, request.dry_run)),
             held,
+            away: Away::default(),
             paths: Paths::default(),
             task_locks: Vec::new(),
             guard: None,
@@ -142,7 +145,7 @@ impl<'a> Build<'a> {
             admits_at: None,
             rests: Rests::default(),
             waiting: Waiting::default(),
-            services: Services::new(&graph, &plan, &find_named(&graph, request)?),
+            services: Services::new(&graph, &plan, &named),
             tokens: Tokens::new(request.shared.as_ref()),
             vouched: super::vouch::Vouched::default(),
             console: super::console::Held::default(),
@@ -226,21 +229,6 @@ impl<'a> Build<'a> {
         summary
     }
 
-    /// While only unrecorded tasks run the workspace is free for others.
-    pub(super) fn give_way(&mut self) {
-        let all_unrecorded = self.active.iter().all(|(&id, active)| {
-            let waits_or_runs =
-                matches!(active, Active::Running(_) | Active::Resting(_) | Active::Runnable(_));
-            waits_or_runs && self.graph.task(id).kind() == Kind::Unrecorded
-        });
-        let (true, Some(lock)) = (all_unrecorded, &mut self.held.lock) else { return };
-        let failed = self.held.writer.take().and_then(Writer::close);
-        let paused = lock.pause();
-        for warning in failed.into_iter().chain(paused.err().map(|error| error.to_string())) {
-            self.warn(None, &warning);
-        }
-    }
-
     /// The intents file is made when the first task starts, so that a run with nothing to do
     /// writes nothing.
     pub(super) fn open_intents(&mut self) -> Result<(), String> {
@@ -251,59 +239,9 @@ impl<'a> Build<'a> {
         );
         Ok(())
     }
-
-    /// Before anything recorded is judged the workspace is ours again; what was known of it is
-    /// asked for anew. While another taskr has it signals are heard, and what workers say waits.
-    /// Says whether it is ours: it is not if a signal came or the time of the run is over.
-    pub(super) fn take_back_lock(&mut self) -> Result<bool, Error> {
-        let dir = self.request.root.join(STATE_DIR);
-        let (begun, mut told) = (Instant::now(), false);
-        loop {
-            let lock = self.held.lock.as_mut().filter(|_| self.held.writer.is_none());
-            let Some(lock) = lock else { return Ok(true) };
-            let taken = lock.resume(Wait::No).map_err(|cause| io("cannot lock", &dir, cause))?;
-            let holder = match taken {
-                Acquired::Held(()) => break,
-                Acquired::Busy(holder) => holder,
-                Acquired::Stopped => None,
-            };
-            if !std::mem::replace(&mut told, true) {
-                waiting_for(holder.as_ref(), self.listener);
-            }
-            if self.end_in_time() {
-                return Ok(false);
-            }
-            match self.messages.1.recv_timeout(LOCK_TICK) {
-                Ok(Message::Signal(signal)) => {
-                    self.signal(signal);
-                    return Ok(false);
-                }
-                Ok(message) => self.postponed.push_back(message),
-                Err(_) => {}
-            }
-        }
-        waited_since(begun, self.listener);
-        let opened = read_state(&dir, Access::Write);
-        self.forget_everything();
-        self.held.state = opened.state;
-        self.held.live_intents = opened.live_intents;
-        self.held.next_intent = self.held.next_intent.max(opened.next_intent);
-        self.held.intents = None;
-        self.held.writer = Some(Writer::new(&dir));
-        for warning in &opened.warnings {
-            self.warn(None, warning);
-        }
-        Ok(true)
-    }
 }
 
-/// The end of a shorter wait for another taskr is not told.
-const WAIT_TOLD_MS: u64 = 1000;
-
-/// How often a lock that another has is asked for.
-const LOCK_TICK: std::time::Duration = std::time::Duration::from_millis(50);
-
-fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
+pub(super) fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
     Error::Io { doing: doing.to_owned(), path: path.to_owned(), cause }
 }
 
@@ -520,26 +458,6 @@ fn note_of(request: &Request<'_>, run_id: &str) -> Note {
         run_id: run_id.to_owned(),
         command: request.command_line.clone(),
     }
-}
-
-fn waiting_for(note: Option<&Note>, listener: &mut Listener<'_>) {
-    let message = format!("waiting for another taskr{}", described(note));
-    listener(&Event::Warning { task: None, message: &message });
-}
-
-/// The waiting is over; told if somebody may have looked elsewhere meanwhile.
-fn waited_since(begun: Instant, listener: &mut Listener<'_>) {
-    let waited_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if waited_ms >= WAIT_TOLD_MS {
-        let tenths = waited_ms / 100;
-        let message =
-            format!("the other taskr has ended: going on after {}.{}s", tenths / 10, tenths % 10);
-        listener(&Event::Warning { task: None, message: &message });
-    }
-}
-
-pub(super) fn described(note: Option<&Note>) -> String {
-    note.map_or_else(String::new, |note| format!(" (process {}: {})", note.pid, note.command))
 }
 
 /// What is wanted, in an order by what it took before, and the pipelines of it.

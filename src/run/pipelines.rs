@@ -23,7 +23,9 @@ use crate::workers::{Job, Message, UNDO_LOG, Undo, Undone};
 #[derive(Default)]
 pub(super) struct Pipelines {
     courses: Vec<Course>,
-    /// What did not succeed and had to, each with the pipelines that it belongs to.
+    /// What is asked for beside pipelines, and all it needs: no pipeline can forgive its failures.
+    also_asked: FxHashSet<TaskId>,
+    /// What did not succeed and had to for pipelines alone, each with those that it belongs to.
     losses: Vec<(Vec<usize>, Finish)>,
     /// How many failures belong to pipelines.
     failures: usize,
@@ -61,11 +63,7 @@ impl Course {
             plan.state(*id) != State::Unwanted && graph.task(*id).kind() != Kind::Service
         };
         let tasks: FxHashSet<TaskId> = named.iter().copied().filter(planned).collect();
-        let mut reach: FxHashSet<TaskId> = pipeline.tasks().into_iter().collect();
-        let mut stack: Vec<TaskId> = reach.iter().copied().collect();
-        while let Some(id) = stack.pop() {
-            stack.extend(graph.needs(id).iter().filter(|&&id| reach.insert(id)));
-        }
+        let reach = with_needs(graph, pipeline.tasks());
         let required = written.require.as_ref().map_or(tasks.len(), |(require, _)| {
             // A part of what changes reach, where they decide.
             require.of(tasks.len()).min(tasks.len())
@@ -101,6 +99,16 @@ impl Course {
     }
 }
 
+/// Tasks, and all they need.
+fn with_needs(graph: &Graph, tasks: Vec<TaskId>) -> FxHashSet<TaskId> {
+    let mut all: FxHashSet<TaskId> = tasks.iter().copied().collect();
+    let mut stack = tasks;
+    while let Some(id) = stack.pop() {
+        stack.extend(graph.needs(id).iter().filter(|&&id| all.insert(id)));
+    }
+    all
+}
+
 /// A task that did not succeed.
 pub(super) struct Loss {
     pub(super) id: TaskId,
@@ -132,10 +140,11 @@ pub(super) struct After {
 }
 
 impl Pipelines {
+    /// Pipelines, beside which a run was asked for `also` as well.
     pub(super) fn new(
         graph: &Graph,
         plan: &Plan,
-        pipelines: &[Pipeline],
+        (pipelines, also): (&[Pipeline], Vec<TaskId>),
         request: &Request<'_>,
     ) -> Pipelines {
         let course = |pipeline: &Pipeline| {
@@ -144,6 +153,11 @@ impl Pipelines {
         };
         Pipelines {
             courses: pipelines.iter().filter_map(course).collect(),
+            also_asked: if pipelines.is_empty() {
+                FxHashSet::default()
+            } else {
+                with_needs(graph, also)
+            },
             keep_going: request.keep_going,
             ..Pipelines::default()
         }
@@ -173,7 +187,7 @@ impl Pipelines {
             return;
         }
         self.failures += usize::from(loss.is_failure());
-        if !loss.allowed {
+        if !loss.allowed && !self.also_asked.contains(&loss.id) {
             self.losses.push((of, loss.finish));
         }
     }
@@ -296,8 +310,7 @@ impl Build<'_> {
     /// A task did not succeed, others were skipped. What their pipelines, or else the run, make of
     /// that.
     pub(super) fn after_loss(&mut self, first: Option<Loss>, skipped: &[TaskId]) {
-        let works = |id: &&TaskId| self.graph.task(**id).kind() != Kind::Group;
-        let skipped = skipped.iter().filter(works).map(|&id| {
+        let skipped = skipped.iter().filter(|&&id| self.is_told(id)).map(|&id| {
             let allowed = self.plan.is_soft(id);
             Loss { id, finish: Finish::Skipped, allowed }
         });
@@ -322,7 +335,7 @@ impl Build<'_> {
     pub(super) fn roll_back(&mut self) -> Result<(), Error> {
         let undo = self.pipelines.take_undo();
         let recorded = |one: &Undoing| self.graph.task(one.task).kind() == Kind::Recorded;
-        if undo.is_empty() || (undo.iter().any(recorded) && !self.take_back_lock()?) {
+        if undo.is_empty() || (undo.iter().any(recorded) && !self.wait_to_come_back()?) {
             return self.tell_not_undone(&undo);
         }
         // The run itself was stopped.

@@ -17,7 +17,7 @@ impl Build<'_> {
     }
 
     pub(super) fn service_failed(&mut self, id: TaskId, what: String, down: &Down) {
-        self.set_stage(id, Stage::Failed);
+        self.set_stage(id, Stage::Failed(id));
         let rendered = self.services.all.get(&id).map(|one| &one.due.gathered.rendered);
         let command = rendered.map_or_else(String::new, |rendered| rendered.shown.clone());
         let started = down.status.is_some();
@@ -56,10 +56,7 @@ impl Build<'_> {
         down: &Down,
         failure: Option<&Failure>,
     ) {
-        if self.request.lasting.is_some() && self.services.is_named(id) {
-            // Under `taskr watch` none is expected to end.
-            self.tally.summary.counts.tasks += 1;
-        }
+        self.tally.summary.counts.tasks += usize::from(!self.counts(id));
         self.tally.ended(&self.graph, (id, None), (finish, false), 0);
         let exit_code = down.exit_code();
         let log = self.root.absolute(&self.task_dir(id).join("log"));

@@ -10,8 +10,8 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::Digest;
 
+use super::away::described;
 use super::finish::End;
-use super::open::described;
 use super::{Active, Build, Done, Due, Running};
 use crate::error::said;
 use crate::graph::{Graph, Kind};
@@ -40,7 +40,8 @@ pub(super) enum Stage {
     Ending(Started, Option<String>),
     /// It ended, and was needed no more.
     Gone,
-    Failed,
+    /// It failed, or this one that it needs.
+    Failed(TaskId),
 }
 
 #[derive(Debug)]
@@ -78,13 +79,15 @@ pub(super) struct Services {
     pub(super) stoppers: FxHashMap<TaskId, Stopper>,
     /// The signal by which the user ended what only he needed.
     ended_by: Option<i32>,
+    /// All were killed because the user would not wait.
+    killed: bool,
 }
 
 /// Whether all services that a task needs are there for it.
 enum There {
     All,
     NotYet,
-    /// This one will not be.
+    /// One will not be, because this one failed.
     Never(TaskId),
 }
 
@@ -128,7 +131,8 @@ impl Services {
     }
 
     /// Ends everything at once.
-    pub(super) fn kill(&self) {
+    pub(super) fn kill(&mut self) {
+        self.killed = true;
         self.stoppers.values().for_each(Stopper::kill);
         let started = self.all.values().filter_map(|one| one.stage.started());
         started.for_each(|started| started.running.kill());
@@ -142,7 +146,7 @@ impl Stage {
             | Stage::Ready(started)
             | Stage::Outdated(started)
             | Stage::Ending(started, _) => Some(started),
-            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed => None,
+            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed(_) => None,
         }
     }
 
@@ -159,7 +163,7 @@ impl Stage {
             | Stage::Ready(started)
             | Stage::Outdated(started)
             | Stage::Ending(started, _) => Some(started),
-            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed => None,
+            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed(_) => None,
         }
     }
 }
@@ -253,15 +257,16 @@ impl Build<'_> {
     /// Starts what a task needs and is not there.
     fn services_of(&mut self, id: TaskId) -> There {
         let needed = needed(&self.graph, id);
-        let is_lost = |service: &&TaskId| match self.services.all.get(*service) {
-            Some(one) => match one.stage {
-                Stage::Failed | Stage::Gone => true,
-                Stage::Ending(..) => !one.again,
-                _ => false,
+        let lost = |service: &TaskId| match self.services.all.get(service) {
+            Some(one) => match &one.stage {
+                Stage::Failed(first) => Some(*first),
+                Stage::Gone => Some(*service),
+                Stage::Ending(..) if !one.again => Some(*service),
+                _ => None,
             },
-            None => true,
+            None => Some(*service),
         };
-        if let Some(&lost) = needed.iter().find(is_lost) {
+        if let Some(lost) = needed.iter().find_map(lost) {
             return There::Never(lost);
         }
         let mut there = There::All;
@@ -269,7 +274,7 @@ impl Build<'_> {
             self.want_service(service);
             match self.services.all.get(&service).map(|one| &one.stage) {
                 Some(Stage::Ready(_)) => {}
-                Some(Stage::Failed) => return There::Never(service),
+                Some(Stage::Failed(first)) => return There::Never(*first),
                 _ => there = There::NotYet,
             }
         }
@@ -286,7 +291,7 @@ impl Build<'_> {
             There::All => self.start_service(id),
             There::NotYet => self.set_stage(id, Stage::Waiting),
             There::Never(lost) => {
-                self.set_stage(id, Stage::Failed);
+                self.set_stage(id, Stage::Failed(lost));
                 let name = self.graph.name(lost).to_owned();
                 self.tell_skipped(&[id], Because::Needs(&name));
             }
@@ -389,6 +394,7 @@ impl Build<'_> {
             }
             _ if down.refused.is_some() => down.refused.clone(),
             Stage::Ending(_, failed) => failed.clone(),
+            _ if self.services.killed => None,
             Stage::Starting(_) => Some(format!("it ended before it was ready: {how}")),
             Stage::Ready(_) if needed => Some(format!("it ended while others need it: {how}")),
             Stage::Ready(_) if named && down.status != Some(Status::Code(0)) => Some(how),
@@ -433,12 +439,14 @@ impl Build<'_> {
         let over = match self.plan.state(id) {
             State::Unwanted | State::Failed | State::Skipped => true,
             State::Waiting(_) | State::Ready => self.plan.is_stopped(),
-            State::Started | State::Due | State::Running => !self.active.contains_key(&id),
+            State::Started | State::Away | State::Due | State::Running => {
+                !self.active.contains_key(&id)
+            }
             State::Done => true,
         };
         match self.services.all.get(&id).map(|one| &one.stage) {
             None => over,
-            Some(Stage::Gone | Stage::Failed) => true,
+            Some(Stage::Gone | Stage::Failed(_)) => true,
             Some(Stage::Idle | Stage::Waiting) => {
                 self.plan.is_stopped() || (!self.stays(id) && self.users_are_done(id))
             }

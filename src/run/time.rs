@@ -7,10 +7,12 @@ use super::{Active, Build};
 use crate::outcome::TimedOut;
 
 impl Build<'_> {
-    /// When the run has to be over. It counts from when the workspace is its own.
+    /// When the run has to be over; not while all of it waits for other taskrs. It counts from when
+    /// the workspace is its own.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let limit = Duration::from_millis(self.request.timeout_ms?);
         let over = self.tally.summary.timed_out.is_some() || self.tally.summary.signal.is_some();
+        let over = over || self.only_waits();
         self.worked_since.checked_add(limit).filter(|_| !over)
     }
 

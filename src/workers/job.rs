@@ -54,6 +54,8 @@ pub enum Message {
     /// Before a [`Job::Run`]: another taskr, this one if it says so, runs the same unrecorded task
     /// and is waited for.
     Waits(TaskId, Option<Note>),
+    /// It waits no more.
+    Waited(TaskId),
     /// Answer to [`Job::Run`].
     Ended(Box<Ended>),
     /// Answer to [`Job::Batch`]: of each task.

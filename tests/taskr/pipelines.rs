@@ -186,6 +186,20 @@ fn enough_successes_make_a_pipeline_succeed() {
 }
 
 #[test]
+fn what_is_asked_for_beside_a_pipeline_is_not_forgiven() {
+    let p = Project::new(
+        "[target.a]\nrun = 'ran a'\n[target.b]\nrun = 'ran b; exit 1'\n[target.all]\ndeps = ['b']\n\
+         [target.c]\ndeps = ['b']\nrun = 'ran c'\n\
+         [pipeline.p]\nsteps = [['a', 'b']]\nrequire = '50%'\non_error = 'continue'\n",
+    );
+    p.taskr(["p"]).ran(["a", "b"]).ok();
+    for also in ["b", "all", "c"] {
+        p.taskr(["p", also]).ran(["a", "b"]).says("✗ b").exits(1);
+    }
+    p.taskr(["p", "a"]).ran(["a", "b"]).ok();
+}
+
+#[test]
 fn a_breaker_stops_starting_after_so_many_failures() {
     let text = targets(&["a", "b", "c", "d"], &["a", "b", "c"]);
     let p = Project::new(
