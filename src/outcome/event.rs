@@ -237,10 +237,10 @@ pub struct Summary {
 
 impl Summary {
     /// How many times faster than one task after another, to two digits behind the point; none if
-    /// no time passed.
+    /// no command ran, or no time passed.
     pub fn speedup(&self) -> Option<f64> {
         let times = self.work_ms as f64 / self.wall_ms as f64;
-        (self.wall_ms > 0).then(|| (times * 100.0).round() / 100.0)
+        (self.work_ms > 0 && self.wall_ms > 0).then(|| (times * 100.0).round() / 100.0)
     }
 
     /// Exit code of the run: 0 all done, 1 a task, a pipeline or a gate of the run failed, 2 what a task

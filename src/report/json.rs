@@ -109,7 +109,7 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | | `wall_ms` | number | from start to end |
 /// | | `work_ms` | number | sum of the durations of what ran |
 /// | | `critical_path` | objects | longest chain of tasks that ran, first to last: `task` (string), `duration_ms` (number) |
-/// | | `speedup` | number, null | `work_ms` by `wall_ms`; null if no time passed |
+/// | | `speedup` | number, null | `work_ms` by `wall_ms`; null if no command ran |
 /// | | `jobs` | number | how many could run at once |
 /// | | `dry_run` | bool | nothing was changed |
 /// | | `signal` | number, null | the signal that ended the run |
