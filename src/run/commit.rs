@@ -141,13 +141,8 @@ impl Build<'_> {
         timeout.map(|(_, written)| written.clone())
     }
 
-    /// The first start of a process also starts the guard, and then what it shall not inherit.
+    /// The first start of a process also starts the guard.
     pub(super) fn start_guard(&mut self) {
-        self.start_guard_alone();
-        self.open_pool();
-    }
-
-    fn start_guard_alone(&mut self) {
         let (None, Some(lock), false) = (&self.guard, &self.held.lock, self.unguarded) else {
             return;
         };

@@ -232,6 +232,7 @@ impl Build<'_> {
     pub(super) fn admit(&mut self, id: TaskId) {
         let Some(Active::Runnable(due)) = self.active.get(&id) else { return };
         let plain = due.hit.is_some();
+        self.tokens.are_needed |= !plain;
         let needs = !plain && !self.services.users.is_empty();
         match if needs { self.services_of(id) } else { There::All } {
             There::All => {
