@@ -40,6 +40,7 @@ mod proof;
 mod reach;
 mod rest;
 mod retry;
+mod rollback;
 mod served;
 mod services;
 mod serving;
