@@ -180,7 +180,7 @@ pub struct Counts {
 pub struct Step {
     /// The task's name.
     pub task: String,
-    /// How long it ran, in milliseconds.
+    /// From its first start to its end, in milliseconds, whatever came between.
     pub duration_ms: u64,
 }
 

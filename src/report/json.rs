@@ -107,8 +107,8 @@ pub const EVENTS_VERSION: u64 = 1;
 /// | `warning` | `message` | string | one sentence; `task` and `task_id` only if it is about one |
 /// | `run_finished` | `counts` | object | tasks by how they ended, groups left out, and services that only others need, unless they failed: `tasks`, `fresh`, `restored` and `ran` (in a dry run: would be), `failed`, `skipped`, `cancelled` |
 /// | | `wall_ms` | number | from start to end |
-/// | | `work_ms` | number | sum of the durations of what ran |
-/// | | `critical_path` | objects | longest chain of tasks that ran, first to last: `task` (string), `duration_ms` (number) |
+/// | | `work_ms` | number | sum of the durations of what ran, each attempt included, a process that tasks shared once |
+/// | | `critical_path` | objects | longest chain of tasks that ran, first to last: `task` (string), `duration_ms` (number: from its first start to its end, repeated attempts and shared processes included) |
 /// | | `speedup` | number, null | `work_ms` by `wall_ms`; null if no command ran |
 /// | | `jobs` | number | how many could run at once |
 /// | | `dry_run` | bool | nothing was changed |

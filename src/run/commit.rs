@@ -238,7 +238,9 @@ impl Build<'_> {
                 self.record_success(id);
             }
             Outcome::NotRestored { .. } => self.not_restored(id, *running, &ended),
-            Outcome::Moved(ref paths) => self.run_again(id, &running, paths.clone(), Vec::new())?,
+            Outcome::Moved(ref paths) => {
+                self.run_again(id, (&running, &ended), paths.clone(), Vec::new())?;
+            }
             Outcome::Unstable(..) => self.unstable(id, &running, &ended),
         }
         Ok(())
@@ -286,10 +288,11 @@ impl Build<'_> {
     fn run_again(
         &mut self,
         id: TaskId,
-        running: &Running,
+        (running, ended): (&Running, &Ended),
         paths: Vec<Vec<u8>>,
         left: Vec<OutFile>,
     ) -> Result<(), Error> {
+        self.tally.repeated(ended.duration_ms + ended.in_vain_ms);
         self.forget_everything();
         if self.plan.is_stopped() {
             self.end(id, &End::without_run(Finish::Cancelled));
@@ -301,7 +304,7 @@ impl Build<'_> {
             true => paths.into_iter().map(Reason::Moved).collect(),
             false => moved.into_iter().map(|moved| Reason::Moved(moved.path)).collect(),
         };
-        let again = Again { tries: running.due.tries.once_more(), because, left };
+        let again = Again { tries: running.due.tries.once_more(running.begun_ms), because, left };
         self.plan.judges(id);
         self.active.insert(id, Active::Judging(again));
         self.judge_again(id)
@@ -341,7 +344,7 @@ impl Build<'_> {
             Err(Found::Moved(path)) if !running.due.tries.is_last() => {
                 self.keep_unproven(id, &running, &ended);
                 let left = success.outputs.iter().map(|(file, _)| file.clone()).collect();
-                if let Err(error) = self.run_again(id, &running, vec![path], left) {
+                if let Err(error) = self.run_again(id, (&running, &ended), vec![path], left) {
                     self.warn(Some(id), &crate::error::render(&error, false, 100));
                 }
                 return;

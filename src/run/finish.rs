@@ -6,6 +6,7 @@ use super::gather::Gathered;
 use super::pipelines::Loss;
 use super::retry::Tried;
 use super::spent::Part;
+use super::tally::Took;
 use super::{Build, Done, Running};
 use crate::error::{Diagnostic, said};
 use crate::files::Look;
@@ -80,6 +81,17 @@ impl<'e> End<'e> {
     pub(super) fn ran(ended: &'e Ended, running: &'e Running) -> End<'e> {
         let (ended, running) = (Some(ended), Some(running));
         End { ended, running, ..End::without_run(Finish::Ran) }
+    }
+
+    /// What it took, all attempts included, as far as it was not counted before.
+    fn took(&self) -> Took {
+        let Some(ended) = self.ended else { return Took::default() };
+        let last_ms = ended.shared_ms.unwrap_or(ended.duration_ms);
+        let before_ms = self.running.map_or(0, |running| {
+            let first = running.due.tries.begun_ms.unwrap_or(running.begun_ms);
+            running.begun_ms.saturating_sub(first)
+        });
+        Took { work_ms: ended.duration_ms + ended.in_vain_ms, time_ms: before_ms + last_ms }
     }
 
     /// How it came to its end.
@@ -198,7 +210,7 @@ impl Build<'_> {
     fn tell_end(&mut self, id: TaskId, end: &End<'_>, allowed: bool) {
         let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
         let freed_by = self.plan.freed_by(id);
-        self.tally.ended(&self.graph, (id, freed_by), (&end.finish, allowed), duration_ms);
+        self.tally.ended(&self.graph, (id, freed_by), (&end.finish, allowed), end.took());
         self.note_not_done(id, &end.finish, end.because);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
@@ -292,7 +304,7 @@ impl Build<'_> {
             }
             self.tally.summary.counts.tasks += usize::from(!self.counts(id));
             let soft = self.plan.is_soft(id);
-            self.tally.ended(&self.graph, (id, None), (&Finish::Skipped, soft), 0);
+            self.tally.ended(&self.graph, (id, None), (&Finish::Skipped, soft), Took::default());
             self.note_not_done(id, &Finish::Skipped, Some(because));
             let at_ms = self.now_ms();
             (self.listener)(&Event::TaskFinished {

@@ -4,6 +4,7 @@ use super::Build;
 use super::finish::{unix_ms, utc};
 use super::pipelines::Loss;
 use super::services::{Stage, TERM};
+use super::tally::Took;
 use crate::error::said;
 use crate::ids::TaskId;
 use crate::outcome::{Course, Event, Failure, Finish, Reason, TaskRef, shown};
@@ -57,7 +58,7 @@ impl Build<'_> {
         failure: Option<&Failure>,
     ) {
         self.tally.summary.counts.tasks += usize::from(!self.counts(id));
-        self.tally.ended(&self.graph, (id, None), (finish, false), 0);
+        self.tally.ended(&self.graph, (id, None), (finish, false), Took::default());
         let exit_code = down.exit_code();
         let log = self.root.absolute(&self.task_dir(id).join("log"));
         let at_ms = self.now_ms();
