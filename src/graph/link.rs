@@ -3,13 +3,13 @@
 //! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
 //! edges, but for globs: each distinct input glob is tried on the outputs below its folder.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::expand::{Expanded, in_profile};
-use super::globs::Globs;
 use super::item::Looked;
 use super::profile::Profiles;
 use super::rule::{Input, Kind, Output, Placed, Ref, Rule, Target};
@@ -235,19 +235,17 @@ impl Linker {
                 place: place.clone(),
             }));
         }
-        let mut makers = Makers::default();
-        let mut globs = Vec::new();
+        let (mut paths, mut globs) = (HashMap::new(), Vec::new());
         for one in &declared {
             match &one.output {
                 Output::Path(path) => {
-                    makers.paths.insert(path.clone(), one.task);
+                    paths.insert(path.clone(), one.task);
                 }
                 Output::Glob(pattern) => globs.push((pattern.clone(), one.task)),
             }
         }
-        makers.globs = Globs::new(globs);
         self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule));
-        makers
+        Makers::new(paths, globs)
     }
 
     /// Edges that follow from paths: what a task reads and another declares as output.

@@ -17,6 +17,7 @@ mod globs;
 mod item;
 mod link;
 mod lists;
+mod makers;
 mod matrix;
 mod meaning;
 mod names;
@@ -34,10 +35,8 @@ mod tests;
 mod text;
 mod when;
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use globs::Globs;
 use rustc_hash::FxHashMap;
 
 pub use args::Args;
@@ -48,6 +47,7 @@ pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
 pub use link::link;
 pub use lists::{ListName, Lists};
+pub use makers::Makers;
 pub use profile::{Profiles, expand_all};
 pub use rule::{Action, Cache, Input, Kind, Output, Placed, Policy, Ref, Rule, Target, Text, Tie};
 pub use schedule::{Demand, Pool, Schedule};
@@ -57,7 +57,7 @@ pub use settings::{jobs, output};
 pub use text::{diagnostic, word_of_path};
 
 use crate::error::Place;
-use crate::files::{Ignored, Pattern};
+use crate::files::Ignored;
 use crate::ids::{Id, IdVec, TaskId};
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
 
@@ -225,29 +225,6 @@ impl Graph {
             stack.extend(self.needs(id).iter().filter(|&&id| seen.insert(id)));
         }
         false
-    }
-}
-
-/// Which task declares which output: exact paths by hash, patterns one by one.
-#[derive(Debug, Default)]
-pub struct Makers {
-    paths: HashMap<Vec<u8>, TaskId>,
-    globs: Globs<TaskId>,
-}
-
-impl Makers {
-    /// The task whose declared output `path` is, lies in, or matches.
-    pub fn of(&self, path: &[u8]) -> Option<TaskId> {
-        ancestors(path)
-            .find_map(|prefix| self.paths.get(prefix).copied())
-            .or_else(|| Some(self.globs.above(path).find(|(glob, _)| glob.matches_all(path))?.1))
-    }
-
-    /// The tasks with an output glob that may write into `folder`.
-    pub fn into_folder(&self, folder: &[u8]) -> Vec<TaskId> {
-        let tree = Pattern::tree(folder);
-        let near = self.globs.above(folder).chain(self.globs.below(folder));
-        near.filter(|(glob, _)| glob.overlaps(&tree)).map(|(_, task)| task).collect()
     }
 }
 

@@ -64,7 +64,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Clock, Differing, Digest};
 
 use crate::error::Error;
-use crate::files::{Files, Pattern};
+use crate::files::Files;
 use crate::graph::{Asks, Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
 use crate::jobserver::Pool;
@@ -313,9 +313,6 @@ struct Lookups {
     env_files: FxHashMap<FileId, env_files::Known>,
     /// What was asked of commands.
     questions: ask::Questions,
-    /// For how many tasks that did not succeed without harm this was made: what they declare as
-    /// outputs.
-    missing: (usize, Arc<[Pattern]>),
 }
 
 /// What this run did to the workspace, for its end.

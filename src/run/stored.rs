@@ -94,7 +94,7 @@ impl Build<'_> {
     pub(super) fn has_store(&self, id: TaskId) -> bool {
         let rule = &self.graph.task(id).rule;
         // What a depfile named may be an output that is missing now.
-        let may_lack = rule.depfile.is_some() && self.plan.soft_count() > 0;
+        let may_lack = rule.depfile.is_some() && self.plan.has_soft();
         self.kept.is_some() && rule.may_be_kept() && !may_lack
     }
 
