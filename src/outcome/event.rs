@@ -243,9 +243,10 @@ impl Summary {
         (self.work_ms > 0 && self.wall_ms > 0).then(|| (times * 100.0).round() / 100.0)
     }
 
-    /// Exit code of the run: 0 all done, 1 a task, a pipeline or a gate of the run failed, 2 what a task
-    /// declares is not there, 3 inputs kept changing, or changed after they were used, or `.taskr`
-    /// was removed, 75 another taskr runs a task and was not waited for. A signal is not a code: the program ends by it.
+    /// Exit code of the run: 0 all done, 1 a task, a pipeline or a gate of the run failed, or it took
+    /// too long, 2 what a task declares is not there, 3 inputs kept changing, or changed after they
+    /// were used, or `.taskr` was removed, 75 another taskr works here, or runs a task, and was not
+    /// waited for. A signal is not a code: the program ends by it.
     pub fn exit_code(&self) -> u8 {
         let failed = self.counts.failed - self.forgiven.failed.min(self.counts.failed);
         let unstable = self.unstable - self.forgiven.unstable.min(self.unstable);

@@ -312,7 +312,8 @@ impl Plan {
     }
 
     /// How many tasks are handed out and not ended.
-    pub fn started(&self) -> usize {
+    #[cfg(test)]
+    fn started(&self) -> usize {
         self.started
     }
 
