@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::finish::End;
 use super::gather::own_patterns;
-use super::pipelines::{find_each, find_named};
+use super::wanted::{find_each, find_named};
 use super::{Build, Request};
 use crate::error::Error;
 use crate::files::Pattern;

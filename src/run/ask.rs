@@ -62,9 +62,7 @@ impl Build<'_> {
             Some(Asked::Said(Ok(said))) => Ok(said.status.success()),
             Some(Asked::Said(Err(what))) => Err(wrong(what)),
             Some(Asked::Waits(_)) | None => {
-                let mut command = self.question(id, argv, rendered).map_err(|what| wrong(&what))?;
-                let rule = &self.graph.task(id).rule;
-                command.env = self.around().environment(rule, &self.task_dir(id), rendered, 1);
+                let command = self.beside(id, argv, (rendered, 1)).map_err(|what| wrong(&what))?;
                 Err(Gap::Unasked(vec![(topic, command)]))
             }
         }

@@ -17,6 +17,7 @@ mod checks;
 mod clean;
 mod commit;
 mod console;
+mod date;
 mod decide;
 mod env_files;
 mod finish;
@@ -28,7 +29,9 @@ mod judging;
 mod kept;
 mod launch;
 mod ledger;
+mod limit;
 mod machine;
+mod makers;
 mod mend;
 mod moved;
 mod named;
@@ -38,22 +41,25 @@ mod pipelines;
 mod preview;
 mod proof;
 mod reach;
+mod request;
 mod rest;
 mod retry;
 mod rollback;
 mod served;
 mod services;
 mod serving;
+mod signals;
 mod spent;
+mod start;
 mod stored;
 mod tally;
-mod time;
 mod tokens;
 mod tools;
 mod vouch;
+mod wanted;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,24 +71,22 @@ use taskr_cache::{Clock, Differing, Digest};
 
 use crate::error::Error;
 use crate::files::Files;
-use crate::graph::{Asks, Graph, Kind};
+use crate::graph::{Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
-use crate::jobserver::Pool;
 use crate::lock::TaskLock;
-use crate::outcome::{Changes, Event, Finish, Gate, OutFile, Reason, Recorded, Summary, TaskRef};
+use crate::outcome::{Event, OutFile, Reason, Recorded, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
-use crate::parse;
 use crate::plan::{Admission, Next, Plan, Rests};
-use crate::process::{Console, Guard, Stopper};
+use crate::process::{Guard, Stopper};
 use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, Workers, Writer};
 
 use allowed::Asked;
 use away::Away;
 use batch::Batches;
-use finish::End;
 use gather::Gathered;
 use launch::Targets;
+use makers::Folders;
 use noted::Noted;
 use open::Held;
 use pipelines::Pipelines;
@@ -97,94 +101,12 @@ use vouch::Vouched;
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
 pub use ledger::add_to_ledger;
-pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
 pub use proof::{Ask, Partly, Proved, UpToDate};
+pub use request::{Force, Request};
 pub use rest::{Lasting, Rested};
 pub use stored::StoreAt;
-
-/// Which tasks run although they are fresh.
-#[derive(Clone, Debug, Default)]
-pub enum Force {
-    /// None.
-    #[default]
-    No,
-    /// All that is wanted, and all they need.
-    All,
-    /// These, by name.
-    Only(Vec<String>),
-}
-
-/// What a run is asked for.
-pub struct Request<'a> {
-    /// The workspace, absolute.
-    pub root: PathBuf,
-    /// The Taskfile's name, relative to the workspace: records are kept by it.
-    pub taskfile: Vec<u8>,
-    /// The Taskfiles and manifests that say what packages are, relative to the workspace, each with
-    /// a folder of such a package.
-    pub sources: Vec<(Vec<u8>, String)>,
-    /// Makes the graph; asked again when the files it listed may have changed.
-    pub load: &'a dyn Fn() -> Result<Graph, Error>,
-    /// What the graph's variables ask of commands.
-    pub asks: Arc<Asks>,
-    /// Names of targets and tasks.
-    pub wanted: Vec<String>,
-    /// The pipelines that `wanted` may name.
-    pub pipelines: Vec<parse::Pipeline>,
-    /// Whether private targets may be named, too.
-    pub private: bool,
-    /// Only what these can reach is built; none means all that is wanted.
-    pub changes: Option<Changes>,
-    /// How many may run at once; at least 1.
-    pub jobs: usize,
-    /// The job server of whoever called; none if this run is one itself.
-    pub shared: Option<Pool>,
-    /// Nothing starts above this load of the machine, unless nothing runs.
-    pub most_load: Option<f64>,
-    /// `-k`: a failure ends no pipeline.
-    pub keep_going: bool,
-    /// After so many failures nothing new starts; none means never.
-    pub most_failures: Option<usize>,
-    /// The same once more than such a part of what ran has failed, from 0 to 1.
-    pub most_failure_rate: Option<f64>,
-    /// Whether the names of `wanted` were typed; else the Taskfile has them.
-    pub typed: bool,
-    /// How long the whole run may take, in milliseconds.
-    pub timeout_ms: Option<u64>,
-    /// `-n`: change nothing.
-    pub dry_run: bool,
-    /// `-B`.
-    pub force: Force,
-    /// Trust no stamp.
-    pub rehash: bool,
-    /// Where results are kept that may be restored; none: nowhere.
-    pub store: Option<StoreAt>,
-    /// Limits for the run itself.
-    pub gates: Vec<Gate>,
-    /// Warnings of tasks are failures.
-    pub strict: bool,
-    /// Wait for another taskr in this workspace.
-    pub wait: bool,
-    /// The caller's environment.
-    pub env: BTreeMap<OsString, OsString>,
-    /// This program, for the guard.
-    pub taskr: PathBuf,
-    /// What was typed, for those who wait.
-    pub command_line: String,
-    /// Whether the listener wants output while tasks run.
-    pub stream: bool,
-    /// Set if that all is up to date may be proved to who asks the same.
-    pub ask: Option<Ask<'a>>,
-    /// What of taskr's own streams interactive tasks get.
-    pub console: Console,
-    /// Whether the listener wants to know how long taskr's own stages take.
-    pub timed: bool,
-    /// Whether the process ends after this run: what its end frees at once is left to it.
-    pub is_last: bool,
-    /// Set under `taskr watch`: what outlives this build.
-    pub lasting: Option<&'a Lasting>,
-}
+pub use wanted::find;
 
 /// Hears what happens.
 pub type Listener<'a> = dyn FnMut(&Event<'_>) + 'a;
@@ -305,8 +227,8 @@ struct Lookups {
     searched: FxHashMap<(String, OsString, PathBuf), Option<PathBuf>>,
     /// What all records say of paths; made on first use.
     recorded: Option<Arc<Recorded>>,
-    /// Whose folder is which; made on first use.
-    folders: Option<FxHashMap<Vec<u8>, TaskId>>,
+    /// Whose folder is which.
+    folders: Folders,
     /// Who makes a file that a depfile named.
     makers: FxHashMap<FileId, Option<TaskId>>,
     /// What environment files say.
@@ -500,16 +422,6 @@ impl Build<'_> {
         }
     }
 
-    /// A long stretch of fresh tasks must not make a signal wait; what workers say keeps its turn.
-    fn hear_signals(&mut self) {
-        while let Ok(message) = self.messages.1.try_recv() {
-            match message {
-                Message::Signal(signal) => self.signal(signal),
-                other => self.postponed.push_back(other),
-            }
-        }
-    }
-
     fn send_reads(&mut self) {
         while !self.waiting.reads.is_empty() {
             let some =
@@ -556,57 +468,6 @@ impl Build<'_> {
                         self.tell_output(writer, &bytes);
                     }
                 }
-            }
-        }
-    }
-
-    /// The first signal stops new starts and is forwarded; the second kills, and so does the first
-    /// if tasks were asked to end before.
-    fn signal(&mut self, signal: i32) {
-        if self.is_for_console(signal) {
-            return;
-        }
-        let asked = self.tally.summary.timed_out.is_some();
-        if self.tally.summary.signal.is_some() || asked || self.services_were_told() {
-            self.tally.summary.signal.get_or_insert(signal);
-            self.stopper.kill();
-            self.services.kill();
-            return;
-        }
-        if self.ends_services(signal) {
-            return;
-        }
-        self.tally.summary.signal = Some(signal);
-        self.plan.stop();
-        self.stop_tasks(signal);
-        self.give_up_judging();
-    }
-
-    /// Tasks that only wait, for files to be read, for a place or for their next attempt, end here.
-    fn give_up_judging(&mut self) {
-        let judging: Vec<TaskId> = self
-            .active
-            .iter()
-            .filter(|(_, active)| !matches!(active, Active::Running(_) | Active::Recording(..)))
-            .map(|(&id, _)| id)
-            .collect();
-        self.admission.clear();
-        self.batches.clear();
-        self.rests.clear();
-        let signalled = self.tally.summary.signal.is_some();
-        for id in judging {
-            let active = self.active.remove(&id);
-            self.waiting.missing.remove(&id);
-            match active {
-                Some(Active::Resting(resting)) if signalled => {
-                    self.end(id, &End::stopped(&resting.ended, &resting.running));
-                }
-                Some(Active::Resting(resting)) => {
-                    let Resting { running, ended, what } = *resting;
-                    self.fail(id, &running, &ended, what);
-                }
-                _ if signalled => self.end(id, &End::without_run(Finish::Cancelled)),
-                _ => self.end(id, &End::skipped(self.because_stopped())),
             }
         }
     }
@@ -685,12 +546,6 @@ impl Build<'_> {
             }
         }
         targets
-    }
-}
-
-impl std::fmt::Debug for Request<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Request").field("root", &self.root).field("wanted", &self.wanted).finish()
     }
 }
 

@@ -19,25 +19,25 @@ use super::away::{Away, described, waited_since, waiting_for};
 use super::batch::Batches;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
-use super::pipelines::{Pipelines, find_named, find_wanted, pipelines};
+use super::pipelines::Pipelines;
 use super::reach::{Before, reached};
 use super::services::Services;
 use super::spent::{Laps, Spent};
 use super::stored::Kept;
 use super::tally::Tally;
 use super::tokens::Tokens;
+use super::wanted::{find_all, find_named, find_wanted, pipelines};
 use super::{
     Build, Deeds, Force, Lasting, Listener, Lookups, Messages, Request, Waiting, default_done,
     new_run_id,
 };
-use crate::error::{Error, nearest, said};
+use crate::error::{Error, said};
 use crate::files::Files;
 use crate::graph::{Asking, Graph, Kind};
 use crate::ids::{IdVec, Paths, TaskId};
 use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
 use crate::outdir::{Root, STATE_DIR};
-use crate::parse::split_pick;
 use crate::plan::{Pipeline, Plan, Rests, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
@@ -116,14 +116,13 @@ impl<'a> Build<'a> {
         let (held, graph) = take_hold(&root, request, known, graph, listener)?;
         let (plan, ordered) = plan(&graph, request, (&held.state, &names), listener)?;
         asked_so_far(&graph, request, &plan)?;
-        let named = find_named(&graph, request)?;
         let admission = admission(&graph, &plan, (&held.state, &names), request);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         let context = context(&root, (request, &run_id), &graph, &stopper, messages);
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             asked: asked(&graph, request)?,
-            pipelines: Pipelines::new(&graph, &plan, (&ordered, named.clone()), request),
+            pipelines: Pipelines::new(&graph, &plan, &ordered, request)?,
             workers: workers(request, context),
             files: Files::new(&request.root, graph.ignored().clone()),
             spent: Spent::begin(false),
@@ -145,7 +144,7 @@ impl<'a> Build<'a> {
             admits_at: None,
             rests: Rests::default(),
             waiting: Waiting::default(),
-            services: Services::new(&graph, &plan, &named),
+            services: Services::new(&graph, &plan, &find_named(&graph, request)?),
             tokens: Tokens::new(request.shared.as_ref()),
             vouched: super::vouch::Vouched::default(),
             console: super::console::Held::default(),
@@ -503,57 +502,6 @@ fn wanted_now(
         names,
     };
     Ok(reached(graph, &wanted, changes, &known))
-}
-
-fn find_all(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Error> {
-    let mut ids = Vec::new();
-    for name in names {
-        ids.extend(find(graph, name)?);
-    }
-    Ok(ids)
-}
-
-/// The tasks that a name on the command line means.
-///
-/// # Errors
-/// There is none, or it is private.
-pub fn find(graph: &Graph, name: &str) -> Result<Vec<TaskId>, Error> {
-    let known = graph.targets().iter().filter(|&&id| !graph.task(id).rule.target.private);
-    let ids = graph.select(name);
-    let Some(&id) = ids.first() else {
-        let known = known.map(|&id| graph.name(id));
-        let help = match split_pick(name) {
-            (target, Some(item)) => near_task(graph, target, item),
-            (_, None) => nearest(name, known).map(|name| format!("did you mean `{name}`?")),
-        };
-        let name = crate::report::one_line(name);
-        return Err(Error::Usage { message: format!("there is no task `{name}`"), help });
-    };
-    match graph.task(id).rule.target.private {
-        true => Err(Error::Usage {
-            message: format!("`{name}` is private: it is built only for others"),
-            help: Some("remove `private = true` from its target".to_owned()),
-        }),
-        false => Ok(ids),
-    }
-}
-
-/// What to write for a task that `target` does not have: the one of nearly this item, or whose
-/// file has this name.
-fn near_task(graph: &Graph, target: &str, item: &str) -> Option<String> {
-    let group = graph.target(target)?;
-    let tasks = graph.without_groups(&[group]);
-    let names = || tasks.iter().map(|&id| graph.name(id));
-    if tasks == [group] {
-        return Some(format!("`{target}` is one task, without items: write `{target}`"));
-    }
-    let items = || names().filter_map(|name| split_pick(name).1);
-    let ending = format!("/{item}");
-    let near = items().find(|own| own.ends_with(&ending)).or_else(|| nearest(item, items()));
-    Some(match near {
-        Some(near) => format!("did you mean `{target}@{near}`? All are `'{target}@*'`"),
-        None => format!("all its tasks are `{target}`; one is `{}`", names().next()?),
-    })
 }
 
 fn forced(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<FxHashSet<TaskId>, Error> {

@@ -6,9 +6,9 @@
 use rustc_hash::FxHashSet;
 
 use super::finish::End;
-use super::open::find;
 use super::rollback::Undoing;
 use super::services::TERM;
+use super::wanted::find_named;
 use super::{Build, Request};
 use crate::error::Error;
 use crate::graph::{Graph, Kind};
@@ -136,27 +136,23 @@ pub(super) struct After {
 }
 
 impl Pipelines {
-    /// Pipelines, beside which a run was asked for `also` as well.
     pub(super) fn new(
         graph: &Graph,
         plan: &Plan,
-        (pipelines, also): (&[Pipeline], Vec<TaskId>),
+        pipelines: &[Pipeline],
         request: &Request<'_>,
-    ) -> Pipelines {
+    ) -> Result<Pipelines, Error> {
         let course = |pipeline: &Pipeline| {
             let written = request.pipelines.iter().find(|own| own.name == pipeline.name)?;
             Some(Course::of(graph, plan, pipeline, written))
         };
-        Pipelines {
+        let also = if pipelines.is_empty() { Vec::new() } else { find_named(graph, request)? };
+        Ok(Pipelines {
             courses: pipelines.iter().filter_map(course).collect(),
-            also_asked: if pipelines.is_empty() {
-                FxHashSet::default()
-            } else {
-                with_needs(graph, also)
-            },
+            also_asked: with_needs(graph, also),
             keep_going: request.keep_going,
             ..Pipelines::default()
-        }
+        })
     }
 
     fn succeeded(&mut self, id: TaskId) {
@@ -219,43 +215,6 @@ impl Pipelines {
         };
         (self.courses.iter_mut().map(end).collect(), forgiven)
     }
-}
-
-/// What is asked for: targets, tasks, and the steps of pipelines with all their tasks.
-pub(super) fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    let mut ids = find_named(graph, request)?;
-    ids.extend(pipelines(graph, request)?.iter().flat_map(Pipeline::tasks));
-    Ok(ids)
-}
-
-/// The same without those tasks: what names stand for.
-pub(super) fn find_each(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    let mut ids = find_named(graph, request)?;
-    for pipeline in pipelines(graph, request)? {
-        ids.extend(pipeline.steps.steps().into_iter().flat_map(|step| graph.select(&step.name)));
-    }
-    Ok(ids)
-}
-
-/// What is asked for but by pipelines.
-pub(super) fn find_named(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    let mut ids = Vec::new();
-    for name in request.wanted.iter().filter(|name| pipeline(request, name).is_none()) {
-        let selected = if request.private { graph.select(name) } else { Vec::new() };
-        ids.extend(if selected.is_empty() { find(graph, name)? } else { selected });
-    }
-    Ok(ids)
-}
-
-fn pipeline<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r parse::Pipeline> {
-    request.pipelines.iter().find(|pipeline| pipeline.name == name)
-}
-
-/// The pipelines that are wanted, each once.
-pub(super) fn pipelines(graph: &Graph, request: &Request<'_>) -> Result<Vec<Pipeline>, Error> {
-    let wanted = request.pipelines.iter().filter(|own| request.wanted.contains(&own.name));
-    let all = wanted.map(|pipeline| Pipeline::of(graph, pipeline).map_err(Error::Taskfile));
-    all.collect()
 }
 
 impl Build<'_> {

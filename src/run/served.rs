@@ -1,7 +1,7 @@
 //! How a service leaves the run: counted, told, written down for scripts.
 
 use super::Build;
-use super::finish::{unix_ms, utc};
+use super::date::{unix_ms, utc};
 use super::pipelines::Loss;
 use super::services::{Stage, TERM};
 use super::tally::Took;

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use rustc_hash::FxHashSet;
 use taskr_cache::{Blob, Digest, Entry, FileKind, Place, Save, Saver, Seen, Store, Stored, What};
 
-use super::finish::{End, unix_ms};
+use super::date::unix_ms;
+use super::finish::End;
 use super::gather::{Gap, Gathered};
 use super::{Build, Done, Due, Running};
 use crate::files::Look;
