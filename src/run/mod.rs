@@ -407,7 +407,9 @@ impl Build<'_> {
         loop {
             self.hear_signals();
             self.start_runnable();
-            let free = usize::from(self.admission.has_place());
+            // More tasks would only be judged earlier than they can start.
+            let free = self.admission.has_place() && !self.tokens.is_asking_make();
+            let free = usize::from(free);
             let was = self.spent.enter(Part::Plan);
             let next = self.plan.next(free);
             self.spent.enter(was);

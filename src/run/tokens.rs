@@ -82,6 +82,11 @@ impl<'p> Tokens<'p> {
         }
     }
 
+    /// Whether the first command waits for what make says.
+    pub(super) fn is_asking_make(&self) -> bool {
+        matches!(self.opening, Opening::Asking(_))
+    }
+
     /// A command did not end well, and perhaps not with all that it had taken.
     pub(super) fn doubt(&mut self) {
         self.doubtful = true;
