@@ -3,13 +3,13 @@
 //! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
 //! edges.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::expand::{Expanded, in_profile};
-use super::globs::Globs;
 use super::item::Looked;
 use super::profile::Profiles;
 use super::rule::{Input, Kind, Output, Ref, Rule, Target};
@@ -247,20 +247,18 @@ impl Linker {
                 depfile.map(|path| one(Output::Path(path.value.clone()), &path.place, true)),
             );
         }
-        let mut makers = Makers::default();
-        let mut globs = Vec::new();
+        let (mut paths, mut globs) = (HashMap::new(), Vec::new());
         for one in &declared {
             match &one.output {
                 Output::Path(path) => {
-                    makers.paths.insert(path.clone(), one.task);
+                    paths.insert(path.clone(), one.task);
                 }
                 Output::Glob(pattern) => globs.push((pattern.clone(), one.task)),
             }
         }
-        makers.globs = Globs::new(globs);
         declared.extend(depfiles);
         self.wrong.extend(clash::find(declared, |id| &self.tasks[id].rule));
-        makers
+        Makers::new(paths, globs)
     }
 
     /// `target('NAME')` gives what a dependency made: any other name would fail when the command

@@ -18,6 +18,7 @@ mod globs;
 mod item;
 mod link;
 mod lists;
+mod makers;
 mod matrix;
 mod meaning;
 mod names;
@@ -38,10 +39,8 @@ mod ties;
 mod vars;
 mod when;
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use globs::Globs;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use args::Args;
@@ -51,6 +50,7 @@ pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
 pub use link::link;
 pub use lists::{ListName, Lists};
+pub use makers::Makers;
 pub use profile::{Profiles, expand_all};
 pub use rule::{
     Action, Cache, Input, Kind, Output, Placed, PlacedPath, Policy, Ref, Rule, Target, Text, Tie,
@@ -63,7 +63,7 @@ pub use text::{diagnostic, word_of_path};
 pub use vars::file_scope;
 
 use crate::error::Place;
-use crate::files::{Ignored, Pattern, ancestors};
+use crate::files::{Ignored, ancestors};
 use crate::ids::{Id, IdVec, TaskId};
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
 
@@ -244,29 +244,6 @@ impl Graph {
     /// All that cannot start before `id` is done.
     pub fn behind(&self, id: TaskId) -> FxHashSet<TaskId> {
         self.needed_by.closure(&[id])
-    }
-}
-
-/// Which task declares which output: exact paths by hash, patterns one by one.
-#[derive(Debug, Default)]
-pub struct Makers {
-    paths: HashMap<Vec<u8>, TaskId>,
-    globs: Globs<TaskId>,
-}
-
-impl Makers {
-    /// The task whose declared output `path` is, lies in, or matches.
-    pub fn of(&self, path: &[u8]) -> Option<TaskId> {
-        ancestors(path)
-            .find_map(|prefix| self.paths.get(prefix).copied())
-            .or_else(|| Some(self.globs.above(path).find(|(glob, _)| glob.matches_all(path))?.1))
-    }
-
-    /// The tasks with an output glob that may write into `folder`.
-    pub fn into_folder(&self, folder: &[u8]) -> Vec<TaskId> {
-        let tree = Pattern::tree(folder);
-        let near = self.globs.above(folder).chain(self.globs.below(folder));
-        near.filter(|(glob, _)| glob.overlaps(&tree)).map(|(_, task)| task).collect()
     }
 }
 

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::rule::{Input, Output, Rule};
 use crate::error::{Diagnostic, nearest, quoted};
-use crate::files::Pattern;
 use crate::parse::{self, Cpus, Require, Retry, Taskfile, Word};
 
 /// From TERM to KILL where nothing is said.
@@ -125,47 +123,6 @@ impl Schedule {
     /// How long one attempt may take.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout.as_ref().map(|(timeout, _)| *timeout)
-    }
-}
-
-impl Rule {
-    /// Whether one of its plain input paths is, holds or lies in what the other declares as output.
-    pub fn reads_path_of(&self, other: &Rule) -> bool {
-        let meets = |path: &[u8]| {
-            let tree = [Pattern::literal(path), Pattern::tree(path)];
-            other.made().any(|made| {
-                made.covers(path)
-                    || patterns(&made)
-                        .iter()
-                        .any(|made| tree.iter().any(|tree| tree.overlaps(made)))
-            })
-        };
-        self.inputs.iter().any(|input| match &input.value {
-            Input::Path { path, .. } => meets(path),
-            _ => false,
-        })
-    }
-
-    /// Whether one of its input globs may match what the other declares as output.
-    pub fn reads_glob_of(&self, other: &Rule) -> bool {
-        self.inputs.iter().any(|input| match &input.value {
-            Input::Glob { pattern, .. } => {
-                other.made().any(|made| patterns(&made).iter().any(|made| made.overlaps(pattern)))
-            }
-            _ => false,
-        })
-    }
-
-    fn made(&self) -> impl Iterator<Item = Output> {
-        let installs = self.installs.iter().map(|path| Output::Path(path.value.clone()));
-        self.outputs.iter().map(|output| output.value.clone()).chain(installs)
-    }
-}
-
-fn patterns(output: &Output) -> Vec<Pattern> {
-    match output {
-        Output::Path(path) => vec![Pattern::literal(path), Pattern::tree(path)],
-        Output::Glob(pattern) => vec![pattern.clone()],
     }
 }
 

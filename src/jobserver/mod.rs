@@ -17,7 +17,6 @@ use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
@@ -82,16 +81,16 @@ impl Pool {
         Some(Pool { auth, jobs, reader, writer, _inherited: None, made: None })
     }
 
-    /// A server for `jobs` at once. `make` is the program of that name, if there is one; `path` is
-    /// for a fifo, if it can be one.
+    /// A server for `jobs` at once, by a fifo at `path` if it can be one and `fifo` says that the
+    /// machine's make takes that.
     ///
     /// # Errors
     /// What the system says, or that it would be more tokens than a pipe is sure to hold.
-    pub fn serve(jobs: usize, make: Option<&Path>, path: PathBuf) -> io::Result<Pool> {
+    pub fn serve(jobs: usize, fifo: bool, path: PathBuf) -> io::Result<Pool> {
         if jobs > MOST_TOKENS {
             return Err(io::Error::from(ErrorKind::InvalidInput));
         }
-        let pool = match make.is_none_or(knows_fifo) && is_plain(&path) {
+        let pool = match fifo && is_plain(&path) {
             true => Pool::with_fifo(jobs, path),
             false => Pool::with_pipe(jobs),
         }?;
@@ -280,11 +279,9 @@ fn is_plain(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.chars().all(plain))
 }
 
-/// Whether a make takes a fifo: GNU make from 4.4 on.
-fn knows_fifo(make: &Path) -> bool {
-    let asked = Command::new(make).arg("--version").env_clear().stdin(Stdio::null()).output();
-    let Ok(asked) = asked else { return false };
-    let text = String::from_utf8_lossy(&asked.stdout);
+/// Whether a make that answers so to `--version` takes a fifo: GNU make from 4.4 on.
+pub fn knows_fifo(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
     let version = text.lines().next().and_then(|line| line.strip_prefix("GNU Make "));
     let mut numbers = version
         .unwrap_or_default()
@@ -300,10 +297,10 @@ mod tests {
 
     fn pools() -> Vec<(tempfile::TempDir, Pool)> {
         let fifo = tempfile::tempdir().expect("a folder");
-        let pool = Pool::serve(3, None, fifo.path().join("jobs")).expect("a fifo");
+        let pool = Pool::serve(3, true, fifo.path().join("jobs")).expect("a fifo");
         assert!(matches!(pool.auth, Auth::Fifo(_)));
         let pipe = tempfile::tempdir().expect("a folder");
-        let piped = Pool::serve(3, None, pipe.path().join("jo bs")).expect("a pipe");
+        let piped = Pool::serve(3, true, pipe.path().join("jo bs")).expect("a pipe");
         assert!(matches!(piped.auth, Auth::Pipe(100.., 100..)));
         vec![(fifo, pool), (pipe, piped)]
     }
@@ -331,6 +328,21 @@ mod tests {
             assert_eq!(other.try_take(), None);
             drop((pool, other));
             assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_fifo_is_for_gnu_make_from_4_4_on() {
+        for (answer, takes) in [
+            ("GNU Make 4.4\nBuilt for x\n", true),
+            ("GNU Make 4.4.1\n", true),
+            ("GNU Make 5.0", true),
+            ("GNU Make 4.3\n", false),
+            ("GNU Make 3.81\n", false),
+            ("bmake: 20240101 4.4\n", false),
+            ("", false),
+        ] {
+            assert_eq!(knows_fifo(answer.as_bytes()), takes, "{answer}");
         }
     }
 

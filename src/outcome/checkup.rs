@@ -75,8 +75,7 @@ impl Summary {
         let seconds = |ms: u64| Number::rounded(ms as f64 / 1000.0, 2);
         let count = |count: usize| Number::rounded(count as f64, 0);
         Some(match name {
-            "speedup" if self.work_ms == 0 || self.wall_ms == 0 => return None,
-            "speedup" => Number::rounded(self.work_ms as f64 / self.wall_ms as f64, 2),
+            "speedup" => Number::rounded(self.speedup()?, 2),
             "wall_s" => seconds(self.wall_ms),
             "work_s" => seconds(self.work_ms),
             "saved_s" => seconds(self.saved_ms),

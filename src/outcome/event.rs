@@ -155,7 +155,8 @@ pub struct Failure {
     pub wrong: Option<Box<Diagnostic>>,
 }
 
-/// Numbers of tasks by how they ended. Groups are not counted.
+/// Numbers of tasks by how they ended. Groups are not counted, nor services that only others need,
+/// unless they failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Tasks wanted in this run.
@@ -179,7 +180,7 @@ pub struct Counts {
 pub struct Step {
     /// The task's name.
     pub task: String,
-    /// How long it ran, in milliseconds.
+    /// From its first start to its end, in milliseconds, whatever came between.
     pub duration_ms: u64,
 }
 
@@ -236,15 +237,16 @@ pub struct Summary {
 
 impl Summary {
     /// How many times faster than one task after another, to two digits behind the point; none if
-    /// no time passed.
+    /// no command ran, or no time passed.
     pub fn speedup(&self) -> Option<f64> {
         let times = self.work_ms as f64 / self.wall_ms as f64;
-        (self.wall_ms > 0).then(|| (times * 100.0).round() / 100.0)
+        (self.work_ms > 0 && self.wall_ms > 0).then(|| (times * 100.0).round() / 100.0)
     }
 
-    /// Exit code of the run: 0 all done, 1 a task, a pipeline or a gate of the run failed, 2 what a task
-    /// declares is not there, 3 inputs kept changing, or changed after they were used, or `.taskr`
-    /// was removed, 75 another taskr runs a task and was not waited for. A signal is not a code: the program ends by it.
+    /// Exit code of the run: 0 all done, 1 a task, a pipeline or a gate of the run failed, or it took
+    /// too long, 2 what a task declares is not there, 3 inputs kept changing, or changed after they
+    /// were used, or `.taskr` was removed, 75 another taskr works here, or runs a task, and was not
+    /// waited for. A signal is not a code: the program ends by it.
     pub fn exit_code(&self) -> u8 {
         let failed = self.counts.failed - self.forgiven.failed.min(self.counts.failed);
         let unstable = self.unstable - self.forgiven.unstable.min(self.unstable);

@@ -204,3 +204,15 @@ fn the_difference_is_that_of_two_sets() {
     }
     assert!(told > 50_000, "{told} reasons: too tame");
 }
+
+/// The number that is told is the one that a gate is held to.
+#[test]
+fn without_a_command_there_is_no_speed_up() {
+    for (work_ms, wall_ms, told) in
+        [(0, 0, None), (0, 50, None), (10, 0, None), (100, 30, Some(3.33))]
+    {
+        let summary = Summary { work_ms, wall_ms, ..Summary::default() };
+        assert_eq!(summary.speedup(), told, "{work_ms} {wall_ms}");
+        assert_eq!(summary.metric("speedup"), told.map(|told| Number::rounded(told, 2)));
+    }
+}

@@ -5,6 +5,8 @@
 //! too; who only comes later goes on, and so does a group, which needs nothing itself. What needs
 //! such a group needs what is missing.
 
+use std::cell::OnceCell;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Plan, State};
@@ -88,14 +90,9 @@ impl Plan {
         self.failures.soft.contains(&id)
     }
 
-    /// How many such tasks there are by now.
-    pub fn soft_count(&self) -> usize {
-        self.failures.soft.len()
-    }
-
-    /// All such tasks, in no order.
-    pub fn soft(&self) -> impl Iterator<Item = TaskId> {
-        self.failures.soft.iter().copied()
+    /// Whether there are such tasks by now.
+    pub fn has_soft(&self) -> bool {
+        !self.failures.soft.is_empty()
     }
 
     /// Whether a task did not succeed, and never will in this run.
@@ -142,12 +139,18 @@ impl Plan {
             if soft && self.is_missing(id) {
                 self.failures.soft.insert(id);
             }
+            // What a group stands for is looked up once, however many wait for it.
+            let behind = OnceCell::new();
+            let is_behind = |other: &TaskId| {
+                let all = || graph.without_groups(&[id]).into_iter().collect::<FxHashSet<_>>();
+                behind.get_or_init(all).contains(other)
+            };
             for &next in graph.needed_by(id) {
                 if !matches!(self.states[next], State::Waiting(_)) {
                     continue;
                 }
                 let effect = match soft {
-                    true => effect(graph, (id, next), tolerant),
+                    true => effect(graph, (id, next), tolerant, &is_behind),
                     false => Effect::Skipped,
                 };
                 if effect == Effect::Skipped {
@@ -187,8 +190,13 @@ impl Plan {
 }
 
 /// What the soft end of `id` means to `next`. `tolerant`: the node of its target, which does not
-/// need all of its tasks.
-fn effect(graph: &Graph, (id, next): (TaskId, TaskId), tolerant: Option<TaskId>) -> Effect {
+/// need all of its tasks. `is_behind`: whether `id` is this task, or stands for it.
+fn effect(
+    graph: &Graph,
+    (id, next): (TaskId, TaskId),
+    tolerant: Option<TaskId>,
+    is_behind: &impl Fn(&TaskId) -> bool,
+) -> Effect {
     if tolerant == Some(next) {
         return Effect::GoesOn;
     }
@@ -199,16 +207,12 @@ fn effect(graph: &Graph, (id, next): (TaskId, TaskId), tolerant: Option<TaskId>)
     // Who needs the target as a whole sees what there is of it.
     let sees = tolerant.is_some_and(|node| graph.needs(next).contains(&node));
     let named = task.deps.contains(&id) || task.sources.iter().flatten().any(|&of| of == id);
-    let missing = graph.without_groups(&[id]);
-    let mut missing = missing.into_iter().map(|id| &graph.task(id).rule);
+    let makers = graph.makers();
+    let names = || makers.named_by(&task.rule).any(|maker| is_behind(&maker));
+    let matches = || makers.matched_by(&task.rule).any(|maker| is_behind(&maker));
     let reads = match sees {
-        true => missing.any(|rule| task.rule.reads_path_of(rule)),
-        false => {
-            !task.after.contains(&id)
-                || task.rule.depfile.is_some()
-                || missing
-                    .any(|rule| task.rule.reads_path_of(rule) || task.rule.reads_glob_of(rule))
-        }
+        true => names(),
+        false => !task.after.contains(&id) || task.rule.depfile.is_some() || names() || matches(),
     };
     if named || reads { Effect::Skipped } else { Effect::GoesOn }
 }

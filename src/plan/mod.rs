@@ -48,6 +48,8 @@ pub enum State {
     Ready,
     /// Handed out by [`Plan::next`], to be judged.
     Started,
+    /// Handed out, and waits to be judged until the workspace is this run's again.
+    Away,
     /// Judged, and must run: it waits to be admitted.
     Due,
     /// At work, or between two attempts.
@@ -211,6 +213,12 @@ impl Plan {
         self.set(id, State::Due);
     }
 
+    /// A task that was handed out cannot be judged before the workspace is this run's again. It holds
+    /// up nobody.
+    pub fn is_away(&mut self, id: TaskId) {
+        self.set(id, State::Away);
+    }
+
     /// The greatest priority of the tasks that are being judged.
     pub fn most_urgent(&self) -> Option<i32> {
         self.ready.most_urgent()
@@ -304,14 +312,16 @@ impl Plan {
     }
 
     /// How many tasks are handed out and not ended.
-    pub fn started(&self) -> usize {
+    #[cfg(test)]
+    fn started(&self) -> usize {
         self.started
     }
 
     /// The only place where a state changes.
     fn set(&mut self, id: TaskId, state: State) {
         let old = std::mem::replace(&mut self.states[id], state);
-        let out = |state| matches!(state, State::Started | State::Due | State::Running);
+        let out =
+            |state| matches!(state, State::Started | State::Away | State::Due | State::Running);
         self.started -= usize::from(out(old));
         self.started += usize::from(out(state));
         self.batches.change(id, old, state);

@@ -1,5 +1,5 @@
-//! When which signal is due: the request to stop, the end of its time, what is left over after the process ended, the
-//! last resort.
+//! When which signal is due: the request to stop, the end of its time, what is left over after the
+//! process ended, the last resort.
 //!
 //! Knows no process and no clock: time is an argument, a signal is an answer, so every order of
 //! events is tested as a table.

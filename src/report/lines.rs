@@ -105,7 +105,8 @@ impl<W: Write, E: Write> Lines<W, E> {
     }
 
     /// Whether a write to `out` failed; nothing was written to it since.
-    pub fn broken(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn broken(&self) -> bool {
         self.out.broken()
     }
 

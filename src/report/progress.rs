@@ -198,6 +198,8 @@ impl Progress {
         let Progress { tasks, fresh, restored, ran, failed, unstable, others, .. } = self;
         let ended = fresh + restored + ran + failed + unstable + others;
         let elapsed = duration(millis(now.duration_since(self.begun)));
+        // Of services that were not asked for only failures are told.
+        let tasks = ended.max(*tasks);
         let place = format!(" [{ended}/{tasks}]");
         let if_any = |count: usize, word: &str| match count {
             0 => String::new(),
@@ -335,7 +337,6 @@ mod tests {
         }
     }
 
-    /// Names whose width is not the sum of their characters' widths.
     /// A server until Ctrl-C is nothing to count down to.
     #[test]
     fn services_alone_show_nothing() {
@@ -361,6 +362,7 @@ mod tests {
         assert!(!progress.rows(80, 24, now).is_empty());
     }
 
+    /// Names whose width is not the sum of their characters' widths.
     #[test]
     fn rows_of_odd_names_fit_too() {
         for name in
@@ -401,5 +403,9 @@ mod tests {
         assert_eq!(rows.len(), 3);
         assert!(rows[0].starts_with("  obj@日本語.c"));
         assert_eq!(rows[2], " [5/9] 2 fresh · 1 ran · 1 failed · 1 unstable  elapsed 3.2s");
+        // Services that nobody asked for, and that failed.
+        (20..26).for_each(|id| end(&mut progress, id, &Finish::Failed));
+        let rows = progress.rows(80, 24, now);
+        assert!(rows[2].starts_with(" [11/11] "), "{rows:?}");
     }
 }

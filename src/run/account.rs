@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::Build;
-use super::finish::{unix_ms, utc};
+use super::date::{unix_ms, utc};
 use crate::error::said;
 use crate::ids::TaskId;
 use crate::outcome::{Because, Counts, Finish, PipelineEnd, Step, Summary, gates_json, shown};

@@ -32,7 +32,7 @@ pub(super) fn admission(
 impl Build<'_> {
     /// Starts tasks that must run and have all they need for it.
     pub(super) fn start_runnable(&mut self) {
-        while self.admission.is_waited_for() && self.has_token() {
+        while self.admission.is_waited_for() && self.may_share() && self.has_token() {
             let (load, memory) = (self.admission.asks_for_load(), self.admission.asks_for_memory());
             let machine = machine(load, memory);
             let least = self.plan.most_urgent();
@@ -56,6 +56,11 @@ impl Build<'_> {
             }
         }
         self.admits_at = None;
+    }
+
+    /// Whether the first command may start; what is only restored asks nobody for jobs.
+    fn may_share(&mut self) -> bool {
+        !self.tokens.are_needed || self.has_opened_pool()
     }
 
     /// A task must run: it starts as soon as there is what it needs.

@@ -1,12 +1,10 @@
 //! Failures that do no harm, and when there are so many of the others that nothing new starts.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashSet;
 
 use super::finish::End;
 use super::gather::own_patterns;
-use super::pipelines::{find_each, find_named};
+use super::wanted::{find_each, find_named};
 use super::{Build, Request};
 use crate::error::Error;
 use crate::files::Pattern;
@@ -101,22 +99,26 @@ impl Build<'_> {
     /// A task that did not succeed, without harm, and of which this one reads a path that is written
     /// out: it cannot go on without.
     pub(super) fn lacks(&self, id: TaskId) -> Option<TaskId> {
-        let rule = &self.graph.task(id).rule;
-        let reads = |missing: &TaskId| rule.reads_path_of(&self.graph.task(*missing).rule);
-        self.plan.soft().filter(reads).min()
+        if !self.plan.has_soft() {
+            return None;
+        }
+        let makers = self.graph.makers().named_by(&self.graph.task(id).rule);
+        makers.filter(|&maker| self.plan.is_soft(maker)).min()
     }
 
     /// What may stand at the outputs of tasks that did not succeed is of an earlier run, and none of
-    /// the input of those that go on without.
-    pub(super) fn missing_outputs(&mut self) -> Arc<[Pattern]> {
-        let count = self.plan.soft_count();
-        if self.lookups.missing.0 != count {
-            let rules = self.plan.soft().map(|missing| &self.graph.task(missing).rule);
-            let outputs = rules.flat_map(|rule| &rule.outputs);
-            let patterns = outputs.flat_map(|output| own_patterns(&output.value)).collect();
-            self.lookups.missing = (count, patterns);
+    /// the input of those that go on without: the outputs that may match this pattern.
+    pub(super) fn missing_outputs(&self, pattern: &Pattern) -> Vec<Pattern> {
+        if !self.plan.has_soft() {
+            return Vec::new();
         }
-        self.lookups.missing.1.clone()
+        let mut makers = self.graph.makers().matching(pattern);
+        makers.retain(|&maker| self.plan.is_soft(maker));
+        makers.sort_unstable();
+        makers.dedup();
+        let outputs = makers.iter().flat_map(|&maker| &self.graph.task(maker).rule.outputs);
+        let patterns = outputs.flat_map(|output| own_patterns(&output.value));
+        patterns.filter(|missing| missing.overlaps(pattern)).collect()
     }
 
     /// How a task that others need as a part of its target failed them: a word for their keys.

@@ -26,6 +26,8 @@ pub(super) enum Topic {
     Tool(Vec<String>, PathBuf, Vec<(OsString, OsString)>),
     /// The value of a variable.
     Value(String),
+    /// Which make it is.
+    Make,
 }
 
 /// What was asked in this run.
@@ -60,9 +62,7 @@ impl Build<'_> {
             Some(Asked::Said(Ok(said))) => Ok(said.status.success()),
             Some(Asked::Said(Err(what))) => Err(wrong(what)),
             Some(Asked::Waits(_)) | None => {
-                let mut command = self.question(id, argv, rendered).map_err(|what| wrong(&what))?;
-                let rule = &self.graph.task(id).rule;
-                command.env = self.around().environment(rule, &self.task_dir(id), rendered, 1);
+                let command = self.beside(id, argv, (rendered, 1)).map_err(|what| wrong(&what))?;
                 Err(Gap::Unasked(vec![(topic, command)]))
             }
         }
@@ -124,12 +124,17 @@ impl Build<'_> {
                 // Its $TMPDIR; what cannot be made it will say itself.
                 let _ = self.root.create_dirs(&self.task_dir(id).join("tmp"));
             }
-            let number = self.lookups.questions.topics.len();
-            self.lookups.questions.topics.push(topic.clone());
-            self.lookups.questions.known.insert(topic, Asked::Waits(vec![id]));
-            let guard = self.guard.clone();
-            self.workers.start(Job::Ask(Box::new(Ask { number, command, guard })));
+            self.ask_one(topic, command, vec![id]);
         }
+    }
+
+    /// Asks for what these tasks wait for.
+    pub(super) fn ask_one(&mut self, topic: Topic, command: Command, waits: Vec<TaskId>) {
+        let number = self.lookups.questions.topics.len();
+        self.lookups.questions.topics.push(topic.clone());
+        self.lookups.questions.known.insert(topic, Asked::Waits(waits));
+        let guard = self.guard.clone();
+        self.workers.start(Job::Ask(Box::new(Ask { number, command, guard })));
     }
 
     /// An answer came; a task that was given up meanwhile needs none.
@@ -141,6 +146,10 @@ impl Build<'_> {
         self.workers.answered();
         let questions = &mut self.lookups.questions;
         let topic = questions.topics[number].clone();
+        if topic == Topic::Make {
+            self.make_said(&said);
+            return Ok(());
+        }
         if let Topic::Value(script) = &topic {
             let said = said.clone().unwrap_or_else(|what| Said {
                 status: Status::Code(127),

@@ -2,14 +2,15 @@
 
 use taskr_cache::{Content, Digest};
 
+use super::date::{unix_ms, utc};
 use super::gather::Gathered;
 use super::pipelines::Loss;
 use super::retry::Tried;
 use super::spent::Part;
+use super::tally::Took;
 use super::{Build, Done, Running};
 use crate::error::{Diagnostic, said};
 use crate::files::Look;
-use crate::graph::Kind;
 use crate::ids::TaskId;
 use crate::outcome::{
     Because, Cause, Course, Event, Failure, Finish, Reason, Summary, TaskRef, gates_json, shown,
@@ -81,6 +82,17 @@ impl<'e> End<'e> {
     pub(super) fn ran(ended: &'e Ended, running: &'e Running) -> End<'e> {
         let (ended, running) = (Some(ended), Some(running));
         End { ended, running, ..End::without_run(Finish::Ran) }
+    }
+
+    /// What it took, all attempts included, as far as it was not counted before.
+    fn took(&self) -> Took {
+        let Some(ended) = self.ended else { return Took::default() };
+        let last_ms = ended.shared_ms.unwrap_or(ended.duration_ms);
+        let before_ms = self.running.map_or(0, |running| {
+            let first = running.due.tries.begun_ms.unwrap_or(running.begun_ms);
+            running.begun_ms.saturating_sub(first)
+        });
+        Took { work_ms: ended.duration_ms + ended.in_vain_ms, time_ms: before_ms + last_ms }
     }
 
     /// How it came to its end.
@@ -182,10 +194,24 @@ impl Build<'_> {
 
     /// The one place where a started task leaves the run.
     pub(super) fn end(&mut self, id: TaskId, end: &End<'_>) {
-        let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
         let allowed = self.is_allowed(id, end);
+        let unhappened = matches!(end.finish, Finish::Skipped | Finish::Cancelled);
+        if unhappened && !self.is_told(id) {
+            return self.leave_plan(id, (&end.finish, allowed), end.because);
+        }
+        self.tally.summary.counts.tasks += usize::from(!self.counts(id));
+        self.tell_end(id, end, allowed);
+        self.note_success(id, end);
+        let was = self.spent.enter(Part::Plan);
+        self.leave_plan(id, (&end.finish, allowed), end.because);
+        self.spent.enter(was);
+    }
+
+    /// Counts an end, tells it and writes it down.
+    fn tell_end(&mut self, id: TaskId, end: &End<'_>, allowed: bool) {
+        let duration_ms = end.ended.map_or(0, |ended| ended.duration_ms);
         let freed_by = self.plan.freed_by(id);
-        self.tally.ended(&self.graph, (id, freed_by), (&end.finish, allowed), duration_ms);
+        self.tally.ended(&self.graph, (id, freed_by), (&end.finish, allowed), end.took());
         self.note_not_done(id, &end.finish, end.because);
         if let (Some(writer), Some(_)) = (&mut self.held.writer, end.ended) {
             let state_id = self.names.id(self.graph.name(id));
@@ -224,9 +250,6 @@ impl Build<'_> {
             self.spent.enter(Part::Result);
             self.write_result(id, (end, allowed), ended);
         }
-        self.note_success(id, end);
-        self.spent.enter(Part::Plan);
-        self.leave_plan(id, (&end.finish, allowed), end.because);
         self.spent.enter(was);
     }
 
@@ -277,11 +300,12 @@ impl Build<'_> {
     pub(super) fn tell_skipped(&mut self, skipped: &[TaskId], because: Because<'_>) {
         for &id in skipped {
             self.note_missed(id, false);
-            if self.graph.task(id).kind() == Kind::Group {
+            if !self.is_told(id) {
                 continue;
             }
+            self.tally.summary.counts.tasks += usize::from(!self.counts(id));
             let soft = self.plan.is_soft(id);
-            self.tally.ended(&self.graph, (id, None), (&Finish::Skipped, soft), 0);
+            self.tally.ended(&self.graph, (id, None), (&Finish::Skipped, soft), Took::default());
             self.note_not_done(id, &Finish::Skipped, Some(because));
             let at_ms = self.now_ms();
             (self.listener)(&Event::TaskFinished {
@@ -389,45 +413,4 @@ fn files_of(ended: Option<&Ended>) -> Vec<(Vec<u8>, u64, Digest)> {
 /// Reasons in one line; the first five.
 pub(super) fn reasons_text(reasons: &[Reason]) -> String {
     reasons.iter().take(MOST_TOLD).map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// Now, in milliseconds since 1970.
-pub(super) fn unix_ms() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// A time in milliseconds since 1970 as RFC 3339 has it. Days to dates after Howard Hinnant's
-/// `civil_from_days`.
-pub(super) fn utc(ms: u64) -> String {
-    let (days, in_day) = (ms / 86_400_000, ms % 86_400_000);
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
-    let (second, milli) = (in_day / 1_000 % 60, in_day % 1_000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::utc;
-
-    #[test]
-    fn times_are_written_as_rfc_3339() {
-        for (ms, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-            (951_868_799_000, "2000-02-29T23:59:59.000Z"),
-            (1_795_208_561_332, "2026-11-20T21:02:41.332Z"),
-            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-        ] {
-            assert_eq!(utc(ms), text);
-        }
-    }
 }

@@ -261,8 +261,7 @@ impl Build<'_> {
         all: &mut Collector,
     ) -> Result<usize, Gap> {
         let mut skip = skipped_by(&self.graph, id, at, pattern);
-        let missing = self.missing_outputs();
-        skip.extend(missing.iter().filter(|missing| missing.overlaps(pattern)).cloned());
+        skip.extend(self.missing_outputs(pattern));
         let was = self.spent.enter(Part::List);
         let listed = self.files.list(&mut self.paths, pattern, &skip);
         self.spent.enter(was);

@@ -1,13 +1,13 @@
 //! A dry run that keeps what it stood on, for tools that explain it: the graph, the records, who
 //! makes what, whose attempt was broken off.
 
-use std::cell::OnceCell;
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
 use rustix::process::{Pid, test_kill_process};
 use taskr_cache::{Intent, Intents, State};
 
+use super::makers::Folders;
 use super::{Build, Listener, Messages, Request};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -32,8 +32,8 @@ pub struct Judged {
     /// The run of each task's last attempt, if that became no record and was not tidied up after.
     attempts: FxHashMap<String, String>,
     working: Option<Note>,
-    /// Whose folder is which; made on first use.
-    folders: OnceCell<FxHashMap<Vec<u8>, TaskId>>,
+    /// Whose folder is which.
+    folders: Folders,
 }
 
 /// How far an attempt came that left no record.
@@ -78,7 +78,7 @@ pub fn dry_run(
         taskfile: request.taskfile.clone(),
         attempts,
         working: lock::holder(&dir).filter(alive),
-        folders: OnceCell::new(),
+        folders: Folders::default(),
     })
 }
 
@@ -107,15 +107,7 @@ impl Judged {
 
     /// The task that declares a path as output, or in whose `out/` it lies.
     pub fn maker_of(&self, path: &[u8]) -> Option<TaskId> {
-        self.graph.makers().of(path).or_else(|| {
-            let below = path.strip_prefix(STATE_DIR.as_bytes())?;
-            let end = below.windows(5).position(|bytes| bytes == b"/out/")?;
-            let folders = self.folders.get_or_init(|| {
-                let ids = self.graph.tasks().ids();
-                ids.map(|id| (self.folder(id).path().to_vec(), id)).collect()
-            });
-            folders.get(&path[..STATE_DIR.len() + end]).copied()
-        })
+        self.folders.maker_of(path, &self.graph, &self.taskfile)
     }
 
     /// What is known of the last attempt of a task that it did not finish. `ended` asks for the

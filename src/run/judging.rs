@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::files::Files;
 use crate::graph::Kind;
 use crate::ids::{FileId, Paths, TaskId};
-use crate::outcome::{Because, Event, Finish, Reason, TaskRef};
+use crate::outcome::{Because, Event, Reason, TaskRef};
 use crate::outdir::Root;
 use crate::workers::{Read, ReadResult};
 
@@ -24,12 +24,7 @@ impl Build<'_> {
                 self.pass(id);
                 return Ok(());
             }
-            Kind::Recorded | Kind::Service if !self.take_back_lock()? => {
-                if self.active.remove(&id).is_some() {
-                    self.end(id, &End::without_run(Finish::Cancelled));
-                }
-                return Ok(());
-            }
+            Kind::Recorded | Kind::Service if !self.is_at_home(id)? => return Ok(()),
             Kind::Recorded | Kind::Service | Kind::Unrecorded => {}
         }
         if let Some(when) = self.graph.task(id).rule.skipped.clone() {
@@ -147,7 +142,8 @@ impl Build<'_> {
                 self.record_success(id);
                 Ok(())
             }
-            Some(Active::Runnable(_) | Active::Running(_) | Active::Resting(_)) | None => Ok(()),
+            Some(Active::Away | Active::Runnable(_) | Active::Running(_) | Active::Resting(_))
+            | None => Ok(()),
         };
         if self.waiting.missing.get(&id) == Some(&0) {
             self.waiting.missing.remove(&id);

@@ -4,7 +4,7 @@
 use crossbeam_channel::select;
 use rustc_hash::FxHashMap;
 
-use super::open::described;
+use super::away::described;
 use super::services::{Stage, Started, TERM};
 use super::{Build, Listener, Messages};
 use crate::graph::Kind;

@@ -374,7 +374,7 @@ impl Around<'_> {
         let name = OsStr::new(MAKEFLAGS);
         let before = env.get(name).map(OsString::as_os_str);
         let value = match (self.pool, kind) {
-            (Some(_), Kind::Service) => before.map(makeflags_without),
+            (_, Kind::Service) => before.map(makeflags_without),
             (Some(pool), _) => Some(pool.makeflags(before, self.jobs)),
             (None, _) => None,
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::finish::unix_ms;
+use super::date::unix_ms;
 use super::open::{make_state_dir, read_state, refuse_nested, take_lock};
 use super::{Build, Listener, Messages, Request, Running, new_run_id};
 use crate::error::Error;

@@ -11,11 +11,13 @@ mod admit;
 mod advice;
 mod allowed;
 mod ask;
+mod away;
 mod batch;
 mod checks;
 mod clean;
 mod commit;
 mod console;
+mod date;
 mod decide;
 mod env_files;
 mod finish;
@@ -27,7 +29,9 @@ mod judging;
 mod kept;
 mod launch;
 mod ledger;
+mod limit;
 mod machine;
+mod makers;
 mod mend;
 mod moved;
 mod named;
@@ -38,22 +42,26 @@ mod preview;
 mod proof;
 mod reach;
 mod real;
+mod request;
 mod rest;
 mod retry;
+mod rollback;
 mod served;
 mod services;
 mod serving;
+mod signals;
 mod spent;
+mod start;
 mod stored;
 mod tally;
-mod time;
 mod tokens;
 mod tools;
 mod vouch;
 mod waits;
+mod wanted;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,24 +72,23 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Clock, Differing, Digest};
 
 use crate::error::Error;
-use crate::files::{Files, Pattern};
-use crate::graph::{Asks, Graph, Kind};
+use crate::files::Files;
+use crate::graph::{Graph, Kind};
 use crate::ids::{FileId, IdVec, Paths, TaskId};
-use crate::jobserver::Pool;
 use crate::lock::TaskLock;
-use crate::outcome::{Changes, Event, Finish, Gate, OutFile, Reason, Recorded, Summary, TaskRef};
+use crate::outcome::{Event, OutFile, Reason, Recorded, Summary, TaskRef};
 use crate::outdir::{Root, TaskDir};
-use crate::parse;
 use crate::plan::{Admission, Next, Plan, Rests};
-use crate::process::{Console, Guard, Stopper};
+use crate::process::{Guard, Stopper};
 use crate::record::Names;
 use crate::workers::{Ended, Job, Message, Read, Workers, Writer};
 
 use allowed::Asked;
+use away::Away;
 use batch::Batches;
-use finish::End;
 use gather::Gathered;
 use launch::Targets;
+use makers::Folders;
 use noted::Noted;
 use open::Held;
 use pipelines::Pipelines;
@@ -96,94 +103,12 @@ use vouch::Vouched;
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
 pub use ledger::add_to_ledger;
-pub use open::find;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
 pub use proof::{Ask, Partly, Proved, UpToDate};
+pub use request::{Force, Request};
 pub use rest::{Lasting, Rested};
 pub use stored::StoreAt;
-
-/// Which tasks run although they are fresh.
-#[derive(Clone, Debug, Default)]
-pub enum Force {
-    /// None.
-    #[default]
-    No,
-    /// All that is wanted, and all they need.
-    All,
-    /// These, by name.
-    Only(Vec<String>),
-}
-
-/// What a run is asked for.
-pub struct Request<'a> {
-    /// The workspace, absolute.
-    pub root: PathBuf,
-    /// The Taskfile's name, relative to the workspace: records are kept by it.
-    pub taskfile: Vec<u8>,
-    /// The Taskfiles and manifests that say what packages are, relative to the workspace, each with
-    /// a folder of such a package.
-    pub sources: Vec<(Vec<u8>, String)>,
-    /// Makes the graph; asked again when the files it listed may have changed.
-    pub load: &'a dyn Fn() -> Result<Graph, Error>,
-    /// What the graph's variables ask of commands.
-    pub asks: Arc<Asks>,
-    /// Names of targets and tasks.
-    pub wanted: Vec<String>,
-    /// The pipelines that `wanted` may name.
-    pub pipelines: Vec<parse::Pipeline>,
-    /// Whether private targets may be named, too.
-    pub private: bool,
-    /// Only what these can reach is built; none means all that is wanted.
-    pub changes: Option<Changes>,
-    /// How many may run at once; at least 1.
-    pub jobs: usize,
-    /// The job server of whoever called; none if this run is one itself.
-    pub shared: Option<Pool>,
-    /// Nothing starts above this load of the machine, unless nothing runs.
-    pub most_load: Option<f64>,
-    /// `-k`: a failure ends no pipeline.
-    pub keep_going: bool,
-    /// After so many failures nothing new starts; none means never.
-    pub most_failures: Option<usize>,
-    /// The same once more than such a part of what ran has failed, from 0 to 1.
-    pub most_failure_rate: Option<f64>,
-    /// Whether the names of `wanted` were typed; else the Taskfile has them.
-    pub typed: bool,
-    /// How long the whole run may take, in milliseconds.
-    pub timeout_ms: Option<u64>,
-    /// `-n`: change nothing.
-    pub dry_run: bool,
-    /// `-B`.
-    pub force: Force,
-    /// Trust no stamp.
-    pub rehash: bool,
-    /// Where results are kept that may be restored; none: nowhere.
-    pub store: Option<StoreAt>,
-    /// Limits for the run itself.
-    pub gates: Vec<Gate>,
-    /// Warnings of tasks are failures.
-    pub strict: bool,
-    /// Wait for another taskr in this workspace.
-    pub wait: bool,
-    /// The caller's environment.
-    pub env: BTreeMap<OsString, OsString>,
-    /// This program, for the guard.
-    pub taskr: PathBuf,
-    /// What was typed, for those who wait.
-    pub command_line: String,
-    /// Whether the listener wants output while tasks run.
-    pub stream: bool,
-    /// Set if that all is up to date may be proved to who asks the same.
-    pub ask: Option<Ask<'a>>,
-    /// What of taskr's own streams interactive tasks get.
-    pub console: Console,
-    /// Whether the listener wants to know how long taskr's own stages take.
-    pub timed: bool,
-    /// Whether the process ends after this run: what its end frees at once is left to it.
-    pub is_last: bool,
-    /// Set under `taskr watch`: what outlives this build.
-    pub lasting: Option<&'a Lasting>,
-}
+pub use wanted::find;
 
 /// Hears what happens.
 pub type Listener<'a> = dyn FnMut(&Event<'_>) + 'a;
@@ -239,6 +164,8 @@ struct Done {
 enum Active {
     /// To be judged.
     Judging(Again),
+    /// To be judged once the workspace is this run's again.
+    Away,
     /// Must run or be restored, as soon as there is a place.
     Runnable(Box<Due>),
     /// At work.
@@ -302,8 +229,8 @@ struct Lookups {
     searched: FxHashMap<(String, OsString, PathBuf), Option<PathBuf>>,
     /// What all records say of paths; made on first use.
     recorded: Option<Arc<Recorded>>,
-    /// Whose folder is which; made on first use.
-    folders: Option<FxHashMap<Vec<u8>, TaskId>>,
+    /// Whose folder is which.
+    folders: Folders,
     /// Who makes a file that is read.
     makers: FxHashMap<FileId, Option<TaskId>>,
     /// Who waits for whom.
@@ -314,9 +241,6 @@ struct Lookups {
     env_files: FxHashMap<FileId, env_files::Known>,
     /// What was asked of commands.
     questions: ask::Questions,
-    /// For how many tasks that did not succeed without harm this was made: what they declare as
-    /// outputs.
-    missing: (usize, Arc<[Pattern]>),
 }
 
 /// What this run did to the workspace, for its end.
@@ -347,7 +271,7 @@ struct Build<'a> {
     messages: &'a Messages,
     listener: &'a mut Listener<'a>,
     begun: Instant,
-    /// Since when the workspace is this run's.
+    /// Since when the workspace is this run's, without the time in which it only waited for others.
     worked_since: Instant,
     run_id: String,
     root: Root,
@@ -363,6 +287,7 @@ struct Build<'a> {
     place: Digest,
     clock: Option<Clock>,
     held: Held,
+    away: Away,
     kept: Option<Kept>,
     task_locks: Vec<TaskLock>,
     stopper: Stopper,
@@ -403,13 +328,7 @@ impl Build<'_> {
     }
 
     fn begin(&mut self) {
-        let counts = |id| match self.graph.task(id).kind() {
-            Kind::Group => false,
-            // Under `taskr watch` it stays, and is not over when the run is.
-            Kind::Service => self.services.is_named(id) && self.request.lasting.is_none(),
-            Kind::Recorded | Kind::Unrecorded => true,
-        };
-        let tasks = self.plan.wanted().filter(|&(id, _)| counts(id));
+        let tasks = self.plan.wanted().filter(|&(id, _)| self.counts(id));
         let tasks = tasks.count();
         self.tally.summary.counts.tasks = tasks;
         self.tally.summary.jobs = self.request.jobs;
@@ -425,11 +344,29 @@ impl Build<'_> {
         self.meet_kept();
     }
 
+    /// Whether its end is told, whatever that is: not of what stands for others, nor of a service that
+    /// is only there for others. Of such a service only a failure is told.
+    fn is_told(&self, id: TaskId) -> bool {
+        match self.graph.task(id).kind() {
+            Kind::Group => false,
+            Kind::Service => self.services.is_named(id),
+            Kind::Recorded | Kind::Unrecorded => true,
+        }
+    }
+
+    /// Whether it is one of the tasks of this run, whatever becomes of it. Others join them when
+    /// their end is told: under `taskr watch` a service stays, and is not over when the run is.
+    fn counts(&self, id: TaskId) -> bool {
+        let lasts = self.request.lasting.is_some() && self.graph.task(id).kind() == Kind::Service;
+        self.is_told(id) && !lasts
+    }
+
     /// Until nothing is left to do.
     fn work(&mut self) -> Result<(), Error> {
         loop {
             self.end_in_time();
             self.wake()?;
+            self.come_back_in_time()?;
             self.start_what_may()?;
             self.send_reads();
             self.tend_services();
@@ -453,9 +390,11 @@ impl Build<'_> {
                 Message::Halved(half) => self.render_half(&half),
                 Message::Asked(number, said) => self.was_asked(number, said)?,
                 Message::Waits(id, holder) => {
-                    let holder = open::described(holder.as_ref());
+                    let holder = away::described(holder.as_ref());
                     self.warn(Some(id), &format!("waiting for another taskr{holder}"));
+                    self.away.behind_others.insert(id);
                 }
+                Message::Waited(id) => drop(self.away.behind_others.remove(&id)),
                 Message::Ended(ended) => {
                     let was = self.spent.enter(Part::Record);
                     self.task_ended(*ended)?;
@@ -474,7 +413,9 @@ impl Build<'_> {
         loop {
             self.hear_signals();
             self.start_runnable();
-            let free = usize::from(self.admission.has_place());
+            // More tasks would only be judged earlier than they can start.
+            let free = self.admission.has_place() && !self.tokens.is_asking_make();
+            let free = usize::from(free);
             let was = self.spent.enter(Part::Plan);
             let next = self.plan.next(free);
             self.spent.enter(was);
@@ -485,16 +426,6 @@ impl Build<'_> {
                 }
                 Next::Wait | Next::Done if self.open_batches() => {}
                 Next::Wait | Next::Done => return Ok(()),
-            }
-        }
-    }
-
-    /// A long stretch of fresh tasks must not make a signal wait; what workers say keeps its turn.
-    fn hear_signals(&mut self) {
-        while let Ok(message) = self.messages.1.try_recv() {
-            match message {
-                Message::Signal(signal) => self.signal(signal),
-                other => self.postponed.push_back(other),
             }
         }
     }
@@ -510,8 +441,13 @@ impl Build<'_> {
     /// Waits for a message, or until something is due without one; passes output on meanwhile. All
     /// output of a task has been passed on before its end is returned.
     fn wait(&mut self) -> Option<Message> {
-        let due = [self.deadline(), self.rests.next(), self.admits_at].into_iter().flatten().min();
-        self.wait_until(due)
+        let due = [self.deadline(), self.rests.next(), self.admits_at, self.away.asks_at()];
+        let stands_still = self.only_waits().then(Instant::now);
+        let message = self.wait_until(due.into_iter().flatten().min());
+        if let Some(since) = stands_still {
+            self.worked_since += since.elapsed();
+        }
+        message
     }
 
     /// Waits for a message, to that time if there is one.
@@ -540,58 +476,6 @@ impl Build<'_> {
                         self.tell_output(writer, &bytes);
                     }
                 }
-            }
-        }
-    }
-
-    /// The first signal stops new starts and is forwarded; the second kills, and so does the first
-    /// if tasks were asked to end before.
-    fn signal(&mut self, signal: i32) {
-        if self.is_for_console(signal) {
-            return;
-        }
-        let asked = self.tally.summary.timed_out.is_some();
-        if self.tally.summary.signal.is_some() || asked || self.services_were_told() {
-            self.tally.summary.signal.get_or_insert(signal);
-            self.stopper.kill();
-            self.services.kill();
-            return;
-        }
-        if self.ends_services(signal) {
-            return;
-        }
-        self.tally.summary.signal = Some(signal);
-        self.plan.stop();
-        self.stopper.stop(signal);
-        self.services.stop_users(signal);
-        self.give_up_judging();
-    }
-
-    /// Tasks that only wait, for files to be read, for a place or for their next attempt, end here.
-    fn give_up_judging(&mut self) {
-        let judging: Vec<TaskId> = self
-            .active
-            .iter()
-            .filter(|(_, active)| !matches!(active, Active::Running(_) | Active::Recording(..)))
-            .map(|(&id, _)| id)
-            .collect();
-        self.admission.clear();
-        self.batches.clear();
-        self.rests.clear();
-        let signalled = self.tally.summary.signal.is_some();
-        for id in judging {
-            let active = self.active.remove(&id);
-            self.waiting.missing.remove(&id);
-            match active {
-                Some(Active::Resting(resting)) if signalled => {
-                    self.end(id, &End::stopped(&resting.ended, &resting.running));
-                }
-                Some(Active::Resting(resting)) => {
-                    let Resting { running, ended, what } = *resting;
-                    self.fail(id, &running, &ended, what);
-                }
-                _ if signalled => self.end(id, &End::without_run(Finish::Cancelled)),
-                _ => self.end(id, &End::skipped(self.because_stopped())),
             }
         }
     }
@@ -670,12 +554,6 @@ impl Build<'_> {
             }
         }
         targets
-    }
-}
-
-impl std::fmt::Debug for Request<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Request").field("root", &self.root).field("wanted", &self.wanted).finish()
     }
 }
 

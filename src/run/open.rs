@@ -1,5 +1,5 @@
 //! The beginning and the end of a run: the lock, the state, what a crash left, outputs of tasks
-//! that are no more; and giving way to another taskr meanwhile.
+//! that are no more.
 
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -15,28 +15,29 @@ use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
 use super::admit::admission;
 use super::allowed::asked;
 use super::ask::asked_so_far;
+use super::away::{Away, described, waited_since, waiting_for};
 use super::batch::Batches;
 use super::commit::MOST_NAMED;
 use super::mend::{Mend, keep_intents, live_intents, sweep};
-use super::pipelines::{Pipelines, find_named, find_wanted, pipelines};
+use super::pipelines::Pipelines;
 use super::reach::{Before, reached};
 use super::services::Services;
 use super::spent::{Laps, Spent};
 use super::stored::Kept;
 use super::tally::Tally;
 use super::tokens::Tokens;
+use super::wanted::{find_all, find_named, find_wanted, pipelines};
 use super::{
-    Active, Build, Deeds, Force, Lasting, Listener, Lookups, Messages, Request, Waiting,
-    default_done, new_run_id,
+    Build, Deeds, Force, Lasting, Listener, Lookups, Messages, Request, Waiting, default_done,
+    new_run_id,
 };
-use crate::error::{Error, nearest, said};
+use crate::error::{Error, said};
 use crate::files::Files;
 use crate::graph::{Asking, Graph, Kind};
 use crate::ids::{IdVec, Paths, TaskId};
 use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
 use crate::outdir::{Root, STATE_DIR};
-use crate::parse::split_pick;
 use crate::plan::{Pipeline, Plan, Rests, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
@@ -121,7 +122,7 @@ impl<'a> Build<'a> {
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             asked: asked(&graph, request)?,
-            pipelines: Pipelines::new(&graph, &plan, &ordered, request),
+            pipelines: Pipelines::new(&graph, &plan, &ordered, request)?,
             workers: workers(request, context),
             files: Files::new(&request.root, graph.ignored().clone()),
             spent: Spent::begin(false),
@@ -132,6 +133,7 @@ impl<'a> Build<'a> {
             clock: None,
             kept: request.store.as_ref().map(|at| Kept::new(at, request.dry_run)),
             held,
+            away: Away::default(),
             paths: Paths::default(),
             task_locks: Vec::new(),
             guard: None,
@@ -226,21 +228,6 @@ impl<'a> Build<'a> {
         summary
     }
 
-    /// While only unrecorded tasks run the workspace is free for others.
-    pub(super) fn give_way(&mut self) {
-        let all_unrecorded = self.active.iter().all(|(&id, active)| {
-            let waits_or_runs =
-                matches!(active, Active::Running(_) | Active::Resting(_) | Active::Runnable(_));
-            waits_or_runs && self.graph.task(id).kind() == Kind::Unrecorded
-        });
-        let (true, Some(lock)) = (all_unrecorded, &mut self.held.lock) else { return };
-        let failed = self.held.writer.take().and_then(Writer::close);
-        let paused = lock.pause();
-        for warning in failed.into_iter().chain(paused.err().map(|error| error.to_string())) {
-            self.warn(None, &warning);
-        }
-    }
-
     /// The intents file is made when the first task starts, so that a run with nothing to do
     /// writes nothing.
     pub(super) fn open_intents(&mut self) -> Result<(), String> {
@@ -251,59 +238,9 @@ impl<'a> Build<'a> {
         );
         Ok(())
     }
-
-    /// Before anything recorded is judged the workspace is ours again; what was known of it is
-    /// asked for anew. While another taskr has it signals are heard, and what workers say waits.
-    /// Says whether it is ours: it is not if a signal came or the time of the run is over.
-    pub(super) fn take_back_lock(&mut self) -> Result<bool, Error> {
-        let dir = self.request.root.join(STATE_DIR);
-        let (begun, mut told) = (Instant::now(), false);
-        loop {
-            let lock = self.held.lock.as_mut().filter(|_| self.held.writer.is_none());
-            let Some(lock) = lock else { return Ok(true) };
-            let taken = lock.resume(Wait::No).map_err(|cause| io("cannot lock", &dir, cause))?;
-            let holder = match taken {
-                Acquired::Held(()) => break,
-                Acquired::Busy(holder) => holder,
-                Acquired::Stopped => None,
-            };
-            if !std::mem::replace(&mut told, true) {
-                waiting_for(holder.as_ref(), self.listener);
-            }
-            if self.end_in_time() {
-                return Ok(false);
-            }
-            match self.messages.1.recv_timeout(LOCK_TICK) {
-                Ok(Message::Signal(signal)) => {
-                    self.signal(signal);
-                    return Ok(false);
-                }
-                Ok(message) => self.postponed.push_back(message),
-                Err(_) => {}
-            }
-        }
-        waited_since(begun, self.listener);
-        let opened = read_state(&dir, Access::Write);
-        self.forget_everything();
-        self.held.state = opened.state;
-        self.held.live_intents = opened.live_intents;
-        self.held.next_intent = self.held.next_intent.max(opened.next_intent);
-        self.held.intents = None;
-        self.held.writer = Some(Writer::new(&dir));
-        for warning in &opened.warnings {
-            self.warn(None, warning);
-        }
-        Ok(true)
-    }
 }
 
-/// The end of a shorter wait for another taskr is not told.
-const WAIT_TOLD_MS: u64 = 1000;
-
-/// How often a lock that another has is asked for.
-const LOCK_TICK: std::time::Duration = std::time::Duration::from_millis(50);
-
-fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
+pub(super) fn io(doing: &str, path: &Path, cause: std::io::Error) -> Error {
     Error::Io { doing: doing.to_owned(), path: path.to_owned(), cause }
 }
 
@@ -522,26 +459,6 @@ fn note_of(request: &Request<'_>, run_id: &str) -> Note {
     }
 }
 
-fn waiting_for(note: Option<&Note>, listener: &mut Listener<'_>) {
-    let message = format!("waiting for another taskr{}", described(note));
-    listener(&Event::Warning { task: None, message: &message });
-}
-
-/// The waiting is over; told if somebody may have looked elsewhere meanwhile.
-fn waited_since(begun: Instant, listener: &mut Listener<'_>) {
-    let waited_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if waited_ms >= WAIT_TOLD_MS {
-        let tenths = waited_ms / 100;
-        let message =
-            format!("the other taskr has ended: going on after {}.{}s", tenths / 10, tenths % 10);
-        listener(&Event::Warning { task: None, message: &message });
-    }
-}
-
-pub(super) fn described(note: Option<&Note>) -> String {
-    note.map_or_else(String::new, |note| format!(" (process {}: {})", note.pid, note.command))
-}
-
 /// What is wanted, in an order by what it took before, and the pipelines of it.
 fn plan(
     graph: &Graph,
@@ -585,57 +502,6 @@ fn wanted_now(
         names,
     };
     Ok(reached(graph, &wanted, changes, &known))
-}
-
-fn find_all(graph: &Graph, names: &[String]) -> Result<Vec<TaskId>, Error> {
-    let mut ids = Vec::new();
-    for name in names {
-        ids.extend(find(graph, name)?);
-    }
-    Ok(ids)
-}
-
-/// The tasks that a name on the command line means.
-///
-/// # Errors
-/// There is none, or it is private.
-pub fn find(graph: &Graph, name: &str) -> Result<Vec<TaskId>, Error> {
-    let known = graph.targets().iter().filter(|&&id| !graph.task(id).rule.target.private);
-    let ids = graph.select(name);
-    let Some(&id) = ids.first() else {
-        let known = known.map(|&id| graph.name(id));
-        let help = match split_pick(name) {
-            (target, Some(item)) => near_task(graph, target, item),
-            (_, None) => nearest(name, known).map(|name| format!("did you mean `{name}`?")),
-        };
-        let name = crate::report::one_line(name);
-        return Err(Error::Usage { message: format!("there is no task `{name}`"), help });
-    };
-    match graph.task(id).rule.target.private {
-        true => Err(Error::Usage {
-            message: format!("`{name}` is private: it is built only for others"),
-            help: Some("remove `private = true` from its target".to_owned()),
-        }),
-        false => Ok(ids),
-    }
-}
-
-/// What to write for a task that `target` does not have: the one of nearly this item, or whose
-/// file has this name.
-fn near_task(graph: &Graph, target: &str, item: &str) -> Option<String> {
-    let group = graph.target(target)?;
-    let tasks = graph.without_groups(&[group]);
-    let names = || tasks.iter().map(|&id| graph.name(id));
-    if tasks == [group] {
-        return Some(format!("`{target}` is one task, without items: write `{target}`"));
-    }
-    let items = || names().filter_map(|name| split_pick(name).1);
-    let ending = format!("/{item}");
-    let near = items().find(|own| own.ends_with(&ending)).or_else(|| nearest(item, items()));
-    Some(match near {
-        Some(near) => format!("did you mean `{target}@{near}`? All are `'{target}@*'`"),
-        None => format!("all its tasks are `{target}`; one is `{}`", names().next()?),
-    })
 }
 
 fn forced(graph: &Graph, request: &Request<'_>, plan: &Plan) -> Result<FxHashSet<TaskId>, Error> {

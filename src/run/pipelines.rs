@@ -1,46 +1,46 @@
-//! What a failure means for the pipelines of a run: what stops, what goes on, what is undone, and
-//! whether enough succeeded.
+//! What a failure means for the pipelines of a run: what stops, what goes on, and whether enough
+//! succeeded.
 //!
 //! Which task comes when is the plan's business. Here is counted what ended.
 
 use rustc_hash::FxHashSet;
 
 use super::finish::End;
-use super::open::find;
+use super::rollback::Undoing;
 use super::services::TERM;
+use super::wanted::find_named;
 use super::{Build, Request};
 use crate::error::Error;
 use crate::graph::{Graph, Kind};
 use crate::ids::TaskId;
-use crate::outcome::{Event, Failure, Finish, Forgiven, PipelineEnd, TaskRef};
+use crate::outcome::{Finish, Forgiven, PipelineEnd};
 use crate::parse::{self, OnError};
 use crate::plan::{Pipeline, Plan, State};
-use crate::process::{Command, Stopper};
-use crate::record;
-use crate::workers::{Job, Message, UNDO_LOG, Undo, Undone};
 
 /// The pipelines that a run was asked for. Often none.
 #[derive(Default)]
 pub(super) struct Pipelines {
-    courses: Vec<Course>,
-    /// What did not succeed and had to, each with the pipelines that it belongs to.
+    pub(super) courses: Vec<Course>,
+    /// What is asked for beside pipelines, and all it needs: no pipeline can forgive its failures.
+    also_asked: FxHashSet<TaskId>,
+    /// What did not succeed and had to for pipelines alone, each with those that it belongs to.
     losses: Vec<(Vec<usize>, Finish)>,
     /// How many failures belong to pipelines.
     failures: usize,
     /// Tasks that ran and can be undone, in the order in which they ended.
-    undo: Vec<Undoing>,
+    pub(super) undo: Vec<Undoing>,
     /// `-k`: a failure stops nothing.
     keep_going: bool,
 }
 
 /// One pipeline on its way.
-struct Course {
+pub(super) struct Course {
     name: String,
-    on_error: OnError,
+    pub(super) on_error: OnError,
     /// The tasks of its steps.
     tasks: FxHashSet<TaskId>,
     /// Those, and all they need.
-    reach: FxHashSet<TaskId>,
+    pub(super) reach: FxHashSet<TaskId>,
     /// How many must succeed.
     required: usize,
     /// All that may not fail must.
@@ -49,8 +49,8 @@ struct Course {
     succeeded: usize,
     lost: usize,
     failures: usize,
-    rolled_back: Vec<String>,
-    not_rolled_back: Vec<String>,
+    pub(super) rolled_back: Vec<String>,
+    pub(super) not_rolled_back: Vec<String>,
 }
 
 impl Course {
@@ -61,11 +61,7 @@ impl Course {
             plan.state(*id) != State::Unwanted && graph.task(*id).kind() != Kind::Service
         };
         let tasks: FxHashSet<TaskId> = named.iter().copied().filter(planned).collect();
-        let mut reach: FxHashSet<TaskId> = pipeline.tasks().into_iter().collect();
-        let mut stack: Vec<TaskId> = reach.iter().copied().collect();
-        while let Some(id) = stack.pop() {
-            stack.extend(graph.needs(id).iter().filter(|&&id| reach.insert(id)));
-        }
+        let reach = with_needs(graph, pipeline.tasks());
         let required = written.require.as_ref().map_or(tasks.len(), |(require, _)| {
             // A part of what changes reach, where they decide.
             require.of(tasks.len()).min(tasks.len())
@@ -95,10 +91,25 @@ impl Course {
         }
     }
 
+    /// Whether fewer succeeded than are required.
+    pub(super) fn has_failed(&self) -> bool {
+        self.succeeded < self.required
+    }
+
     /// Whether as many as are required can still succeed.
     fn may_succeed(&self) -> bool {
         self.tasks.len() - self.lost >= self.required
     }
+}
+
+/// Tasks, and all they need.
+fn with_needs(graph: &Graph, tasks: Vec<TaskId>) -> FxHashSet<TaskId> {
+    let mut all: FxHashSet<TaskId> = tasks.iter().copied().collect();
+    let mut stack = tasks;
+    while let Some(id) = stack.pop() {
+        stack.extend(graph.needs(id).iter().filter(|&&id| all.insert(id)));
+    }
+    all
 }
 
 /// A task that did not succeed.
@@ -113,13 +124,6 @@ impl Loss {
     fn is_failure(&self) -> bool {
         !self.allowed && matches!(self.finish, Finish::Failed | Finish::Unstable)
     }
-}
-
-/// How a task is undone.
-struct Undoing {
-    task: TaskId,
-    command: Result<Command, String>,
-    shown: String,
 }
 
 /// What a failure asks for.
@@ -137,16 +141,18 @@ impl Pipelines {
         plan: &Plan,
         pipelines: &[Pipeline],
         request: &Request<'_>,
-    ) -> Pipelines {
+    ) -> Result<Pipelines, Error> {
         let course = |pipeline: &Pipeline| {
             let written = request.pipelines.iter().find(|own| own.name == pipeline.name)?;
             Some(Course::of(graph, plan, pipeline, written))
         };
-        Pipelines {
+        let also = if pipelines.is_empty() { Vec::new() } else { find_named(graph, request)? };
+        Ok(Pipelines {
             courses: pipelines.iter().filter_map(course).collect(),
+            also_asked: with_needs(graph, also),
             keep_going: request.keep_going,
             ..Pipelines::default()
-        }
+        })
     }
 
     fn succeeded(&mut self, id: TaskId) {
@@ -173,7 +179,7 @@ impl Pipelines {
             return;
         }
         self.failures += usize::from(loss.is_failure());
-        if !loss.allowed {
+        if !loss.allowed && !self.also_asked.contains(&loss.id) {
             self.losses.push((of, loss.finish));
         }
     }
@@ -194,7 +200,7 @@ impl Pipelines {
     pub(super) fn ends(&mut self) -> (Vec<PipelineEnd>, Forgiven) {
         let mut forgiven = Forgiven::default();
         for (of, finish) in &self.losses {
-            let fine = |&at: &usize| self.courses[at].succeeded >= self.courses[at].required;
+            let fine = |&at: &usize| !self.courses[at].has_failed();
             if of.iter().all(fine) {
                 forgiven.add(finish);
             }
@@ -209,72 +215,6 @@ impl Pipelines {
         };
         (self.courses.iter_mut().map(end).collect(), forgiven)
     }
-
-    /// Whether a task is undone if a pipeline fails.
-    fn may_undo(&self, id: TaskId) -> bool {
-        let rolls_back = |course: &Course| course.on_error == OnError::Rollback;
-        self.courses.iter().any(|course| rolls_back(course) && course.reach.contains(&id))
-    }
-
-    /// What is to be undone now, the last first.
-    fn take_undo(&mut self) -> Vec<Undoing> {
-        let failed = |course: &&Course| {
-            course.on_error == OnError::Rollback && course.succeeded < course.required
-        };
-        let mut undo = std::mem::take(&mut self.undo);
-        undo.retain(|one| {
-            self.courses.iter().filter(failed).any(|course| course.reach.contains(&one.task))
-        });
-        undo.reverse();
-        undo
-    }
-
-    fn undone(&mut self, id: TaskId, name: &str, well: bool) {
-        let rolls_back = |course: &&mut Course| course.on_error == OnError::Rollback;
-        for course in self.courses.iter_mut().filter(rolls_back) {
-            if course.reach.contains(&id) {
-                let told = if well { &mut course.rolled_back } else { &mut course.not_rolled_back };
-                told.push(name.to_owned());
-            }
-        }
-    }
-}
-
-/// What is asked for: targets, tasks, and the steps of pipelines with all their tasks.
-pub(super) fn find_wanted(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    let mut ids = find_named(graph, request)?;
-    ids.extend(pipelines(graph, request)?.iter().flat_map(Pipeline::tasks));
-    Ok(ids)
-}
-
-/// The same without those tasks: what names stand for.
-pub(super) fn find_each(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    let mut ids = find_named(graph, request)?;
-    for pipeline in pipelines(graph, request)? {
-        ids.extend(pipeline.steps.steps().into_iter().flat_map(|step| graph.select(&step.name)));
-    }
-    Ok(ids)
-}
-
-/// What is asked for but by pipelines.
-pub(super) fn find_named(graph: &Graph, request: &Request<'_>) -> Result<Vec<TaskId>, Error> {
-    let mut ids = Vec::new();
-    for name in request.wanted.iter().filter(|name| pipeline(request, name).is_none()) {
-        let selected = if request.private { graph.select(name) } else { Vec::new() };
-        ids.extend(if selected.is_empty() { find(graph, name)? } else { selected });
-    }
-    Ok(ids)
-}
-
-fn pipeline<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r parse::Pipeline> {
-    request.pipelines.iter().find(|pipeline| pipeline.name == name)
-}
-
-/// The pipelines that are wanted, each once.
-pub(super) fn pipelines(graph: &Graph, request: &Request<'_>) -> Result<Vec<Pipeline>, Error> {
-    let wanted = request.pipelines.iter().filter(|own| request.wanted.contains(&own.name));
-    let all = wanted.map(|pipeline| Pipeline::of(graph, pipeline).map_err(Error::Taskfile));
-    all.collect()
 }
 
 impl Build<'_> {
@@ -284,20 +224,13 @@ impl Build<'_> {
             return;
         }
         self.pipelines.succeeded(id);
-        let Some(running) = end.running.filter(|_| end.finish == Finish::Ran) else { return };
-        let rendered = &running.due.gathered.rendered;
-        if let (Some(argv), true) = (&rendered.rollback, self.pipelines.may_undo(id)) {
-            let shown = argv.last().map(|script| script.trim().to_owned()).unwrap_or_default();
-            let command = self.beside(id, argv, (rendered, running.due.tries.attempt()));
-            self.pipelines.undo.push(Undoing { task: id, command, shown });
-        }
+        self.may_be_undone(id, end);
     }
 
     /// A task did not succeed, others were skipped. What their pipelines, or else the run, make of
     /// that.
     pub(super) fn after_loss(&mut self, first: Option<Loss>, skipped: &[TaskId]) {
-        let works = |id: &&TaskId| self.graph.task(**id).kind() != Kind::Group;
-        let skipped = skipped.iter().filter(works).map(|&id| {
+        let skipped = skipped.iter().filter(|&&id| self.is_told(id)).map(|&id| {
             let allowed = self.plan.is_soft(id);
             Loss { id, finish: Finish::Skipped, allowed }
         });
@@ -313,100 +246,7 @@ impl Build<'_> {
             self.give_up_judging();
         }
         if after.end {
-            self.stopper.stop(TERM);
-            self.services.stop_users(TERM);
+            self.stop_tasks(TERM);
         }
-    }
-
-    /// Undoes what pipelines did that failed and roll back, one after another, the last first. One
-    /// that fails keeps nobody else.
-    pub(super) fn roll_back(&mut self) -> Result<(), Error> {
-        let undo = self.pipelines.take_undo();
-        let recorded = |one: &Undoing| self.graph.task(one.task).kind() == Kind::Recorded;
-        if undo.is_empty() || (undo.iter().any(recorded) && !self.take_back_lock()?) {
-            return self.tell_not_undone(&undo);
-        }
-        // The run itself was stopped.
-        self.stopper = Stopper::new().map_err(|cause| Error::Io {
-            doing: "cannot make a pipe for".to_owned(),
-            path: self.request.root.clone(),
-            cause,
-        })?;
-        for (at, one) in undo.iter().enumerate() {
-            if self.tally.summary.signal.is_some() {
-                return self.tell_not_undone(&undo[at..]);
-            }
-            self.is_not_done(one.task);
-            self.workers.start(Job::Undo(Box::new(Undo {
-                task: one.task,
-                dir: self.task_dir(one.task),
-                command: one.command.clone(),
-                timeout: self.timeout_of(one.task),
-                stop: self.stopper.watch(),
-                guard: self.guard.clone(),
-            })));
-            let undone = self.wait_for_undone();
-            self.tell_undone(one, undone);
-        }
-        Ok(())
-    }
-
-    /// What was undone is not up to date, whatever its outputs say. This is on the disk before
-    /// anything is undone.
-    fn is_not_done(&mut self, id: TaskId) {
-        let key = self.done[id].key.filter(|_| self.graph.task(id).kind() == Kind::Recorded);
-        let state_id = self.names.id(self.graph.name(id));
-        let Some((writer, key)) = self.held.writer.as_mut().zip(key) else { return };
-        record::write_failure(writer, state_id, &key);
-        if let Some(warning) = writer.flush() {
-            self.warn(None, &warning);
-        }
-    }
-
-    /// Nothing else is at work, but signals are heard.
-    fn wait_for_undone(&mut self) -> Undone {
-        loop {
-            match self.wait_until(None) {
-                Some(Message::Undone(undone)) => {
-                    self.workers.answered();
-                    return *undone;
-                }
-                Some(Message::Signal(signal)) => self.signal(signal),
-                Some(Message::Read(_) | Message::Asked(..) | Message::Ended(_)) => {
-                    self.workers.answered();
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn tell_undone(&mut self, one: &Undoing, undone: Undone) {
-        let Undone { failed, duration_ms, tail, .. } = undone;
-        let failure = failed.map(|what| Failure {
-            what,
-            command: one.shown.clone(),
-            tail,
-            log: self.task_dir(one.task).join(UNDO_LOG),
-            wrong: None,
-        });
-        let name = self.graph.name(one.task).to_owned();
-        self.pipelines.undone(one.task, &name, failure.is_none());
-        let (task, at_ms) = (TaskRef { id: one.task, name: &name }, self.now_ms());
-        let failure = failure.as_ref();
-        (self.listener)(&Event::TaskRolledBack { task, duration_ms, failure, at_ms });
-    }
-
-    /// A signal came first.
-    fn tell_not_undone(&mut self, undo: &[Undoing]) -> Result<(), Error> {
-        if undo.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<String> =
-            undo.iter().map(|one| self.graph.name(one.task).to_owned()).collect();
-        for (one, name) in undo.iter().zip(&names) {
-            self.pipelines.undone(one.task, name, false);
-        }
-        self.warn(None, &format!("interrupted: not rolled back: {}", names.join(", ")));
-        Ok(())
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Tries {
     pub(super) failed: Vec<Tried>,
     /// How many were made in vain, because inputs moved meanwhile.
     pub(super) moved: usize,
+    /// When the first began, if there were others, in milliseconds since the run did.
+    pub(super) begun_ms: Option<u64>,
 }
 
 impl Tries {
@@ -44,9 +46,13 @@ impl Tries {
         self.moved + 1 >= MOST_MOVED
     }
 
-    /// After one more in vain.
-    pub(super) fn once_more(&self) -> Tries {
-        Tries { failed: self.failed.clone(), moved: self.moved + 1 }
+    /// After one more in vain, that began then.
+    pub(super) fn once_more(&self, begun_ms: u64) -> Tries {
+        Tries {
+            failed: self.failed.clone(),
+            moved: self.moved + 1,
+            begun_ms: self.begun_ms.or(Some(begun_ms)),
+        }
     }
 }
 
@@ -98,7 +104,6 @@ impl Build<'_> {
         let wait = wait(retry, failed, self.chance(id, attempt));
         let left = retry.times as usize + 1 - failed as usize;
         let at_ms = self.now_ms();
-        self.tally.retried(resting.ended.duration_ms);
         (self.listener)(&Event::TaskRetrying {
             task: TaskRef { id, name: self.graph.name(id) },
             what: &resting.what,
@@ -133,7 +138,9 @@ impl Build<'_> {
             let Some(Active::Resting(resting)) = self.active.remove(&id) else { continue };
             let Resting { running, ended, what } = *resting;
             self.forget_everything();
+            self.tally.retried(ended.duration_ms + ended.in_vain_ms);
             let mut tries = running.due.tries;
+            tries.begun_ms.get_or_insert(running.begun_ms);
             let key = running.due.gathered.key.filter(|_| ended.command_failed);
             let (exit_code, duration_ms) = (ended.exit_code, ended.duration_ms);
             tries.failed.push(Tried { what, exit_code, duration_ms, key });

@@ -1,9 +1,10 @@
 //! How a service leaves the run: counted, told, written down for scripts.
 
 use super::Build;
-use super::finish::{unix_ms, utc};
+use super::date::{unix_ms, utc};
 use super::pipelines::Loss;
 use super::services::{Stage, TERM};
+use super::tally::Took;
 use crate::error::said;
 use crate::ids::TaskId;
 use crate::outcome::{Course, Event, Failure, Finish, Reason, TaskRef, shown};
@@ -17,7 +18,7 @@ impl Build<'_> {
     }
 
     pub(super) fn service_failed(&mut self, id: TaskId, what: String, down: &Down) {
-        self.set_stage(id, Stage::Failed);
+        self.set_stage(id, Stage::Failed(id));
         let rendered = self.services.all.get(&id).map(|one| &one.due.gathered.rendered);
         let command = rendered.map_or_else(String::new, |rendered| rendered.shown.clone());
         let started = down.status.is_some();
@@ -56,11 +57,8 @@ impl Build<'_> {
         down: &Down,
         failure: Option<&Failure>,
     ) {
-        if self.request.lasting.is_some() && self.services.is_named(id) {
-            // Under `taskr watch` none is expected to end.
-            self.tally.summary.counts.tasks += 1;
-        }
-        self.tally.ended(&self.graph, (id, None), (finish, false), 0);
+        self.tally.summary.counts.tasks += usize::from(!self.counts(id));
+        self.tally.ended(&self.graph, (id, None), (finish, false), Took::default());
         let exit_code = down.exit_code();
         let log = self.root.absolute(&self.task_dir(id).join("log"));
         let at_ms = self.now_ms();

@@ -10,8 +10,8 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::Digest;
 
+use super::away::described;
 use super::finish::End;
-use super::open::described;
 use super::{Active, Build, Done, Due, Running};
 use crate::error::said;
 use crate::graph::{Graph, Kind};
@@ -40,7 +40,8 @@ pub(super) enum Stage {
     Ending(Started, Option<String>),
     /// It ended, and was needed no more.
     Gone,
-    Failed,
+    /// It failed, or this one that it needs.
+    Failed(TaskId),
 }
 
 #[derive(Debug)]
@@ -78,13 +79,15 @@ pub(super) struct Services {
     pub(super) stoppers: FxHashMap<TaskId, Stopper>,
     /// The signal by which the user ended what only he needed.
     ended_by: Option<i32>,
+    /// All were killed because the user would not wait.
+    killed: bool,
 }
 
 /// Whether all services that a task needs are there for it.
 enum There {
     All,
     NotYet,
-    /// This one will not be.
+    /// One will not be, because this one failed.
     Never(TaskId),
 }
 
@@ -123,12 +126,13 @@ impl Services {
     }
 
     /// Passes a signal on to running tasks that need services. Services end after them.
-    pub(super) fn stop_users(&self, signal: i32) {
+    fn stop_users(&self, signal: i32) {
         self.stoppers.values().for_each(|stopper| stopper.stop(signal));
     }
 
     /// Ends everything at once.
-    pub(super) fn kill(&self) {
+    pub(super) fn kill(&mut self) {
+        self.killed = true;
         self.stoppers.values().for_each(Stopper::kill);
         let started = self.all.values().filter_map(|one| one.stage.started());
         started.for_each(|started| started.running.kill());
@@ -142,7 +146,7 @@ impl Stage {
             | Stage::Ready(started)
             | Stage::Outdated(started)
             | Stage::Ending(started, _) => Some(started),
-            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed => None,
+            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed(_) => None,
         }
     }
 
@@ -159,7 +163,7 @@ impl Stage {
             | Stage::Ready(started)
             | Stage::Outdated(started)
             | Stage::Ending(started, _) => Some(started),
-            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed => None,
+            Stage::Idle | Stage::Waiting | Stage::Gone | Stage::Failed(_) => None,
         }
     }
 }
@@ -192,6 +196,12 @@ fn needed_deeply(graph: &Graph, id: TaskId) -> Vec<TaskId> {
 }
 
 impl Build<'_> {
+    /// Passes a signal on to all tasks that run, those with stoppers of their own as well.
+    pub(super) fn stop_tasks(&self, signal: i32) {
+        self.stopper.stop(signal);
+        self.services.stop_users(signal);
+    }
+
     /// What defines a service is known: what needs it can be judged.
     pub(super) fn service_judged(&mut self, id: TaskId, due: Due) {
         let key = Manifest::new(due.gathered.fields.clone()).key();
@@ -222,6 +232,7 @@ impl Build<'_> {
     pub(super) fn admit(&mut self, id: TaskId) {
         let Some(Active::Runnable(due)) = self.active.get(&id) else { return };
         let plain = due.hit.is_some();
+        self.tokens.are_needed |= !plain;
         let needs = !plain && !self.services.users.is_empty();
         match if needs { self.services_of(id) } else { There::All } {
             There::All => {
@@ -247,15 +258,16 @@ impl Build<'_> {
     /// Starts what a task needs and is not there.
     fn services_of(&mut self, id: TaskId) -> There {
         let needed = needed(&self.graph, id);
-        let is_lost = |service: &&TaskId| match self.services.all.get(*service) {
-            Some(one) => match one.stage {
-                Stage::Failed | Stage::Gone => true,
-                Stage::Ending(..) => !one.again,
-                _ => false,
+        let lost = |service: &TaskId| match self.services.all.get(service) {
+            Some(one) => match &one.stage {
+                Stage::Failed(first) => Some(*first),
+                Stage::Gone => Some(*service),
+                Stage::Ending(..) if !one.again => Some(*service),
+                _ => None,
             },
-            None => true,
+            None => Some(*service),
         };
-        if let Some(&lost) = needed.iter().find(is_lost) {
+        if let Some(lost) = needed.iter().find_map(lost) {
             return There::Never(lost);
         }
         let mut there = There::All;
@@ -263,7 +275,7 @@ impl Build<'_> {
             self.want_service(service);
             match self.services.all.get(&service).map(|one| &one.stage) {
                 Some(Stage::Ready(_)) => {}
-                Some(Stage::Failed) => return There::Never(service),
+                Some(Stage::Failed(first)) => return There::Never(*first),
                 _ => there = There::NotYet,
             }
         }
@@ -280,7 +292,7 @@ impl Build<'_> {
             There::All => self.start_service(id),
             There::NotYet => self.set_stage(id, Stage::Waiting),
             There::Never(lost) => {
-                self.set_stage(id, Stage::Failed);
+                self.set_stage(id, Stage::Failed(lost));
                 let name = self.graph.name(lost).to_owned();
                 self.tell_skipped(&[id], Because::Needs(&name));
             }
@@ -383,6 +395,7 @@ impl Build<'_> {
             }
             _ if down.refused.is_some() => down.refused.clone(),
             Stage::Ending(_, failed) => failed.clone(),
+            _ if self.services.killed => None,
             Stage::Starting(_) => Some(format!("it ended before it was ready: {how}")),
             Stage::Ready(_) if needed => Some(format!("it ended while others need it: {how}")),
             Stage::Ready(_) if named && down.status != Some(Status::Code(0)) => Some(how),
@@ -427,12 +440,14 @@ impl Build<'_> {
         let over = match self.plan.state(id) {
             State::Unwanted | State::Failed | State::Skipped => true,
             State::Waiting(_) | State::Ready => self.plan.is_stopped(),
-            State::Started | State::Due | State::Running => !self.active.contains_key(&id),
+            State::Started | State::Away | State::Due | State::Running => {
+                !self.active.contains_key(&id)
+            }
             State::Done => true,
         };
         match self.services.all.get(&id).map(|one| &one.stage) {
             None => over,
-            Some(Stage::Gone | Stage::Failed) => true,
+            Some(Stage::Gone | Stage::Failed(_)) => true,
             Some(Stage::Idle | Stage::Waiting) => {
                 self.plan.is_stopped() || (!self.stays(id) && self.users_are_done(id))
             }
@@ -534,7 +549,8 @@ impl Build<'_> {
             return None;
         }
         self.services.stoppers.remove(&id);
-        let was_told = self.tally.summary.signal.is_some();
+        let summary = &self.tally.summary;
+        let was_told = summary.signal.is_some() || summary.timed_out.is_some();
         if running.due.hit.is_some() || (was_told && matches!(ended.result, Outcome::Stopped)) {
             return None;
         }

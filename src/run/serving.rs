@@ -8,7 +8,6 @@ use crate::expr::{self, ExprError};
 use crate::graph::{self, Service, Text};
 use crate::ids::{ServiceId, TaskId};
 use crate::parse::{Address, port_of};
-use crate::process::Command;
 use crate::workers::{Probe, Up};
 
 /// What tells that a service is ready, and what ends it.
@@ -62,19 +61,6 @@ impl Serving {
 }
 
 impl Build<'_> {
-    /// A command beside the service's own, in its folder and environment.
-    fn shell_command(
-        &self,
-        id: TaskId,
-        argv: &[String],
-        rendered: &Rendered,
-    ) -> Result<Command, String> {
-        let mut command = self.question(id, argv, rendered)?;
-        let rule = &self.graph.task(id).rule;
-        command.env = self.around().environment(rule, &self.task_dir(id), rendered, 1);
-        Ok(command)
-    }
-
     /// All that is needed to start a service.
     pub(super) fn up(
         &self,
@@ -91,11 +77,11 @@ impl Build<'_> {
             Probing::Http(address) => Probe::Http(address.clone()),
             Probing::Log(text) => Probe::Log(text.clone().into_bytes()),
             Probing::Cmd(argv) => {
-                let command = self.shell_command(id, argv, rendered);
+                let command = self.beside(id, argv, (rendered, 1));
                 Probe::Cmd(command.map_err(|what| format!("its `ready`: {what}"))?)
             }
         };
-        let stop = serving.stop.as_ref().map(|argv| self.shell_command(id, argv, rendered));
+        let stop = serving.stop.as_ref().map(|argv| self.beside(id, argv, (rendered, 1)));
         let stop = stop.transpose().map_err(|what| format!("its `stop`: {what}"))?;
         let command = self.around().command(rule, &dir, rendered, 1)?;
         Ok(Up {

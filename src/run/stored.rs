@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use rustc_hash::FxHashSet;
 use taskr_cache::{Blob, Digest, Entry, FileKind, Place, Save, Saver, Seen, Store, Stored, What};
 
-use super::finish::{End, unix_ms};
+use super::date::unix_ms;
+use super::finish::End;
 use super::gather::{Gap, Gathered};
 use super::{Build, Done, Due, Running};
 use crate::files::Look;
@@ -94,7 +95,7 @@ impl Build<'_> {
     pub(super) fn has_store(&self, id: TaskId) -> bool {
         let rule = &self.graph.task(id).rule;
         // What a depfile named may be an output that is missing now.
-        let may_lack = rule.depfile.is_some() && self.plan.soft_count() > 0;
+        let may_lack = rule.depfile.is_some() && self.plan.has_soft();
         self.kept.is_some() && rule.may_be_kept() && !may_lack
     }
 

@@ -16,6 +16,15 @@ pub(super) struct Tally {
     last: Option<TaskId>,
 }
 
+/// What a task took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Took {
+    /// Of its last attempt's command, its part where several tasks shared one.
+    pub(super) work_ms: u64,
+    /// From its first start to its end: what others had to wait for.
+    pub(super) time_ms: u64,
+}
+
 impl Tally {
     pub(super) fn new(tasks: usize) -> Tally {
         Tally {
@@ -32,14 +41,14 @@ impl Tally {
         self.chain(graph, (id, freed_by), 0);
     }
 
-    /// A task ended after `duration_ms` of its command. `freed_by`: what kept it beside what it needs.
+    /// A task ended. `freed_by`: what kept it beside what it needs.
     /// `soft`: it did not succeed, and that is no harm.
     pub(super) fn ended(
         &mut self,
         graph: &Graph,
         (id, freed_by): (TaskId, Option<TaskId>),
         (finish, soft): (&Finish, bool),
-        duration_ms: u64,
+        took: Took,
     ) {
         let counts = &mut self.summary.counts;
         match finish {
@@ -58,14 +67,19 @@ impl Tally {
         }
         let failed = matches!(finish, Finish::Failed | Finish::Unstable);
         self.failures += usize::from(failed && !soft);
-        self.summary.work_ms += duration_ms;
-        self.chain(graph, (id, freed_by), duration_ms);
+        self.summary.work_ms += took.work_ms;
+        self.chain(graph, (id, freed_by), took.time_ms);
     }
 
-    /// An attempt failed after `duration_ms`, and is followed by another.
-    pub(super) fn retried(&mut self, duration_ms: u64) {
+    /// An attempt failed after `work_ms` of its command, and is followed by another.
+    pub(super) fn retried(&mut self, work_ms: u64) {
         self.summary.retries += 1;
-        self.summary.work_ms += duration_ms;
+        self.repeated(work_ms);
+    }
+
+    /// An attempt of so much work was in vain, without having failed, and is followed by another.
+    pub(super) fn repeated(&mut self, work_ms: u64) {
+        self.summary.work_ms += work_ms;
     }
 
     fn chain(&mut self, graph: &Graph, (id, freed_by): (TaskId, Option<TaskId>), duration_ms: u64) {

@@ -3,11 +3,15 @@
 //! Tokens are taken and given back by the loop alone, so that none can get lost between threads.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Build;
-use crate::jobserver::{Bell, Pool};
+use super::ask::Topic;
+use crate::jobserver::{Bell, MAKEFLAGS, Pool, knows_fifo};
 use crate::outdir::STATE_DIR;
-use crate::process::find_program;
+use crate::process::{Command, RUN_ID_VAR, Said, Status, find_program};
+use crate::report::one_line;
 use crate::workers::Message;
 
 /// What a run holds of a job server.
@@ -16,8 +20,9 @@ pub(super) struct Tokens<'p> {
     shared: Option<&'p Pool>,
     /// Ours.
     own: Option<Pool>,
-    /// Whether it was tried to have one.
-    opened: bool,
+    opening: Opening,
+    /// A command is to start, and may want tokens.
+    pub(super) are_needed: bool,
     held: Vec<u8>,
     /// Rings when there may be a token.
     bell: Option<Bell>,
@@ -26,14 +31,35 @@ pub(super) struct Tokens<'p> {
     doubtful: bool,
 }
 
+/// How far a run is with a job server of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Opening {
+    /// Nothing has started yet that could ask it for a token.
+    NotYet,
+    /// This make is asked what it takes.
+    Asking(PathBuf),
+    /// There is one, or it was tried in vain, or there is one of somebody else.
+    Done,
+}
+
+/// A make that has not said by then what it takes is told what all take.
+const MAKE_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
 impl<'p> Tokens<'p> {
     pub(super) fn new(shared: Option<&'p Pool>) -> Tokens<'p> {
-        let opened = shared.is_some();
-        let held = Vec::new();
-        Tokens { shared, own: None, opened, held, bell: None, asked: false, doubtful: false }
+        Tokens {
+            shared,
+            own: None,
+            opening: if shared.is_some() { Opening::Done } else { Opening::NotYet },
+            are_needed: false,
+            held: Vec::new(),
+            bell: None,
+            asked: false,
+            doubtful: false,
+        }
     }
 
-    /// None before the first process starts, and where the system has none to give.
+    /// None before the first command starts, and where the system has none to give.
     pub(super) fn pool(&self) -> Option<&Pool> {
         self.shared.or(self.own.as_ref())
     }
@@ -54,6 +80,11 @@ impl<'p> Tokens<'p> {
         {
             own.refill();
         }
+    }
+
+    /// Whether the first command waits for what make says.
+    pub(super) fn is_asking_make(&self) -> bool {
+        matches!(self.opening, Opening::Asking(_))
     }
 
     /// A command did not end well, and perhaps not with all that it had taken.
@@ -83,20 +114,63 @@ impl Drop for Tokens<'_> {
 }
 
 impl Build<'_> {
-    /// The first start of a process also opens the job server.
-    pub(super) fn open_pool(&mut self) {
-        if std::mem::replace(&mut self.tokens.opened, true) {
-            return;
+    /// Before the first command starts the job server is opened, and before that `make` asked what it
+    /// takes. Says whether that is done; if not the answer will come as a message.
+    pub(super) fn has_opened_pool(&mut self) -> bool {
+        match self.tokens.opening {
+            Opening::Done => return true,
+            Opening::Asking(_) => return false,
+            Opening::NotYet => {}
         }
-        let folder = format!("{STATE_DIR}/runs").into_bytes();
-        let path = self.root.path().join(STATE_DIR).join("runs");
-        let path = path.join(format!("{}.jobs", self.run_id));
+        // The guard shall not inherit what children do.
+        self.start_guard();
         let default = OsStr::new("/usr/bin:/bin");
         let search = self.request.env.get(OsStr::new("PATH"));
         let search = search.map_or(default, |search| search.as_os_str());
-        let make = find_program(OsStr::new("make"), search, self.root.path());
+        let Some(make) = find_program(OsStr::new("make"), search, self.root.path()) else {
+            self.open_pool(true);
+            return true;
+        };
+        self.tokens.opening = Opening::Asking(make.clone());
+        let mut env = self.request.env.clone();
+        for name in [MAKEFLAGS, "MFLAGS", "MAKELEVEL"] {
+            env.remove(OsStr::new(name));
+        }
+        env.insert(RUN_ID_VAR.into(), self.run_id.clone().into());
+        let command = Command {
+            program: make,
+            args: vec!["--version".into()],
+            env: env.into_iter().collect(),
+            dir: self.root.path().to_owned(),
+            grace: Duration::ZERO,
+            timeout: Some(MAKE_ANSWERS_WITHIN),
+            errors: None,
+        };
+        self.ask_one(Topic::Make, command, Vec::new());
+        false
+    }
+
+    /// What the machine's make said. One that cannot say it takes what all take.
+    pub(super) fn make_said(&mut self, said: &Result<Said, String>) {
+        let Opening::Asking(make) = self.tokens.opening.clone() else { return };
+        let silent = said.as_ref().is_ok_and(|said| matches!(said.status, Status::Signal(_)));
+        if silent && !self.plan.is_stopped() {
+            let make = one_line(&make.display().to_string());
+            let what = "children are told of the shared jobs as makes before 4.4 take it";
+            self.warn(None, &format!("`{make} --version` does not answer: {what}"));
+        }
+        let answer = said.as_ref().ok().filter(|said| said.status.success());
+        self.open_pool(answer.is_some_and(|said| knows_fifo(&said.output)));
+        self.start_runnable();
+    }
+
+    fn open_pool(&mut self, fifo: bool) {
+        self.tokens.opening = Opening::Done;
+        let folder = format!("{STATE_DIR}/runs").into_bytes();
+        let path = self.root.path().join(STATE_DIR).join("runs");
+        let path = path.join(format!("{}.jobs", self.run_id));
         let made = self.root.create_dirs(&folder);
-        let pool = made.and_then(|()| Pool::serve(self.request.jobs, make.as_deref(), path));
+        let pool = made.and_then(|()| Pool::serve(self.request.jobs, fifo, path));
         // Without one each nested build counts for itself, as it does elsewhere.
         self.tokens.own = pool.ok();
     }

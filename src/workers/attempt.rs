@@ -447,7 +447,9 @@ pub(super) fn lock_folder(
     let failed = |error| Stop::io("lock", dir.path(), &error);
     context.root.create_dirs(dir.path()).map_err(failed)?;
     let path = context.root.absolute(&dir.join("lock"));
+    let mut waited = false;
     let mut tell = |holder: Option<&Note>| {
+        waited = true;
         // Who does not listen any more ends the run.
         let _ = context.messages.send(Message::Waits(task, holder.cloned()));
     };
@@ -456,7 +458,11 @@ pub(super) fn lock_folder(
         true => Wait::Until { tell: &mut tell, stopped: &stopped },
         false => Wait::No,
     };
-    match TaskLock::acquire(&path, &context.note, wait).map_err(failed)? {
+    let acquired = TaskLock::acquire(&path, &context.note, wait).map_err(failed)?;
+    if waited {
+        let _ = context.messages.send(Message::Waited(task));
+    }
+    match acquired {
         Acquired::Held(lock) => Ok(lock),
         Acquired::Busy(holder) => Err(Stop::Busy(holder)),
         Acquired::Stopped => Err(Stop::Stopped),

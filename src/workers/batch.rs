@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 use rustc_hash::FxHashMap;
@@ -38,7 +39,15 @@ pub struct Halved {
 /// of each.
 enum Came {
     Ended(Vec<Ended>),
-    Halve(Vec<Vec<String>>),
+    Halve(Vec<Said>),
+}
+
+/// What a process that failed leaves of one of its tasks.
+#[derive(Default)]
+struct Said {
+    warnings: Vec<String>,
+    /// Its part of the time.
+    in_vain_ms: u64,
 }
 
 /// Runs all tasks, in as many processes as it takes.
@@ -49,7 +58,8 @@ pub(super) fn run(
     buffer: &mut Vec<u8>,
 ) -> Vec<Ended> {
     let mut ended: Vec<Ended> = Vec::with_capacity(batch.runs.len());
-    let mut said: FxHashMap<TaskId, Vec<String>> = FxHashMap::default();
+    let begun = Instant::now();
+    let mut said: FxHashMap<TaskId, Said> = FxHashMap::default();
     let mut open: Vec<(&[Run], Option<Launch>)> = vec![(&batch.runs, Some(batch.launch.clone()))];
     while let Some((runs, launch)) = open.pop() {
         let launch = launch.or_else(|| ask(context, runs));
@@ -58,11 +68,13 @@ pub(super) fn run(
             ended.extend(runs.iter().map(|run| Ended::with(run.task, Result::Stopped)));
             continue;
         };
-        match process(context, runs, (&launch, pieces), buffer) {
+        match process(context, (runs, begun), (&launch, pieces), buffer) {
             Came::Ended(some) => ended.extend(some),
-            Came::Halve(warnings) => {
-                for (run, warnings) in runs.iter().zip(warnings) {
-                    said.entry(run.task).or_default().extend(warnings);
+            Came::Halve(each) => {
+                for (run, own) in runs.iter().zip(each) {
+                    let all = said.entry(run.task).or_default();
+                    all.warnings.extend(own.warnings);
+                    all.in_vain_ms += own.in_vain_ms;
                 }
                 let (first, second) = runs.split_at(runs.len() / 2);
                 open.extend([(second, None), (first, None)]);
@@ -70,7 +82,9 @@ pub(super) fn run(
         }
     }
     for ended in &mut ended {
-        ended.warnings.splice(..0, said.remove(&ended.task).unwrap_or_default());
+        let Said { warnings, in_vain_ms } = said.remove(&ended.task).unwrap_or_default();
+        ended.warnings.splice(..0, warnings);
+        ended.in_vain_ms = in_vain_ms;
     }
     ended
 }
@@ -81,6 +95,12 @@ fn ask(context: &Context, runs: &[Run]) -> Option<Launch> {
     // Who does not listen any more ends the run.
     let _ = context.messages.send(Message::Halved(Box::new(half)));
     answered.recv().ok()
+}
+
+impl Said {
+    fn of(ended: Ended) -> Said {
+        Said { warnings: ended.warnings, in_vain_ms: ended.duration_ms }
+    }
 }
 
 /// A task on its way.
@@ -151,10 +171,10 @@ impl Member<'_> {
     }
 }
 
-/// One process for some tasks.
+/// One process for some tasks. The first of their batch began at `begun`.
 fn process(
     context: &Context,
-    runs: &[Run],
+    (runs, begun): (&[Run], Instant),
     (launch, pieces): (&Launch, &Sender<Piece>),
     buffer: &mut Vec<u8>,
 ) -> Came {
@@ -164,6 +184,7 @@ fn process(
     let prepared = members.iter_mut().try_for_each(|member| member.prepare(context, buffer));
     let ran = prepared
         .and_then(|()| members[0].step(context, buffer, |first| first.execute(launch, pieces)));
+    share(&mut members, begun);
     if let Err(stop) = ran {
         let halve = members.len() > 1 && !matches!(stop, Stop::Stopped);
         if members.len() > 1 {
@@ -173,11 +194,10 @@ fn process(
             members[0].give_up(context, stop, true);
         }
         return match halve {
-            true => Came::Halve(members.into_iter().map(|member| member.ended.warnings).collect()),
+            true => Came::Halve(members.into_iter().map(|member| Said::of(member.ended)).collect()),
             false => Came::Ended(members.into_iter().map(|member| member.ended).collect()),
         };
     }
-    share(&mut members);
     for at in 0..members.len() {
         let kept = if at == 0 { Ok(()) } else { copy_log(context, runs, at) };
         match kept {
@@ -196,8 +216,10 @@ fn process(
 }
 
 /// Each task has its part of the process's time, so that sums are right, and all else of it.
-fn share(members: &mut [Member<'_>]) {
+fn share(members: &mut [Member<'_>], begun: Instant) {
     let count = members.len() as u64;
+    let shared_ms = u64::try_from(begun.elapsed().as_millis()).ok();
+    members.iter_mut().for_each(|member| member.ended.shared_ms = shared_ms);
     let Some((first, others)) = members.split_first_mut() else { return };
     let first = &mut first.ended;
     let each = first.duration_ms / count;

@@ -1,8 +1,8 @@
 //! What an intent says: what stood at a task's outputs when it began, and where they are.
 //!
-//! Layout of the body: the run's id behind its length (u32 LE); number of paths, each behind its length; number of outputs, each
-//! a byte (0 a path, 1 a pattern) and its text behind its length. An empty body belongs to a
-//! task that is dirty, but whose outputs were put in order again.
+//! Layout of the body: the run's id behind its length (u32 LE); number of paths, each behind its
+//! length; number of outputs, each a byte (0 a path, 1 a pattern) and its text behind its length. An
+//! empty body belongs to a task that is dirty, but whose outputs were put in order again.
 
 use crate::files::Pattern;
 use crate::graph::Output;

@@ -54,6 +54,8 @@ pub enum Message {
     /// Before a [`Job::Run`]: another taskr, this one if it says so, runs the same unrecorded task
     /// and is waited for.
     Waits(TaskId, Option<Note>),
+    /// It waits no more.
+    Waited(TaskId),
     /// Answer to [`Job::Run`].
     Ended(Box<Ended>),
     /// Answer to [`Job::Batch`]: of each task.
@@ -286,8 +288,13 @@ pub struct Ended {
     pub task: TaskId,
     /// What came of it.
     pub result: Result,
-    /// Of the command, in milliseconds.
+    /// Of the command, in milliseconds; where several tasks had one process, this one's part of it.
     pub duration_ms: u64,
+    /// From the start of the first process that was also for this task to the end of the last, in
+    /// milliseconds, where it shared them.
+    pub shared_ms: Option<u64>,
+    /// This task's part of shared processes that failed and were followed by others, in milliseconds.
+    pub in_vain_ms: u64,
     /// Of bringing the outputs from the store, in milliseconds.
     pub restore_ms: u64,
     /// If the command ended by itself.
@@ -326,6 +333,8 @@ impl Ended {
             task,
             result,
             duration_ms: 0,
+            shared_ms: None,
+            in_vain_ms: 0,
             restore_ms: 0,
             exit_code: None,
             signal: None,

@@ -162,6 +162,34 @@ fn newer_makes_and_taskr_within_taskr_share_a_fifo() {
 }
 
 #[test]
+fn a_make_that_does_not_answer_holds_up_nobody_for_long() {
+    let p = Project::new(
+        "[target.t]\nrun = 'ran t; echo \"[$MAKEFLAGS]\"'\n[target.slow]\nrun = 'exec sleep 1000'\n\
+         [target.o]\noutputs = ['o']\nrun = 'echo o > {{ outputs }}'\n",
+    )
+    .with_store();
+    p.program("make", "ran make; exec sleep 1000");
+    p.taskr(["t"])
+        .ran(["make", "t"])
+        .warns("make --version` does not answer")
+        .says("--jobserver-auth=1")
+        .ok();
+    p.await_no_process();
+    let live = p.spawn(["slow"]);
+    p.await_ran("make");
+    live.signal(Signal::INT);
+    live.dies_by(Signal::INT);
+    p.await_no_process();
+    p.take_ran();
+    // What is only restored, and what is up to date, asks nobody.
+    p.program("make", "ran make; echo GNU Make 4.4");
+    p.taskr(["o"]).ran(["make"]).makes("o", "o\n").ok();
+    p.remove("o");
+    p.taskr(["o"]).makes("o", "o\n").says("restored").ok();
+    p.taskr(["o"]).ok();
+}
+
+#[test]
 fn cargo_takes_what_it_is_given() {
     let cargo = std::path::Path::new(env!("CARGO"));
     let folder = cargo.parent().expect("a folder").display().to_string();

@@ -186,6 +186,20 @@ fn enough_successes_make_a_pipeline_succeed() {
 }
 
 #[test]
+fn what_is_asked_for_beside_a_pipeline_is_not_forgiven() {
+    let p = Project::new(
+        "[target.a]\nrun = 'ran a'\n[target.b]\nrun = 'ran b; exit 1'\n[target.all]\ndeps = ['b']\n\
+         [target.c]\ndeps = ['b']\nrun = 'ran c'\n\
+         [pipeline.p]\nsteps = [['a', 'b']]\nrequire = '50%'\non_error = 'continue'\n",
+    );
+    p.taskr(["p"]).ran(["a", "b"]).ok();
+    for also in ["b", "all", "c"] {
+        p.taskr(["p", also]).ran(["a", "b"]).says("✗ b").exits(1);
+    }
+    p.taskr(["p", "a"]).ran(["a", "b"]).ok();
+}
+
+#[test]
 fn a_breaker_stops_starting_after_so_many_failures() {
     let text = targets(&["a", "b", "c", "d"], &["a", "b", "c"]);
     let p = Project::new(
@@ -339,7 +353,7 @@ fn so_many_failures_of_the_taskfile_let_no_pipeline_go_on() {
 #[test]
 fn a_run_that_took_too_long_is_rolled_back() {
     let p = Project::new(
-        "[target.a]\nrun = 'ran a'\nrollback = 'sleep 0.5; ran undo'\n\
+        "[target.a]\ntimeout = '20s'\nrun = 'ran a'\nrollback = 'sleep 0.5; ran undo'\n\
          [target.slow]\nrun = 'ran slow; exec sleep 60'\n\
          [pipeline.p]\nsteps = ['a', 'slow']\non_error = 'rollback'\n",
     );
@@ -361,6 +375,62 @@ fn a_rollback_has_the_timeout_of_its_task() {
         .ran(["a", "bad", "undo"])
         .says("✗ a  rollback failed: timed out after 300ms")
         .exits(1);
+}
+
+#[test]
+fn without_a_timeout_of_its_own_a_rollback_has_that_of_the_run() {
+    let p = Project::new(
+        "[target.a]\nrun = 'ran a'\nrollback = 'ran undo; exec sleep 1000'\n\
+         [target.bad]\nrun = 'ran bad; exit 1'\n\
+         [pipeline.p]\nsteps = ['a', 'bad']\non_error = 'rollback'\n",
+    );
+    p.taskr(["--timeout", "700ms", "p"])
+        .ran(["a", "bad", "undo"])
+        .says("✗ a  rollback failed: timed out after 0.7s")
+        .exits(1);
+    p.await_no_process();
+}
+
+/// Undoes `b`, then `a`, both of which wait for `~/go`, and is interrupted while `b` is undone.
+fn interrupted_while_undoing() -> (Project, crate::project::Live) {
+    let step = |name: &str| {
+        format!(
+            "[target.{name}]\nrun = 'true'\n\
+             rollback = 'ran undo {name}; until [ -e ~/go ]; do sleep 0.01; done; ran undid {name}'\n"
+        )
+    };
+    let p = Project::new(
+        &(step("a")
+            + &step("b")
+            + "[target.bad]\nrun = 'exit 1'\n\
+               [pipeline.p]\nsteps = ['a', 'b', 'bad']\non_error = 'rollback'\n"),
+    );
+    let live = p.spawn(["p"]);
+    p.await_ran("undo b");
+    live.signal(rustix::process::Signal::INT);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    (p, live)
+}
+
+#[test]
+fn a_signal_lets_a_rollback_come_to_its_end() {
+    let (p, live) = interrupted_while_undoing();
+    p.go();
+    let output = live.dies_by(rustix::process::Signal::INT);
+    assert_eq!(p.take_ran(), ["undo b", "undid b", "undo a", "undid a"], "{output}");
+    assert!(output.stderr.contains("rolling back before the end"), "{output}");
+    assert!(output.stdout.contains("rolled back: b, a"), "{output}");
+}
+
+#[test]
+fn a_second_signal_ends_a_rollback() {
+    let (p, live) = interrupted_while_undoing();
+    live.signal(rustix::process::Signal::INT);
+    let output = live.dies_by(rustix::process::Signal::INT);
+    assert_eq!(p.take_ran(), ["undo b"], "{output}");
+    assert!(output.stdout.contains("✗ b  rollback failed: interrupted"), "{output}");
+    assert!(output.to_string().contains("interrupted: not rolled back: a"), "{output}");
+    p.await_no_process();
 }
 
 #[test]

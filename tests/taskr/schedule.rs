@@ -183,6 +183,42 @@ fn a_time_out_is_tried_again_too() {
     p.taskr(["t"]).ran(["t1", "t2"]).says("timed out after 300ms").ok();
 }
 
+/// `work_ms` of a run, and how long each task of its critical path took.
+fn work_and_path(p: &Project, args: &[&str]) -> (u64, Vec<(String, u64)>) {
+    let told = events(p, args, 0);
+    p.take_ran();
+    let end = of(&told, "run_finished")[0];
+    let path = end["critical_path"].as_array().expect("a list").iter();
+    let step = |step: &Value| {
+        let task = step["task"].as_str().expect("a name").to_owned();
+        (task, step["duration_ms"].as_u64().expect("a number"))
+    };
+    (end["work_ms"].as_u64().expect("a number"), path.map(step).collect())
+}
+
+#[test]
+fn the_critical_path_goes_from_the_first_start_to_the_end() {
+    let p = Project::new(
+        "[target.again]\nretry = { times = 1, backoff = '600ms' }\n\
+         run = 'sleep 0.2; test -e ~/again || { touch ~/again; exit 1; }'\n\
+         [target.moved]\ninputs = ['a']\n\
+         run = 'sleep 0.2; test -e ~/moved || { touch ~/moved; echo 2 >a; }'\n\
+         [target.batch]\nforeach = 'items/*'\nbatch = 2\n\
+         run = 'sleep 0.4; : {{ items }}'\n\
+         [target.other]\nrun = 'sleep 0.3'\n",
+    );
+    p.write("a", "1").write("items/x", "1").write("items/y", "1");
+    let (work_ms, path) = work_and_path(&p, &["again"]);
+    assert!(work_ms >= 400, "both attempts: {work_ms}");
+    assert!(path[0].1 >= 700, "and half of the wait at least between: {path:?}");
+    let (work_ms, path) = work_and_path(&p, &["moved"]);
+    assert!(work_ms >= 400 && path[0].1 >= 400, "{work_ms} {path:?}");
+    // Two of one process are not each as long as half of it.
+    let (work_ms, path) = work_and_path(&p, &["-j2", "batch", "other"]);
+    assert!((700..1400).contains(&work_ms), "0.4 s once, and 0.3 s: {work_ms}");
+    assert!(path[0].0.starts_with("batch@") && path[0].1 >= 400, "{path:?}");
+}
+
 #[test]
 fn the_most_urgent_goes_first() {
     let p = Project::new(

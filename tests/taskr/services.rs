@@ -161,6 +161,39 @@ fn a_second_ctrl_c_kills() {
 }
 
 #[test]
+fn a_service_that_the_user_had_killed_has_not_failed() {
+    let p = project(&[
+        "[target.db]\nservice = true\nready = { log = 'up' }\n\
+         run = 'echo up; trap \"\" TERM; while :; do sleep 0.1; done'\n"
+            .to_owned(),
+        "[target.t]\ndeps = ['db']\nrun = 'trap \"\" INT TERM; ran t; sleep 300'\n".to_owned(),
+    ]);
+    let live = p.spawn(["t"]);
+    p.await_ran("t");
+    live.signal(Signal::INT);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    live.signal(Signal::INT);
+    let output = live.dies_by(Signal::INT);
+    assert!(output.stdout.contains("1 task: 1 cancelled"), "{output}");
+    assert!(!output.to_string().contains("db failed"), "{output}");
+    assert!(!output.stdout.contains("✗"), "{output}");
+    p.await_no_process();
+}
+
+#[test]
+fn the_time_of_the_run_ends_those_that_need_services() {
+    let p = project(&[
+        service("db", ""),
+        "[target.t]\ndeps = ['db']\nrun = 'ran t; exec sleep 1000'\n".to_owned(),
+    ]);
+    p.taskr(["--timeout", "1s", "t"])
+        .ran(["db up", "t", "db down"])
+        .says("timed out after 1.0s: t was still at work")
+        .exits(1);
+    p.await_no_process();
+}
+
+#[test]
 fn nothing_survives_a_kill() {
     let p = project(&[
         service("db", ""),
@@ -222,6 +255,34 @@ fn a_service_that_ends_too_early_fails() {
     p.taskr(["test"]).ran(["test"]).any_files().exits(1);
     p.taskr(["test"]).ran(["test"]).any_files().exits(1);
     p.await_no_process();
+}
+
+#[test]
+fn of_services_that_nobody_asked_for_only_failures_count() {
+    let p = project(&[
+        "[target.db]\nservice = true\nready = { log = 'up' }\nrun = 'exit 3'\n".to_owned(),
+        service("app", "deps = ['db']"),
+        task("t", "'db'"),
+        task("t2", "'app'"),
+    ]);
+    p.taskr(["-k", "t", "t2"])
+        .says("3 tasks: 1 failed, 2 skipped")
+        .says("- t  skipped: db failed")
+        .says("- t2  skipped: db failed")
+        .never_says("app")
+        .exits(1);
+    // The same where what a service needs is no service.
+    p.write(
+        "Taskfile.toml",
+        &("[target.db]\nrun = 'exit 3'\n".to_owned()
+            + &service("app", "deps = ['db']")
+            + &task("t2", "'app'")),
+    );
+    p.taskr(["-k", "t2"]).says("2 tasks: 1 failed, 1 skipped").never_says("app").exits(1);
+    p.taskr(["-k", "app"])
+        .says("2 tasks: 1 failed, 1 skipped")
+        .says("- app  skipped: db failed")
+        .exits(1);
 }
 
 #[test]

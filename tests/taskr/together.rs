@@ -77,6 +77,57 @@ fn one_taskr_at_a_time_runs_an_unrecorded_task() {
     assert_eq!(p.take_ran(), ["s"]);
 }
 
+/// A run that gave the workspace away and wants it back, for `rec`; `holder` holds it until `~/go`.
+/// The run starts with `slow`, which ends when the other has the lock.
+fn gave_way(more: &str, args: &[&str]) -> (Project, Live, Live) {
+    let p = Project::new(&format!(
+        "{more}\n[target.slow]\nrun = 'ran slow; until [ -e ~/held ]; do sleep 0.01; done'\n\
+         [target.rec]\ndeps = ['slow']\ninputs = []\nrun = 'ran rec'\n\
+         [target.holder]\ninputs = []\nalways = true\n\
+         run = 'touch ~/held; until [ -e ~/go ]; do sleep 0.01; done; ran holder'\n"
+    ));
+    let run = p.spawn(args);
+    p.await_ran("slow");
+    let holder = p.spawn(["holder"]);
+    (p, run, holder)
+}
+
+#[test]
+fn while_one_task_waits_for_the_workspace_the_others_go_on() {
+    // Its output is more than waits unheard anywhere, and the other taskr waits for its end.
+    let chatty = "[target.chatty]\nrun = '''until [ -e ~/held ]; do sleep 0.01; done\n\
+                  i=0; while [ $i -lt 300 ]; do printf '%02000d\\n' $i; i=$((i+1)); sleep 0.002; done\n\
+                  ran chatty; touch ~/go'''\n";
+    let (p, run, holder) = gave_way(chatty, &["-j3", "--output", "stream", "chatty", "rec"]);
+    assert!(holder.wait().status.success());
+    let output = run.wait();
+    assert!(output.status.success(), "{output}");
+    assert!(output.stderr.contains("waiting for another taskr (process "), "{output}");
+    assert_eq!(p.take_ran(), ["slow", "chatty", "holder", "rec"]);
+}
+
+#[test]
+fn no_wait_gives_up_in_the_middle_of_a_run_too() {
+    let (p, run, holder) = gave_way("", &["--no-wait", "rec"]);
+    let output = run.wait();
+    assert_eq!(output.status.code(), Some(75), "{output}");
+    assert!(output.stdout.contains("another taskr works here (process "), "{output}");
+    p.go();
+    assert!(holder.wait().status.success());
+    assert_eq!(p.take_ran(), ["slow", "holder"]);
+}
+
+#[test]
+fn waiting_does_not_count_for_the_time_of_a_run() {
+    let (p, mut run, holder) = gave_way("", &["--timeout", "1500ms", "rec"]);
+    assert!(!within(std::time::Duration::from_millis(1800), || !run.runs()), "it waits");
+    p.go();
+    assert!(holder.wait().status.success());
+    let output = run.wait();
+    assert!(output.status.success(), "{output}");
+    assert_eq!(p.take_ran(), ["slow", "holder", "rec"]);
+}
+
 /// A waiting taskr can be ended like any other.
 #[test]
 fn waiting_ends_by_a_signal() {

@@ -131,7 +131,8 @@ impl Saver {
     }
 
     /// Drops what waits to be saved. What is committed stays.
-    pub fn stop_early(&mut self) {
+    #[cfg(test)]
+    pub(super) fn stop_early(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 

@@ -1,6 +1,7 @@
 //! Whom a failure that is no harm holds up.
 
 use super::*;
+use crate::graph::Kind;
 
 /// A plan of all targets that nothing else needs, or of these.
 fn drive(text: &str, wanted: &[&str]) -> Drive {
@@ -124,4 +125,33 @@ fn who_is_skipped_counts_as_not_succeeded() {
     d.start_all();
     d.succeed("use@2");
     assert_eq!(d.states(&["use"]), [State::Ready]);
+}
+
+/// Ten times the tasks may take forty times as long, which is four times what is linear.
+#[test]
+fn many_failures_are_held_against_as_many_others_in_no_more_than_linear_time() {
+    let took = |count: usize| {
+        let items: Vec<String> = (0..count).map(|n| format!("'{n}'")).collect();
+        let matrix = format!("matrix = {{ n = [{}] }}\n", items.join(", "));
+        let text = format!(
+            "[target.f]\n{matrix}allow_failure = true\ninputs = []\noutputs = ['o/{{{{ matrix.n }}}}']\nrun = 'x'\n\
+             [target.g]\n{matrix}after = ['f']\ninputs = ['?i/{{{{ matrix.n }}}}', '?j/{{{{ matrix.n }}}}/*']\nrun = 'x'\n"
+        );
+        let mut d = drive(&text, &["g"]);
+        let begun = std::time::Instant::now();
+        let mut ended = 0;
+        while let Next::Start(id) = d.plan.next(9) {
+            let task = d.graph.task(id);
+            match (task.kind(), task.rule.target.name.as_str()) {
+                (Kind::Group, _) => drop(d.plan.pass(&d.graph, id)),
+                (_, "f") => drop(d.plan.fail_softly(&d.graph, id)),
+                _ => drop(d.plan.succeed(&d.graph, id)),
+            }
+            ended += 1;
+        }
+        assert_eq!(ended, 2 * count + 2, "all of both, and their groups");
+        begun.elapsed()
+    };
+    let (few, many) = (took(200), took(2000));
+    assert!(many < few.max(std::time::Duration::from_millis(10)) * 40, "{few:?} {many:?}");
 }

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use super::services::TERM;
 use super::{Active, Build};
 use crate::outcome::TimedOut;
 
-/// What is sent to the tasks that still run; after their grace they are killed.
-const TERM: i32 = signal_hook::consts::SIGTERM;
-
 impl Build<'_> {
-    /// When the run has to be over. It counts from when the workspace is its own.
+    /// When the run has to be over; not while all of it waits for other taskrs. It counts from when
+    /// the workspace is its own.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let limit = Duration::from_millis(self.request.timeout_ms?);
         let over = self.tally.summary.timed_out.is_some() || self.tally.summary.signal.is_some();
+        let over = over || self.only_waits();
         self.worked_since.checked_add(limit).filter(|_| !over)
     }
 
@@ -24,7 +24,7 @@ impl Build<'_> {
         let after_ms = self.request.timeout_ms.unwrap_or(0);
         self.tally.summary.timed_out = Some(TimedOut { after_ms, running: self.at_work() });
         self.plan.stop();
-        self.stopper.stop(TERM);
+        self.stop_tasks(TERM);
         self.give_up_judging();
         true
     }
