@@ -54,12 +54,17 @@ struct Course {
 }
 
 impl Course {
-    fn of(graph: &Graph, plan: &Plan, pipeline: &Pipeline, written: &parse::Pipeline) -> Course {
-        let named = graph.without_groups(&pipeline.tasks());
+    /// `resumed`: what is not in the plan succeeded before.
+    fn of(
+        (graph, plan): (&Graph, &Plan),
+        pipeline: &Pipeline,
+        written: &parse::Pipeline,
+        resumed: bool,
+    ) -> Course {
+        let mut named = graph.without_groups(&pipeline.tasks());
         // Of a service nobody can say that it succeeded.
-        let planned = |id: &TaskId| {
-            plan.state(*id) != State::Unwanted && graph.task(*id).kind() != Kind::Service
-        };
+        named.retain(|id| graph.task(*id).kind() != Kind::Service);
+        let planned = |id: &TaskId| plan.state(*id) != State::Unwanted;
         let tasks: FxHashSet<TaskId> = named.iter().copied().filter(planned).collect();
         let mut reach: FxHashSet<TaskId> = pipeline.tasks().into_iter().collect();
         let mut stack: Vec<TaskId> = reach.iter().copied().collect();
@@ -67,8 +72,10 @@ impl Course {
             stack.extend(graph.needs(id).iter().filter(|&&id| reach.insert(id)));
         }
         let required = written.require.as_ref().map_or(tasks.len(), |(require, _)| {
+            let before = if resumed { named.len() - tasks.len() } else { 0 };
             // A part of what changes reach, where they decide.
-            require.of(tasks.len()).min(tasks.len())
+            let all = tasks.len() + before;
+            require.of(all).saturating_sub(before).min(tasks.len())
         });
         Course {
             name: pipeline.name.clone(),
@@ -140,7 +147,7 @@ impl Pipelines {
     ) -> Pipelines {
         let course = |pipeline: &Pipeline| {
             let written = request.pipelines.iter().find(|own| own.name == pipeline.name)?;
-            Some(Course::of(graph, plan, pipeline, written))
+            Some(Course::of((graph, plan), pipeline, written, request.only.is_some()))
         };
         Pipelines {
             courses: pipelines.iter().filter_map(course).collect(),
