@@ -519,6 +519,7 @@ fn note_of(request: &Request<'_>, run_id: &str) -> Note {
         pid: std::process::id(),
         run_id: run_id.to_owned(),
         command: request.command_line.clone(),
+        stays: false,
     }
 }
 
