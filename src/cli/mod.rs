@@ -12,6 +12,7 @@ mod changes;
 mod check;
 mod clean;
 mod columns;
+mod commands;
 mod compare;
 mod completions;
 mod create;
@@ -164,7 +165,11 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     let Some(word) = word.as_deref().and_then(OsStr::to_str) else {
         return build_with(scan, workspace);
     };
-    if workspace.as_ref().is_ok_and(|found| found.has_target(word) || found.has_pipeline(word)) {
+    // With a name behind them these say what it is, whatever targets are called.
+    let says_what = matches!(word, "run" | "tool") && scan.has_next_word();
+    if !says_what
+        && workspace.as_ref().is_ok_and(|found| found.has_target(word) || found.has_pipeline(word))
+    {
         return build_with(scan, workspace);
     }
     match word {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use nearest::nearest;
-pub use render::{render, render_diagnostics};
+pub use render::{render, render_all, render_diagnostics};
 pub use system::{remedy, said};
 
 /// A text that errors point into.
