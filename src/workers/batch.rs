@@ -64,6 +64,9 @@ pub(super) fn run(
                 for (run, warnings) in runs.iter().zip(warnings) {
                     said.entry(run.task).or_default().extend(warnings);
                 }
+                let told = format!("taskr: failed with {} items, each half alone:\n", runs.len());
+                // A listener that is gone needs no output.
+                let _ = pieces.send((runs[0].task, told.into_bytes()));
                 let (first, second) = runs.split_at(runs.len() / 2);
                 open.extend([(second, None), (first, None)]);
             }

@@ -157,7 +157,7 @@ fn other_tools_words_lead_to_those_of_taskr() {
     for (args, told) in [
         (["--filter=ui", "a"], "`taskr //packages/ui:build`"),
         (["--affected", "a"], "`--since REV`"),
-        (["-w", "a"], "`taskr watch`"),
+        (["-w", "a"], "write `taskr watch`"),
         (["-k=0", "a"], "`--keep-going` takes a number, not `0`"),
         (["cache", "nope"], "write `taskr cache info`"),
         (["run", "clean"], "it is a tool: `taskr clean`"),
