@@ -24,10 +24,10 @@ const NOTE_LIMIT_BYTES: usize = 16 * 1024;
 /// Who holds a workspace's lock.
 ///
 /// On disk it is the content of the lock file: three lines, `pid`, run id, command line, each ended
-/// by a newline, control characters replaced by spaces; written in place by the holder after
-/// locking, emptied when it is given up. It is for people: whether the lock is held is known to the
-/// system alone, and a note may be that of a process that was killed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// by a newline, control characters replaced by spaces, and a fourth, `stays`, if that is so; written
+/// in place by the holder after locking, emptied when it is given up. It is for people: whether the
+/// lock is held is known to the system alone, and a note may be that of a process that was killed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
     /// The process id.
     pub pid: u32,
@@ -35,23 +35,33 @@ pub struct Note {
     pub run_id: String,
     /// Its command line, for display.
     pub command: String,
+    /// The lock is held until the user ends that process: who waits for it would wait for ever.
+    pub stays: bool,
 }
+
+/// The fourth line of a note.
+const STAYS: &str = "stays";
 
 impl Note {
     fn encode(&self) -> Vec<u8> {
         let line = |text: &str| text.replace(char::is_control, " ");
-        format!("{}\n{}\n{}\n", self.pid, line(&self.run_id), line(&self.command)).into_bytes()
+        let stays = if self.stays { format!("{STAYS}\n") } else { String::new() };
+        let (run_id, command) = (line(&self.run_id), line(&self.command));
+        format!("{}\n{run_id}\n{command}\n{stays}", self.pid).into_bytes()
     }
 
     /// None unless it is whole.
     fn decode(text: &str) -> Option<Note> {
         let mut lines = text.strip_suffix('\n')?.split('\n');
-        let note = Note {
+        let mut note = Note {
             pid: lines.next()?.parse().ok()?,
             run_id: lines.next()?.to_owned(),
             command: lines.next()?.replace(char::is_control, " "),
+            stays: false,
         };
-        lines.next().is_none().then_some(note)
+        let more = lines.next();
+        note.stays = more == Some(STAYS);
+        ((more.is_none() || note.stays) && lines.next().is_none()).then_some(note)
     }
 }
 
@@ -59,7 +69,7 @@ impl Note {
 pub enum Wait<'a> {
     /// Come back at once.
     No,
-    /// Wait.
+    /// Wait, but for one that stays.
     Until {
         /// Is told once, before the waiting begins, for whom.
         tell: &'a mut dyn FnMut(Option<&Note>),
@@ -242,11 +252,14 @@ fn take(file: &File, wait: &mut Wait<'_>) -> io::Result<Acquired<Locking>> {
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) => {}
         }
-        let Wait::Until { tell, stopped } = wait else {
-            return Ok(Acquired::Busy(read_note(file)));
-        };
+        let note = read_note(file);
+        let stays = note.as_ref().is_some_and(|note| note.stays);
+        let Wait::Until { tell, stopped } = wait else { return Ok(Acquired::Busy(note)) };
+        if stays {
+            return Ok(Acquired::Busy(note));
+        }
         if !told {
-            tell(read_note(file).as_ref());
+            tell(note.as_ref());
             told = true;
         }
         if stopped() {
@@ -302,7 +315,7 @@ mod tests {
     use super::*;
 
     fn note(pid: u32) -> Note {
-        Note { pid, run_id: "run".into(), command: "taskr build".into() }
+        Note { pid, run_id: "run".into(), command: "taskr build".into(), stays: false }
     }
 
     /// Takes what nobody holds. A child that another test is just starting may for a moment have a
@@ -328,7 +341,8 @@ mod tests {
 
     #[test]
     fn notes() {
-        let odd = Note { pid: 7, run_id: "a".into(), command: "taskr\n\x1b[31m 'é'".into() };
+        let command = "taskr\n\x1b[31m 'é'".into();
+        let odd = Note { pid: 7, run_id: "a".into(), command, stays: true };
         let read = Note::decode(str::from_utf8(&odd.encode()).expect("text")).expect("whole");
         assert_eq!(read, Note { command: "taskr  [31m 'é'".into(), ..odd });
         let whole = note(12).encode();

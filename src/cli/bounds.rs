@@ -13,7 +13,7 @@ pub(super) fn limit(
     workspace: &Workspace,
 ) -> Result<(), Error> {
     let rate = workspace.taskfile.limits.max_failure_rate;
-    request.keep_going = args.how.keep_going.is_some_and(|most| most != 1);
+    request.keep_going = args.how.keep_going.is_some_and(|most| most != Some(1));
     request.most_failures = most_failures(args, workspace);
     request.most_failure_rate = rate.filter(|_| args.how.keep_going.is_none());
     request.timeout_ms = timeout_ms(args, workspace)?;
@@ -51,8 +51,7 @@ fn timeout_ms(args: &Build, workspace: &Workspace) -> Result<Option<u64>, Error>
 fn most_failures(args: &Build, workspace: &Workspace) -> Option<usize> {
     let limits = &workspace.taskfile.limits;
     match args.how.keep_going {
-        Some(0) => None,
-        Some(most) => Some(most),
+        Some(most) => most,
         None if limits.max_failures.is_some() => limits.max_failures,
         None => limits.max_failure_rate.is_none().then_some(1),
     }

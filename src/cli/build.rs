@@ -13,7 +13,7 @@ use super::args::Build;
 use super::bounds::limit;
 use super::changes::changes;
 use super::create::{EVENTS, TRACE, create};
-use super::failed::{Failed, failed};
+use super::failed::{Again, Failed, failed};
 use super::limits::jobs_within_limits;
 use super::out::FirstError;
 use super::signals::{messages_with_signals, no_thread};
@@ -36,7 +36,7 @@ pub(super) fn build(args: &Build, workspace: &Workspace, typed: &str) -> Result<
     more.typed_names = !args.targets.is_empty() && !args.failed;
     if args.failed {
         match failed(args, workspace)? {
-            Failed::Tasks(tasks) => more.tasks = Some(tasks),
+            Failed::Again(again) => more.again = Some(again),
             Failed::Nothing(what) => {
                 let _ = writeln!(People::of(args).writer(), "{what}");
                 return Ok(End::Code(0));
@@ -53,9 +53,8 @@ pub(super) struct More<'s> {
     pub(super) session: Option<&'s Session>,
     /// Only what these can reach is built.
     pub(super) changes: Option<Changes>,
-    /// These tasks are built instead of the targets that the options name; a private one may be
-    /// among them.
-    pub(super) tasks: Option<Vec<String>>,
+    /// This is built instead of the targets that the options name.
+    pub(super) again: Option<Again>,
     /// What tasks are told in their environment.
     pub(super) env: Vec<(OsString, OsString)>,
     /// Whether somebody typed the names of the targets; else the Taskfile has them.
@@ -74,9 +73,13 @@ pub(super) fn build_with(
     let load = workspace.loader_for(&args.common, jobs, given)?;
     let mode = workspace.output(args.how.output, &args.common)?;
     let why = || workspace.looked.why(&workspace.taskfile, &workspace.root);
+    let (private, again) =
+        (more.again.is_some(), more.again.map(|again| (again.wanted, again.tasks)));
+    let (again, only) = again.unzip();
     let mut request = Request {
-        private: more.tasks.is_some(),
-        wanted: more.tasks.unwrap_or(wanted),
+        private,
+        wanted: again.unwrap_or(wanted),
+        only,
         changes: more.changes,
         typed: more.typed_names,
         dry_run: args.dry_run,
@@ -286,6 +289,7 @@ pub(super) fn plain_request<'a>(
         asks: workspace.asks()?,
         wanted: Vec::new(),
         pipelines: workspace.taskfile.pipelines.values().cloned().collect(),
+        only: None,
         private: false,
         changes: None,
         jobs,

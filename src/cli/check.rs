@@ -16,7 +16,7 @@ use super::packages::full_in;
 use super::steps;
 use super::terminal::{Colours, width};
 use super::workspace::{Workspace, at_place};
-use crate::error::{Diagnostic, Error, Level, nearest, quoted, render_diagnostics};
+use crate::error::{Diagnostic, Error, Level, nearest, quoted, render_all};
 use crate::graph::{Graph, Kind, run_gates};
 use crate::ids::IdVec;
 use crate::parse::{self, Target, Taskfile, Text, Var, split_pick};
@@ -29,7 +29,7 @@ pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result
         let mut warnings = warnings(&workspace.taskfile, &graph);
         warnings.extend(without_order(&graph));
         warnings.extend(steps::untied(&workspace.taskfile, &graph));
-        warnings.extend(doubts(&workspace.taskfile, &graph, &workspace.root));
+        warnings.extend(doubts(&workspace, &graph));
         let tasks = graph.tasks().iter().filter(|task| task.kind() != Kind::Group).count();
         let name = workspace.taskfile.source.name.clone();
         let targets = graph.targets().len();
@@ -45,8 +45,20 @@ pub(super) fn check(args: &Check, workspace: Result<Workspace, Error>) -> Result
         print(format!("{:#}\n", as_json(&checked)).as_bytes())?;
         return Ok(End::Code(code));
     }
-    tell(&checked?, args)?;
+    match &checked {
+        Ok(fine) => tell(fine, args)?,
+        Err(Error::Taskfile(wrong)) => tell_wrong(wrong, args),
+        Err(_) => return checked.map(|_| End::Code(code)),
+    }
     Ok(End::Code(code))
+}
+
+/// All mistakes, and that this need not be all of them.
+fn tell_wrong(wrong: &[Diagnostic], args: &Check) {
+    let colours = Colours::choose(&args.common.color);
+    let text = render_all(wrong, colours.err, width());
+    let more = "what builds on that was not checked: mend it and run `taskr check` again";
+    let _ = writeln!(std::io::stderr(), "{text}\n\n{}; {more}", counted(wrong.len(), "mistake"));
 }
 
 /// A Taskfile without mistakes.
@@ -143,6 +155,7 @@ fn warnings(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
     let mut warnings = unused_variables(taskfile);
     warnings.extend(unused_templates(taskfile));
     warnings.extend(unneeded(taskfile, graph));
+    warnings.extend(same_names(taskfile));
     if let Some(place) = &taskfile.inherit {
         warnings.push(
             Diagnostic::warning("recorded tasks see the caller's whole environment")
@@ -151,14 +164,24 @@ fn warnings(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
         );
     }
     warnings.extend(same_in_all_profiles(taskfile, graph));
-    let first = taskfile.targets.values().find(|target| !target.private);
-    if let (true, Some(first)) = (taskfile.default.is_empty(), first) {
+    if let (true, Some(first)) = (taskfile.default.is_empty(), to_be_built(taskfile, graph)) {
         warnings.push(
             Diagnostic::warning("there is no `default`: a bare `taskr` builds nothing")
                 .help(format!("write `default = [\"{}\"]` at the top of the file", first.name)),
         );
     }
     warnings
+}
+
+/// The first target that a bare `taskr` could build: files are made, nothing is deployed.
+fn to_be_built<'f>(taskfile: &'f Taskfile, graph: &Graph) -> Option<&'f Target> {
+    let is_recorded = |target: &&Target| {
+        let node = graph.target(&taskfile.full_name(&target.name));
+        let tasks = node.map(|node| graph.without_groups(&[node])).unwrap_or_default();
+        let mut kinds = tasks.iter().map(|&id| graph.task(id).kind());
+        !tasks.is_empty() && kinds.all(|kind| kind == Kind::Recorded)
+    };
+    taskfile.targets.values().filter(|target| !target.private).find(is_recorded)
 }
 
 /// Variables by their places: name, variable, whether something names it.
@@ -234,6 +257,25 @@ fn unused_templates(taskfile: &Taskfile) -> Vec<Diagnostic> {
 /// The names that a string's expressions begin with.
 fn heads(text: &Text) -> impl Iterator<Item = &str> {
     text.template.names().iter().filter_map(|name| name.path.split('.').next())
+}
+
+/// Packages that give themselves the same name. Folders may be called alike.
+fn same_names(taskfile: &Taskfile) -> Vec<Diagnostic> {
+    let mut known: IndexMap<&str, &str> = IndexMap::new();
+    let mut warnings = Vec::new();
+    for one in &taskfile.packages {
+        let (dir, name) = (one.package.dir.as_str(), one.package.name.as_deref());
+        let Some(name) = name.filter(|name| dir.rsplit('/').next() != Some(*name)) else {
+            continue;
+        };
+        if let Some(first) = known.insert(name, dir) {
+            let message =
+                format!("two packages are called {}: //{first} and //{dir}", quoted(name));
+            let help = "`{{ package.name }}` is the same in both: give one another `name`";
+            warnings.push(Diagnostic::warning(message).help(help));
+        }
+    }
+    warnings
 }
 
 /// Private targets that no other needs: nothing can ever build them.
@@ -312,12 +354,16 @@ fn without_order(graph: &Graph) -> Vec<Diagnostic> {
 }
 
 fn tell(fine: &Fine, args: &Check) -> Result<(), Error> {
-    let mut with = String::new();
+    let mut with = " is fine".to_owned();
     if !fine.warnings.is_empty() {
         let colours = Colours::choose(&args.common.color);
-        let text = render_diagnostics(&fine.warnings, colours.err, width());
+        let text = render_all(&fine.warnings, colours.err, width());
         let _ = writeln!(std::io::stderr(), "{text}\n");
-        with = format!(", with {}", counted(fine.warnings.len(), "warning"));
+        let warnings = counted(fine.warnings.len(), "warning");
+        with = match args.strict {
+            true => format!(" has {warnings}, which --strict refuses"),
+            false => format!(" is fine, with {warnings}"),
+        };
     }
     let targets = counted(fine.targets, "target");
     let tasks = counted(fine.tasks, "task");
@@ -325,7 +371,7 @@ fn tell(fine: &Fine, args: &Check) -> Result<(), Error> {
         0 => String::new(),
         count => format!("{}, ", counted(count, "package")),
     };
-    print(format!("{} is fine{with}: {packages}{targets}, {tasks}\n", fine.name).as_bytes())
+    print(format!("{}{with}: {packages}{targets}, {tasks}\n", fine.name).as_bytes())
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 use super::End;
 use super::amounts::{ago, count};
 use super::args::Compare;
-use super::columns::columns;
+use super::columns::fitting;
 use super::history::counts;
 use super::json_out::version;
 use super::out::print;
 use super::runs::{Past, began_ms, named};
 use super::status::unix_ms;
+use super::terminal::out_width;
 use super::workspace::Workspace;
 use crate::error::Error;
-use crate::report::{duration, one_line};
+use crate::report::{cut_middle, duration, one_line};
 
 /// So many tasks are shown of each kind; JSON has all.
 const MOST_SHOWN: usize = 10;
@@ -115,7 +116,8 @@ fn as_text(
         row("end", [old.end(), new.end()], String::new()),
     ];
     rows.retain(|[_, old, new, _]| !old.is_empty() || !new.is_empty());
-    let mut text = columns(&rows);
+    let width = out_width();
+    let mut text = fitting(rows, width, &[1, 2]);
     let mut moved: Vec<(&str, u64, u64)> = pairs
         .iter()
         .filter_map(|(name, pair)| pair.differs().map(|(old, new)| (*name, old, new)))
@@ -136,7 +138,8 @@ fn as_text(
     ] {
         put(&mut text, &format!("only in run {number}"), only);
     }
-    text
+    let width = width.unwrap_or(usize::MAX);
+    text.lines().map(|line| cut_middle(line, width) + "\n").collect()
 }
 
 fn only(pairs: &Pairs<'_>, of: impl Fn(&Pair<'_>) -> bool) -> Vec<String> {

@@ -10,22 +10,37 @@ use std::path::Path;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::commands::{bash_word, lossy_pipe, not_for_exec, other_template, plain_program};
+use super::workspace::Workspace;
 use crate::error::{Diagnostic, Place, quoted};
+use crate::expr::literal_words;
 use crate::files::{Pattern, list, relative_to};
 use crate::graph::{Action, Graph, Input, Kind, Output, Rule, Text};
 use crate::ids::TaskId;
 use crate::outcome::shown;
+use crate::outdir::TaskDir;
 use crate::parse::{self, Command, Taskfile};
 use crate::process::{find_program, why_not_found, why_not_in};
 
 /// Options of compilers that write a depfile.
 const DEPFILE_OPTIONS: [&str; 3] = ["-MMD", "-MD", "-MF"];
 
+/// Commands that leave no file in a task's own folder that nobody wrote into their line.
+const HARMLESS: [&str; 12] =
+    ["true", "false", ":", "echo", "printf", "test", "[", "sleep", "cat", "ls", "grep", "exit"];
+
 /// What a build would stumble over now.
-pub(super) fn doubts(taskfile: &Taskfile, graph: &Graph, root: &Path) -> Vec<Diagnostic> {
-    let path_var = std::env::var_os("PATH").unwrap_or_default();
-    let (there, told) = (FxHashMap::default(), FxHashSet::default());
-    let mut doubts = Doubts { taskfile, graph, root, path_var, there, told, found: Vec::new() };
+pub(super) fn doubts(workspace: &Workspace, graph: &Graph) -> Vec<Diagnostic> {
+    let mut doubts = Doubts {
+        taskfile: &workspace.taskfile,
+        graph,
+        root: &workspace.root,
+        prefix: workspace.prefix().map(<[u8]>::to_vec),
+        path_var: std::env::var_os("PATH").unwrap_or_default(),
+        there: FxHashMap::default(),
+        told: FxHashSet::default(),
+        found: Vec::new(),
+    };
     for (id, task) in graph.tasks().enumerate() {
         if task.kind() != Kind::Group && task.rule.skipped.is_none() {
             doubts.of_task(id);
@@ -38,6 +53,8 @@ struct Doubts<'d> {
     taskfile: &'d Taskfile,
     graph: &'d Graph,
     root: &'d Path,
+    /// Of tasks' own folders.
+    prefix: Option<Vec<u8>>,
     path_var: OsString,
     /// Whether a path is there, or a pattern matches something.
     there: FxHashMap<Vec<u8>, bool>,
@@ -51,6 +68,13 @@ impl Doubts<'_> {
         let graph = self.graph;
         let rule = &graph.task(id).rule;
         self.depfile(rule);
+        if let Some(target) = self.taskfile.target(&rule.target.name) {
+            let lossy = lossy_pipe(target).filter(|_| rule.target.kind == Kind::Recorded);
+            let other = other_template(target, &self.taskfile.vars);
+            let doubts = bash_word(target).into_iter().chain(lossy).chain(not_for_exec(target));
+            let doubts = doubts.chain(other).collect::<Vec<_>>().into_iter();
+            doubts.for_each(|doubt| self.tell(doubt));
+        }
         for at in 0..rule.inputs.len() {
             self.reference(id, at);
         }
@@ -93,14 +117,41 @@ impl Doubts<'_> {
         );
     }
 
-    /// Whether a task declares outputs, or may leave some in its own folder.
+    /// Whether a task declares outputs, or may leave some in its own folder: what a program does
+    /// there with `$OUT` nobody sees.
     fn gives(&self, rule: &Rule) -> bool {
-        let target = self.taskfile.target(&rule.target.name);
-        let mut names = target
-            .into_iter()
-            .flat_map(parse::Target::texts)
-            .flat_map(|text| text.template.names());
-        !rule.outputs.is_empty() || names.any(|name| name.path.split('.').next() == Some("out"))
+        if !rule.outputs.is_empty() || self.left_files(rule) {
+            return true;
+        }
+        let Some(target) = self.taskfile.target(&rule.target.name) else { return true };
+        let mut texts = target.texts();
+        let names_out = texts.any(|text| {
+            let source = text.template.source();
+            let mut names = text.template.names().iter();
+            source.contains("$OUT")
+                || source.contains("${OUT")
+                || names.any(|name| name.path.split('.').next() == Some("out"))
+        });
+        let is_harmless = |text: &parse::Text| {
+            let words = text.template.as_literal().and_then(literal_words);
+            words.is_some_and(|words| HARMLESS.contains(&words[0].as_str()))
+        };
+        let may_write = match &target.command {
+            None => false,
+            Some(Command::Shell(lines)) => !lines.iter().all(is_harmless),
+            Some(Command::Exec(words)) => {
+                !words.first().is_some_and(|word| HARMLESS.contains(&word.template.source()))
+            }
+        };
+        names_out || may_write
+    }
+
+    /// Whether its own folder holds outputs of an earlier run.
+    fn left_files(&self, rule: &Rule) -> bool {
+        let prefix = self.prefix.as_deref();
+        let out = TaskDir::new(prefix, &rule.name).join("out");
+        let mut entries = self.root.join(OsStr::from_bytes(&out)).read_dir();
+        entries.as_mut().is_ok_and(|entries| entries.next().is_some())
     }
 
     /// A path or pattern that neither the disk nor a task gives.
@@ -192,8 +243,15 @@ impl Doubts<'_> {
             Some(Action::Shell { shell, .. }) => ("shell", shell.first()),
             None => return,
         };
-        let Some(Text { template, place: Some(place) }) = word else { return };
-        let Some(name) = template.as_literal() else { return };
+        let plain = self.taskfile.target(&target.name).and_then(plain_program);
+        let (field, name, place) = match (&plain, word) {
+            (Some((name, text)), _) => ("run", name.as_str(), &text.place),
+            (None, Some(Text { template, place: Some(place) })) => {
+                let Some(name) = template.as_literal() else { return };
+                (field, name, place)
+            }
+            _ => return,
+        };
         let own_path = target.env.iter().any(|(name, _)| name == "PATH");
         let dir = self.root.join(OsStr::from_bytes(&rule.dir));
         if own_path || find_program(OsStr::new(name), &self.path_var, &dir).is_some() {
@@ -207,11 +265,10 @@ impl Doubts<'_> {
             return;
         }
         let why = why_not_found(name, &self.path_var, &dir);
-        self.tell(
-            Diagnostic::warning(why)
-                .at(place.clone(), format!("the program of `{field}`"))
-                .help("install it, or correct its name"),
-        );
+        // One that is not executable says so, and what to do.
+        let help = (!why.contains("chmod")).then(|| "install it, or correct its name".to_owned());
+        let label = format!("the program of `{field}`");
+        self.tell(Diagnostic::warning(why).at(place.clone(), label).help_if(help));
     }
 
     /// Tools that are written out and not found.

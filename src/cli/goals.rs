@@ -5,6 +5,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::TOOLS;
 use super::packages::spelt_out;
 use super::workspace::Workspace;
 use crate::error::{Error, listed, nearest, quoted};
@@ -24,11 +25,15 @@ pub(super) fn unknown<'n>(
 ) -> Error {
     let (target, item) = split_pick(name);
     let near = || {
-        let near = nearest(target, names)?;
+        // A tool of this very name is no target.
+        let near = nearest(target, names.filter(|one| *one != target))?;
         Some(item.map_or_else(|| near.to_owned(), |item| format!("{near}@{item}")))
     };
+    let tool = TOOLS.contains(&name).then(|| format!("it is a tool: `taskr {name}`"));
     let help = variable(name)
+        .or(tool)
         .or_else(|| in_a_package(name, workspace))
+        .or_else(|| of_others_packages(name, workspace))
         .or_else(|| file(name, workspace, graph?))
         .or_else(|| other_spelling(name, workspace))
         .or_else(|| Some(format!("did you mean {}?", quoted(&one_line(&near()?)))))
@@ -74,10 +79,6 @@ fn in_a_package(name: &str, workspace: &Workspace) -> Option<String> {
     }
     let root = &workspace.taskfile;
     let dirs = || root.packages.iter().map(|one| one.package.dir.as_str());
-    let public = |file: &Taskfile| {
-        let public = file.targets.values().filter(|target| !target.private);
-        public.map(|target| target.name.clone()).collect::<Vec<_>>()
-    };
     let Some(written) = read_name(name) else {
         let dir = name.strip_prefix("//")?.trim_end_matches('/');
         if dir.ends_with("...") {
@@ -111,10 +112,42 @@ fn in_a_package(name: &str, workspace: &Workspace) -> Option<String> {
         _ => root.every().flat_map(public).collect(),
     };
     let near = nearest(written.bare(), names.iter().map(String::as_str));
-    Some(match near {
-        Some(near) => format!("did you mean `{start}{near}`?"),
-        None => "`taskr list` shows all targets".to_owned(),
+    Some(match (near, written.whose) {
+        (Some(near), _) => format!("did you mean `{start}{near}`?"),
+        (None, Whose::Of(_)) => {
+            let names: Vec<String> = names.iter().map(|one| format!("{start}{one}")).collect();
+            listed("the targets of that package are", names.iter().map(String::as_str))
+        }
+        (None, _) => "`taskr list` shows all targets".to_owned(),
     })
+}
+
+/// `ui:test`, `packages/ui:test`, `ui#test`: a package's target as other tools write it.
+fn of_others_packages(name: &str, workspace: &Workspace) -> Option<String> {
+    let (package, target) = name.rsplit_once(['#', ':'])?;
+    let package = package.trim_matches('/');
+    let is_it = |file: &&Taskfile| {
+        let (dir, own) = (&file.package.dir, file.package.name.as_deref());
+        let last = dir.rsplit('/').next();
+        !dir.is_empty() && (dir == package || last == Some(package) || own == Some(package))
+    };
+    let file = workspace.taskfile.packages.iter().find(is_it)?;
+    let dir = &file.package.dir;
+    let names = public(file);
+    let known = || names.iter().map(String::as_str);
+    Some(match known().find(|one| *one == target).or_else(|| nearest(target, known())) {
+        Some(near) => format!("did you mean `//{dir}:{near}`?"),
+        None => {
+            let full: Vec<String> = known().map(|one| format!("//{dir}:{one}")).collect();
+            listed("the targets of that package are", full.iter().map(String::as_str))
+        }
+    })
+}
+
+/// The names of the targets of a Taskfile that may be built by name.
+fn public(file: &Taskfile) -> Vec<String> {
+    let public = file.targets.values().filter(|target| !target.private);
+    public.map(|target| target.name.clone()).collect()
 }
 
 /// A target of that name of another package.
@@ -189,6 +222,11 @@ fn lonely_file(name: &str, workspace: &Workspace) -> Option<String> {
 pub(super) fn existing(name: &str, workspace: &Workspace) -> Option<Vec<u8>> {
     let mut paths = paths(name, workspace).into_iter();
     paths.find(|path| !path.is_empty() && on_disk(path, workspace))
+}
+
+/// The path that a word names if it is surely meant as one.
+pub(super) fn absent(name: &str, workspace: &Workspace) -> Option<Vec<u8>> {
+    paths(name, workspace).into_iter().find(|path| name.contains('/') && !path.is_empty())
 }
 
 fn on_disk(path: &[u8], workspace: &Workspace) -> bool {

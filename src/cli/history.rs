@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::End;
 use super::amounts::ago;
 use super::args::History;
-use super::columns::columns;
+use super::columns::fitting;
 use super::json_out::version;
 use super::out::print;
 use super::runs::{Past, began_ms, files, past};
@@ -46,10 +46,8 @@ fn as_text(root: &Path, most: usize, now_ms: u64) -> String {
     if rows.len() == 1 {
         return "no run that ran or restored anything is known here\n".to_owned();
     }
-    let mut text: String = columns(&rows)
-        .lines()
-        .map(|line| out_width().map_or_else(|| line.to_owned(), |width| cut(line, width)) + "\n")
-        .collect();
+    // How a run ended says more than what was typed, and than how many.
+    let mut text = fitting(rows, out_width(), &[2, 3]);
     // Not read: each can be large.
     let all = files(root).len();
     if all > most {

@@ -18,7 +18,7 @@ use super::workspace::Workspace;
 use super::{End, TOOLS};
 use crate::error::Error;
 use crate::graph::{Graph, Kind};
-use crate::parse::{Pipeline, Target, Taskfile, Var, VarValue};
+use crate::parse::{Pipeline, Target, Taskfile, Var, VarValue, Whose, is_below, read_name};
 use crate::report::one_line;
 
 pub(super) fn list(args: &List, workspace: &Workspace) -> Result<End, Error> {
@@ -33,6 +33,10 @@ pub(super) fn list(args: &List, workspace: &Workspace) -> Result<End, Error> {
 
 /// The graph; none, and a word about it, if the Taskfile has a mistake.
 fn count(args: &List, workspace: &Workspace) -> Result<Option<Graph>, Error> {
+    if !workspace.package().default.is_empty() && workspace.default_targets().is_err() {
+        let what = "`default` names something that is not there";
+        let _ = writeln!(std::io::stderr(), "warning: {what}\nhelp: `taskr check` shows it");
+    }
     match workspace.loader(&args.common, 1)?() {
         Ok(graph) => Ok(Some(graph)),
         Err(Error::Taskfile(_)) => {
@@ -63,17 +67,28 @@ impl Listed<'_> {
         }
     }
 
-    fn is_default(&self) -> bool {
-        let is_own = |name: &str| full_in(&self.file.package.dir, name) == self.full;
+    /// Whether a bare `taskr` builds it: in the folder of its package, or `here`.
+    fn is_default(&self, here: &Taskfile) -> bool {
+        let dir = &self.file.package.dir;
+        let is_own = |name: &str| full_in(dir, name) == self.full;
+        let is_one_of_them = |name: &str| {
+            let written = read_name(name).filter(|written| written.bare() == self.target.name);
+            matches!(written.map(|one| one.whose), Some(Whose::Below(above)) if is_below(dir, above))
+        };
+        let mut of_all = here.default.iter().filter(|_| !self.target.private);
         self.file.default.iter().any(|text| is_own(text.template.source()))
+            || of_all.any(|text| is_one_of_them(text.template.source()))
     }
 
     /// What stands behind the name: the doc, and in brackets what else is worth knowing.
     fn about(&self, graph: Option<&Graph>, here: &Taskfile) -> String {
         let target = self.target;
         let mut notes = Vec::new();
-        if self.is_default() {
+        if self.is_default(here) {
             notes.push("default".to_owned());
+        }
+        if target.service.service {
+            notes.push("service".to_owned());
         }
         if target.command.is_none() {
             notes.push("group".to_owned());
@@ -259,7 +274,7 @@ fn as_json(workspace: &Workspace, graph: Option<&Graph>) -> Value {
             "name": one.full,
             "package": one.file.package.dir,
             "doc": one.target.doc,
-            "default": one.is_default(),
+            "default": one.is_default(workspace.package()),
             "private": one.target.private,
             "kind": one.kind(graph),
             "tasks": graph.map(|graph| one.tasks(graph)),
@@ -280,13 +295,9 @@ fn as_json(workspace: &Workspace, graph: Option<&Graph>) -> Value {
         })
     });
     let pipelines = workspace.taskfile.pipelines.values().map(|pipeline| {
-        json!({
-            "name": pipeline.name,
-            "doc": pipeline.doc,
-            "default": is_default(&workspace.taskfile, &pipeline.name),
-            "steps": steps::as_json(&pipeline.steps),
-            "place": place(Some(&pipeline.place)),
-        })
+        let mut value = steps::to_json(pipeline);
+        value["default"] = json!(is_default(&workspace.taskfile, &pipeline.name));
+        value
     });
     let here = workspace.package();
     let default = here.default.iter().map(|text| text.template.source());

@@ -12,6 +12,7 @@ mod changes;
 mod check;
 mod clean;
 mod columns;
+mod commands;
 mod compare;
 mod completions;
 mod create;
@@ -164,7 +165,9 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     let Some(word) = word.as_deref().and_then(OsStr::to_str) else {
         return build_with(scan, workspace);
     };
-    if is_own(&workspace, word) {
+    // With a name behind them these say what it is, whatever targets are called.
+    let says_what = matches!(word, "run" | "tool") && scan.has_next_word();
+    if !says_what && is_own(&workspace, word) {
         return build_with(scan, workspace);
     }
     match word {

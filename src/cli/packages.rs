@@ -5,7 +5,8 @@ use super::workspace::Workspace;
 use super::{TOOLS, goals};
 use crate::error::Error;
 use crate::parse::{
-    Target, Taskfile, Whose, full_name, is_below, read_name, seen_from, split_name, split_pick,
+    Pipeline, Target, Taskfile, Whose, full_name, is_below, read_name, seen_from, split_name,
+    split_pick,
 };
 
 impl Workspace {
@@ -38,6 +39,12 @@ impl Workspace {
     /// Whether a word names a pipeline. All are the root's.
     pub(super) fn has_pipeline(&self, word: &str) -> bool {
         self.taskfile.pipelines.contains_key(&self.full(word))
+    }
+
+    /// The pipelines among these words.
+    pub(super) fn pipelines_of(&self, words: &[String]) -> Vec<&Pipeline> {
+        let named = words.iter().filter_map(|word| self.taskfile.pipelines.get(&self.full(word)));
+        named.collect()
     }
 
     /// The names with the steps of a pipeline in its place.

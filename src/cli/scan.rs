@@ -176,6 +176,15 @@ impl Scan {
         self.about && self.word.is_none()
     }
 
+    /// Whether another bare word stands behind the first.
+    pub(super) fn has_next_word(&self) -> bool {
+        let mut rest = self.args.clone();
+        if self.word.is_some() {
+            rest.remove(self.at);
+        }
+        Scan::of(rest).word.is_some()
+    }
+
     /// Forgets the first bare word; the next one takes its place.
     pub(super) fn drop_word(&mut self) {
         if self.word.is_some() {
@@ -398,6 +407,7 @@ mod tests {
     #[test]
     fn a_dropped_word_makes_way_for_the_next() {
         let mut found = scan("-j2 run list");
+        assert!(found.has_next_word() && !scan("run -j2 -- list").has_next_word());
         found.drop_word();
         assert_eq!(found.word, Some("list".into()));
         assert_eq!(found.args, ["taskr", "-j2", "list"]);

@@ -29,7 +29,7 @@ pub(super) fn named_or_default(
     names: &[String],
 ) -> Result<Vec<String>, Error> {
     match names.is_empty() {
-        true => Ok(workspace.without_pipelines(&workspace.default_targets()?)),
+        true => Ok(workspace.without_pipelines(&workspace.default_to_look_at()?)),
         false => workspace.full_names(names),
     }
 }

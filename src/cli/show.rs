@@ -11,12 +11,13 @@ use super::json_out;
 use super::origin::{Row, Section, common, sections_of_task, with_brackets};
 use super::out::print;
 use super::select::{named_or_default, select};
+use super::steps;
 use super::workspace::Workspace;
 use crate::error::{Diagnostic, Error};
 use crate::graph::{Asking, Graph, Kind};
 use crate::ids::TaskId;
 use crate::outdir::Root;
-use crate::parse::Target;
+use crate::parse::{Pipeline, Target};
 use crate::report::one_line;
 use crate::run::preview;
 
@@ -39,10 +40,12 @@ pub(super) fn show(args: &Show, workspace: &Workspace) -> Result<End, Error> {
     let most = if args.json { ids.len() } else { MOST_SHOWN };
     let shown = ids.iter().take(most).map(|&id| shown(workspace, &graph, id));
     let shown = shown.collect::<Result<Vec<_>, _>>()?;
+    let pipelines = workspace.pipelines_of(&args.targets);
     let text = match args.json {
-        true => format!("{:#}\n", as_json(&shown)),
+        true => format!("{:#}\n", as_json(&pipelines, &shown)),
         false => {
-            let mut blocks: Vec<String> = shown.iter().map(as_text).collect();
+            let mut blocks: Vec<String> = pipelines.iter().map(|one| pipeline(one)).collect();
+            blocks.extend(shown.iter().map(as_text));
             if ids.len() > most {
                 blocks.push(format!("… and {} more tasks\n", ids.len() - most));
             }
@@ -130,11 +133,21 @@ fn as_text(shown: &Shown) -> String {
     text
 }
 
+/// A pipeline, whose steps follow.
+fn pipeline(written: &Pipeline) -> String {
+    let name = one_line(&written.name);
+    let mut text = format!("{name}: a pipeline of what follows  ({})\n", written.place);
+    for (field, value) in steps::fields(written) {
+        text.push_str(&format!("  {field}\n    {}\n", one_line(&value)));
+    }
+    text
+}
+
 fn in_brackets(origin: &str) -> String {
     if origin.is_empty() { String::new() } else { format!("  ({})", one_line(origin)) }
 }
 
-fn as_json(shown: &[Shown]) -> Value {
+fn as_json(pipelines: &[&Pipeline], shown: &[Shown]) -> Value {
     let row = |row: &Row| {
         json!({
             "value": row.value,
@@ -155,5 +168,9 @@ fn as_json(shown: &[Shown]) -> Value {
             "fields": fields.collect::<Map<String, Value>>(),
         })
     };
-    json!({ "version": json_out::version(), "shown": shown.iter().map(one).collect::<Vec<_>>() })
+    json!({
+        "version": json_out::version(),
+        "pipelines": pipelines.iter().map(|pipeline| steps::to_json(pipeline)).collect::<Vec<_>>(),
+        "shown": shown.iter().map(one).collect::<Vec<_>>(),
+    })
 }

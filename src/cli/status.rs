@@ -11,11 +11,14 @@ use super::workspace::Workspace;
 use crate::error::Error;
 use crate::report::{duration, one_line, running};
 
+/// Version of the format. Within a version fields are only added.
+const VERSION: u64 = 1;
+
 /// Says what runs; exit code 0 whether or not anything does.
 pub(super) fn status(args: &Status, workspace: &Workspace) -> Result<End, Error> {
     let runs = running(&workspace.root);
     let text = match args.json {
-        true => format!("{}\n", json!({ "runs": runs })),
+        true => format!("{}\n", json!({ "version": VERSION, "runs": runs })),
         false if runs.is_empty() => "no task runs here now\n".to_owned(),
         false => runs.iter().map(|run| described(run, unix_ms())).collect(),
     };
@@ -52,6 +55,9 @@ fn described(run: &Value, now_ms: u64) -> String {
     for task in run["running"].as_array().into_iter().flatten() {
         lines += &format!("  {}  {}\n", text(&task["task"]), since(task));
     }
+    for service in run["services"].as_array().into_iter().flatten() {
+        lines += &format!("  {}  a service, up for {}\n", text(&service["task"]), since(service));
+    }
     lines
 }
 
@@ -71,11 +77,13 @@ mod tests {
             "v": 1, "run": "r", "pid": 7, "command": "taskr -j3", "started_ms": 1_000,
             "counts": {"tasks": 9, "fresh": 2, "ran": 1, "failed": 1, "skipped_or_cancelled": 1},
             "running": [{"task": "obj@a.c", "started_ms": 3_000}],
+            "services": [{"task": "db", "started_ms": 2_000}],
         });
         assert_eq!(
             described(&run, 4_200),
             "taskr -j3 (process 7) has been running for 3.2s\n \
-             [5/9] 2 fresh · 1 ran · 1 failed\n  obj@a.c  1.2s\n"
+             [5/9] 2 fresh · 1 ran · 1 failed\n  obj@a.c  1.2s\n  \
+             db  a service, up for 2.2s\n"
         );
     }
 }

@@ -3,11 +3,12 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::error::{Diagnostic, quoted};
+use super::json_out;
+use crate::error::{Diagnostic, Error, quoted};
 use crate::graph::{Graph, Kind};
 use crate::ids::{IdVec, TaskId};
 use crate::parse::{self, Taskfile};
-use crate::plan::{Block, Pipeline, Plan, Step};
+use crate::plan::{Block, Course, Pipeline, Plan, Step};
 
 /// Steps that mean nothing, or cannot come in this order.
 pub(super) fn wrong(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
@@ -21,10 +22,9 @@ pub(super) fn wrong(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
             }
         };
         let durations = IdVec::filled(graph.tasks().len(), 0);
-        let tasks = pipeline.tasks();
-        wrong.extend(
-            Plan::in_steps(graph, &tasks, &durations, &[pipeline]).err().unwrap_or_default(),
-        );
+        let course = Course { pipelines: std::slice::from_ref(&pipeline), beside: &[] };
+        let plan = Plan::in_steps(graph, &pipeline.tasks(), &durations, course);
+        wrong.extend(plan.err().unwrap_or_default());
     }
     wrong
 }
@@ -81,6 +81,74 @@ fn untied_step(graph: &Graph, step: &Step, before: &[&Step]) -> Option<Diagnosti
                  to be done before, in `after`"
             )),
     )
+}
+
+/// Which task comes later than which for the sake of the steps of these pipelines.
+///
+/// # Errors
+/// Steps that mean nothing, or cannot come in this order.
+pub(super) fn order(
+    graph: &Graph,
+    pipelines: &[&parse::Pipeline],
+) -> Result<Vec<(TaskId, TaskId)>, Error> {
+    let all = pipelines.iter().map(|written| Pipeline::of(graph, written));
+    let all = all.collect::<Result<Vec<_>, _>>().map_err(Error::Taskfile)?;
+    let tasks: Vec<TaskId> = all.iter().flat_map(Pipeline::tasks).collect();
+    let durations = IdVec::filled(graph.tasks().len(), 0);
+    let course = Course { pipelines: &all, beside: &[] };
+    Plan::in_steps(graph, &tasks, &durations, course).map_err(Error::Taskfile)?;
+    let mut edges = Vec::new();
+    for pipeline in &all {
+        put_in_order(graph, &pipeline.steps, &[], &mut edges);
+    }
+    Ok(edges)
+}
+
+/// The last tasks of a block that comes after these.
+fn put_in_order(
+    graph: &Graph,
+    block: &Block,
+    before: &[TaskId],
+    edges: &mut Vec<(TaskId, TaskId)>,
+) -> Vec<TaskId> {
+    match block {
+        Block::Step(step) => {
+            let group = step.tasks.iter().find(|&&id| graph.task(id).kind() == Kind::Group);
+            let own = group.map_or_else(|| step.tasks.clone(), |&group| vec![group]);
+            let pairs = before.iter().flat_map(|&first| own.iter().map(move |&then| (first, then)));
+            edges.extend(pairs);
+            own
+        }
+        Block::Parallel(blocks) => {
+            blocks.iter().flat_map(|one| put_in_order(graph, one, before, edges)).collect()
+        }
+        Block::Serial(blocks) => blocks
+            .iter()
+            .fold(before.to_vec(), |before, one| put_in_order(graph, one, &before, edges)),
+    }
+}
+
+/// What is to be said of a pipeline: names and values, as in the Taskfile.
+pub(super) fn fields(pipeline: &parse::Pipeline) -> Vec<(&'static str, String)> {
+    let doc = pipeline.doc.iter().map(|doc| ("doc", doc.clone()));
+    let require = pipeline.require.iter().map(|(require, _)| ("require", require.to_string()));
+    let most = pipeline.max_failures.iter().map(|most| ("max_failures", most.to_string()));
+    let own =
+        [("steps", as_text(&pipeline.steps)), ("on_error", pipeline.on_error.word().to_owned())];
+    doc.chain(own).chain(require).chain(most).collect()
+}
+
+/// The same for programs.
+pub(super) fn to_json(pipeline: &parse::Pipeline) -> serde_json::Value {
+    serde_json::json!({
+        "name": pipeline.name,
+        "doc": pipeline.doc,
+        "steps": as_json(&pipeline.steps),
+        "on_error": pipeline.on_error.word(),
+        "require": pipeline.require.as_ref().map(|(require, _)| require.to_string()),
+        "max_failures": pipeline.max_failures,
+        "place": json_out::place(Some(&pipeline.place)),
+    })
 }
 
 /// The steps as a line: `fetch, [analyze, visualize], publish`.

@@ -19,7 +19,7 @@ use crate::parse::{LARGEST_BYTES, includes};
 /// What a Taskfile is called where nothing else is said.
 pub(super) const NAME: &str = "Taskfile.toml";
 
-const FIRST_ONE: &str = "make one, as in:
+const FIRST_ONE: &str = "make one with `taskr init`, or by hand, as in:
 
 [target.hello]
 outputs = [\"hello.txt\"]

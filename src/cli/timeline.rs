@@ -16,7 +16,7 @@ use super::status::unix_ms;
 use super::terminal::out_width;
 use super::workspace::Workspace;
 use crate::error::Error;
-use crate::report::{chain, cut, duration, one_line};
+use crate::report::{chain, cut_middle, duration, one_line};
 
 /// Columns where stdout is no terminal.
 const WIDTH: usize = 100;
@@ -110,7 +110,7 @@ fn chart(bars: &[Bar], wall_ms: u64, width: usize) -> String {
     let mut text = format!("{:column$}  0{end:>1$}\n", "task", room - 1);
     for (bar, name) in bars.iter().zip(&names) {
         let (from, to) = cells(bar, whole_ms, room);
-        let name = cut(name, column);
+        let name = cut_middle(name, column);
         let gap = " ".repeat(column.saturating_sub(name.width()));
         let cell = if bar.outcome == "restored" { "░" } else { "█" };
         let drawn = format!("{}{}", " ".repeat(from), cell.repeat(to - from));
@@ -196,6 +196,10 @@ long-name  ███████████████████████
 b                            ░                  0.00s  restored
 ";
         assert_eq!(chart(&bars, 900, 64), expected);
+        // Names that begin alike can be told apart.
+        let alike = ["compile@src/server/one.c", "compile@src/server/two.c"];
+        let drawn = chart(&alike.map(|name| bar(name, "ran", 0, 1)), 1, 40);
+        assert!(drawn.contains("compil…/one.c ") && drawn.contains("compil…/two.c "), "{drawn}");
         assert_eq!(most_at_once(&bars), 2);
         assert_eq!(most_at_once(&[]), 0);
     }

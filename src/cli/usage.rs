@@ -26,10 +26,23 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
     (&["-s", "--silent"], "`-q` shows only failures and warnings"),
     (&["-y", "--yes", "--no-input"], "taskr asks nothing: leave it away"),
     (
-        &["-r", "-R", "-w", "--no-print-directory", "--no-builtin-rules"],
+        &["-r", "-R", "--no-print-directory", "--no-builtin-rules"],
         "taskr does so by itself: leave it away",
     ),
-    (&["--watch"], "watching is a tool: write `taskr watch` before the targets"),
+    (&["--watch", "-w"], "watching is a tool: write `taskr watch` before the targets"),
+    (
+        &["--filter"],
+        "name the targets: `taskr //packages/ui:build` of one package, `:build` of all",
+    ),
+    (
+        &["--affected"],
+        "`--since REV` builds what the changes since a commit can reach: `--since main`",
+    ),
+    (
+        &["--output-logs", "--log-order", "--log-prefix"],
+        "`--output failed` shows less, `stream` more",
+    ),
+    (&["--summarize"], "`--events FILE` tells all that happens, `taskr history` what happened"),
     (
         &["-p", "--parallel", "-P", "--max-parallel", "-c", "--concurrency", "--threads"],
         "tasks run at once by themselves; `-j N` says how many",
@@ -205,6 +218,9 @@ fn wrong_value(
             names => names.into_iter().flatten().next().map_or("a value", |name| name).to_owned(),
         },
     };
+    // What stands at a place has no name that anybody types.
+    let of_tool = format!("taskr {}", command.get_name());
+    let name = if name.starts_with('-') { name } else { &of_tool };
     let message = match value.is_empty() {
         true => format!("`{name}` needs {asks}"),
         false => format!("`{name}` takes {asks}, not {}", quoted(&one_line(value))),

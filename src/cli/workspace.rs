@@ -204,7 +204,8 @@ impl Workspace {
             let message = format!(
                 "`jobs` takes a number from 1, a part such as \"50%\", or \"auto\", not `{text}`"
             );
-            Diagnostic::error(message).at(place, "").into()
+            let help = "all processors are `auto`, half of them is \"50%\"";
+            Diagnostic::error(message).at(place, "").help(help).into()
         })
     }
 
@@ -341,9 +342,19 @@ impl Workspace {
 
     /// The full names of what is built if nothing is named.
     pub(super) fn default_targets(&self) -> Result<Vec<String>, Error> {
+        self.default_for("nothing to build")
+    }
+
+    /// The same for a tool that looks at targets.
+    pub(super) fn default_to_look_at(&self) -> Result<Vec<String>, Error> {
+        self.default_for("no target is named")
+    }
+
+    /// `none`: what that means where there is no `default`.
+    fn default_for(&self, none: &str) -> Result<Vec<String>, Error> {
         let package = self.package();
         if package.default.is_empty() {
-            return Err(nothing_to_build(package));
+            return Err(no_default(package, none));
         }
         let label = "a bare `taskr` would build it";
         package.default.iter().map(|text| self.written_in(&self.here, text, label)).collect()
@@ -351,7 +362,7 @@ impl Workspace {
 }
 
 /// Nothing was named, and the Taskfile has no `default`.
-fn nothing_to_build(package: &Taskfile) -> Error {
+fn no_default(package: &Taskfile, none: &str) -> Error {
     let known = package.targets.values().filter(|target| !target.private);
     let known: Vec<&str> = known.map(|target| target.name.as_str()).take(10).collect();
     let (named, first) = match known.first() {
@@ -361,7 +372,7 @@ fn nothing_to_build(package: &Taskfile) -> Error {
         }
     };
     Error::Usage {
-        message: format!("nothing to build: {} has no `default`", package.source.name),
+        message: format!("{none}: {} has no `default`", package.source.name),
         help: Some(format!(
             "name {named}, or write `default = [\"{first}\"]` at the top of the file"
         )),

@@ -22,7 +22,7 @@ pub(crate) use cases::answered;
 use rustc_hash::FxHashMap;
 
 pub use nearest::nearest;
-pub use render::{render, render_diagnostics};
+pub use render::{render, render_all, render_diagnostics};
 pub use system::{remedy, said};
 
 /// A text that errors point into.

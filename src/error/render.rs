@@ -50,14 +50,23 @@ pub fn render(error: &Error, colour: bool, width: usize) -> String {
 /// Diagnostics as lines of text, by position, a blank line between two; after ten only their
 /// number is told.
 pub fn render_diagnostics(diagnostics: &[Diagnostic], colour: bool, width: usize) -> String {
-    let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
-    sorted.sort_by(|a, b| position(a).cmp(&position(b)));
-    let mut blocks: Vec<String> =
-        sorted.iter().take(SHOWN).map(|one| render_one(one, colour, width)).collect();
-    if sorted.len() > SHOWN {
-        blocks.push(format!("… and {} more", sorted.len() - SHOWN));
+    let mut blocks = blocks(diagnostics, SHOWN, colour, width);
+    if diagnostics.len() > SHOWN {
+        let more = diagnostics.len() - SHOWN;
+        blocks.push(format!("… and {more} more: `taskr check` shows all"));
     }
     blocks.join("\n\n")
+}
+
+/// The same of all of them.
+pub fn render_all(diagnostics: &[Diagnostic], colour: bool, width: usize) -> String {
+    blocks(diagnostics, usize::MAX, colour, width).join("\n\n")
+}
+
+fn blocks(diagnostics: &[Diagnostic], most: usize, colour: bool, width: usize) -> Vec<String> {
+    let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
+    sorted.sort_by(|a, b| position(a).cmp(&position(b)));
+    sorted.iter().take(most).map(|one| render_one(one, colour, width)).collect()
 }
 
 /// Diagnostics without a place come first.
@@ -220,7 +229,7 @@ error: `two` is wrong
         let heads: Vec<&str> = text.lines().filter(|line| line.starts_with("warning")).collect();
         assert_eq!(heads.len(), 10);
         assert_eq!((heads[0], heads[9]), ("warning: number 00", "warning: number 09"));
-        assert!(text.ends_with("\n\n… and 3 more"), "{text}");
+        assert!(text.ends_with("\n\n… and 3 more: `taskr check` shows all"), "{text}");
     }
 
     #[test]

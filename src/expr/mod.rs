@@ -269,6 +269,12 @@ impl Template {
         shell::check_habits(self, is_set)
     }
 
+    /// Of a script the first `|` that drops the exit code of a command, which may fail unnoticed in a
+    /// shell without `pipefail`: its bytes in the source.
+    pub fn lossy_pipe(&self) -> Option<Range<usize>> {
+        shell::lossy_pipe(self)
+    }
+
     fn exprs(&self) -> impl Iterator<Item = &Expr> {
         self.0.parts.iter().filter_map(|part| match part {
             Part::Expr(expr) => Some(expr),

@@ -174,6 +174,9 @@ impl Sight<'_> {
     fn unknown(&self, head: &str, ready: bool) -> Problem {
         let problem = Problem::new(format!("`{head}` is not defined"));
         let known: Vec<&str> = self.known(ready);
+        if let Some((_, help)) = FOREIGN.iter().find(|(names, _)| names.contains(&head)) {
+            return problem.help(*help);
+        }
         if let Some(near) = nearest(head, known.iter().copied()) {
             return problem.help(format!("did you mean `{near}`?"));
         }
@@ -200,6 +203,23 @@ impl Sight<'_> {
         variables.chain(when_ready).chain(LOAD_NAMES.into_iter().filter(means)).collect()
     }
 }
+
+/// Names that people bring along, and what to write.
+const FOREIGN: [(&[&str], &str); 4] = [
+    (
+        &["linux", "macos", "darwin", "windows", "freebsd"],
+        "a text stands in quotes, as in os == 'linux'",
+    ),
+    (&["x86_64", "amd64", "aarch64", "arm64"], "a text stands in quotes, as in arch == 'x86_64'"),
+    (
+        &["invocation_directory", "justfile_directory", "invocation_dir", "source_directory"],
+        "paths are those of the workspace, wherever taskr is called; a command starts in its `dir`",
+    ),
+    (
+        &["end", "range", "with", "eq", "ne", "printf"],
+        "expressions are no Go templates: {{ 'yes' if X == '1' else 'no' }}",
+    ),
+];
 
 fn unknown_field(field: &str, deeper: Option<&str>) -> Option<Problem> {
     if !ITEM_FIELDS.contains(&field) {

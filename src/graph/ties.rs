@@ -183,8 +183,8 @@ fn own_output(id: TaskId, rule: &Rule, at: usize, makers: &Makers) -> Option<Dia
         Diagnostic::error(message)
             .at(rule.inputs[at].place.clone(), "would be moved away before the command runs")
             .help(
-                "a task that edits files in place has no `outputs`: without `inputs`, too, it \
-                 runs whenever it is wanted",
+                "a formatter has `fixes_inputs = true` and no `outputs`; another task that edits \
+                 files in place has neither `inputs` nor `outputs`",
             ),
     )
 }

@@ -226,7 +226,7 @@ impl fmt::Display for Reason {
             Reason::Service => f.write_str("it is a service"),
             Reason::Always => f.write_str("it has `always = true`"),
             Reason::Forced => f.write_str("it was forced"),
-            Reason::NoRecord => f.write_str("it has not been built before"),
+            Reason::NoRecord => f.write_str("it has no result yet"),
             Reason::Unfinished => f.write_str("its last run failed or was broken off"),
             Reason::Command(what @ "arguments") => write!(f, "its {what} are others"),
             Reason::Command(what) => write!(f, "its {what} changed"),

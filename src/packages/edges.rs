@@ -87,7 +87,10 @@ fn manifests(
             Ok(manifest) => manifests.push(Some(manifest)),
             Err(diagnostic) => {
                 manifests.push(None);
-                wrong.push(diagnostic);
+                // One word of an `include` is that of many packages.
+                if !wrong.contains(&diagnostic) {
+                    wrong.push(diagnostic);
+                }
             }
         }
     }

@@ -293,6 +293,19 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("steps", "run"),
     ("argv", "exec"),
     ("depends", "deps"),
+    ("dependsOn", "deps"),
+    ("wait_for", "after"),
+    ("persistent", "service"),
+    ("background", "service"),
+    ("daemon", "service"),
+    ("passThroughEnv", "env_pass"),
+    ("envPassThrough", "env_pass"),
+    ("extends", "use"),
+    ("template", "use"),
+    ("templates", "use"),
+    ("hide", "private"),
+    ("raw", "interactive"),
+    ("tty", "interactive"),
     ("depends_on", "deps"),
     ("dependencies", "deps"),
     ("needs", "deps"),
@@ -345,6 +358,37 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("workspaces", "include"),
 ];
 
+/// What other tools have, and what is done here instead.
+const ABSENT: &[(&[&str], &str)] = &[
+    (
+        &["globalDependencies", "globalEnv", "globalPassThroughEnv", "global_dependencies"],
+        "what holds for all targets stands below [defaults], as in inputs = [\"tsconfig.json\"]",
+    ),
+    (
+        &["alias", "aliases"],
+        "a target has one name; another is a target with nothing but `deps`:\n\
+         [target.OTHER]\ndeps = [\"NAME\"]",
+    ),
+    (
+        &["quiet", "silent", "outputLogs", "output_logs", "outputMode", "logLevel"],
+        "how much is shown is said on the command line: `--output failed`, `-q`, `-v`",
+    ),
+    (
+        &["confirm", "prompt"],
+        "taskr asks nothing; a command that asks gets the terminal by interactive = true",
+    ),
+    (
+        &["with"],
+        "what runs at once has no order: name both in the `deps` of a third target; one that stays \
+         up has service = true",
+    ),
+];
+
+/// What to do in place of a field that only other tools have.
+pub(super) fn instead(name: &str) -> Option<&'static str> {
+    ABSENT.iter().find(|(names, _)| names.contains(&name)).map(|(_, help)| *help)
+}
+
 /// The field of that name.
 pub(super) fn find(fields: &'static [Field], name: &str) -> Option<&'static Field> {
     fields.iter().find(|field| field.name == name)
@@ -388,6 +432,9 @@ mod tests {
             let known = find(FIELDS, name).or_else(|| find(TOP_LEVEL, name));
             assert!(known.is_some(), "{word} -> {name}");
             assert!(find(FIELDS, word).is_none(), "{word} is a field itself");
+        }
+        for word in ABSENT.iter().flat_map(|(words, _)| *words) {
+            assert!(find(FIELDS, word).is_none(), "{word} is a field");
         }
         assert_eq!(meant(FIELDS, "depends_on").map(|field| field.name), Some("deps"));
         assert_eq!(meant(FIELDS, "ouputs").map(|field| field.name), Some("outputs"));

@@ -209,8 +209,10 @@ fn put_block(lines: &[Line<'_>], text: &mut String) {
     let column = keys.max().unwrap_or(0);
     let rows: Vec<(String, Option<Comment<'_>>)> =
         lines.iter().map(|line| row(line, column)).collect();
+    let is_head = lines.iter().any(|line| matches!(line, Line::Header(..)));
     for together in rows.chunk_by(|a, b| a.1.is_some() == b.1.is_some()) {
-        let column = comment_column(together);
+        // Behind a header nothing stands below.
+        let column = if is_head { None } else { comment_column(together) };
         for (row, comment) in together {
             *text += row;
             if let Some(comment) = comment {
@@ -318,6 +320,14 @@ fg = 4  # y
         assert_eq!(laid(text), expected);
         let long = format!("a = 1  # {0}\nbcd = 2 # two\n", "x".repeat(100));
         assert_eq!(laid(&long), format!("a   = 1  # {0}\nbcd = 2  # two\n", "x".repeat(100)));
+    }
+
+    #[test]
+    fn a_comment_behind_a_header_follows_it() {
+        assert_eq!(
+            laid("[target.b]     # c\nrun='true'  # d\n"),
+            "[target.b]  # c\nrun = 'true'  # d\n"
+        );
     }
 
     #[test]

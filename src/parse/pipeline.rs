@@ -69,6 +69,13 @@ pub enum OnError {
     Rollback,
 }
 
+impl OnError {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        ON_ERROR.iter().find(|(_, one)| *one == self).map_or("", |(word, _)| word)
+    }
+}
+
 /// How they are written.
 const ON_ERROR: [(&str, OnError); 3] =
     [("stop", OnError::Stop), ("continue", OnError::Continue), ("rollback", OnError::Rollback)];

@@ -60,6 +60,9 @@ impl Reader {
                 let problem = Diagnostic::error(error.message);
                 let compares = source.replace("==", "").replace(['<', '>', '!'], "=");
                 let one = (compares.matches('=').count() > 0).then_some("`==` compares");
+                let is_command = problem.message.starts_with("this is not an expression");
+                let none = "it is an expression, no command, as in when = \"os == 'linux'\"";
+                let one = one.or(is_command.then_some(none));
                 let help = error.help.or(one.map(str::to_owned));
                 self.refuse(problem.at(text.place_of(error.range), "").help_if(help));
                 None

@@ -2,13 +2,16 @@
 
 use toml::de::DeValue;
 
-use super::fields::{FIELDS, Field, SETTINGS, TOP_LEVEL, find, meant};
+use super::fields::{FIELDS, Field, SETTINGS, TOP_LEVEL, find, instead, meant};
 use super::foreign::{as_variable, is_variable_of_make};
 use super::lex::headers;
 use super::read::{Asker, Key, Reader, Value};
 use super::syntax::in_quotes;
 use super::target::Owner;
 use crate::error::{Diagnostic, quoted};
+
+/// What stands before the list of all fields.
+const ALL_FIELDS: &str = "a target has";
 
 impl Reader {
     /// A key of the file that does not exist.
@@ -18,6 +21,11 @@ impl Reader {
         let (label, help) = if let Some(field) = find(FIELDS, name).filter(|_| !table) {
             let below = "put it below the header of its target: [target.NAME]";
             ("a field of a target", format!("{below}\n{}", field.example))
+        } else if find(FIELDS, name).is_some() && find(TOP_LEVEL, name).is_none() {
+            let of_one = format!("of one: [target.NAME.{name}]");
+            ("a field of targets", format!("of all targets it is [defaults.{name}], {of_one}"))
+        } else if let Some(instead) = instead(name) {
+            ("", instead.to_owned())
         } else if let Some(field) = find(SETTINGS, name).filter(|_| !table) {
             ("a setting", format!("put it below the header [taskr]\n{}", field.example))
         } else if let Some(field) = meant(TOP_LEVEL, name) {
@@ -72,9 +80,21 @@ impl Reader {
             }
             return self.unknown(key, message, ("no field of a target", help));
         }
-        let help = near.map(did_you_mean).unwrap_or_else(|| listed("a target has", FIELDS));
+        let help = match instead(name) {
+            Some(instead) => instead.to_owned(),
+            None => near.map(did_you_mean).unwrap_or_else(|| self.all_fields()),
+        };
         let message = format!("unknown field {} in {words}", quoted(name));
         self.unknown(key, message, ("", help));
+    }
+
+    /// The fields of a target; where they were listed already only that they were.
+    fn all_fields(&self) -> String {
+        let helps = self.problems.iter().filter_map(|problem| problem.help.as_deref());
+        match helps.into_iter().any(|help| help.starts_with(ALL_FIELDS)) {
+            true => "all fields are listed with another of these mistakes".to_owned(),
+            false => listed(ALL_FIELDS, FIELDS),
+        }
     }
 
     /// A key of the file that landed under a table, because TOML gives every line to the table

@@ -117,6 +117,8 @@ impl Reader {
                 "write each name out: each one counts in the key".to_owned()
             } else if name == "*" {
                 "write each name out, or the beginning of some: \"CARGO_*\"".to_owned()
+            } else if let Some(list) = as_a_list(name) {
+                format!("each name is a string of its own: [{list}]")
             } else {
                 name_help(name)
             };
@@ -176,4 +178,11 @@ fn name_help(name: &str) -> String {
 fn a(what: &str) -> String {
     let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {what}")
+}
+
+/// Several names in one string, as a list of them.
+fn as_a_list(names: &str) -> Option<String> {
+    let words: Vec<&str> = names.split([',', ' ', ';']).filter(|word| !word.is_empty()).collect();
+    let are_names = words.len() > 1 && words.iter().all(|word| is_variable(word));
+    are_names.then(|| words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", "))
 }

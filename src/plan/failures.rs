@@ -79,10 +79,14 @@ impl Failures {
 impl Plan {
     /// Whether it is no harm if this task fails now.
     pub fn allows_failure(&self, graph: &Graph, id: TaskId) -> bool {
+        graph.task(id).rule.target.schedule.allow_failure || self.has_enough_others(graph, id)
+    }
+
+    /// Whether its target can have as many successes as it needs although this task fails now.
+    pub fn has_enough_others(&self, graph: &Graph, id: TaskId) -> bool {
         let node = self.failures.quota_of(graph, id);
         let within = node.and_then(|node| self.failures.quotas.get(&node));
-        graph.task(id).rule.target.schedule.allow_failure
-            || within.is_some_and(|quota| quota.failed < quota.may_fail)
+        within.is_some_and(|quota| quota.failed < quota.may_fail)
     }
 
     /// Whether a task failed or was skipped and that is no harm.

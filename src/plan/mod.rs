@@ -35,7 +35,7 @@ use steps::Steps;
 pub use admission::{Admission, Admit, Bounds, Machine};
 pub use failures::Broken;
 pub use rests::{Rests, wait};
-pub use steps::{Block, Pipeline, Step};
+pub use steps::{Block, Course, Pipeline, Step};
 
 /// Where a task stands in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Plan {
         wanted: &[TaskId],
         durations_ms: &IdVec<TaskId, u64>,
     ) -> Result<Plan, Vec<Diagnostic>> {
-        Plan::in_steps(graph, wanted, durations_ms, &[])
+        Plan::in_steps(graph, wanted, durations_ms, Course::default())
     }
 
     /// The same, where tasks come in the order of pipelines, too.
@@ -116,7 +116,7 @@ impl Plan {
         graph: &Graph,
         wanted: &[TaskId],
         durations_ms: &IdVec<TaskId, u64>,
-        pipelines: &[Pipeline],
+        course: Course<'_>,
     ) -> Result<Plan, Vec<Diagnostic>> {
         let count = graph.tasks().len();
         let order = needs_first(graph, wanted);
@@ -128,11 +128,11 @@ impl Plan {
             remaining_ms: IdVec::filled(count, 0),
             later: Later::new(graph, &order)?,
             failures: Failures::new(graph, &order),
-            steps: Steps::new(graph, &order, wanted, pipelines),
+            steps: Steps::new(graph, &order, course),
             started: 0,
             stopped: false,
         };
-        if !pipelines.is_empty()
+        if !course.pipelines.is_empty()
             && let Some(circle) = plan.steps.circle(graph, &order, &plan.later)
         {
             return Err(vec![circle]);

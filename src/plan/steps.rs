@@ -29,6 +29,15 @@ pub struct Pipeline {
     pub steps: Block,
 }
 
+/// The pipelines of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Course<'c> {
+    /// Each whole, of however little of it is in the run.
+    pub pipelines: &'c [Pipeline],
+    /// What is asked for beside them: their order does not hold for it.
+    pub beside: &'c [TaskId],
+}
+
 /// A part of a pipeline.
 #[derive(Clone, Debug)]
 pub enum Block {
@@ -120,9 +129,12 @@ impl Lookup<'_> {
         let selected = self.graph.select(&word.text);
         if selected.is_empty() {
             let names = self.graph.targets().iter().map(|&id| self.graph.name(id));
-            let near = nearest(&word.text, names).map(|near| format!("did you mean `{near}`?"));
+            let help = match nearest(&word.text, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "a step names a target; `taskr list` shows them".to_owned(),
+            };
             let problem = Diagnostic::error(format!("there is no task {}", quoted(&word.text)));
-            self.wrong.push(problem.at(word.place.clone(), "").help_if(near));
+            self.wrong.push(problem.at(word.place.clone(), "").help(help));
             return None;
         }
         if let Some(&service) =
@@ -215,24 +227,19 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// The order that `pipelines` give to the tasks of `order`, of which `wanted` were asked for.
-    pub(super) fn new(
-        graph: &Graph,
-        order: &[TaskId],
-        wanted: &[TaskId],
-        pipelines: &[Pipeline],
-    ) -> Steps {
+    /// The order that pipelines give to the tasks of `order`.
+    pub(super) fn new(graph: &Graph, order: &[TaskId], course: Course<'_>) -> Steps {
         let mut steps = Steps::default();
-        if pipelines.is_empty() {
+        if course.pipelines.is_empty() {
             return steps;
         }
         let planned: FxHashSet<TaskId> = order.iter().copied().collect();
         steps.push_node(ROOT, 0, (false, None), None);
         let mut leaves = Vec::new();
-        for (at, pipeline) in pipelines.iter().enumerate() {
+        for (at, pipeline) in course.pipelines.iter().enumerate() {
             steps.place(&pipeline.steps, (ROOT, at), None, (&planned, &mut leaves));
         }
-        steps.place_needs(graph, order, wanted, &leaves);
+        steps.place_needs(graph, order, course.beside, &leaves);
         steps.open_empty();
         steps
     }
@@ -263,12 +270,11 @@ impl Steps {
         let end = match block {
             Block::Step(step) => {
                 let end = self.barrier_after(gate);
-                let tasks = step.tasks.iter().copied().filter(|id| planned.contains(id));
-                let tasks: Vec<TaskId> = tasks.collect();
-                for &id in &tasks {
+                for &id in step.tasks.iter().filter(|id| planned.contains(id)) {
                     self.keep(id, node, (gate, Some(end)));
                 }
-                leaves.push((node, tasks));
+                // What a step needs has its place although the step itself is not in the run.
+                leaves.push((node, step.tasks.clone()));
                 Some(end)
             }
             Block::Serial(blocks) => {
@@ -322,7 +328,7 @@ impl Steps {
         &mut self,
         graph: &Graph,
         order: &[TaskId],
-        wanted: &[TaskId],
+        beside: &[TaskId],
         leaves: &[(usize, Vec<TaskId>)],
     ) {
         let named: FxHashSet<TaskId> =
@@ -331,7 +337,7 @@ impl Steps {
         let needs = |tasks: &[TaskId]| -> Vec<TaskId> {
             tasks.iter().flat_map(|&id| graph.needs(id)).copied().collect()
         };
-        let asked = wanted.iter().copied().filter(|id| !named.contains(id)).collect();
+        let asked = beside.iter().copied().filter(|id| !named.contains(id)).collect();
         let starts = leaves.iter().map(|(node, tasks)| (*node, needs(tasks)));
         for (node, mut stack) in std::iter::once((ROOT, asked)).chain(starts) {
             while let Some(id) = stack.pop() {

@@ -217,9 +217,14 @@ impl Listener for Ear {
             return self.shared.pass_terminal(event);
         };
         progress.hear(event);
-        if matches!(event, Event::TaskStarted { .. } | Event::TaskRestoring { .. })
-            && let Some((progress, share)) = self.later.take()
-        {
+        let starts = matches!(
+            event,
+            Event::TaskStarted { .. }
+                | Event::TaskRestoring { .. }
+                | Event::ServiceStarted { .. }
+                | Event::ServiceKept { .. }
+        );
+        if starts && let Some((progress, share)) = self.later.take() {
             self.shared.lock().progress = progress;
             // Without a thread others are not told: that is all.
             let _ = self.shared.show(None, Some(share));
@@ -347,7 +352,7 @@ impl<'s> Shower<'s> {
         let old = self
             .shared_last
             .is_some_and(|(shared, at)| shared == version || now.duration_since(at) < SHARED_EVERY);
-        if old || !state.progress.has_run_for(SHARED_EVERY, now) {
+        if old || !state.progress.is_of_interest(SHARED_EVERY, now) {
             return None;
         }
         self.shared_last = Some((version, now));

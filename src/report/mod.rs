@@ -30,7 +30,7 @@ pub use lines::Lines;
 pub use share::{Share, running};
 pub use sink::write_all;
 pub use trace::{TRACE_HEAD, Trace};
-pub use words::{chain, cut, duration, one_line};
+pub use words::{chain, cut, cut_middle, duration, one_line};
 
 /// Hears what happens in a run, in order.
 pub trait Listener {

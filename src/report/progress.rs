@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use super::words::{cut, duration, one_line};
+use super::words::{cut, cut_middle, duration, one_line};
 use crate::ids::TaskId;
 use crate::outcome::{Event, Finish};
 
@@ -39,8 +39,10 @@ pub(super) struct Progress {
     others: usize,
     /// Oldest first.
     running: Vec<Running>,
-    /// Services that the user asked for and that are up.
-    services: Vec<TaskId>,
+    /// Services that are up.
+    services: Vec<Serving>,
+    /// The start of the first task or service.
+    first_sign: Option<Instant>,
     /// Counts what changed.
     version: u64,
 }
@@ -51,6 +53,19 @@ struct Running {
     /// Fit for a terminal.
     name: String,
     since: Instant,
+}
+
+#[derive(Debug)]
+struct Serving {
+    service: Running,
+    /// Whether the user asked for it.
+    named: bool,
+}
+
+impl Running {
+    fn new(id: TaskId, name: &str, since: Instant) -> Running {
+        Running { id, name: one_line(name), since }
+    }
 }
 
 impl Progress {
@@ -71,6 +86,7 @@ impl Progress {
             others: 0,
             running: Vec::new(),
             services: Vec::new(),
+            first_sign: None,
             version: 0,
         }
     }
@@ -85,9 +101,9 @@ impl Progress {
             Event::TaskStarted { task, .. } | Event::TaskRestoring { task, .. } => {
                 let now = Instant::now();
                 self.first_start.get_or_insert(now);
+                self.first_sign.get_or_insert(now);
                 if self.running.iter().all(|running| running.id != task.id) {
-                    let name = one_line(task.name);
-                    self.running.push(Running { id: task.id, name, since: now });
+                    self.running.push(Running::new(task.id, task.name, now));
                 }
             }
             Event::TaskFinished { task, finish, .. } => {
@@ -103,9 +119,14 @@ impl Progress {
                 }
             }
             Event::ServiceStarted { task, named, .. } | Event::ServiceKept { task, named } => {
-                self.services.extend(named.then_some(task.id));
+                let now = Instant::now();
+                self.first_sign.get_or_insert(now);
+                let service = Running::new(task.id, task.name, now);
+                self.services.push(Serving { service, named });
             }
-            Event::ServiceEnded { task, .. } => self.services.retain(|id| *id != task.id),
+            Event::ServiceEnded { task, .. } => {
+                self.services.retain(|serving| serving.service.id != task.id);
+            }
             Event::RunFinished { .. } => self.over = true,
             Event::TaskReady { .. }
             | Event::ServiceReady { .. }
@@ -138,8 +159,14 @@ impl Progress {
     }
 
     /// Whether a task has started and been given `time` since.
-    pub(super) fn has_run_for(&self, time: Duration, now: Instant) -> bool {
+    fn has_run_for(&self, time: Duration, now: Instant) -> bool {
         let since = self.first_start.filter(|_| !self.dry && !self.over);
+        since.is_some_and(|since| now.duration_since(since) >= time)
+    }
+
+    /// Whether a task or a service has started and been given `time` since.
+    pub(super) fn is_of_interest(&self, time: Duration, now: Instant) -> bool {
+        let since = self.first_sign.filter(|_| !self.dry && !self.over);
         since.is_some_and(|since| now.duration_since(since) >= time)
     }
 
@@ -147,9 +174,8 @@ impl Progress {
     fn only_serves(&self) -> bool {
         let (fresh, failed) = (self.fresh + self.restored, self.failed + self.unstable);
         let ended = fresh + self.ran + failed + self.others;
-        !self.services.is_empty()
-            && self.running.is_empty()
-            && ended + self.services.len() >= self.tasks
+        let named = self.services.iter().filter(|serving| serving.named).count();
+        named > 0 && self.running.is_empty() && ended + named >= self.tasks
     }
 
     /// The status of a screen of so many columns and rows, narrower than the screen; no row if
@@ -185,7 +211,7 @@ impl Progress {
         let row = |running: &Running| match names {
             0..8 if names < longest => cut(&format!("  {}", running.name), width),
             _ => {
-                let name = cut(&running.name, names);
+                let name = cut_middle(&running.name, names);
                 let fill = " ".repeat(names.saturating_sub(name.width()));
                 format!("  {name}{fill}  {:>time$}", since(running))
             }
@@ -225,6 +251,7 @@ impl Progress {
         let at = |then: Instant| unix.saturating_sub(millis(now.duration_since(then)));
         let running =
             |running: &Running| json!({"task": running.name, "started_ms": at(running.since)});
+        let services = self.services.iter();
         let value = json!({
             "v": 1,
             "run": self.run_id,
@@ -240,6 +267,7 @@ impl Progress {
                 "skipped_or_cancelled": self.others,
             },
             "running": self.running.iter().map(running).collect::<Vec<_>>(),
+            "services": services.map(|serving| running(&serving.service)).collect::<Vec<_>>(),
         });
         format!("{value}\n")
     }
@@ -320,7 +348,7 @@ mod tests {
             " [4/9] 2 fresh · 1 ran · 1 failed  elapsed 3.2s",
         ];
         assert_eq!(progress.rows(80, 24, now), wide);
-        let narrow = ["  obj@src/net/soc…  3.2s", "  obj@日本語.c      1.2s"];
+        let narrow = ["  obj@src/…ocket.c  3.2s", "  obj@日本語.c      1.2s"];
         assert_eq!(progress.rows(25, 24, now)[..2], narrow);
         assert_eq!(progress.rows(25, 24, now)[3], " [4/9] 1 failed  3.2s");
         assert_eq!(progress.rows(10, 24, now)[0], "  obj@sr…");

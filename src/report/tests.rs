@@ -359,7 +359,7 @@ fn a_dry_run_says_what_would_run() {
         .0
     };
     let app = "would run app: src/a.c changed\n";
-    let book = "would run book: it has not been built before (and 2 more)\n";
+    let book = "would run book: it has no result yet (and 2 more)\n";
     let end = "3 tasks: 1 fresh, 2 would run\n";
     let how = "  cc -c x.c\n  echo done\n";
     assert_eq!(play(0), format!("{app}{book}{end}"));

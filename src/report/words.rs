@@ -103,6 +103,23 @@ pub fn cut(text: &str, width: usize) -> String {
     short
 }
 
+/// The same with the `…` in the middle: names that begin alike stay apart.
+pub fn cut_middle(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    let mut tail = String::new();
+    for c in text.chars().rev() {
+        tail.insert(0, c);
+        if tail.width() > room / 2 {
+            tail.remove(0);
+            break;
+        }
+    }
+    cut(text, width - tail.width()) + &tail
+}
+
 /// `text` in a colour, if there are colours.
 pub(super) fn paint(colour: bool, style: Style, text: &str) -> String {
     if colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
@@ -155,7 +172,8 @@ pub(super) fn ending(
         _ => ("failed", ""),
     };
     let mut rest = match duration_ms {
-        0 => String::new(),
+        // What has an exit code ran, however short.
+        0 if !what.is_some_and(|what| what.starts_with("exit ")) => String::new(),
         ms => format!(" after {}{nth}", duration(ms)),
     };
     match what.unwrap_or(usual) {

@@ -50,10 +50,14 @@ impl Build<'_> {
         }
         let folder = self.root.absolute(dir);
         let is_file = name.contains('/') && folder.join(name).is_file();
-        Some(match is_file {
-            true => format!("`chmod +x {name}`, or write `sh {name}`"),
-            false => why_not_found(name, around.path_variable(rendered), &folder),
-        })
+        match is_file {
+            true => Some(format!("`chmod +x {name}`, or write `sh {name}`")),
+            false => {
+                let why = why_not_found(name, around.path_variable(rendered), &folder);
+                // The shell has said as much.
+                Some(why).filter(|why| *why != format!("there is no program `{name}`"))
+            }
+        }
     }
 
     /// A variable that the script names and the caller has, but the task has not.

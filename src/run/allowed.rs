@@ -19,7 +19,7 @@ const LEAST_RAN: usize = 10;
 /// What was asked for.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// Targets and tasks, and what the steps of pipelines name.
+    /// Targets and tasks, and what the steps of pipelines name; of groups what they stand for.
     pub(super) all: FxHashSet<TaskId>,
     /// Those whose names were typed.
     pub(super) typed: FxHashSet<TaskId>,
@@ -27,9 +27,22 @@ pub(super) struct Asked {
 
 /// What is told as missing although its failure may be no harm.
 pub(super) fn asked(graph: &Graph, request: &Request<'_>) -> Result<Asked, Error> {
-    let all: FxHashSet<TaskId> = find_each(graph, request)?.into_iter().collect();
+    let all = stood_for(graph, find_each(graph, request)?);
     let typed = if request.typed { find_named(graph, request)? } else { Vec::new() };
     Ok(Asked { all, typed: typed.into_iter().collect() })
+}
+
+/// These, and what groups among them stand for: but for a target that needs not all of its tasks.
+fn stood_for(graph: &Graph, mut stack: Vec<TaskId>) -> FxHashSet<TaskId> {
+    let mut all = FxHashSet::default();
+    while let Some(id) = stack.pop() {
+        let task = graph.task(id);
+        let whole = task.kind() == Kind::Group && task.rule.target.schedule.require.is_none();
+        if all.insert(id) && whole {
+            stack.extend(&task.deps);
+        }
+    }
+    all
 }
 
 impl Build<'_> {
@@ -37,9 +50,10 @@ impl Build<'_> {
     /// wrong is one.
     pub(super) fn is_allowed(&self, id: TaskId, end: &End<'_>) -> bool {
         match end.finish {
-            Finish::Failed => {
-                !self.tally.summary.wrong_taskfile && self.plan.allows_failure(&self.graph, id)
-            }
+            Finish::Failed if self.tally.summary.wrong_taskfile => false,
+            // A failure that is allowed is a warning; others of its target may still be enough.
+            Finish::Failed if self.request.strict => self.plan.has_enough_others(&self.graph, id),
+            Finish::Failed => self.plan.allows_failure(&self.graph, id),
             Finish::Skipped => end.softly,
             _ => false,
         }

@@ -57,7 +57,7 @@ pub fn clean(
         cause,
     })?;
     let command = request.command_line.clone();
-    let note = Note { pid: std::process::id(), run_id: new_run_id(), command };
+    let note = Note { pid: std::process::id(), run_id: new_run_id(), command, stays: false };
     let (_lock, access) = match request.dry_run {
         true => (None, Access::Read),
         false => (Some(take_lock(&dir, &note, request, messages, listener)?), Access::Write),

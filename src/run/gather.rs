@@ -559,7 +559,11 @@ impl Build<'_> {
             Some(Lack::Failed(wrong)) => Gap::Wrong(wrong),
             None => {
                 let what = Diagnostic::error(format!("an expression fails: {}", error.message));
-                Gap::Wrong(Box::new(what.at(text.place, "").help_if(error.help)))
+                let place = match error.range.is_empty() {
+                    true => text.place,
+                    false => text.place_of(error.range),
+                };
+                Gap::Wrong(Box::new(what.at(place, "").help_if(error.help)))
             }
         })
     }

@@ -87,7 +87,7 @@ pub fn add_to_ledger(
     })?;
     make_state_dir(&root)?;
     let command = request.command_line.clone();
-    let note = Note { pid: std::process::id(), run_id: new_run_id(), command };
+    let note = Note { pid: std::process::id(), run_id: new_run_id(), command, stays: false };
     let (_lock, _) = take_lock(&dir, &note, request, messages, listener)?;
     let opened = read_state(&dir, Access::Write);
     let names = Names::new(&request.taskfile);

@@ -38,7 +38,7 @@ use crate::ids::{IdVec, Paths, TaskId};
 use crate::lock::{self, Acquired, Lock, Note, Wait};
 use crate::outcome::{Event, Summary};
 use crate::outdir::{Root, STATE_DIR};
-use crate::plan::{Pipeline, Plan, Rests, State as Stage};
+use crate::plan::{Course, Pipeline, Plan, Rests, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
 use crate::workers::{self, Context, Message, Workers};
@@ -456,6 +456,7 @@ fn note_of(request: &Request<'_>, run_id: &str) -> Note {
         pid: std::process::id(),
         run_id: run_id.to_owned(),
         command: request.command_line.clone(),
+        stays: false,
     }
 }
 
@@ -467,10 +468,15 @@ fn plan(
     listener: &mut Listener<'_>,
 ) -> Result<(Plan, Vec<Pipeline>), Error> {
     let wanted = wanted_now(graph, request, (state, names))?;
-    let pipelines = pipelines(graph, request)?;
+    let (pipelines, beside) = (pipelines(graph, request)?, find_named(graph, request)?);
     let mut laps = Laps::begin(request.timed);
     let durations = durations(graph, state, names);
-    let plan = Plan::in_steps(graph, &wanted, &durations, &pipelines);
+    let plan = Plan::in_steps(
+        graph,
+        &wanted,
+        &durations,
+        Course { pipelines: &pipelines, beside: &beside },
+    );
     laps.end("plan", listener);
     Ok((plan.map_err(Error::Taskfile)?, pipelines))
 }
@@ -486,13 +492,17 @@ fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> 
         .collect()
 }
 
-/// What is wanted, as far as changes reach it if they are to decide.
+/// What is wanted, as far as changes reach it if they are to decide; a part, if only that is.
 fn wanted_now(
     graph: &Graph,
     request: &Request<'_>,
     (state, names): (&State, &Names),
 ) -> Result<Vec<TaskId>, Error> {
-    let wanted = find_wanted(graph, request)?;
+    let only = request.only.as_ref().map(|names| names.iter().filter_map(|name| graph.find(name)));
+    let wanted = match only {
+        Some(only) => only.collect(),
+        None => find_wanted(graph, request)?,
+    };
     let Some(changes) = &request.changes else { return Ok(wanted) };
     let known = Before {
         root: &request.root,

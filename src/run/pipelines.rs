@@ -54,17 +54,24 @@ pub(super) struct Course {
 }
 
 impl Course {
-    fn of(graph: &Graph, plan: &Plan, pipeline: &Pipeline, written: &parse::Pipeline) -> Course {
-        let named = graph.without_groups(&pipeline.tasks());
+    /// `resumed`: what is not in the plan succeeded before.
+    fn of(
+        (graph, plan): (&Graph, &Plan),
+        pipeline: &Pipeline,
+        written: &parse::Pipeline,
+        resumed: bool,
+    ) -> Course {
+        let mut named = graph.without_groups(&pipeline.tasks());
         // Of a service nobody can say that it succeeded.
-        let planned = |id: &TaskId| {
-            plan.state(*id) != State::Unwanted && graph.task(*id).kind() != Kind::Service
-        };
+        named.retain(|id| graph.task(*id).kind() != Kind::Service);
+        let planned = |id: &TaskId| plan.state(*id) != State::Unwanted;
         let tasks: FxHashSet<TaskId> = named.iter().copied().filter(planned).collect();
         let reach = with_needs(graph, pipeline.tasks());
         let required = written.require.as_ref().map_or(tasks.len(), |(require, _)| {
+            let before = if resumed { named.len() - tasks.len() } else { 0 };
             // A part of what changes reach, where they decide.
-            require.of(tasks.len()).min(tasks.len())
+            let all = tasks.len() + before;
+            require.of(all).saturating_sub(before).min(tasks.len())
         });
         Course {
             name: pipeline.name.clone(),
@@ -144,7 +151,7 @@ impl Pipelines {
     ) -> Result<Pipelines, Error> {
         let course = |pipeline: &Pipeline| {
             let written = request.pipelines.iter().find(|own| own.name == pipeline.name)?;
-            Some(Course::of(graph, plan, pipeline, written))
+            Some(Course::of((graph, plan), pipeline, written, request.only.is_some()))
         };
         let also = if pipelines.is_empty() { Vec::new() } else { find_named(graph, request)? };
         Ok(Pipelines {

@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub wanted: Vec<String>,
     /// The pipelines that `wanted` may name.
     pub pipelines: Vec<parse::Pipeline>,
+    /// Of these only such tasks, and what they need, by name; none: all.
+    pub only: Option<Vec<String>>,
     /// Whether private targets may be named, too.
     pub private: bool,
     /// Only what these can reach is built; none means all that is wanted.
@@ -72,7 +74,7 @@ pub struct Request<'a> {
     pub store: Option<StoreAt>,
     /// Limits for the run itself.
     pub gates: Vec<Gate>,
-    /// Warnings of tasks are failures.
+    /// Warnings of tasks are failures, and so are failures that are allowed.
     pub strict: bool,
     /// Wait for another taskr in this workspace.
     pub wait: bool,

@@ -5,10 +5,12 @@ use super::date::{unix_ms, utc};
 use super::pipelines::Loss;
 use super::services::{Stage, TERM};
 use super::tally::Took;
-use crate::error::said;
+use crate::error::{Diagnostic, said};
+use crate::graph::Probe;
 use crate::ids::TaskId;
 use crate::outcome::{Course, Event, Failure, Finish, Reason, TaskRef, shown};
-use crate::workers::Down;
+use crate::process::Status;
+use crate::workers::{Down, NOT_READY};
 
 impl Build<'_> {
     pub(super) fn would_serve(&mut self, id: TaskId, reasons: &[Reason], command: &str) {
@@ -23,7 +25,9 @@ impl Build<'_> {
         let command = rendered.map_or_else(String::new, |rendered| rendered.shown.clone());
         let started = down.status.is_some();
         let log = if started { self.task_dir(id).join("log") } else { Vec::new() };
-        let failure = Failure { what, command, tail: down.tail.clone(), log, wrong: None };
+        let help = self.way_out(id, &what, down);
+        let wrong = help.map(|help| Box::new(Diagnostic::error(what.clone()).help(help)));
+        let failure = Failure { what, command, tail: down.tail.clone(), log, wrong };
         if started {
             self.tell_service_ended(id, down);
         }
@@ -40,6 +44,31 @@ impl Build<'_> {
         }
         self.services_changed();
         self.after_loss(Some(Loss { id, finish: Finish::Failed, allowed: false }), &[]);
+    }
+
+    /// What to do about a service that failed because of this.
+    fn way_out(&self, id: TaskId, what: &str, down: &Down) -> Option<String> {
+        if let Some(Some(holder)) = &down.busy {
+            return holder.stays.then(|| {
+                let wanted = self.request.wanted.join(" ");
+                format!(
+                    "end that one with Ctrl-C, or run both in one: `{} {wanted}`",
+                    holder.command
+                )
+            });
+        }
+        let service = self.graph.task(id).rule.target.service.as_ref()?;
+        if matches!(service.probe, Probe::Log(_)) && what.starts_with(NOT_READY) {
+            return Some(
+                "many programs hold back what they write to no terminal: write `python3 -u`, \
+                 `stdbuf -oL PROGRAM`, or another `ready`"
+                    .to_owned(),
+            );
+        }
+        let ended_well = down.status == Some(Status::Code(0)) && what.starts_with("it ended");
+        ended_well.then(|| {
+            "a service stays in the foreground: leave `&`, `-d` or `--daemon` away".to_owned()
+        })
     }
 
     pub(super) fn tell_service_ended(&mut self, id: TaskId, down: &Down) {

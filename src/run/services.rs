@@ -391,7 +391,11 @@ impl Build<'_> {
             _ if down.busy.is_some() => {
                 self.tally.summary.busy = true;
                 let holder = down.busy.clone().flatten();
-                Some(format!("another taskr runs it{}", described(holder.as_ref())))
+                let so = described(holder.as_ref());
+                Some(match holder.is_some_and(|holder| holder.stays) {
+                    true => format!("it is up already, until another taskr is ended{so}"),
+                    false => format!("another taskr runs it{so}"),
+                })
             }
             _ if down.refused.is_some() => down.refused.clone(),
             Stage::Ending(_, failed) => failed.clone(),

@@ -94,6 +94,7 @@ impl Build<'_> {
             timeout: Duration::from_millis(service.timeout_ms),
             guard: self.guard.clone(),
             stream,
+            stays: self.services.is_named(id) || self.request.lasting.is_some(),
         })
     }
 }

@@ -139,7 +139,7 @@ impl Attempt<'_> {
         }
         if self.run.intent.is_none() {
             let (context, run) = (self.context, self.run);
-            self.ended.lock = Some(lock_folder(context, run.task, &run.dir, &context.stop)?);
+            self.ended.lock = Some(lock_folder(context, run.task, &run.dir, &context.stop, false)?);
         }
         let mut standing = Standing::look(&self.context.root, self.run)?;
         self.write_intent(&standing)?;
@@ -437,12 +437,13 @@ impl Attempt<'_> {
 }
 
 /// What is not recorded may run while another taskr has the workspace: its folder has a lock of its
-/// own.
+/// own. `stays`: until the user ends this run.
 pub(super) fn lock_folder(
     context: &Context,
     task: TaskId,
     dir: &TaskDir,
     stop: &process::Stop,
+    stays: bool,
 ) -> std::result::Result<TaskLock, Stop> {
     let failed = |error| Stop::io("lock", dir.path(), &error);
     context.root.create_dirs(dir.path()).map_err(failed)?;
@@ -458,7 +459,8 @@ pub(super) fn lock_folder(
         true => Wait::Until { tell: &mut tell, stopped: &stopped },
         false => Wait::No,
     };
-    let acquired = TaskLock::acquire(&path, &context.note, wait).map_err(failed)?;
+    let note = Note { stays, ..context.note.clone() };
+    let acquired = TaskLock::acquire(&path, &note, wait).map_err(failed)?;
     if waited {
         let _ = context.messages.send(Message::Waited(task));
     }

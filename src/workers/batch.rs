@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use super::attempt::{Attempt, Stop, result_of};
 use super::job::{Ended, Launch, Message, Result, Run};
 use super::standing::Standing;
-use super::{Context, Piece};
+use super::{Context, Piece, Writer};
 use crate::ids::TaskId;
 
 /// Several tasks to run.
@@ -76,6 +76,9 @@ pub(super) fn run(
                     all.warnings.extend(own.warnings);
                     all.in_vain_ms += own.in_vain_ms;
                 }
+                let told = format!("taskr: failed with {} items, each half alone:\n", runs.len());
+                // A listener that is gone needs no output.
+                let _ = pieces.send((Writer::Task(runs[0].task), told.into_bytes()));
                 let (first, second) = runs.split_at(runs.len() / 2);
                 open.extend([(second, None), (first, None)]);
             }

@@ -37,7 +37,7 @@ pub use job::{
 };
 
 pub use probe::Probe;
-pub use service::{Down, News, Running as RunningService, Up};
+pub use service::{Down, NOT_READY, News, Running as RunningService, Up};
 
 pub use outputs::{is_made, standing_at};
 pub use standing::{replaced_path, restore_aside};

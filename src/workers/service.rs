@@ -27,6 +27,9 @@ use crate::process::{self, Command, Guard, Status, Stop, Stopper, why_not_starte
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
+/// How it begins what is said of one that was not ready in time.
+pub const NOT_READY: &str = "it was not ready within ";
+
 /// So many threads wait for its start at most.
 const WATCHERS: usize = 2;
 
@@ -51,6 +54,8 @@ pub struct Up {
     pub guard: Option<Arc<Guard>>,
     /// Whether pieces of its output are wanted while it runs.
     pub stream: bool,
+    /// Whether it is up until the user ends it.
+    pub stays: bool,
 }
 
 /// What a service has to say.
@@ -73,7 +78,8 @@ pub struct Down {
     pub status: Option<Status>,
     /// Why it never started.
     pub refused: Option<String>,
-    /// Another taskr, this one if it says so, runs it and was not waited for.
+    /// Another taskr, this one if it says so, runs it and was not waited for: that was not asked
+    /// for, or it would run for ever.
     pub busy: Option<Option<Note>>,
     /// How long it was up, in milliseconds.
     pub duration_ms: u64,
@@ -283,7 +289,7 @@ impl Watch {
         let missing = lock(&self.missing).clone();
         let seconds = timeout.as_secs_f64();
         let why = if missing.is_empty() { String::new() } else { format!(": {missing}") };
-        self.tell(News::NotReady(format!("it was not ready within {seconds}s{why}")));
+        self.tell(News::NotReady(format!("{NOT_READY}{seconds}s{why}")));
     }
 
     fn miss(&self, looked: Result<(), String>) {
@@ -321,7 +327,8 @@ struct Serve {
 impl Serve {
     fn to_its_end(&self, begins: &Sender<()>) -> Down {
         let mut down = Down::default();
-        let lock = lock_folder(&self.context, self.up.task, &self.up.dir, &self.stop);
+        let lock =
+            lock_folder(&self.context, self.up.task, &self.up.dir, &self.stop, self.up.stays);
         let _lock = match lock {
             Ok(lock) => lock,
             Err(Why::Busy(holder)) => return Down { busy: Some(holder), ..down },

@@ -40,9 +40,34 @@ fn who_needs_what_may_fail_is_skipped() {
         "[target.report]\ninputs = []\ndeps = ['lint']\nrun = 'ran report'\n\
          [target.later]\nafter = ['lint']\nrun = 'ran later'\n[target.all]\ndeps = ['report', 'later']\n",
     );
-    let output = p.taskr(["-j1", "all"]).ran(["lint", "later"]).ok();
+    // A group stands for what it names: of that something is missing.
+    let output = p.taskr(["-j1", "all"]).ran(["lint", "later"]).exits(1);
     assert!(output.stdout.contains("- report  skipped: lint failed"), "{output}");
     p.taskr(["report"]).ran(["lint"]).says("skipped: lint failed").exits(1);
+}
+
+#[test]
+fn what_default_stands_for_is_asked_for() {
+    let p = Project::new(
+        "default = ['all']\n[target.lint]\noutputs = ['l']\nallow_failure = true\n\
+         run = 'ran lint; false'\n\
+         [target.rep]\ninputs = ['@lint']\noutputs = ['r']\nrun = 'ran rep; cp l r'\n\
+         [target.some]\ndeps = ['rep']\n[target.all]\ndeps = ['some']\n",
+    );
+    for args in [&[][..], &["all"], &["some"]] {
+        p.taskr(args).ran(["lint"]).says("- rep  skipped: lint failed").exits(1);
+    }
+}
+
+#[test]
+fn a_strict_run_allows_no_failure() {
+    let p = lint("");
+    p.taskr(["-j1", "--strict", "ci"]).ran(["lint", "build"]).says("✗ lint  failed").exits(1);
+    p.taskr(["-j1", "ci"]).ran(["lint", "build"]).ok();
+    // How many of a target are enough is no warning.
+    let p = fetch("2");
+    fs::write(p.outside("home/2"), "").expect("a file");
+    p.taskr(["--strict", "sum"]).ran(["get", "get", "get", "sum"]).any_files().ok();
 }
 
 /// `get` fails for every number of which there is a file in home.

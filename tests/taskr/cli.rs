@@ -173,6 +173,12 @@ fn a_target_named_like_a_tool() {
     p.taskr(["list"]).ran(["list"]).ok();
     p.taskr(["tool", "list"]).says("why").ok();
     p.taskr(["run", "why"]).ran(["why"]).ok();
+    // They mean the same whatever targets are called; alone a target's name is one.
+    p.write("Taskfile.toml", "[target]\nrun = 'ran run'\ntool = 'ran tool'\nlist = 'ran list'\n");
+    p.taskr(["run", "list"]).ran(["list"]).ok();
+    p.taskr(["tool", "list"]).says("hides a tool").ok();
+    p.taskr(["run"]).ran(["run"]).ok();
+    p.taskr(["run", "run", "tool"]).ran(["run", "tool"]).ok();
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn init(p: &Project) -> String {
     p.accept_files();
     parse("Taskfile.toml", text.as_bytes()).expect("a Taskfile");
     assert_eq!(format("Taskfile.toml", text.as_bytes()).expect("TOML"), text);
-    p.taskr(["check", "--strict"]).ok();
+    builds(p, &["check"], "is fine");
     text
 }
 
@@ -161,4 +161,24 @@ fn nothing_is_written_over_and_print_writes_nothing() {
     dangling.link("Taskfile.toml", "nowhere");
     dangling.taskr(["init"]).says("is there already").exits(2);
     assert!(fs::symlink_metadata(dangling.path("nowhere")).is_err());
+}
+
+#[test]
+fn what_a_makefile_tests_and_tests_in_c_are_targets() {
+    let p = Project::empty();
+    p.write("Makefile", "all:\n\ttrue\ntest: all\n\ttrue\n");
+    let text = init(&p);
+    assert!(text.contains("[target.test]\nrun = \"make test\""), "{text}");
+    if !has("cc") {
+        return;
+    }
+    let p = Project::empty();
+    p.write("src/n.c", "int n(void) { return 4; }\n")
+        .write("src/one.c", "int n(void);\nint main(void) { return n() - 4; }\n")
+        .write("tests/test_n.c", "int n(void);\nint main(void)\n{\n  return n() != 4;\n}\n");
+    p.taskr(["init"]).any_files().says("belongs into .gitignore: bin/\n").ok();
+    let text = p.read("Taskfile.toml");
+    assert!(text.contains("default = [\"one\"]"), "{text}");
+    builds(&p, &["test"], "4 ran");
+    builds(&p, &["test"], "4 tasks up to date");
 }

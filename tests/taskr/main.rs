@@ -13,6 +13,7 @@ mod cli;
 mod completions;
 mod depfiles;
 mod docs;
+mod doubts;
 mod environment;
 mod events;
 mod failure;

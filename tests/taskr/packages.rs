@@ -319,3 +319,20 @@ fn what_says_what_packages_are_is_looked_at_again() {
         p.taskr::<&str>([]).ran(ran.iter().copied()).any_files().any_warning().exits(code);
     }
 }
+
+#[test]
+fn names_as_other_tools_write_them_lead_to_the_right_ones() {
+    let p = project();
+    for (word, told) in [
+        ("ui:test", "did you mean `//packages/ui:test`?"),
+        ("packages/ui:test", "did you mean `//packages/ui:test`?"),
+        ("@x/ui#build", "did you mean `//packages/ui:build`?"),
+        ("ui#biuld", "did you mean `//packages/ui:build`?"),
+        ("ui:nope", "the targets of that package are `//packages/ui:build`"),
+        ("//packages/ui:nope", "the targets of that package are `//packages/ui:build`"),
+    ] {
+        p.taskr([word]).says(told).exits(2);
+    }
+    // The default of the root stands for targets of all packages.
+    p.taskr(["list"]).says("//app:build            (default)\n").ok();
+}

@@ -307,8 +307,29 @@ fn list_shows_pipelines_and_tools_know_their_steps() {
         listed["pipelines"][0]["steps"],
         json!(["fetch", ["analyze", "visualize"], "publish"])
     );
-    p.taskr(["show", "release"]).says("fetch: runs whenever").says("publish: runs whenever").ok();
-    p.taskr(["why", "release"]).says("fetch").says("publish").ok();
+    p.taskr(["show", "release"])
+        .says("release: a pipeline of what follows  (Taskfile.toml:10:11)\n  doc\n    All of it\n")
+        .says("  steps\n    fetch, [analyze, visualize], publish\n  on_error\n    stop\n")
+        .says("fetch: runs whenever")
+        .says("publish: runs whenever")
+        .ok();
+    p.taskr(["why", "release"])
+        .says("release runs its steps in this order: fetch, [analyze, visualize], publish\nfetch ")
+        .says("publish")
+        .ok();
+    p.taskr(["graph", "release"])
+        .stdout(
+            "publish\n├─ analyze  (order only)\n│  └─ fetch  (order only)\n\
+             └─ visualize  (order only)\n   └─ fetch  (order only)\n\n\
+             pipelines:\nrelease: fetch, [analyze, visualize], publish\n",
+        )
+        .ok();
+    for tool in ["show", "why", "graph"] {
+        let told = p.taskr([tool, "release", "--json"]).ok().stdout;
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!(told["pipelines"][0]["on_error"], "stop", "{tool}: {told}");
+        assert_eq!(told["pipelines"][0]["steps"][1], json!(["analyze", "visualize"]));
+    }
     p.taskr(["check"]).stdout("Taskfile.toml is fine: 4 targets, 4 tasks\n").ok();
 }
 
@@ -447,4 +468,89 @@ fn a_service_is_no_step() {
         .exits(2);
     p.taskr(["q"]).ran(["test"]).says("db is ready").any_files().ok();
     p.await_no_process();
+}
+
+/// `test` and all behind it wait for `~/well`.
+const DEPLOY: &str = "[target.upload]\nrun = 'ran upload'\nrollback = 'ran undo'\n\
+    [target.test]\nrun = 'ran test; sleep 0.1; test -e ~/well; ran tested'\n\
+    [target.publish]\nrun = 'ran publish'\n\
+    [pipeline.deploy]\nsteps = ['upload', 'test', 'publish']\n";
+
+#[test]
+fn what_failed_of_a_pipeline_goes_on_in_its_order() {
+    let p = Project::new(DEPLOY);
+    p.taskr(["-j3", "deploy"]).ran(["upload", "test"]).exits(1);
+    // Its order and its `on_error` hold, again and again.
+    for _ in 0..2 {
+        p.taskr(["-j3", "--failed"])
+            .ran(["test"])
+            .says("- publish  skipped")
+            .says("pipeline deploy failed: 0 of 2 tasks succeeded")
+            .exits(1);
+    }
+    std::fs::write(p.outside("home/well"), "").expect("a file");
+    p.taskr(["deploy", "--failed", "-n"]).says("would run test").never_says("upload").ok();
+    p.taskr(["-j3", "deploy", "--failed"]).ran(["test", "tested", "publish"]).ok();
+    p.taskr(["--failed"]).says("nothing failed in the last run").ok();
+}
+
+#[test]
+fn what_was_rolled_back_is_to_be_done_again() {
+    let rolls_back = DEPLOY.to_owned() + "on_error = 'rollback'\n";
+    for again in [&["-j3", "--failed"][..], &["-j3", "deploy", "--failed"]] {
+        let p = Project::new(&rolls_back);
+        p.taskr(["-j3", "deploy"]).ran(["upload", "test", "undo"]).exits(1);
+        p.taskr(again).ran(["upload", "test", "undo"]).says("rolled back: upload").exits(1);
+        std::fs::write(p.outside("home/well"), "").expect("a file");
+        p.taskr(again).ran(["upload", "test", "tested", "publish"]).ok();
+    }
+}
+
+#[test]
+fn what_a_pipeline_ended_is_to_be_done_again() {
+    let text = targets(&["n", "next"], &[]);
+    let p = Project::new(
+        &(text
+            + "[target.slow]\nrun = ': > ~/slow; test -e ~/well || exec sleep 60; \
+               echo slow >> ~/../order.log'\n\
+               [target.bad]\nrun = 'until [ -e ~/slow ]; do sleep 0.01; done; \
+               echo bad >> ~/../order.log; test -e ~/well'\n\
+               [target.all]\ndeps = ['slow', 'bad']\n\
+               [pipeline.p]\nsteps = ['n', 'all', 'next']\n"),
+    );
+    assert_eq!(order(&p, &["-j2", "p"], 1), ["n", "bad"]);
+    std::fs::write(p.outside("home/well"), "").expect("a file");
+    let mut again = order(&p, &["-j3", "--failed"], 0);
+    assert_eq!(again.pop().as_deref(), Some("next"));
+    again.sort();
+    assert_eq!(again, ["bad", "slow"]);
+}
+
+#[test]
+fn a_part_of_a_pipeline_needs_what_the_whole_lacks() {
+    let text = targets(&["a", "b", "c", "d"], &["c", "d"]);
+    let p = Project::new(
+        &(text
+            + "[pipeline.p]\nsteps = [['a', 'b', 'c', 'd']]\non_error = 'continue'\nrequire = 3\n"),
+    );
+    assert_eq!(order(&p, &["-j1", "p"], 1).len(), 4);
+    let text = targets(&["a", "b", "c", "d"], &["c"]);
+    p.write(
+        "Taskfile.toml",
+        &(text
+            + "[pipeline.p]\nsteps = [['a', 'b', 'c', 'd']]\non_error = 'continue'\nrequire = 3\n"),
+    );
+    assert_eq!(order(&p, &["-j1", "--failed"], 0), ["c", "d"]);
+}
+
+#[test]
+fn a_group_that_is_a_step_keeps_its_place_where_changes_decide() {
+    let p = Project::new(
+        "[target.a]\ninputs = ['a.in']\nrun = 'sleep 0.2; echo a >> ~/../order.log'\n\
+         [target.all]\ndeps = ['a']\n\
+         [target.z]\ninputs = ['a.in']\nrun = 'echo z >> ~/../order.log'\n\
+         [pipeline.p]\nsteps = ['all', 'z']\n",
+    );
+    p.write("a.in", "");
+    assert_eq!(order(&p, &["-j2", "p", "--changed", "a.in"], 0), ["a", "z"]);
 }

@@ -232,6 +232,7 @@ impl Workspace {
             load: &|| self.graph(),
             wanted: vec![wanted.to_owned()],
             pipelines: Vec::new(),
+            only: None,
             private: false,
             changes: None,
             jobs: 2,

@@ -127,6 +127,70 @@ fn asked_for_by_name_a_service_runs_until_ctrl_c() {
 }
 
 #[test]
+fn one_that_another_taskr_keeps_up_is_not_waited_for() {
+    let p = project(&[service("web", ""), task("test", "'web'")]);
+    let live = ready(&p, &["web"], 1);
+    // Without --no-wait: it would have to wait for ever.
+    let output = p.spawn(["test"]).wait();
+    assert_eq!(output.status.code(), Some(75), "{output}");
+    let holder = "it is up already, until another taskr is ended (process ";
+    assert!(output.stdout.contains(holder), "{output}");
+    assert!(output.to_string().contains("web test`"), "it says how both go in one: {output}");
+    assert!(output.stdout.contains("- test  skipped: web failed"), "{output}");
+    live.signal(Signal::INT);
+    assert!(live.wait().status.success());
+    assert_eq!(p.take_ran(), ["web up", "web int"]);
+    p.await_no_process();
+}
+
+#[test]
+fn one_that_is_up_for_tests_of_another_taskr_is_waited_for() {
+    let p = project(&[
+        service("web", ""),
+        task("test", "'web'"),
+        "[target.slow]\ndeps = ['web']\nrun = 'ran slow; until [ -e ~/go ]; do sleep 0.01; done'\n"
+            .to_owned(),
+    ]);
+    let slow = p.spawn(["slow"]);
+    p.await_ran("slow");
+    let busy = p.spawn(["--no-wait", "test"]).wait();
+    assert_eq!(busy.status.code(), Some(75), "{busy}");
+    let test = p.spawn(["test"]);
+    p.go();
+    assert!(slow.wait().status.success());
+    let output = test.wait();
+    assert!(output.status.success(), "{output}");
+    p.await_no_process();
+}
+
+#[test]
+fn status_names_services() {
+    let p = project(&[service("web", "")]);
+    let live = ready(&p, &["web"], 1);
+    let status = |args: &[&str]| p.spawn(["status"].iter().chain(args)).wait().stdout;
+    until("it is told", || status(&[]).contains("web  a service, up for "));
+    let told: serde_json::Value = serde_json::from_str(&status(&["--json"])).expect("JSON");
+    assert_eq!(told["version"], 1);
+    assert_eq!(told["runs"][0]["services"][0]["task"], "web");
+    live.signal(Signal::INT);
+    assert!(live.wait().status.success());
+    assert_eq!(status(&[]), "no task runs here now\n");
+}
+
+#[test]
+fn one_that_goes_to_the_background_is_told_to_stay() {
+    let p = Project::new(
+        "[target.web]\nservice = true\nready = { log = 'never' }\nrun = 'sleep 0.1 &'\n\
+         [target.test]\ndeps = ['web']\nrun = 'ran test'\n",
+    );
+    p.taskr(["test"])
+        .says("it ended before it was ready: exit 0")
+        .says("a service stays in the foreground")
+        .exits(1);
+    p.await_no_process();
+}
+
+#[test]
 fn other_signals_and_other_times_end_taskr_by_the_signal() {
     let p = project(&[service("db", ""), task("test", "'db'")]);
     let live = p.spawn(["db"]);
@@ -218,6 +282,7 @@ fn a_service_that_never_gets_ready_fails() {
     let output = p
         .taskr(["test"])
         .says("it was not ready within 0.2s: it did not write \"up\"")
+        .says("`python3 -u`")
         .says("about to")
         .says("- test  skipped: db failed")
         .exits(1);

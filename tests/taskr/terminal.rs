@@ -264,7 +264,7 @@ fn another_terminal_is_told_what_runs() {
     drop(live);
     assert_eq!(fs::read_dir(p.path(".taskr/running")).expect("left").count(), 1);
     p.taskr(["status"]).stdout(nothing).ok();
-    p.taskr(["status", "--json"]).stdout("{\"runs\":[]}\n").ok();
+    p.taskr(["status", "--json"]).stdout("{\"runs\":[],\"version\":1}\n").ok();
     p.await_no_process();
     let live = p.spawn(["-j2"]);
     until("it is told", || {

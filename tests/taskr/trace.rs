@@ -101,7 +101,7 @@ fn every_task_that_ran_is_there_once() {
     let ran = |name: &str| (name.to_owned(), "ran".to_owned());
     assert_eq!(tasks(&spans), ["all", "one@src/a", "one@src/b", "one@src/c"].map(ran));
     let all = spans.iter().find(|span| span["name"] == "all").expect("all");
-    assert_eq!(all["args"]["reasons"][0], "it has not been built before");
+    assert_eq!(all["args"]["reasons"][0], "it has no result yet");
     assert_eq!(all["args"]["key"].as_str().map(str::len), Some(64), "{all}");
     let steps = names(&spans, "step");
     for step in ["prepare", "command", "collect", "publish", "record"] {

@@ -44,7 +44,7 @@ fn a_first_build_has_one_cause() {
     p.taskr(["why", "app"])
         .stdout(
             "app would run: obj@src/a.c would run first (and 1 more)\n  \
-             obj@src/a.c would run: it has not been built before\n  \
+             obj@src/a.c would run: it has no result yet\n  \
              and 1 more task for the same causes: `taskr -n app` lists all\n",
         )
         .ok();
@@ -112,7 +112,7 @@ fn a_list_is_told_before_the_command_that_it_changes() {
     let p = chain();
     p.taskr(["app"]).ran(ALL).any_files().ok();
     p.rename("src/b.c", "src/c.c");
-    p.taskr(["why", "app"]).says("  obj@src/c.c would run: it has not been built before\n").ok();
+    p.taskr(["why", "app"]).says("  obj@src/c.c would run: it has no result yet\n").ok();
     p.taskr(["app"]).ran(["src/c.c", "app"]).any_files().ok();
     p.taskr(["why", "app"])
         .says("it last ran because b.o was no longer an input; c.o was a new input, an output of obj@src/c.c; its command changed\n")
@@ -153,7 +153,7 @@ fn a_target_is_not_needed() {
     let p = Project::new(
         "default = [\"t\"]\n[target.t]\noutputs = [\"o\"]\nrun = \"touch {{ outputs }}\"\n",
     );
-    p.taskr(["why"]).stdout("t would run: it has not been built before\n").ok();
+    p.taskr(["why"]).stdout("t would run: it has no result yet\n").ok();
 }
 
 /// git in the workspace, without a configuration of the machine. False if there is none.
@@ -290,6 +290,12 @@ deps = ["app"]
             "src/b.c is not an input of all, which is a group; obj@src/b.c reads it\n",
         ),
         (
+            "app",
+            "src/gone.h",
+            "src/gone.h is not an input of app: if its command reads it, add \"src/gone.h\" to its \
+             `inputs`\n",
+        ),
+        (
             "obj@src/a.c",
             "x.h",
             "x.h is an input of obj@src/a.c: its depfile named it when it last ran\n",
@@ -338,7 +344,10 @@ fn the_shape_of_the_json_is_held() {
     p.taskr(["app"]).ran(ALL).any_files().ok();
     p.write("include/x.h", "y\n");
     let told = json(&p, &["app"]);
-    assert_eq!((fields(&told), &told["version"]), (vec!["tasks", "version"], &1.into()));
+    assert_eq!(
+        (fields(&told), &told["version"]),
+        (vec!["pipelines", "tasks", "version"], &1.into())
+    );
     let task = &told["tasks"][0];
     assert_eq!(fields(task), ["hops", "more_causes", "more_tasks", "state", "task"]);
     assert_eq!((&task["task"], &task["state"]), (&"app".into(), &"would_run".into()));

@@ -89,8 +89,8 @@ pub(in crate::cli) struct How {
     /// taskr goes on with what does not need the failed task. Without N there is no limit. By
     /// default nothing new starts after a failure; what runs is finished.
     #[arg(short, long, value_name = "N", num_args = 0..=1, require_equals = true,
-          default_missing_value = "0")]
-    pub(in crate::cli) keep_going: Option<usize>,
+          value_parser = at_least_one)]
+    pub(in crate::cli) keep_going: Option<Option<usize>>,
     /// Start nothing while the machine's load is above LOAD
     ///
     /// The load is the average of the last minute, and what was started so lately that it is not
@@ -132,7 +132,7 @@ pub(in crate::cli) struct How {
     /// Trust no time stamp: read everything
     #[arg(long, hide_short_help = true)]
     pub(in crate::cli) rehash: bool,
-    /// Warnings of tasks are failures
+    /// Warnings of tasks are failures, and so are failures that are allowed
     #[arg(long, hide_short_help = true)]
     pub(in crate::cli) strict: bool,
 }
@@ -179,6 +179,11 @@ impl Watch {
             no_wait: false,
         }
     }
+}
+
+/// A number of failures.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "a number from 1".to_owned())
 }
 
 /// `--output`.

@@ -16,10 +16,12 @@ use super::args::{Graph as Args, GraphFormat};
 use super::json_out::version;
 use super::out::print;
 use super::select::select;
+use super::steps;
 use super::workspace::Workspace;
 use crate::error::Error;
 use crate::graph::{Graph, Kind};
 use crate::ids::TaskId;
+use crate::parse::Pipeline;
 use crate::report::one_line;
 
 /// More nodes make no picture that anybody could read.
@@ -65,13 +67,17 @@ struct Edge {
 pub(super) fn graph(args: &Args, workspace: &Workspace) -> Result<End, Error> {
     let named = workspace.full_names(&args.targets)?;
     let graph = workspace.loader(&args.common, workspace.jobs(None, &args.common)?)?()?;
-    let picture = Picture::of(&graph, &select(&graph, &named)?, args.tasks);
+    let pipelines = workspace.pipelines_of(&args.targets);
+    let order = steps::order(&graph, &pipelines)?;
+    let picture = Picture::of(&graph, &select(&graph, &named)?, &order, args.tasks);
+    let all = args.targets.is_empty().then(|| workspace.taskfile.pipelines.values());
+    let pipelines: Vec<&Pipeline> = all.into_iter().flatten().chain(pipelines).collect();
     let format = if args.json { GraphFormat::Json } else { args.format };
     let text = match format {
-        GraphFormat::Text => draw::text(&picture),
+        GraphFormat::Text => draw::text(&picture) + &in_lines(&pipelines),
         GraphFormat::Dot => draw::dot(&picture),
         GraphFormat::Mermaid => draw::mermaid(&picture),
-        GraphFormat::Json => format!("{:#}\n", as_json(&picture)),
+        GraphFormat::Json => format!("{:#}\n", as_json(&picture, &pipelines)),
         GraphFormat::Svg if picture.nodes.len() > MOST_DRAWN => {
             return Err(too_many(picture.nodes.len(), args.tasks));
         }
@@ -79,6 +85,15 @@ pub(super) fn graph(args: &Args, workspace: &Workspace) -> Result<End, Error> {
     };
     print(text.as_bytes())?;
     Ok(End::Code(0))
+}
+
+/// Pipelines with their order, which is no edge of the graph.
+fn in_lines(pipelines: &[&Pipeline]) -> String {
+    let line = |pipeline: &&Pipeline| {
+        format!("{}: {}\n", one_line(&pipeline.name), one_line(&steps::as_text(&pipeline.steps)))
+    };
+    let lines: String = pipelines.iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("\npipelines:\n{lines}") }
 }
 
 fn too_many(nodes: usize, tasks: bool) -> Error {
@@ -90,8 +105,9 @@ fn too_many(nodes: usize, tasks: bool) -> Error {
 }
 
 impl Picture {
-    /// Of these and all that they need; of everything if none is named.
-    fn of(graph: &Graph, named: &[TaskId], each_task: bool) -> Picture {
+    /// Of these and all that they need; of everything if none is named. `order`: which comes later
+    /// than which without needing it.
+    fn of(graph: &Graph, named: &[TaskId], order: &[(TaskId, TaskId)], each_task: bool) -> Picture {
         let mut picture = Picture::default();
         let mut at: FxHashMap<&str, usize> = FxHashMap::default();
         let wanted = needed(graph, named);
@@ -114,7 +130,17 @@ impl Picture {
             }
         }
         picture.edges = edges(graph, &wanted, |id| at[name(id)]);
-        let named: FxHashSet<usize> = named.iter().map(|&id| at[name(id)]).collect();
+        for &(first, then) in order {
+            let (from, to) = (at[name(first)], at[name(then)]);
+            if from != to && picture.edges.iter().all(|edge| (edge.from, edge.to) != (from, to)) {
+                picture.edges.push(Edge { from, to, order_only: true });
+            }
+        }
+        let mut named: FxHashSet<usize> = named.iter().map(|&id| at[name(id)]).collect();
+        // The last steps of a pipeline have the others below them.
+        for (first, _) in order {
+            named.remove(&at[name(*first)]);
+        }
         let waited_for: FxHashSet<usize> = picture.edges.iter().map(|edge| edge.from).collect();
         let all = 0..picture.nodes.len();
         picture.last = all
@@ -170,7 +196,7 @@ fn edges(graph: &Graph, tasks: &[TaskId], node: impl Fn(TaskId) -> usize) -> Vec
     edges
 }
 
-fn as_json(picture: &Picture) -> Value {
+fn as_json(picture: &Picture, pipelines: &[&Pipeline]) -> Value {
     let nodes = picture.nodes.iter().map(|node| {
         json!({
             "name": node.name,
@@ -188,5 +214,6 @@ fn as_json(picture: &Picture) -> Value {
         "version": version(),
         "nodes": nodes.collect::<Vec<_>>(),
         "edges": edges.collect::<Vec<_>>(),
+        "pipelines": pipelines.iter().map(|pipeline| steps::to_json(pipeline)).collect::<Vec<_>>(),
     })
 }

@@ -27,10 +27,29 @@ pub(super) fn c(found: &Found, draft: &mut Draft) {
             let fields = format!("doc = \"Builds everything\"\nrun = {}\n", quoted(run));
             let build = draft.target("build", "c", &fields);
             draft.default.push(build);
+            if *file == "Makefile" {
+                checks_of_make(found, draft);
+            }
         }
         // C sources beside another language belong to it.
         None if !sources.is_empty() && draft.of.is_empty() => own(found, draft, &sources),
         None => {}
+    }
+}
+
+/// Targets of a Makefile that only look. What they read is not known.
+const CHECKS: [&str; 3] = ["test", "check", "lint"];
+
+fn checks_of_make(found: &Found, draft: &mut Draft) {
+    let text = found.text("Makefile");
+    for check in CHECKS {
+        let has = text.lines().any(|line| {
+            line.strip_prefix(check).is_some_and(|rest| rest.trim_start().starts_with(':'))
+        });
+        if has {
+            let fields = format!("run = {}\n", quoted(&format!("make {check}")));
+            draft.target(check, "c", &fields);
+        }
     }
 }
 
@@ -59,8 +78,10 @@ fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
             globs(sources).join(", ")
         ),
     );
+    let mut tests = Vec::new();
     for (source, _) in &programs {
         let stem = source.rsplit('/').next().unwrap_or(source).trim_end_matches(".c");
+        let is_test = programs.len() > 1 && is_test(source, stem);
         let name = match (programs.len(), stem) {
             (1, "main") => found.name().unwrap_or_else(|| stem.to_owned()),
             _ => stem.to_owned(),
@@ -72,18 +93,42 @@ fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
         }
         let own = (programs.len() > 1).then(|| as_target(stem)).flatten();
         let target = own.unwrap_or_else(|| "app".to_owned());
+        let doc = if is_test { "A program of tests" } else { "The program" };
         let fields = format!(
-            "doc = \"The program\"\ninputs = [{}]\noutputs = [{}]\n\
+            "doc = \"{doc}\"\ninputs = [{}]\noutputs = [{}]\n\
              exec = [\"{{{{ cc }}}}\", \"-o\", \"{{{{ outputs }}}}\", \"{{{{ inputs }}}}\", \"{{{{ libs }}}}\"]\n",
             inputs.join(", "),
             quoted(&format!("bin/{name}"))
         );
         let target = draft.target(&target, "program", &fields);
-        draft.default.push(target);
+        match is_test {
+            true => tests.push(format!("bin/{name}")),
+            false => draft.default.push(target),
+        }
+    }
+    if !tests.is_empty() {
+        let words: Vec<String> = tests.iter().map(|test| quoted(test)).collect();
+        let fields = format!(
+            "doc = \"Runs the tests when something changed\"\ninputs = [{0}]\nrun = [{0}]\n",
+            words.join(", ")
+        );
+        let test = draft.target("test", "c", &fields);
+        if draft.default.is_empty() {
+            draft.default.push(test);
+        }
+    }
+    if !programs.is_empty() {
+        draft.made.push("bin/".to_owned());
     }
     if programs.is_empty() {
         draft.default.push("obj".to_owned());
     }
+}
+
+/// Whether a program is one of tests, by its name or its folder.
+fn is_test(source: &str, stem: &str) -> bool {
+    let in_folder = source.split('/').rev().skip(1).any(|part| part == "test" || part == "tests");
+    in_folder || stem.starts_with("test_") || stem.ends_with("_test")
 }
 
 /// Patterns for all sources: one for each folder at the top that has some.

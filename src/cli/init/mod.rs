@@ -40,6 +40,8 @@ struct Draft {
     tables: Vec<String>,
     /// What a bare `taskr` builds.
     default: Vec<String>,
+    /// What it makes in the folders of the sources.
+    made: Vec<String>,
     /// The names that are taken.
     names: Vec<String>,
 }
@@ -106,8 +108,12 @@ fn told(shown: &str, draft: &Draft) -> String {
              next: `taskr`, then edit it\n"
         );
     }
+    let ignore = match draft.made.is_empty() {
+        true => String::new(),
+        false => format!("what it makes belongs into .gitignore: {}\n", draft.made.join(", ")),
+    };
     format!(
-        "{shown} is written, for {}: targets {}\nnext: `taskr list`, `taskr`\n",
+        "{shown} is written, for {}: targets {}\n{ignore}next: `taskr list`, `taskr`\n",
         draft.of.join(", "),
         draft.names.join(", ")
     )

@@ -20,11 +20,13 @@ use super::build::{given, plain_request};
 use super::out::print;
 use super::signals::messages_with_signals;
 use super::workspace::Workspace;
-use super::{goals, json_out};
+use super::{goals, json_out, steps};
 use crate::error::Error;
 use crate::graph::{Asking, Kind};
 use crate::ids::TaskId;
 use crate::outcome::Event;
+use crate::parse::Pipeline;
+use crate::report::one_line;
 use crate::run::{dry_run, find};
 use compared::Compared;
 use facts::{Facts, Heard, Said};
@@ -35,8 +37,9 @@ const MOST_MEMBERS: usize = 5;
 
 pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     let (names, files) = targets_and_files(args, workspace);
+    let pipelines = workspace.pipelines_of(&names);
     let wanted = match names.is_empty() {
-        true => workspace.default_targets()?,
+        true => workspace.default_to_look_at()?,
         false => workspace.full_names(&names)?,
     };
     let wanted = workspace.without_pipelines(&wanted);
@@ -66,20 +69,36 @@ pub(super) fn why(args: &Why, workspace: &Workspace) -> Result<End, Error> {
     let out = match args.json {
         true => {
             let tasks: Vec<Value> = ids.iter().map(|&id| telling.json(id)).collect();
-            format!("{}\n", json!({ "version": json_out::version(), "tasks": tasks }))
+            let pipelines: Vec<Value> = pipelines.into_iter().map(steps::to_json).collect();
+            let version = json_out::version();
+            let all = json!({ "version": version, "pipelines": pipelines, "tasks": tasks });
+            format!("{all}\n")
         }
-        false => ids.iter().map(|&id| telling.text(id)).collect(),
+        false => {
+            let steps = pipelines.into_iter().map(steps_of);
+            steps.chain(ids.iter().map(|&id| telling.text(id))).collect()
+        }
     };
     print(out.as_bytes())?;
     Ok(end)
 }
 
-/// With `--not` a word that names no target may name a file of the workspace.
+/// A pipeline is no task: its steps are.
+fn steps_of(pipeline: &Pipeline) -> String {
+    let (name, steps) = (one_line(&pipeline.name), one_line(&steps::as_text(&pipeline.steps)));
+    format!("{name} runs its steps in this order: {steps}\n")
+}
+
+/// With `--not` a word that names no target may name a file of the workspace; behind a target one
+/// that is not there any more, too.
 fn targets_and_files(args: &Why, workspace: &Workspace) -> (Vec<String>, Vec<Vec<u8>>) {
     let (mut names, mut files) = (Vec::new(), Vec::new());
     for word in &args.targets {
         let file = (args.not && !workspace.has_target(word))
-            .then(|| goals::existing(word, workspace))
+            .then(|| {
+                let absent = || goals::absent(word, workspace).filter(|_| !names.is_empty());
+                goals::existing(word, workspace).or_else(absent)
+            })
             .flatten();
         match file {
             Some(path) => files.push(path),

@@ -113,8 +113,20 @@ fn is_word(byte: &u8) -> bool {
 
 fn strange(source: &str, at: usize) -> ExprError {
     let found = source[at..].chars().next().unwrap_or_default();
-    Problem::new(format!("`{}` has no meaning in an expression", found.escape_debug()))
-        .at(at..at + found.len_utf8())
+    let problem =
+        Problem::new(format!("`{}` has no meaning in an expression", found.escape_debug()));
+    let problem = match found {
+        '&' => problem.help("write `and`"),
+        '$' => problem.help("names have no `$` here"),
+        _ => problem,
+    };
+    problem.at(at..at + found.len_utf8())
+}
+
+/// Signs of other languages, and the word for them here.
+fn other_sign(sign: &str, word: &str) -> Problem {
+    Problem::new(format!("`{sign}` has no meaning in an expression"))
+        .help(format!("write `{word}`"))
 }
 
 struct Scanner<'a> {
@@ -131,6 +143,12 @@ impl Scanner<'_> {
         let mut at = 0;
         while at < self.tokens.len() {
             match self.tokens[at].kind {
+                Kind::Sign if self.is(at, "|") && self.is(at + 1, "|") => {
+                    return Err(other_sign("||", "or").at(self.tokens[at].range.clone()));
+                }
+                Kind::Sign if self.is(at, "!") && !self.is(at + 1, "=") => {
+                    return Err(other_sign("!", "not").at(self.tokens[at].range.clone()));
+                }
                 Kind::Sign if self.is(at, "|") => at = self.known(at + 1, "filter")?,
                 Kind::Word if self.is(at, "is") => {
                     let name = if self.is(at + 1, "not") { at + 2 } else { at + 1 };

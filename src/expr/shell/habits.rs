@@ -1,6 +1,8 @@
 //! Words of make and of templates that a shell would take for something else. Refuses only what
 //! can mean nothing: quoted, in a comment or in a here-document each of them is plain text.
 
+use std::ops::Range;
+
 use super::context::{VALUE, unsafe_values};
 use crate::expr::{ExprError, Part, Problem, Template};
 
@@ -42,6 +44,9 @@ const WORDS: [(&str, &str); 20] = [
 
 /// Refuses the first such word of a script. `is_set` says which variables its environment has.
 pub(super) fn check(template: &Template, is_set: &dyn Fn(&str) -> bool) -> Result<(), ExprError> {
+    if let Some((range, problem)) = beginning(template.source()) {
+        return Err(problem.at(range));
+    }
     let (script, found) = candidates(template);
     if found.is_empty() {
         return Ok(());
@@ -62,6 +67,35 @@ pub(super) fn check(template: &Template, is_set: &dyn Fn(&str) -> bool) -> Resul
         }
     }
     Ok(())
+}
+
+/// How a line of a Makefile or a script of its own begins.
+fn beginning(source: &str) -> Option<(Range<usize>, Problem)> {
+    let line = source.lines().next().unwrap_or_default();
+    if let Some(interpreter) = line.strip_prefix("#!") {
+        let name = interpreter.split(['/', ' ']).rfind(|word| !word.is_empty())?;
+        if matches!(name, "sh" | "dash" | "ash" | "-eu" | "-e") {
+            return None;
+        }
+        let problem = Problem::new("`run` is for `sh`, for which this line is a comment");
+        let code = if matches!(name, "bash" | "zsh" | "ksh") { "-euc" } else { "-c" };
+        let help = format!("write shell = [\"{name}\", \"{code}\"], or put the script into a file");
+        return Some((0..line.len(), problem.help(help)));
+    }
+    let rest = line.trim_start();
+    let at = line.len() - rest.len();
+    let command = rest.strip_prefix(['@', '-'])?;
+    if !command.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return None;
+    }
+    let word = command.split_whitespace().next().unwrap_or_default();
+    let problem = match rest.starts_with('@') {
+        true => Problem::new("`@` before a command is of make")
+            .help(format!("write `{word}`: a command is shown only where it fails")),
+        false => Problem::new("`-` before a command is of make")
+            .help(format!("write `{word} … || true`, or allow_failure = true for the target")),
+    };
+    Some((at..at + 1, problem))
 }
 
 /// The script with one byte in place of each word that may be meant.

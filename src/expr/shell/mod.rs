@@ -3,9 +3,12 @@
 
 mod context;
 mod habits;
+mod pipes;
 mod plain;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use super::{ExprError, Part, Problem, Template};
 use context::{Place, VALUE};
@@ -69,6 +72,11 @@ fn is_bare(word: &str, before: &str, follows: Follows) -> bool {
     };
     let joined = [&before[head.len()..], word].concat();
     anchored && ends && !RESERVED.contains(&joined.as_str())
+}
+
+/// The first pipe of a script that drops an exit code.
+pub(super) fn lossy_pipe(template: &Template) -> Option<Range<usize>> {
+    pipes::first_lossy(template)
 }
 
 /// Refuses words of other tools that mean nothing to a shell.

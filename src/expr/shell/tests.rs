@@ -563,3 +563,40 @@ fn words_of_other_tools_are_refused_only_where_they_mean_nothing() {
         assert_eq!(refused(script).as_deref(), word, "{script}");
     }
 }
+
+#[test]
+fn pipes_that_drop_an_exit_code_are_found() {
+    let found = |script: &str| {
+        let range = Template::parse(script).unwrap().lossy_pipe()?;
+        assert_eq!(&script[range.clone()], "|");
+        Some(range.start)
+    };
+    for (script, at) in [
+        ("nosuchprogram | sort > x", 14),
+        ("cd x && gen {{ inputs }}|sort", 24),
+        ("a; b 2>&1 | c", 10),
+        ("x=$(gen | sort)", 8),
+        ("echo a | gen | sort", 13),
+        ("echo a\n gen x |\n sort", 14),
+    ] {
+        assert_eq!(found(script), Some(at), "{script}");
+    }
+    for script in [
+        "a || b",
+        "echo 'a | b'",
+        "grep \"a|b\" x",
+        "echo a | sort",
+        "if gen | grep -q x; then :; fi",
+        "! gen | grep x",
+        "set -o pipefail; a | b",
+        "case $1 in a|b) x;; esac",
+        "a >| b",
+        "cat <<E\na | b\nE\n",
+        "a # b | c",
+        "printf '%s;\\n' {{ inputs }} | sort",
+        "x=$(echo a | sort)",
+        "a && (echo b | c)",
+    ] {
+        assert_eq!(found(script), None, "{script}");
+    }
+}

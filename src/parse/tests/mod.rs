@@ -255,7 +255,7 @@ fn a_file_full_of_errors_ends() {
         text.push_str(&format!("inputz{n} = [1, 2, 3]\n"));
     }
     let shown = answer(text.as_bytes());
-    assert!(shown.ends_with("… and 990 more"), "{shown}");
+    assert!(shown.ends_with("… and 990 more: `taskr check` shows all"), "{shown}");
 }
 
 #[test]

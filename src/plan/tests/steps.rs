@@ -1,6 +1,6 @@
 //! Pipelines as waves: all that may start does, then all of it ends.
 
-use super::super::Pipeline;
+use super::super::{Course, Pipeline};
 use super::*;
 use crate::error::{Error, render};
 
@@ -17,9 +17,12 @@ fn planned(lines: &str, pipelines: &[&str], wanted: &[&str]) -> Result<Drive, St
         taskfile.pipelines.values().map(|pipeline| Pipeline::of(&graph, pipeline)).collect();
     let pipelines = pipelines.map_err(told)?;
     let mut ids: Vec<TaskId> = pipelines.iter().flat_map(Pipeline::tasks).collect();
-    ids.extend(wanted.iter().map(|name| graph.find(name).expect("declared")));
+    let beside: Vec<TaskId> =
+        wanted.iter().map(|name| graph.find(name).expect("declared")).collect();
+    ids.extend(&beside);
     let durations = IdVec::filled(graph.tasks().len(), 0);
-    let plan = Plan::in_steps(&graph, &ids, &durations, &pipelines).map_err(told)?;
+    let course = Course { pipelines: &pipelines, beside: &beside };
+    let plan = Plan::in_steps(&graph, &ids, &durations, course).map_err(told)?;
     Ok(Drive { graph, plan })
 }
 
@@ -113,8 +116,28 @@ fn a_target_with_several_tasks_is_a_step_of_them_all() {
     let graph = of_text(text);
     let pipeline = Pipeline::of(&graph, &taskfile.pipelines["p"]).expect("steps");
     let durations = IdVec::filled(graph.tasks().len(), 0);
-    let plan = Plan::in_steps(&graph, &pipeline.tasks(), &durations, &[pipeline]).expect("a plan");
+    let course = Course { pipelines: &[pipeline.clone()], beside: &[] };
+    let plan = Plan::in_steps(&graph, &pipeline.tasks(), &durations, course).expect("a plan");
     assert_eq!(Drive { graph, plan }.waves(&[]), "a | t@n=1 t@n=2 | t | z");
+}
+
+/// Of a group that is a step only what it stands for may be in a run; its place is the step's.
+#[test]
+fn a_part_of_a_pipeline_keeps_the_order_of_the_whole() {
+    let text = "[target]\na = 'a'\nb = 'b'\nc = 'c'\nz = 'z'\n\
+                [target.all]\ndeps = ['a', 'b']\n[target.x]\ndeps = ['c']\nrun = 'x'\n\
+                [pipeline.p]\nsteps = ['all', 'x', 'z']\n";
+    let taskfile = parse("Taskfile.toml", text.as_bytes()).expect("a Taskfile");
+    for (part, waves) in [("b z", "b | z"), ("a b c z", "a b | c | z"), ("c z", "c | z")] {
+        let graph = of_text(text);
+        let pipeline = Pipeline::of(&graph, &taskfile.pipelines["p"]).expect("steps");
+        let durations = IdVec::filled(graph.tasks().len(), 0);
+        let part: Vec<TaskId> =
+            part.split(' ').map(|name| graph.find(name).expect("declared")).collect();
+        let course = Course { pipelines: &[pipeline], beside: &[] };
+        let plan = Plan::in_steps(&graph, &part, &durations, course).expect("a plan");
+        assert_eq!(Drive { graph, plan }.waves(&[]), waves);
+    }
 }
 
 fn refused(lines: &str, pipelines: &[&str]) -> String {

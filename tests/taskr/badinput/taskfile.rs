@@ -20,21 +20,21 @@ const FIRST_ONE: &str = "
 #[test]
 fn a_missing_taskfile() {
     for (present, help) in [
-        ("", "make one, as in:"),
+        ("", "make one with `taskr init`, or by hand, as in:"),
         ("taskfile.toml", "there is `taskfile.toml`: `mv taskfile.toml Taskfile.toml`"),
         ("Takfile.toml", "there is `Takfile.toml`: `mv Takfile.toml Taskfile.toml`"),
         ("Taskfile", "there is `Taskfile`: `mv Taskfile Taskfile.toml`"),
         (
             "Taskfile.yml",
-            "`Taskfile.yml` is for Task, and taskr does not read it; make a Taskfile.toml, as in:",
+            "`Taskfile.yml` is for Task, and taskr does not read it; make a Taskfile.toml with `taskr init`, or by hand, as in:",
         ),
         (
             "Makefile",
-            "`Makefile` is for make, and taskr does not read it; make a Taskfile.toml, as in:",
+            "`Makefile` is for make, and taskr does not read it; make a Taskfile.toml with `taskr init`, or by hand, as in:",
         ),
         (
             "justfile",
-            "`justfile` is for just, and taskr does not read it; make a Taskfile.toml, as in:",
+            "`justfile` is for just, and taskr does not read it; make a Taskfile.toml with `taskr init`, or by hand, as in:",
         ),
     ] {
         let p = Project::empty();
@@ -56,7 +56,9 @@ fn no_file_but_something_else() {
     let p = Project::empty();
     let path = p.path("Taskfile.toml");
     fs::create_dir(&path).expect("a folder");
-    let help = format!("help: rename the folder; make one, as in:{FIRST_ONE}");
+    let help = format!(
+        "help: rename the folder; make one with `taskr init`, or by hand, as in:{FIRST_ONE}"
+    );
     let text = format!("error: WS/Taskfile.toml is a folder\n{help}");
     refused(&p, &sh(&p, "", "taskr a"), 2, &text);
     refused(&p, &sh(&p, "", "taskr -f Taskfile.toml a"), 2, &text);
