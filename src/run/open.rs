@@ -118,12 +118,11 @@ impl<'a> Build<'a> {
         asked_so_far(&graph, request, &plan)?;
         let admission = admission(&graph, &plan, (&held.state, &names), request);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
-        let context = context(&root, (request, &run_id), &graph, &stopper, messages);
         Ok(Build {
             forced: forced(&graph, request, &plan)?,
             asked: asked(&graph, request)?,
             pipelines: Pipelines::new(&graph, &plan, &ordered, request)?,
-            workers: workers(request, context),
+            workers: workers(&root, (request, &run_id), &graph, &stopper, messages),
             files: Files::new(&request.root, graph.ignored().clone()),
             spent: Spent::begin(false),
             tally: Tally::new(graph.tasks().len()),
@@ -419,7 +418,14 @@ pub(super) fn take_lock(
     }
 }
 
-fn workers(request: &Request<'_>, context: Context) -> Workers {
+fn workers(
+    root: &Root,
+    (request, run_id): (&Request<'_>, &str),
+    graph: &Graph,
+    stopper: &Stopper,
+    messages: &Messages,
+) -> Workers {
+    let context = context(root, (request, run_id), graph, stopper, messages);
     let output = request.lasting.map_or_else(workers::output, Lasting::output);
     Workers::new(request.jobs, context, output)
 }
