@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use super::attempt::{Attempt, Stop, result_of};
 use super::job::{Ended, Launch, Message, Result, Run};
 use super::standing::Standing;
-use super::{Context, Piece};
+use super::{Context, Piece, Writer};
 use crate::ids::TaskId;
 
 /// Several tasks to run.
@@ -66,7 +66,7 @@ pub(super) fn run(
                 }
                 let told = format!("taskr: failed with {} items, each half alone:\n", runs.len());
                 // A listener that is gone needs no output.
-                let _ = pieces.send((runs[0].task, told.into_bytes()));
+                let _ = pieces.send((Writer::Task(runs[0].task), told.into_bytes()));
                 let (first, second) = runs.split_at(runs.len() / 2);
                 open.extend([(second, None), (first, None)]);
             }
