@@ -279,9 +279,11 @@ mod tests {
             let words = help.split('`').skip(1).step_by(2);
             for word in words.filter(|_| !help.contains("is planned")) {
                 let first = word.trim_start_matches("taskr ").split(' ').next().unwrap_or_default();
-                let is_known = match first.starts_with('-') {
-                    true => has(&Build::command(), first),
-                    false => tools.iter().any(|tool| tool.get_name() == first),
+                let is_known = match first.chars().next() {
+                    Some('-') => has(&Build::command(), first),
+                    // A target of a package.
+                    Some('/') => first.contains(':'),
+                    _ => tools.iter().any(|tool| tool.get_name() == first),
                 };
                 assert!(is_known, "{names:?}: {word}");
             }
