@@ -1,13 +1,22 @@
 //! The toy task: a command whose right output can be computed (`taskr/toy.rs` says how).
 //!
 //! `toytask NAME OUT... [--in FILE...] [--env NAME...] [--salt TEXT] [--spread DIR] [--head]
-//! [--exec] [--depfile FILE]`. Writes each OUT, and one to three files `n0 n1 n2` in the folder
-//! that `--spread` names. With `--depfile`, lines `include FILE` in inputs are followed, and all
-//! files read are written there as make would have it. From its environment:
+//! [--exec] [--depfile FILE] [--dir DIR] [--ask SERVICE]`. Writes each OUT, and one to three files
+//! `n0 n1 n2` in the folder that `--spread` names. With `--depfile`, lines `include FILE` in inputs
+//! are followed, and all files read are written there as make would have it. `--dir` says where in
+//! the workspace it runs. A task of the profile `q` is called `NAME@q`.
+//!
+//! `toytask NAME --items FILE... [--to OUT...] [--at PATTERN...]` does the same for each item, one
+//! after the other, as `NAME:FILE`: its part of all OUT, or each PATTERN with its name for `%`.
+//!
+//! `toytask NAME --serve` answers whoever asks with `--ask NAME`, and ends only by a signal.
+//!
+//! From its environment:
 //! `TOY_LOG`: a file that gets the line `+NAME` at the start and `-NAME` at the end;
 //! `TOY_SLEEP`: the most it sleeps half-way through its outputs, in milliseconds;
-//! `TOY_FAIL`: a folder; a file there named as the task (`/` as `%`) is removed, half of the
-//! outputs are left broken, and the task fails, once.
+//! `TOY_FAIL`: a folder; where a file there is named as the task (`/` as `%`), half of the outputs
+//! are left broken, the task fails, and the file says so;
+//! `TOY_SERVED`: a folder for the sockets of services.
 //!
 //! `toytask serve PORT [STATUS]...` listens on a port of this machine and answers each request with
 //! the next status, the last one from then on.
@@ -21,14 +30,15 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use toy::{Recipe, Seen, includes, logical};
+use toy::{Recipe, Seen, includes};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Args {
     recipe: Recipe,
     outputs: Vec<String>,
@@ -36,6 +46,11 @@ struct Args {
     spread: Option<String>,
     depfile: Option<String>,
     exec: bool,
+    dir: String,
+    items: Vec<String>,
+    at: Vec<String>,
+    serves: bool,
+    asks: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -44,15 +59,38 @@ fn main() -> Result<()> {
         return serve(rest);
     }
     let mut args = parse(std::env::args().skip(1))?;
+    if args.serves {
+        return answer(args);
+    }
+    if args.items.is_empty() {
+        if std::env::var("TASKR_TASK").is_ok_and(|task| task.ends_with("profile=q")) {
+            args.recipe.name += "@q";
+        }
+        return work(args);
+    }
+    let share = args.outputs.len() / args.items.len();
+    for (n, item) in args.items.iter().enumerate() {
+        let mut one = args.clone();
+        one.recipe.name = format!("{}:{item}", args.recipe.name);
+        one.inputs.push(item.clone());
+        one.outputs = args.outputs[n * share..(n + 1) * share].to_vec();
+        let name = item.rsplit('/').next().unwrap_or_default();
+        one.outputs.extend(args.at.iter().map(|pattern| pattern.replace('%', name)));
+        work(one)?;
+    }
+    Ok(())
+}
+
+fn work(mut args: Args) -> Result<()> {
     note("+", &args.recipe.name)?;
     let read = read_inputs(&mut args)?;
     if let Some(folder) = &args.spread {
         let folder = folder.trim_end_matches('/');
         args.outputs.extend((0..args.recipe.spread()).map(|n| format!("{folder}/n{n}")));
     }
-    let fails = fails_now(&args.recipe.name);
+    let fails = fails_now(&args.recipe.name)?;
     for (index, output) in args.outputs.iter().enumerate() {
-        let content = args.recipe.content(&logical(output));
+        let content = args.recipe.content(named(output));
         let half = if fails && index % 2 == 0 { "broken\n" } else { &content };
         write_output(output, half, &args)?;
     }
@@ -66,6 +104,23 @@ fn main() -> Result<()> {
     note("-", &args.recipe.name)
 }
 
+/// Answers with what a file of its name would hold.
+fn answer(mut args: Args) -> Result<()> {
+    read_inputs(&mut args)?;
+    let path = socket(&args.recipe.name)?;
+    let _ = fs::remove_file(&path);
+    let listener = UnixListener::bind(path)?;
+    println!("ready");
+    for stream in listener.incoming() {
+        stream?.write_all(args.recipe.content("served").as_bytes())?;
+    }
+    Ok(())
+}
+
+fn socket(service: &str) -> Result<PathBuf> {
+    Ok(Path::new(&std::env::var("TOY_SERVED")?).join(service))
+}
+
 fn parse(words: impl Iterator<Item = String>) -> Result<Args> {
     let mut args = Args::default();
     let mut option = String::new();
@@ -74,11 +129,18 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Args> {
         match word.as_str() {
             "--head" => args.recipe.head = true,
             "--exec" => args.exec = true,
-            "--in" | "--env" | "--salt" | "--spread" | "--depfile" => option = word,
+            "--serve" => args.serves = true,
+            "--in" | "--env" | "--salt" | "--spread" | "--depfile" | "--dir" | "--items"
+            | "--to" | "--at" | "--ask" => option = word,
             _ => match option.as_str() {
                 "" if !named => (args.recipe.name, named) = (word, true),
                 "" => args.outputs.push(word),
                 "--in" => args.inputs.push(word),
+                "--items" => args.items.push(word),
+                "--to" => args.outputs.push(word),
+                "--at" => args.at.push(word),
+                "--dir" => args.dir = word,
+                "--ask" => args.asks = Some(word),
                 "--salt" => args.recipe.salt = word,
                 "--spread" => args.spread = Some(word),
                 "--depfile" => args.depfile = Some(word),
@@ -92,10 +154,12 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Args> {
     if named { Ok(args) } else { Err("toytask NAME OUT...".into()) }
 }
 
-/// Fills the recipe with the inputs and, with a depfile, with what they include. All paths read.
+/// Fills the recipe with the inputs, with what a service answers and, with a depfile, with what the
+/// inputs include. All paths read.
 fn read_inputs(args: &mut Args) -> Result<BTreeSet<String>> {
     let mut read = BTreeSet::new();
     let mut waiting = VecDeque::from(args.inputs.clone());
+    let up = "../".repeat(args.dir.split('/').filter(|part| !part.is_empty()).count());
     while let Some(path) = waiting.pop_front() {
         if !read.insert(path.clone()) {
             continue;
@@ -103,9 +167,15 @@ fn read_inputs(args: &mut Args) -> Result<BTreeSet<String>> {
         let bytes = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
         let exec = fs::metadata(&path)?.permissions().mode() & 0o100 != 0;
         if args.depfile.is_some() {
-            waiting.extend(includes(&bytes));
+            waiting.extend(includes(&bytes).iter().map(|path| format!("{up}{path}")));
         }
-        args.recipe.inputs.insert(logical(&path), Seen { exec, bytes });
+        args.recipe.inputs.insert(logical(&args.dir, &path), Seen { exec, bytes });
+    }
+    if let Some(service) = &args.asks {
+        let mut bytes = Vec::new();
+        let asked = UnixStream::connect(socket(service)?);
+        asked.map_err(|error| format!("{service}: {error}"))?.read_to_end(&mut bytes)?;
+        args.recipe.inputs.insert("served".to_owned(), Seen { exec: false, bytes });
     }
     Ok(read)
 }
@@ -154,9 +224,35 @@ fn serve(words: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn fails_now(name: &str) -> bool {
-    let Ok(folder) = std::env::var("TOY_FAIL") else { return false };
-    fs::remove_file(Path::new(&folder).join(name.replace('/', "%"))).is_ok()
+fn fails_now(name: &str) -> Result<bool> {
+    let Ok(folder) = std::env::var("TOY_FAIL") else { return Ok(false) };
+    let flag = Path::new(&folder).join(name.replace('/', "%"));
+    let fails = flag.exists();
+    if fails {
+        fs::write(flag, "it did")?;
+    }
+    Ok(fails)
+}
+
+/// The path of an output that counts: one staged or left in a task's own `out/` is named by what
+/// follows.
+fn named(path: &str) -> &str {
+    let staged = path.split_once(".taskr/tasks/").and_then(|(_, rest)| rest.split_once("/out/"));
+    staged.map_or(path, |(_, rest)| rest)
+}
+
+/// The path of an input that counts: seen from the workspace, by a command that runs in `folder`.
+fn logical(folder: &str, path: &str) -> String {
+    let name = named(path);
+    let mut parts: Vec<&str> = if name == path { folder.split('/').collect() } else { Vec::new() };
+    for part in name.split('/') {
+        match part {
+            ".." => _ = parts.pop(),
+            _ => parts.push(part),
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("/")
 }
 
 fn note(sign: &str, name: &str) -> Result<()> {

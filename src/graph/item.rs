@@ -76,6 +76,11 @@ impl<'a> Declared<'a> {
         below.filter(|(path, _)| pattern.matches(path)).map(|(path, maker)| (path, *maker))
     }
 
+    /// Whether only a task that is skipped makes this path.
+    fn skips(&self, path: &[u8]) -> bool {
+        matches!(self.paths.get(path), Some(None))
+    }
+
     fn owns(&self, path: &[u8]) -> bool {
         ancestors(path).any(|path| self.paths.contains_key(path))
             || self.globs.above(path).any(|(glob, _)| glob.matches_all(path))
@@ -197,6 +202,7 @@ impl Items {
                 let optional = element.optional()?;
                 let inner = optional.as_ref().unwrap_or(&element);
                 match inner.path_or_glob(&target.dir)? {
+                    PathOrGlob::Path(path) if declared.skips(&path) => {}
                     PathOrGlob::Path(path) => {
                         let there = self.is_there(&path, declared);
                         if there || optional.is_none() {

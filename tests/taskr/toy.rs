@@ -29,7 +29,7 @@ pub(crate) struct Recipe {
     pub salt: String,
     /// Only the first line of each input counts, so that most edits change no output.
     pub head: bool,
-    /// Inputs by their logical path (see [`logical`]); order on the command line does not count.
+    /// Inputs by their path in the workspace, and the answer of a service; order on the command line does not count.
     pub inputs: BTreeMap<String, Seen>,
     /// Variables, set or not.
     pub env: BTreeMap<String, Option<String>>,
@@ -64,12 +64,6 @@ impl Recipe {
     pub(crate) fn spread(&self) -> usize {
         usize::from(self.content("spread").as_bytes()[0]) % 3 + 1
     }
-}
-
-/// The path that counts: an output staged or left in a task's own `out/` is named by what follows.
-pub(crate) fn logical(path: &str) -> String {
-    let staged = path.strip_prefix(".taskr/tasks/").and_then(|rest| rest.split_once("/out/"));
-    staged.map_or(path, |(_, rest)| rest).to_owned()
 }
 
 /// The files that the lines `include FILE` of a text name.

@@ -152,6 +152,27 @@ run = "ran {{ item }}"
 }
 
 #[test]
+fn nor_is_one_that_is_written_out() {
+    let p = Project::new(
+        r#"
+[target.gen]
+when = "env.FULL | default('') == '1'"
+outputs = ["gen.c", "made/gen.c"]
+run = "ran gen; touch gen.c made/gen.c"
+
+[target.obj]
+foreach = ["a.c", "gen.c", "made/gen.c"]
+run = "ran {{ item }}"
+"#,
+    );
+    p.write("a.c", "");
+    p.taskr(["obj"]).ran(["a.c"]).ok();
+    let run = p.taskr(["obj"]).env("FULL", "1").ran(["gen", "gen.c", "made/gen.c"]);
+    run.makes("gen.c", "").makes("made/gen.c", "").ok();
+    p.taskr(["obj"]).removes("gen.c").removes("made/gen.c").ok();
+}
+
+#[test]
 fn the_expression_is_not_in_the_key() {
     let p = Project::new(
         "[target.t]\ninputs = []\nwhen = \"env.A == '1'\"\nrun = 'ran t; test -z \"${A-}\"'\n",

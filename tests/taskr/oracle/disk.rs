@@ -23,11 +23,13 @@ pub(crate) fn decode(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut parts = name.split('%');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
+    let name = parts.fold(first, |text, part| {
         let (hex, rest) = part.split_at_checked(2).unwrap_or((part, ""));
         let byte = u8::from_str_radix(hex, 16).map_or('%', char::from);
         format!("{text}{byte}{rest}")
-    })
+    });
+    // The names of packages begin with slashes, those of their folders do not.
+    if name.starts_with("pk/") { format!("//{name}") } else { name }
 }
 
 /// Writes a source as asked; `time` decides about its mtime and its inode.

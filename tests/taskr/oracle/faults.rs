@@ -12,7 +12,7 @@ use filetime::{FileTime, set_file_mtime};
 use super::disk::{decode, see, write_node};
 use super::model::{Place, Task};
 use super::random::Random;
-use super::session::{Build, Check, Owner, Session, no_panic};
+use super::session::{Build, Built, Check, Owner, Session, no_panic};
 use super::steps::{Time, edit};
 use crate::project::{Live, tree};
 use crate::toy::Seen;
@@ -145,10 +145,9 @@ impl Session {
             let path = entry.path();
             let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
         }
-        for (path, node) in &self.world.files {
+        for (path, node) in &self.world.disk() {
             write_node(&root.join(path), node, Time::Now);
         }
-        fs::write(root.join("Taskfile.toml"), self.world.taskfile()).expect("a file");
         self.trace.push("a fresh clone".to_owned());
         self.clean.clear();
         self.owners.clear();
@@ -160,7 +159,8 @@ impl Session {
         let expected: BTreeSet<&Place> =
             self.model.tasks.values().flat_map(|task| task.outputs.keys()).collect();
         for path in tree(&self.project.root()).keys() {
-            let made = path.starts_with("gen") || path.starts_with("dist");
+            let mut parts = path.components().map(|part| part.as_os_str());
+            let made = parts.any(|part| part == "gen" || part == "dist");
             if made && !expected.contains(&Place::Path(path.display().to_string())) {
                 fs::remove_file(self.project.path(path)).expect("it was there");
             }
@@ -202,7 +202,7 @@ impl Session {
     /// Edits a source at a random moment of a build. Whatever that build made of it, the next one
     /// must know.
     pub(crate) fn edit_meanwhile(&mut self, random: &mut Random) -> Check {
-        let build = Build { sleep_ms: 6, ..Build::all() };
+        let build = Build { sleep_ms: 6, ..self.all() };
         let mut world = self.world.clone();
         let Some((text, times)) = edit(&mut world, random) else { return Ok(()) };
         self.unsettle(false);
@@ -224,8 +224,8 @@ impl Session {
     fn unsettle(&mut self, all: bool) {
         let tasks = &self.model.tasks;
         let damaged = &self.damaged;
-        self.clean.retain(|name, key| {
-            let known = tasks.get(name).is_some_and(|task| task.key == *key);
+        self.clean.retain(|name, recorded| {
+            let known = tasks.get(name).is_some_and(|task| task.key == recorded.key);
             known && !all && !damaged.contains_key(name)
         });
         // Files that a broken-off run published over older ones are no longer as recorded.
@@ -235,19 +235,23 @@ impl Session {
 
     /// Lets one task that has to run fail, half-way through its outputs.
     pub(crate) fn fail(&mut self, random: &mut Random) -> Check {
-        let due = self.may_run(&self.model.tasks.keys().cloned().collect());
+        let mut build = self.all();
+        build.line = self.world.pipeline.is_some() && random.one_in(2);
+        let due = self.may_run(&self.wanted(&build));
         let due: Vec<&String> = due.iter().collect();
         if due.is_empty() {
             return Ok(());
         }
-        let task = self.model.tasks[*random.pick(&due)].clone();
+        let is_batched = |name: &&&String| self.model.tasks[**name].batched;
+        let batched: Vec<&String> = due.iter().filter(is_batched).copied().collect();
+        let chosen = if batched.is_empty() { &due } else { &batched };
+        let task = self.model.tasks[*random.pick(chosen)].clone();
         let flag = self.project.outside("fail").join(task.toy.replace('/', "%"));
         fs::write(&flag, "").expect("a file");
         let before = self.owned_outputs(&task);
-        let mut build = Build::all();
         build.flags.extend(random.one_in(2).then(|| "-k".to_owned()));
         let built = self.run(&build);
-        let failed = !flag.exists();
+        let failed = fs::read(&flag).is_ok_and(|text| !text.is_empty());
         let _ = fs::remove_file(&flag);
         self.trace.push(format!("fail {}: {failed}; began {:?}", task.name, built.began));
         self.tally.failures += usize::from(failed);
@@ -255,8 +259,12 @@ impl Session {
         if built.output.status.code() != Some(expected) {
             return Err(format!("exit code of a failing build, not {expected}: {}", built.output));
         }
-        if failed && built.ended.contains(&task.toy) {
+        let starts = built.began.iter().filter(|toy| **toy == task.toy).count();
+        if failed && (built.ended.contains(&task.toy) || starts > 1 && !task.batched) {
             return Err(format!("{} failed and was run again: {}", task.name, built.output));
+        }
+        if failed {
+            self.check_others(&build, &task, &built)?;
         }
         let after = self.owned_outputs(&task);
         if failed && before != after {
@@ -270,9 +278,34 @@ impl Session {
                 stored.remove(&(task.name.clone(), task.key.clone()));
             }
         } else {
-            self.settle(&self.model.tasks.keys().cloned().collect());
+            self.settle(&self.wanted(&build));
         }
         no_panic(&built.output)
+    }
+
+    /// After a failure those that need it did not run. Where the build goes on, all others are
+    /// right; where a pipeline stops, no later stage has begun.
+    fn check_others(&self, build: &Build, failed: &Task, built: &Built) -> Check {
+        let (behind, others): (BTreeSet<_>, BTreeSet<_>) =
+            self.wanted(build).into_iter().partition(|name| self.model.needs_task(name, failed));
+        let ran = |name: &&String| built.began.contains(&self.model.tasks[*name].toy);
+        if let Some(name) = behind.iter().filter(|name| **name != failed.name).find(ran) {
+            return Err(format!("{name} ran although {} failed: {}", failed.name, built.output));
+        }
+        let line = self.world.pipeline.as_ref().filter(|_| build.line);
+        if build.flags.contains(&"-k".to_owned()) || line.is_some_and(|line| line.goes_on) {
+            let checked = self.check_outputs(&others);
+            return checked
+                .map_err(|wrong| format!("{wrong}, with all that goes on: {}", built.output));
+        }
+        let Some(line) = line else { return Ok(()) };
+        line.check_order(&self.model, &build.profiles, built)?;
+        let stages = line.stages_of(&self.model, &build.profiles);
+        let last = built.began.iter().filter_map(|toy| stages.get(toy)).max();
+        match last > stages.get(&failed.toy) {
+            true => Err(format!("stage {last:?} began: {}", built.output)),
+            false => Ok(()),
+        }
     }
 
     /// The outputs at plain paths that this task recorded last, as they are on disk. A file that

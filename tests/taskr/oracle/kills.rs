@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::random::Random;
-use super::session::{Build, Check, Session, Tally};
+use super::session::{Build, Check, Session};
 use super::steps::change;
+use super::tally::Tally;
 use super::world::World;
-use super::{THREADS, add, number};
+use super::{THREADS, number};
 
 const KILLS: usize = 150;
 /// So many in one workspace.
@@ -24,7 +25,7 @@ fn play(seed: usize, kills: usize) -> Result<Tally, String> {
     let mut random = Random::new(seed as u64 ^ 0xdead_0000);
     let mut session = Session::new(World::random(&mut random, TARGETS));
     let played = kill_often(&mut session, &mut random, kills);
-    played.map(|()| session.tally).map_err(|wrong| {
+    played.map(|()| session.tally.clone()).map_err(|wrong| {
         let trace = session.trace.join("\n");
         format!("TASKR_KILLS_SEED={seed}\n{trace}\n=> {wrong}\nkept in {}", session.keep())
     })
@@ -32,7 +33,7 @@ fn play(seed: usize, kills: usize) -> Result<Tally, String> {
 
 fn kill_often(session: &mut Session, random: &mut Random, kills: usize) -> Check {
     let begun = Instant::now();
-    session.run(&Build { sleep_ms: 6, ..Build::all() });
+    session.run(&Build { sleep_ms: 6, ..session.all() });
     // Most builds have less to do than the first.
     let longest_us = begun.elapsed().as_micros() as usize / 2;
     session.build_all()?;
@@ -74,7 +75,7 @@ fn a_build_killed_at_any_moment_is_put_right_by_the_next() {
     });
     let mut tally = Tally::default();
     for result in results.into_inner().expect("no panic") {
-        tally = add(tally, result.unwrap_or_else(|wrong| panic!("{wrong}")));
+        tally = tally.add(result.unwrap_or_else(|wrong| panic!("{wrong}")));
     }
     let Tally { kills, live_kills, kills_in_a_task, .. } = tally;
     let seeds = first..first + workspaces;

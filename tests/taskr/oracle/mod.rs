@@ -6,12 +6,19 @@
 
 mod disk;
 mod faults;
+mod grow;
+mod ignore;
 mod kills;
 mod model;
+mod packages;
+mod pipeline;
 pub(crate) mod random;
 mod session;
+mod settings;
 mod steps;
+mod tally;
 mod world;
+mod write;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +27,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use random::Random;
-use session::{Session, Tally};
+use session::Session;
+use tally::Tally;
 use world::World;
 
 const GRAPHS: usize = 300;
@@ -160,7 +168,8 @@ fn incremental_builds_are_right_and_minimal() {
         let small = shrink(failure);
         panic!("TASKR_ORACLE_SEED={seed}\n{original}\n\n=== smaller:\n{}", small.text);
     }
-    let tally = tallies.into_inner().expect("no panic").into_iter().fold(Tally::default(), add);
+    let tally =
+        tallies.into_inner().expect("no panic").into_iter().fold(Tally::default(), Tally::add);
     eprintln!("{graphs} graphs: {tally:?}");
     if graphs >= GRAPHS {
         assert!(tally.live_kills > 0, "no kill hit a living build");
@@ -169,22 +178,8 @@ fn incremental_builds_are_right_and_minimal() {
         assert!(tally.ran > 0 && tally.not_run > 0, "{tally:?}");
         assert!(tally.restored > 0 && tally.store_faults > 0, "{tally:?}");
         assert!(tally.by_changes > 0 && tally.proved > 0, "{tally:?}");
-    }
-}
-
-fn add(a: Tally, b: Tally) -> Tally {
-    Tally {
-        builds: a.builds + b.builds,
-        ran: a.ran + b.ran,
-        not_run: a.not_run + b.not_run,
-        kills: a.kills + b.kills,
-        live_kills: a.live_kills + b.live_kills,
-        kills_in_a_task: a.kills_in_a_task + b.kills_in_a_task,
-        failures: a.failures + b.failures,
-        clean_builds: a.clean_builds + b.clean_builds,
-        restored: a.restored + b.restored,
-        store_faults: a.store_faults + b.store_faults,
-        by_changes: a.by_changes + b.by_changes,
-        proved: a.proved + b.proved,
+        for word in tally::LANGUAGE {
+            assert!(tally.language.get(word) > Some(&10), "{word}: {tally:?}");
+        }
     }
 }

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use super::disk::{decode, see, write_node};
 use super::model::{Model, Place, Task};
+use super::pipeline::Pipeline;
 use super::random::Random;
+use super::settings::change_ignores;
 use super::steps::{Time, change};
+use super::tally::Tally;
 use super::world::{Node, World, Writes};
 use crate::project::{Entry, Live, Output, Project, tree};
 
@@ -19,35 +22,14 @@ const SETTLED: Duration = Duration::from_millis(2_200);
 /// What went wrong, in words.
 pub(crate) type Check = Result<(), String>;
 
-/// Proofs that what should be tested was tested.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) builds: usize,
-    pub(crate) ran: usize,
-    pub(crate) not_run: usize,
-    pub(crate) kills: usize,
-    /// Of these: taskr lived.
-    pub(crate) live_kills: usize,
-    /// Of these: a task was in the middle of its work.
-    pub(crate) kills_in_a_task: usize,
-    pub(crate) failures: usize,
-    pub(crate) clean_builds: usize,
-    /// Tasks that had to be made right and did not run: they were restored.
-    pub(crate) restored: usize,
-    /// The store was damaged.
-    pub(crate) store_faults: usize,
-    /// Builds of what changed files reach.
-    pub(crate) by_changes: usize,
-    /// Builds whose freshness was proved before something changed.
-    pub(crate) proved: usize,
-}
-
 pub(crate) struct Session {
     pub(crate) project: Project,
     pub(crate) world: World,
     pub(crate) model: Model,
-    /// Recorded tasks with their key.
-    pub(crate) clean: BTreeMap<String, String>,
+    /// All that its user has written.
+    disk: BTreeMap<String, Node>,
+    /// Recorded tasks.
+    pub(crate) clean: BTreeMap<String, Recorded>,
     /// Tasks whose outputs were damaged since, with the damaged paths.
     pub(crate) damaged: BTreeMap<String, BTreeSet<PathBuf>>,
     /// Who recorded which path last.
@@ -63,6 +45,13 @@ pub(crate) struct Session {
     asked: Option<Build>,
 }
 
+/// What a task was recorded with.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) key: String,
+    recipe: String,
+}
+
 /// Who recorded a path, and whether it was published from the task's `out/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -71,10 +60,15 @@ pub(crate) struct Owner {
 }
 
 /// What one build is asked for.
+#[derive(Clone)]
 pub(crate) struct Build {
     pub(crate) flags: Vec<String>,
     /// Ids; empty: all.
     pub(crate) targets: Vec<usize>,
+    /// The pipeline, in place of targets.
+    pub(crate) line: bool,
+    /// Without others the usual one.
+    pub(crate) profiles: Vec<String>,
     pub(crate) force: bool,
     pub(crate) sleep_ms: usize,
 }
@@ -82,6 +76,8 @@ pub(crate) struct Build {
 /// A build's end and the names in its log.
 pub(crate) struct Built {
     pub(crate) output: Output,
+    /// True where a task began, and its name.
+    pub(crate) log: Vec<(bool, String)>,
     pub(crate) began: Vec<String>,
     pub(crate) ended: Vec<String>,
 }
@@ -98,12 +94,15 @@ impl Session {
     }
 
     fn on(project: Project, world: World, stored: Option<BTreeSet<(String, String)>>) -> Session {
-        fs::create_dir(project.outside("fail")).expect("a folder");
+        for folder in ["fail", "served"] {
+            fs::create_dir(project.outside(folder)).expect("a folder");
+        }
         let model = Model::of(&world);
         let mut session = Session {
             project,
-            world: World { files: BTreeMap::new(), ..world.clone() },
+            world: world.clone(),
             model,
+            disk: BTreeMap::new(),
             clean: BTreeMap::new(),
             damaged: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -119,18 +118,32 @@ impl Session {
 
     /// Keeps the folder, for a look at it. Where it is.
     pub(crate) fn keep(self) -> String {
-        format!("{}\n{}", self.project.keep().display(), self.world.taskfile())
+        let mut text = self.project.keep().display().to_string();
+        for package in [None, Some(0), Some(1), Some(2)] {
+            if package.is_none_or(|n| n < self.world.packages.len()) {
+                text += &format!("\n--- {package:?}\n{}", self.world.taskfile(package));
+            }
+        }
+        text
     }
 
     /// Changes the world, may break something, builds, and checks everything.
     /// Whether only what changed is built is drawn from `more`.
     pub(crate) fn step(&mut self, random: &mut Random, more: &mut Random) -> Check {
-        let before = (more.one_in(2) && self.is_all_built()).then(|| self.world.clone());
+        let before = (more.one_in(2) && self.is_all_built())
+            .then(|| (self.disk.clone(), self.world.env.clone()));
         for _ in 0..=random.below(3) {
             let mut world = self.world.clone();
             let (text, times) = change(&mut world, random);
             self.trace.push(text);
             self.apply(world, &times);
+        }
+        if self.asked.is_some() && more.one_in(3) {
+            // Nothing else looks where these stand.
+            let mut world = self.world.clone();
+            let text = change_ignores(&mut world, more);
+            self.trace.push(text);
+            self.apply(world, &[]);
         }
         match random.below(14) {
             0 | 1 => self.damage(random),
@@ -141,8 +154,10 @@ impl Session {
             7 => self.damage_store(random),
             8 => self.clone_afresh(),
             _ => {
-                if let Some(changed) = before.and_then(|before| self.changed_since(&before)) {
-                    return self.build_changed(changed, more);
+                if let Some((disk, env)) = before
+                    && env == self.world.env
+                {
+                    return self.build_changed(self.changed_since(&disk), more);
                 }
             }
         }
@@ -175,16 +190,11 @@ impl Session {
         self.may_run(&self.model.tasks.keys().cloned().collect()).is_empty()
     }
 
-    /// The files that changed, come or gone; none if something else did.
-    fn changed_since(&self, before: &World) -> Option<Vec<String>> {
-        let (old, new) = (&before.files, &self.world.files);
-        let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        let mut changed: Vec<String> =
-            paths.into_iter().filter(|path| old.get(*path) != new.get(*path)).cloned().collect();
-        if before.taskfile() != self.world.taskfile() {
-            changed.push("Taskfile.toml".to_owned());
-        }
-        (before.env == self.world.env).then_some(changed)
+    /// The files that changed, come or gone.
+    fn changed_since(&self, old: &BTreeMap<String, Node>) -> Vec<String> {
+        let paths: BTreeSet<&String> = old.keys().chain(self.disk.keys()).collect();
+        let is_changed = |path: &&String| old.get(*path) != self.disk.get(*path);
+        paths.into_iter().filter(is_changed).cloned().collect()
     }
 
     /// A build of what these files reach leaves what a build of everything would: that one has
@@ -198,7 +208,7 @@ impl Session {
             changed.extend(broken.map(|path| path.display().to_string()));
         }
         self.tally.by_changes += 1;
-        let mut build = Build::all();
+        let mut build = self.all();
         build.flags.push("--changed".to_owned());
         build.flags.extend(changed);
         build.flags.push("-j2".to_owned());
@@ -207,20 +217,32 @@ impl Session {
 
     /// A build of everything.
     pub(crate) fn build_all(&mut self) -> Check {
-        self.build_and_check(&Build::all())
+        self.build_and_check(&self.all())
+    }
+
+    /// Everything, in all profiles.
+    pub(crate) fn all(&self) -> Build {
+        Build::all(self.world.profiles())
     }
 
     pub(crate) fn random_build(&self, random: &mut Random) -> Build {
-        let mut build = Build::all();
+        let mut build = self.all();
+        if build.profiles.len() > 1 && random.one_in(2) {
+            build.profiles.remove(random.below(2));
+        }
         build.flags.push(format!("-j{}", random.below(4) + 1));
         build.sleep_ms = if random.one_in(8) { 3 } else { 0 };
         match random.below(12) {
             0 => build.flags.push("--rehash".to_owned()),
             1 => build.force = true,
             2 | 3 => {
-                let ids: Vec<usize> = self.world.targets.iter().map(|target| target.id).collect();
-                build.targets = (0..=random.below(2)).map(|_| *random.pick(&ids)).collect();
+                let ids = self.world.targets.iter().filter(|target| !target.service);
+                let ids: Vec<usize> = ids.map(|target| target.id).collect();
+                if !ids.is_empty() {
+                    build.targets = (0..=random.below(2)).map(|_| *random.pick(&ids)).collect();
+                }
             }
+            5..8 => build.line = self.world.pipeline.is_some(),
             4 => build.flags.push("-k".to_owned()),
             _ => {}
         }
@@ -233,19 +255,17 @@ impl Session {
     /// Makes the disk what `world` is, and takes care of times.
     pub(crate) fn apply(&mut self, world: World, times: &[(String, Time)]) {
         let root = self.project.root();
-        for path in self.world.files.keys().filter(|path| !world.files.contains_key(*path)) {
+        let disk = world.disk();
+        for path in self.disk.keys().filter(|path| !disk.contains_key(*path)) {
             fs::remove_file(root.join(path)).expect("it was there");
         }
-        for (path, node) in &world.files {
+        for (path, node) in &disk {
             let time = times.iter().find(|(other, _)| other == path).map(|(_, time)| *time);
-            if self.world.files.get(path) != Some(node) || time.is_some() {
+            if self.disk.get(path) != Some(node) || time.is_some() {
                 write_node(&root.join(path), node, time.unwrap_or(Time::Now));
             }
         }
-        let (path, text) = (root.join("Taskfile.toml"), world.taskfile());
-        if fs::read_to_string(&path).unwrap_or_default() != text {
-            fs::write(path, text).expect("a file");
-        }
+        self.disk = disk;
         let old = std::mem::replace(&mut self.model, Model::of(&world));
         self.world = world;
         self.clear_up_after(&old);
@@ -287,13 +307,20 @@ impl Session {
     }
 
     pub(crate) fn command(&self, build: &Build) -> std::process::Command {
-        let name = |id: &usize| self.world.target(*id).map(|target| target.name.clone());
+        let name = |id: &usize| self.world.target(*id).map(|target| target.full_name());
         let mut args = build.flags.clone();
-        args.extend(build.targets.iter().filter_map(name));
-        args.extend(build.targets.is_empty().then(|| "all".to_owned()));
+        if build.profiles != ["default"] {
+            args.push(format!("--profile={}", build.profiles.join(",")));
+        }
+        match build.line {
+            true => args.push("line".to_owned()),
+            false if build.targets.is_empty() => args.push("all".to_owned()),
+            false => args.extend(build.targets.iter().filter_map(name)),
+        }
         let mut command = self.project.command(&self.project.root(), args);
         command.env("TOY_LOG", self.log());
         command.env("TOY_FAIL", self.project.outside("fail"));
+        command.env("TOY_SERVED", self.project.outside("served"));
         command.env("TOY_SLEEP", build.sleep_ms.to_string());
         for (n, value) in self.world.env.iter().enumerate() {
             if let Some(value) = value {
@@ -321,22 +348,38 @@ impl Session {
         let sign = |sign: char| {
             text.lines().filter_map(|line| line.strip_prefix(sign)).map(str::to_owned).collect()
         };
-        Built { output, began: sign('+'), ended: sign('-') }
+        let lines = text.lines().filter_map(|line| line.split_at_checked(1));
+        let log = lines.map(|(sign, name)| (sign == "+", name.to_owned())).collect();
+        Built { output, log, began: sign('+'), ended: sign('-') }
+    }
+
+    /// The names of all tasks of a build.
+    pub(crate) fn wanted(&self, build: &Build) -> BTreeSet<String> {
+        let all: Vec<usize> = self.world.targets.iter().map(|target| target.id).collect();
+        let line = self.world.pipeline.as_ref().filter(|_| build.line).map(Pipeline::steps);
+        let targets = line.unwrap_or_else(|| match build.targets.is_empty() {
+            true => all.into_iter().filter(|id| !self.is_service(*id)).collect(),
+            false => build.targets.clone(),
+        });
+        self.model.wanted(&targets, &build.profiles)
+    }
+
+    fn is_service(&self, id: usize) -> bool {
+        self.world.target(id).is_some_and(|target| target.service)
     }
 
     /// Of these tasks those that have a reason to run.
     pub(crate) fn may_run(&self, tasks: &BTreeSet<String>) -> BTreeSet<String> {
         let due = |name: &&String| {
             self.damaged.contains_key(*name)
-                || self.clean.get(*name) != Some(&self.model.tasks[*name].key)
+                || self.clean.get(*name).map(|recorded| &recorded.key)
+                    != Some(&self.model.tasks[*name].key)
         };
         tasks.iter().filter(due).cloned().collect()
     }
 
     fn build_and_check(&mut self, build: &Build) -> Check {
-        let all: Vec<usize> = self.world.targets.iter().map(|target| target.id).collect();
-        let wanted = if build.targets.is_empty() { &all } else { &build.targets };
-        let wanted = self.model.wanted(wanted);
+        let wanted = self.wanted(build);
         let built = self.run(build);
         let shown = format!("{:?}: {}", self.command(build).get_args(), built.output);
         let Build { flags, targets, .. } = build;
@@ -349,12 +392,14 @@ impl Session {
         self.check_outputs(&wanted).map_err(|wrong| format!("{wrong}\n{shown}"))?;
         self.note_stored(&wanted, &built);
         self.settle(&wanted);
-        if build.targets.is_empty() {
+        if build.targets.is_empty() && !build.line && build.profiles == self.world.profiles() {
             self.check_tree().map_err(|wrong| format!("{wrong}\n{shown}"))?;
         }
         let again = Build { flags: Vec::new(), force: false, ..build.clone() };
         let again = self.run(&again);
-        let quiet = again.output.stdout.lines().count() <= 1;
+        // What does not apply is told each time.
+        let lines = again.output.stdout.lines().filter(|line| !line.starts_with("- "));
+        let quiet = lines.filter(|line| !line.is_empty()).count() <= 1;
         if !again.began.is_empty() || !again.output.status.success() || !quiet {
             return Err(format!("a second build ran {:?}: {}", again.began, again.output));
         }
@@ -368,6 +413,8 @@ impl Session {
         let ran: BTreeSet<&String> = built.began.iter().collect();
         self.tally.ran += ran.len();
         self.tally.not_run += wanted.len().saturating_sub(ran.len());
+        let language = self.world.language_of(build, &self.model, &ran);
+        language.into_iter().for_each(|word| *self.tally.language.entry(word).or_default() += 1);
         if let Some(name) = ran.iter().find(|name| !toys.contains(*name)) {
             return Err(format!("{name} ran without a reason"));
         }
@@ -388,7 +435,21 @@ impl Session {
         if build.force && ran.len() < toys.len() {
             return Err(format!("-B ran only {ran:?}"));
         }
-        Ok(())
+        let due = due.iter().filter(|name| self.must_run(name));
+        if let Some(name) = due.into_iter().find(|name| !ran.contains(&self.model.tasks[*name].toy))
+        {
+            return Err(format!("{name} did not run, and what it is made of is another"));
+        }
+        match self.world.pipeline.as_ref().filter(|_| build.line) {
+            Some(pipeline) => pipeline.check_order(&self.model, &build.profiles, built),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether what a task is made of is not what it was recorded with, and no store can have it.
+    fn must_run(&self, name: &str) -> bool {
+        let is_other = |recorded: &Recorded| recorded.recipe != self.model.tasks[name].recipe;
+        self.stored.is_none() && self.clean.get(name).is_some_and(is_other)
     }
 
     /// What ran in a build that ended well is in the store now. Outputs under a glob may have files
@@ -407,7 +468,7 @@ impl Session {
     }
 
     /// Every output of these tasks is what the model says, to the bit.
-    fn check_outputs(&self, tasks: &BTreeSet<String>) -> Check {
+    pub(crate) fn check_outputs(&self, tasks: &BTreeSet<String>) -> Check {
         for task in tasks.iter().map(|name| &self.model.tasks[name]) {
             for (place, expected) in &task.outputs {
                 let path = self.locate(task, place);
@@ -434,8 +495,7 @@ impl Session {
 
     /// Sources are as they were, and nothing is there that nobody makes.
     fn check_tree(&self) -> Check {
-        let mut expected: BTreeSet<PathBuf> = self.world.files.keys().map(PathBuf::from).collect();
-        expected.insert("Taskfile.toml".into());
+        let mut expected: BTreeSet<PathBuf> = self.disk.keys().map(PathBuf::from).collect();
         let places = self.model.tasks.values().flat_map(|task| task.outputs.keys());
         expected.extend(places.filter_map(|place| match place {
             Place::Path(path) => Some(PathBuf::from(path)),
@@ -445,7 +505,7 @@ impl Session {
         if let Some(path) = found.keys().find(|path| !expected.contains(*path)) {
             return Err(format!("{} is left over", path.display()));
         }
-        for (path, node) in &self.world.files {
+        for (path, node) in &self.disk {
             let entry = match node {
                 Node::File { text, exec } => Entry::File { text: text.clone(), exec: *exec },
                 Node::Link(to) => Entry::Link(to.into()),
@@ -466,7 +526,8 @@ impl Session {
         for name in tasks {
             let task = &model.tasks[name];
             self.damaged.remove(name);
-            self.clean.insert(name.clone(), task.key.clone());
+            let (key, recipe) = (task.key.clone(), task.recipe.clone());
+            self.clean.insert(name.clone(), Recorded { key, recipe });
             for place in task.outputs.keys() {
                 if let Place::Path(path) = place {
                     let owner = Owner { task: name.clone(), staged: task.staged };
@@ -491,14 +552,9 @@ impl Session {
 }
 
 impl Build {
-    pub(crate) fn all() -> Build {
-        Build { flags: Vec::new(), targets: Vec::new(), force: false, sleep_ms: 0 }
-    }
-}
-
-impl Clone for Build {
-    fn clone(&self) -> Build {
-        Build { flags: self.flags.clone(), targets: self.targets.clone(), ..*self }
+    fn all(profiles: Vec<String>) -> Build {
+        let (flags, targets) = (Vec::new(), Vec::new());
+        Build { flags, targets, line: false, profiles, force: false, sleep_ms: 0 }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Random changes of a world, as users, editors, archives and version control make them. Each tells
 //! in words what it did, or does nothing where it does not apply.
 
+use super::grow::{random_dotenv, random_when, random_writes};
 use super::random::Random;
-use super::world::{Node, Target, World, Writes, random_writes};
+use super::settings::change_settings;
+use super::world::{Node, Target, World, Writes};
 
 /// What becomes of a changed file's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(crate) type Change = Option<(String, Vec<(String, Time)>)>;
 /// Changes something at random; tries until something applies.
 pub(crate) fn change(world: &mut World, random: &mut Random) -> (String, Vec<(String, Time)>) {
     loop {
-        let change = match random.below(20) {
+        let change = match random.below(25) {
             0..6 => edit(world, random),
             6 => touch(world, random),
             7 => add_file(world, random),
@@ -31,12 +33,13 @@ pub(crate) fn change(world: &mut World, random: &mut Random) -> (String, Vec<(St
             9 => rename_file(world, random),
             10 => change_mode(world, random),
             11 => retarget_link(world, random),
-            12 => change_value(world, random),
+            12 | 23 => change_value(world, random),
             13 => change_includes(world, random),
             14 | 15 => change_command(world, random),
             16 => Some((world.add_target(random), Vec::new())),
             17 => remove_target(world, random),
             18 => rename_target(world, random),
+            19..23 => change_settings(world, random),
             _ => rewire(world, random),
         };
         if let Some(change) = change {
@@ -178,7 +181,7 @@ fn pick_target<'a>(world: &'a mut World, random: &mut Random) -> Option<&'a mut 
 /// The command, the environment, or something that does not count.
 fn change_command(world: &mut World, random: &mut Random) -> Change {
     let target = pick_target(world, random)?;
-    let what = match random.below(6) {
+    let what = match random.below(7) {
         0 => {
             target.doc += 1;
             "doc"
@@ -195,6 +198,10 @@ fn change_command(world: &mut World, random: &mut Random) -> Change {
             target.head = !target.head;
             "--head"
         }
+        4 => {
+            target.batch = random.below(4);
+            "batch"
+        }
         _ => {
             target.salt = format!("s{}", random.below(1000));
             "command"
@@ -208,19 +215,8 @@ fn remove_target(world: &mut World, random: &mut Random) -> Change {
         return None;
     }
     let target = world.targets.remove(random.below(world.targets.len()));
-    // What referred to it goes one after another: a group without members is no group.
-    while world.targets.iter().any(|target| refers_to_nothing(world, target)) {
-        world.mend();
-    }
+    world.mend();
     plain(format!("remove {}", target.name))
-}
-
-fn refers_to_nothing(world: &World, target: &Target) -> bool {
-    let mut mended = world.clone();
-    mended.mend();
-    mended.target(target.id).is_some_and(|other| {
-        (&other.inputs, &other.deps, &other.each) != (&target.inputs, &target.deps, &target.each)
-    })
 }
 
 /// A new name; the outputs stay in half of all cases.
@@ -244,10 +240,10 @@ fn rewire(world: &mut World, random: &mut Random) -> Change {
         return swap_outputs(world, random);
     }
     let target = pick_target(world, random)?;
-    if target.group || target.header {
+    if target.group || target.header || target.service {
         return None;
     }
-    let what = match random.below(5) {
+    let what = match random.below(10) {
         0 => {
             target.inputs.pop()?;
             "an input less"
@@ -263,6 +259,22 @@ fn rewire(world: &mut World, random: &mut Random) -> Change {
         3 => {
             target.depfile = !target.depfile && target.layer > 0;
             "depfile or not"
+        }
+        4 => {
+            target.when = random_when(random);
+            "another condition"
+        }
+        5 => {
+            target.dotenv = random_dotenv(random);
+            "other environment files"
+        }
+        6 => {
+            target.tables = !target.tables;
+            "a list or a table of inputs"
+        }
+        7 => {
+            target.served = whole.pick_service(random, target.layer);
+            "another service"
         }
         _ => {
             target.inputs.push(whole.random_input(random, target.layer)?);

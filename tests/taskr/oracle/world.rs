@@ -1,13 +1,14 @@
-//! A random workspace as a value: sources, variables, the caller's environment and targets. Knows
-//! how to write itself as a Taskfile; runs nothing and computes nothing.
+//! A random workspace as a value: sources, variables, the caller's environment and targets. Runs
+//! nothing and computes nothing; `grow` makes one, `write` writes it as Taskfiles.
 //!
 //! Targets stand in layers and refer only to lower ones, so every world is without cycles. Plain
-//! outputs lie in `gen/LAYER/`, generated headers in `gen/h/`, glob outputs in `dist/`; sources in
-//! `src/`, `hdr/` and `data/`.
+//! outputs lie in `gen/LAYER/`, generated headers in `gen/h/`, glob outputs in `dist/`, those of a
+//! package in its folder; sources in `src/`, `hdr/` and `data/`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
+use super::packages::Package;
+use super::pipeline::Pipeline;
 use super::random::Random;
 
 /// A source.
@@ -39,6 +40,8 @@ pub(crate) enum Input {
     Layer(usize),
     /// `@target`
     Of(usize),
+    /// `@^b`: what the targets `b` make of the packages that its own depends on.
+    Above,
 }
 
 /// How many tasks a target has.
@@ -50,6 +53,19 @@ pub(crate) enum Each {
     /// For each plain output of another target.
     Made(usize),
     Matrix(Vec<String>),
+    /// Two by two, without these combinations.
+    Grid(Vec<(usize, usize)>),
+}
+
+/// Where a target applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// By a variable.
+    Var(usize),
+    /// By a variable of the caller's environment.
+    Env(usize),
+    /// By its item or its axis.
+    Item,
 }
 
 /// Where a task writes.
@@ -75,7 +91,7 @@ pub(crate) enum Form {
     Shell,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) id: usize,
     pub(crate) name: String,
@@ -84,10 +100,14 @@ pub(crate) struct Target {
     pub(crate) slot: usize,
     /// Its one output is a header that sources may include.
     pub(crate) header: bool,
+    /// It stays up for others, who read its answer.
+    pub(crate) service: bool,
     /// No command, only `deps`.
     pub(crate) group: bool,
     pub(crate) each: Each,
     pub(crate) inputs: Vec<Input>,
+    /// Its inputs are a table of two lists.
+    pub(crate) tables: bool,
     pub(crate) writes: Writes,
     pub(crate) deps: Vec<usize>,
     pub(crate) depfile: bool,
@@ -100,6 +120,16 @@ pub(crate) struct Target {
     pub(crate) env: Option<String>,
     /// A variable of the caller's environment.
     pub(crate) asks: Option<usize>,
+    /// Its environment files, by number.
+    pub(crate) dotenv: Vec<usize>,
+    pub(crate) when: Option<When>,
+    /// So many items may go to one process; with 0 each has its own.
+    pub(crate) batch: usize,
+    /// The service that it asks.
+    pub(crate) served: Option<usize>,
+    pub(crate) package: Option<usize>,
+    /// It has tasks of its own in each profile. Follows from all else.
+    pub(crate) tied: bool,
     /// Counts for nothing.
     pub(crate) doc: usize,
 }
@@ -113,39 +143,19 @@ pub(crate) struct World {
     pub(crate) targets: Vec<Target>,
     /// The next id and slot.
     pub(crate) next: usize,
+    /// The lines of the `.gitignore` of a folder.
+    pub(crate) ignores: BTreeMap<String, Vec<&'static str>>,
+    /// Names and values of `conf/e0.env`…; only the third may be absent.
+    pub(crate) dotenv: Vec<Option<Vec<(String, String)>>>,
+    pub(crate) packages: Vec<Package>,
+    /// The variable that the profile `q` sets, and its value there.
+    pub(crate) profile: Option<(usize, String)>,
+    pub(crate) pipeline: Option<Pipeline>,
+    /// Some targets are services.
+    pub(crate) serves: bool,
 }
 
 impl World {
-    /// A world with so many targets.
-    pub(crate) fn random(random: &mut Random, targets: usize) -> World {
-        let mut world = World {
-            files: BTreeMap::new(),
-            vars: vec!["v000000".to_owned(); 3],
-            env: vec![None, Some(String::new()), Some("x".to_owned())],
-            targets: Vec::new(),
-            next: 0,
-        };
-        for folder in ["src/d0", "src/d1", "src/d1/sub", "data"] {
-            for n in 0..=random.below(3) {
-                let skip = if n > 0 && random.one_in(4) { "_skip" } else { "" };
-                world.add_file(random, format!("{folder}/f{n}{skip}.c"));
-            }
-        }
-        for n in 0..random.below(4) {
-            world.add_file(random, format!("hdr/h{n}.h"));
-        }
-        if random.one_in(2) {
-            world.files.insert("data/link".to_owned(), Node::Link("f0.c".to_owned()));
-        }
-        for _ in 0..targets {
-            world.add_target(random);
-        }
-        for path in world.sources("src/") {
-            world.add_include(random, &path);
-        }
-        world
-    }
-
     /// A new file with two lines: what `--head` sees and what it does not.
     pub(crate) fn add_file(&mut self, random: &mut Random, path: String) {
         let (head, body) = (random.below(1_000_000), random.below(1_000_000));
@@ -189,103 +199,27 @@ impl World {
         self.targets.iter().find(|target| target.id == id)
     }
 
-    /// Adds a random target in a random layer.
-    pub(crate) fn add_target(&mut self, random: &mut Random) -> String {
-        let id = self.next;
-        self.next += 1;
-        let highest = self.targets.iter().map(|target| target.layer + 1).max().unwrap_or(0);
-        let header = random.one_in(7);
-        let layer = if header { 0 } else { random.below(highest.min(3) + 1) };
-        let mut target = Target {
-            id,
-            name: format!("t{id}"),
-            layer,
-            slot: id,
-            header,
-            group: !header && layer > 0 && random.one_in(9),
-            each: Each::One,
-            inputs: Vec::new(),
-            writes: Writes::Staged(1),
-            deps: Vec::new(),
-            depfile: !header && layer > 0 && random.one_in(3),
-            form: *random.pick(&[Form::Exec, Form::PlainWords, Form::Shell]),
-            salt: format!("s{}", random.below(1000)),
-            var: random.one_in(3).then(|| random.below(3)),
-            head: random.one_in(3),
-            exec: random.one_in(6),
-            env: random.one_in(4).then(|| format!("e{}", random.below(100))),
-            asks: random.one_in(4).then(|| random.below(3)),
-            doc: 0,
-        };
-        if !header && !target.group {
-            target.each = self.random_each(random, layer);
-            target.writes = random_writes(random);
-        }
-        for _ in 0..random.below(4) {
-            target.inputs.extend(self.random_input(random, layer));
-        }
-        if target.group || random.one_in(4) {
-            target.deps.extend(self.pick_below(random, layer));
-            target.deps.extend(self.pick_below(random, layer));
-            target.deps.dedup();
-        }
-        self.targets.push(target);
-        self.mend();
-        format!("add t{id}")
-    }
-
-    /// Some target of a lower layer.
-    fn pick_below(&self, random: &mut Random, layer: usize) -> Option<usize> {
-        let below: Vec<_> = self.targets.iter().filter(|target| target.layer < layer).collect();
-        (!below.is_empty()).then(|| random.pick(&below).id)
-    }
-
-    /// How many tasks, at random.
-    pub(crate) fn random_each(&self, random: &mut Random, layer: usize) -> Each {
-        match random.below(9) {
-            0 | 1 => Each::Files((*random.pick(&["src/d0", "src/d1", "data"])).to_owned()),
-            2 => Each::Matrix((0..=random.below(2)).map(|n| format!("m{n}")).collect()),
-            3 => self.pick_below(random, layer).map_or(Each::One, Each::Made),
-            _ => Each::One,
-        }
-    }
-
-    /// An input that is there, at random.
-    pub(crate) fn random_input(&self, random: &mut Random, layer: usize) -> Option<Input> {
-        Some(match random.below(8) {
-            0 => Input::File(random.pick(&self.sources("data/")).clone()),
-            1 => Input::Maybe(format!("data/maybe{}", random.below(2))),
-            2 | 3 => Input::Glob {
-                folder: (*random.pick(&["src", "src/d0", "src/d1", "data"])).to_owned(),
-                deep: random.one_in(2),
-                skip: random.one_in(3),
-            },
-            4 => Input::Made(self.pick_below(random, layer)?, random.below(2)),
-            5 => Input::Layer(random.below(layer).min(layer.checked_sub(1)?)),
-            _ => Input::Of(self.pick_below(random, layer)?),
-        })
-    }
-
     /// Takes away what refers to nothing: after a change the world must be a valid Taskfile again.
     pub(crate) fn mend(&mut self) {
-        let whole = self.clone();
-        for target in &mut self.targets {
-            target.inputs.retain(|input| whole.is_valid(input));
-            let mut seen = Vec::new();
-            target.inputs.retain(|input| {
-                let new = !seen.contains(input);
-                seen.push(input.clone());
-                new
-            });
-            target.deps.retain(|id| whole.target(*id).is_some());
-            if let Each::Made(id) = target.each
-                && whole.plain_of_one(id).is_empty()
-            {
-                target.each = Each::One;
+        // One after another: a group without members is no group.
+        loop {
+            let whole = self.clone();
+            for target in &mut self.targets {
+                target.mend(&whole);
             }
-            if target.group && target.deps.is_empty() {
-                target.group = false;
+            if self.targets == whole.targets {
+                break;
             }
+        }
+        if let Some(pipeline) = &mut self.pipeline {
+            let targets = &self.targets;
+            let is_step =
+                |id: &usize| targets.iter().any(|target| target.id == *id && !target.group);
+            pipeline.stages.iter_mut().for_each(|stage| stage.retain(is_step));
+            pipeline.stages.retain(|stage| !stage.is_empty());
+        }
+        if self.pipeline.as_ref().is_some_and(|pipeline| pipeline.stages.is_empty()) {
+            self.pipeline = None;
         }
         let headers = self.headers();
         for node in self.files.values_mut() {
@@ -299,20 +233,28 @@ impl World {
         }
     }
 
-    fn is_valid(&self, input: &Input) -> bool {
+    fn is_valid(&self, target: &Target, input: &Input) -> bool {
         match input {
             Input::File(path) => self.files.contains_key(path),
             Input::Made(id, index) => self.plain_of_one(*id).len() > *index,
             Input::Of(id) => self.has_files(*id),
             Input::Glob { folder, deep: false, .. } => folder != "src",
+            Input::Above => {
+                let above = self.above(target.package);
+                let fits = |b: &&Target| b.layer < target.layer && self.has_files(b.id);
+                !above.is_empty() && above.iter().all(fits)
+            }
             Input::Maybe(_) | Input::Glob { .. } | Input::Layer(_) => true,
         }
     }
 
-    /// The plain outputs of a target that is one task.
+    /// The plain outputs of a target that is one task, seen from the workspace. They may hold an
+    /// expression.
     pub(crate) fn plain_of_one(&self, id: usize) -> Vec<String> {
         match self.target(id) {
-            Some(target) if !target.group && target.each == Each::One => target.plains(),
+            Some(target) if !target.group && target.each == Each::One => {
+                target.plains().iter().map(|path| target.in_workspace(path)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -328,233 +270,116 @@ impl World {
         })
     }
 
-    /// Everything as Taskfile.toml.
-    pub(crate) fn taskfile(&self) -> String {
-        let mut text = String::from("[pool.p]\nslots = 2\n[pool.q]\nrate = \"1000/s\"\n[vars]\n");
-        for (n, value) in self.vars.iter().enumerate() {
-            writeln!(text, "v{n} = \"{value}\"").expect("text");
-        }
-        text.push_str("[defaults]\nenv_pass = [\"TOY_*\"]\n");
-        for target in &self.targets {
-            self.write_target(&mut text, target);
-        }
-        let names = |keep: &dyn Fn(&&Target) -> bool| {
-            let names = self.targets.iter().filter(keep).map(|target| format!("{:?}", target.name));
-            names.collect::<Vec<_>>().join(", ")
-        };
-        let headers = names(&|target| target.header);
-        if !headers.is_empty() {
-            write!(text, "[target.headers]\ndeps = [{headers}]\n\n").expect("text");
-        }
-        write!(text, "[target.all]\ndeps = [{}]\n", names(&|_| true)).expect("text");
-        text
+    /// The profiles that can be built.
+    pub(crate) fn profiles(&self) -> Vec<String> {
+        let all = ["default".to_owned(), "q".to_owned()];
+        all[..1 + usize::from(self.profile.is_some())].to_vec()
     }
 
-    /// A target on its own, or on top of a template that has the first part of it: where a field
-    /// stands must change nothing.
-    fn write_target(&self, text: &mut String, target: &Target) {
-        let list = |items: &[String]| format!("{items:?}");
-        let name = |id: &usize| self.target(*id).expect("mended").name.clone();
-        let mut own: Vec<(&str, String)> = Vec::new();
-        if target.doc > 0 {
-            own.push(("doc", format!("\"{}\"", target.doc)));
-        }
-        if !target.deps.is_empty() {
-            own.push(("deps", list(&target.deps.iter().map(name).collect::<Vec<_>>())));
-        }
-        let mut shared: Vec<(&str, String)> = Vec::new();
-        if !target.group {
-            let inputs = target.inputs.iter().flat_map(|input| self.input_text(input));
-            let inputs: Vec<String> = inputs.collect();
-            let is_split = (target.id + target.doc) % 3 == 1;
-            let (first, rest) = inputs.split_at(if is_split { inputs.len() / 2 } else { 0 });
-            own.push(("inputs", list(rest)));
-            let fields = self.fields(target);
-            let half = if is_split { fields.len().div_ceil(2) } else { 0 };
-            if is_split {
-                shared.push(("inputs", list(first)));
-                own.push(("use", format!("{:?}", target.name)));
-            }
-            shared.extend_from_slice(&fields[..half]);
-            own.extend_from_slice(&fields[half..]);
-        }
-        for (header, lines) in [("template", shared), ("target", own)] {
-            if header == "target" || !lines.is_empty() {
-                writeln!(text, "\n[{header}.{}]", target.name).expect("text");
-            }
-            for (key, value) in lines {
-                writeln!(text, "{key} = {value}").expect("text");
-            }
-        }
-    }
-
-    /// All fields of a command but its inputs.
-    fn fields(&self, target: &Target) -> Vec<(&'static str, String)> {
-        let list = |items: &[String]| format!("{items:?}");
-        let mut fields = Vec::new();
-        if let Some((key, value)) = SCHEDULES.get((target.id + target.doc) % 9) {
-            fields.push((*key, (*value).to_owned()));
-        }
-        let outputs = target.declared();
-        if !outputs.is_empty() {
-            fields.push(("outputs", list(&outputs)));
-        }
-        match &target.each {
-            Each::One => {}
-            Each::Files(folder) => fields.push(("foreach", list(&[format!("{folder}/*.c")]))),
-            Each::Made(id) => fields.push(("foreach", list(&self.plain_of_one(*id)))),
-            Each::Matrix(values) => fields.push(("matrix", format!("{{ m = {values:?} }}"))),
-        }
-        if target.depfile && self.targets.iter().any(|target| target.header) {
-            fields.push(("after", list(&["headers".to_owned()])));
-        }
-        if let Some(value) = &target.env {
-            fields.push(("env", format!("{{ E = {value:?} }}")));
-        }
-        if let Some(n) = target.asks {
-            fields.push(("env_inputs", list(&[format!("X{n}")])));
-        }
-        fields.push((if target.form == Form::Exec { "exec" } else { "run" }, target.command()));
-        fields
-    }
-
-    /// An input as the Taskfile says it.
-    pub(crate) fn input_text(&self, input: &Input) -> Vec<String> {
-        match input {
-            Input::File(path) => vec![path.clone()],
-            Input::Maybe(path) => vec![format!("?{path}")],
-            Input::Glob { folder, deep, skip } => {
-                let mut text = vec![format!("{folder}/{}", if *deep { "**" } else { "*" })];
-                text.extend(skip.then(|| format!("!{folder}/**/*_skip*")));
-                text
-            }
-            Input::Made(id, index) => vec![self.plain_of_one(*id)[*index].clone()],
-            Input::Layer(layer) => vec![format!("?gen/{layer}/**")],
-            Input::Of(id) => vec![format!("@{}", self.target(*id).expect("mended").name)],
-        }
+    /// The value of a variable in a package and a profile.
+    pub(crate) fn value(&self, n: usize, package: Option<usize>, profile: &str) -> &str {
+        let of_profile = self.profile.as_ref().filter(|_| profile != "default");
+        let of_package = package.and_then(|package| self.packages[package].var.as_ref());
+        let mut values = of_profile.into_iter().chain(of_package);
+        values.find(|(other, _)| *other == n).map_or(&self.vars[n], |(_, value)| value)
     }
 }
 
-/// When and how a target runs: no result may depend on it.
-const SCHEDULES: [(&str, &str); 7] = [
-    ("priority", "\"high\""),
-    ("priority", "-3"),
-    ("pool", "[\"p\", \"q\"]"),
-    ("pool", "{ p = 2 }"),
-    ("cpus", "\"all\""),
-    ("retry", "{ times = 1, on_exit = 77 }"),
-    ("timeout", "\"1h\""),
-];
-
-/// Where to write, at random.
-pub(crate) fn random_writes(random: &mut Random) -> Writes {
-    let count = random.below(2) + 1;
-    match random.below(10) {
-        0..3 => Writes::Staged(count),
-        3..6 => Writes::InPlace(count),
-        6 | 7 => Writes::Left(count),
-        8 => Writes::Spread { staged: random.one_in(2) },
-        _ => Writes::Nothing,
+impl Input {
+    /// The source that it is.
+    pub(crate) fn file(&self) -> Option<&str> {
+        if let Input::File(path) = self { Some(path) } else { None }
     }
 }
 
 impl Target {
-    /// The part of an output's path that tells the tasks of a target apart, as an expression.
-    fn part(&self) -> &'static str {
-        match self.each {
-            Each::One => "",
-            Each::Files(_) | Each::Made(_) => "/{{ item.name }}",
-            Each::Matrix(_) => "/{{ matrix.m }}",
+    /// Takes away what refers to nothing in this world.
+    fn mend(&mut self, world: &World) {
+        let whole = self.clone();
+        self.inputs.retain(|input| world.is_valid(&whole, input));
+        let mut seen = Vec::new();
+        self.inputs.retain(|input| {
+            let new = !seen.contains(input);
+            seen.push(input.clone());
+            new
+        });
+        self.deps.retain(|id| world.target(*id).is_some());
+        self.served = self.served.filter(|id| world.target(*id).is_some());
+        if let Each::Made(id) = self.each
+            && world.plain_of_one(id).is_empty()
+        {
+            self.each = Each::One;
+        }
+        self.group &= !self.deps.is_empty();
+        let varies = world.profile.as_ref().map(|(n, _)| *n);
+        if self.header && self.var.is_some() && self.var == varies {
+            // All profiles include one header.
+            self.var = None;
+        }
+        let own = !self.group && (self.var == varies || self.when_var() == varies);
+        let tied = |id: usize| world.target(id).is_some_and(|target| target.tied);
+        self.tied = varies.is_some() && (own || self.needs(world).into_iter().any(tied));
+    }
+
+    /// The variable that its `when` names.
+    fn when_var(&self) -> Option<usize> {
+        match (self.when?, &self.each) {
+            (When::Var(n), _) => Some(n),
+            (When::Item, Each::One) => Some(0),
+            (When::Item | When::Env(_), _) => None,
         }
     }
 
-    /// The plain output `index` of each of its tasks, as the Taskfile says it.
-    pub(crate) fn plain(&self, index: usize) -> String {
-        if self.header {
-            return format!("gen/h/s{}.h", self.slot);
-        }
-        format!("gen/{}/s{}{}.{index}", self.layer, self.slot, self.part())
-    }
-
-    /// All plain outputs.
-    fn plains(&self) -> Vec<String> {
-        match self.writes {
-            Writes::Staged(count) | Writes::InPlace(count) => {
-                (0..count).map(|index| self.plain(index)).collect()
+    /// The targets that it names, and those that `^b` means. Headers and what patterns find are
+    /// the same in all profiles.
+    fn needs(&self, world: &World) -> Vec<usize> {
+        let mut needs: Vec<usize> = self.deps.iter().chain(&self.served).copied().collect();
+        for input in &self.inputs {
+            match input {
+                Input::Made(id, _) | Input::Of(id) => needs.push(*id),
+                Input::Above => needs.extend(world.above(self.package).iter().map(|b| b.id)),
+                _ => {}
             }
-            _ => Vec::new(),
         }
+        if let Each::Made(id) = self.each {
+            needs.push(id);
+        }
+        needs
     }
 
-    /// The name of a file left in `$OUT`; no two tasks use one.
-    pub(crate) fn left(&self, index: usize) -> String {
-        format!("l{}.{index}{}", self.slot, self.part().replacen('/', ".", 1))
+    /// The profile whose task this target has in a profile: tasks are shared but for those tied.
+    pub(crate) fn home<'a>(&self, profile: &'a str) -> &'a str {
+        if self.tied { profile } else { "default" }
     }
 
-    /// The folder of glob outputs.
-    pub(crate) fn folder(&self) -> String {
-        format!("dist/s{}{}", self.slot, self.part())
+    /// Whether several items go to one process. Its command names no single item.
+    pub(crate) fn batches(&self) -> bool {
+        let items = matches!(self.each, Each::Files(_) | Each::Made(_));
+        let writes =
+            matches!(self.writes, Writes::Staged(_) | Writes::InPlace(_) | Writes::Nothing);
+        let plain = !self.depfile && !self.service && self.served.is_none();
+        self.batch > 0
+            && items
+            && writes
+            && plain
+            && self.inputs.iter().all(|input| input.file().is_some())
     }
 
-    /// The field `outputs`.
-    pub(crate) fn declared(&self) -> Vec<String> {
-        if let Writes::Spread { .. } = self.writes {
-            let stars = if self.slot.is_multiple_of(2) { "**" } else { "*" };
-            vec![format!("{}/{stars}", self.folder())]
-        } else {
-            self.plains()
-        }
+    /// The lists of its table.
+    pub(crate) fn lists(&self) -> [&[Input]; 2] {
+        let (a, b) = self.inputs.split_at(self.inputs.len().div_ceil(2));
+        [a, b]
     }
 
-    /// The name in the log, as an expression.
-    pub(crate) fn toy_name(&self) -> String {
-        match self.each {
-            Each::One => self.name.clone(),
-            Each::Files(_) | Each::Made(_) => format!("{}:{{{{ item }}}}", self.name),
-            Each::Matrix(_) => format!("{}:{{{{ matrix.m }}}}", self.name),
+    /// The variables that its command asks for.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if !self.dotenv.is_empty() {
+            names.extend(["E".to_owned(), "F0".to_owned(), "F1".to_owned()]);
+        } else if self.env.is_some() {
+            names.push("E".to_owned());
         }
-    }
-
-    /// The words of the command.
-    pub(crate) fn words(&self) -> Vec<String> {
-        let mut words = vec!["toytask".to_owned(), self.toy_name()];
-        let mut say = |new: &[&str]| words.extend(new.iter().map(|&word| word.to_owned()));
-        match self.writes {
-            Writes::Staged(_) => say(&["{{ outputs }}"]),
-            Writes::InPlace(_) => self.plains().iter().for_each(|path| say(&[path])),
-            Writes::Left(count) => {
-                (0..count).for_each(|n| say(&[&format!("{{{{ out }}}}/{}", self.left(n))]));
-            }
-            Writes::Spread { staged: true } => say(&["--spread", "{{ outputs }}"]),
-            Writes::Spread { staged: false } => say(&["--spread", &self.folder()]),
-            Writes::Nothing => {}
-        }
-        say(&["--in", "{{ inputs }}"]);
-        let var = self.var.map_or_else(String::new, |n| format!("{{{{ v{n} }}}}"));
-        say(&["--salt", &format!("{}{var}", self.salt)]);
-        if self.head {
-            say(&["--head"]);
-        }
-        if self.exec {
-            say(&["--exec"]);
-        }
-        if self.env.is_some() {
-            say(&["--env", "E"]);
-        }
-        if let Some(n) = self.asks {
-            say(&["--env", &format!("X{n}")]);
-        }
-        if self.depfile {
-            say(&["--depfile", "{{ depfile }}"]);
-        }
-        words
-    }
-
-    fn command(&self) -> String {
-        match self.form {
-            Form::Exec => format!("{:?}", self.words()),
-            Form::PlainWords => format!("{:?}", self.words().join(" ")),
-            Form::Shell => format!("{:?}", format!("set -e; {}", self.words().join(" "))),
-        }
+        names.extend(self.asks.map(|n| format!("X{n}")));
+        names
     }
 }
