@@ -1,9 +1,8 @@
 //! One run of a tool: how long, how much processor, how much memory. And what many runs come to.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use wait4::Wait4;
+use crate::lay::beside;
 
 /// What one run took.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,30 +15,46 @@ pub(crate) struct Sample {
     pub(crate) peak_kib: u64,
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end. What it says is only told if it fails.
 ///
 /// # Errors
 /// It cannot be started, or fails.
-pub(crate) fn run(command: &mut Command) -> Result<Sample, String> {
+pub(crate) fn run(command: &Command) -> Result<Sample, String> {
     let shown = format!("{command:?}");
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let begun = Instant::now();
-    let mut child = command.spawn().map_err(|error| format!("{shown}: {error}"))?;
-    let ended = child.wait4().map_err(|error| format!("{shown}: {error}"))?;
-    let wall = begun.elapsed();
-    if !ended.status.success() {
-        return Err(format!("{shown}: {}", ended.status));
+    let runner = beside("taskr-bench-run").ok_or("taskr-bench-run is not there")?;
+    let mut run = Command::new(runner);
+    run.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    if let Some(dir) = command.get_current_dir() {
+        run.current_dir(dir);
     }
-    let usage = ended.rusage;
-    Ok(Sample {
-        wall_ms: ms(wall),
-        cpu_ms: ms(usage.utime + usage.stime),
-        peak_kib: usage.maxrss / 1024,
-    })
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => run.env(name, value),
+            None => run.env_remove(name),
+        };
+    }
+    let said = run.output().map_err(|error| format!("{shown}: {error}"))?;
+    let (sample, ended) = parse(&String::from_utf8_lossy(&said.stdout))
+        .ok_or_else(|| format!("{shown}: it was not measured"))?;
+    if ended == "exit status: 0" {
+        return Ok(sample);
+    }
+    let errors = String::from_utf8_lossy(&said.stderr);
+    let last: Vec<&str> = errors.lines().rev().take(LINES).collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    Err(format!("{shown}: {ended}\n{}", last.join("\n")).trim_end().to_owned())
 }
 
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
+/// Lines of what a failed command said that are told.
+const LINES: usize = 5;
+
+/// Reads what `taskr-bench-run` says: figures, and how the command ended.
+fn parse(line: &str) -> Option<(Sample, String)> {
+    let mut words = line.trim_end().splitn(4, ' ');
+    let wall_ms = words.next()?.parse().ok()?;
+    let cpu_ms = words.next()?.parse().ok()?;
+    let peak_kib = words.next()?.parse().ok()?;
+    Some((Sample { wall_ms, cpu_ms, peak_kib }, words.next()?.to_owned()))
 }
 
 /// What several samples come to.
@@ -115,6 +130,6 @@ mod tests {
         assert!(sample.peak_kib > 100, "{sample:?}");
         let failed = run(Command::new("sh").args(["-c", "exit 3"])).expect_err("it fails");
         assert!(failed.contains("exit status: 3"), "{failed}");
-        assert!(run(&mut Command::new("no-such-tool")).is_err());
+        assert!(run(&Command::new("no-such-tool")).is_err());
     }
 }

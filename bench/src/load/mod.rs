@@ -64,8 +64,7 @@ pub(crate) fn load(args: &[String]) -> Result<(), String> {
         let mut smaller: Option<f64> = None;
         for &targets in &sizes {
             let (folder, dir) = words.folder()?;
-            let lines = facts(&dir).into_iter().map(|(name, fact)| (name.to_owned(), json!(fact)));
-            machine = Value::Object(lines.collect());
+            machine = facts(&dir).json();
             shape.write(targets, &dir).map_err(|error| format!("{}: {error}", dir.display()))?;
             let loaded = measure(&shape, targets, (&dir, &taskr, words.runs))?;
             drop(folder);

@@ -1,10 +1,10 @@
-//! `taskr-bench monorepo`: one repository of many packages, built by taskr, Turborepo and go-task
-//! from a fresh clone whose results are in the store, after all outputs were deleted, and with
-//! nothing to do.
+//! `taskr-bench monorepo`: one repository of many packages, built by taskr, Turborepo, go-task and
+//! ninja from a fresh clone whose results are in the store, after all outputs were deleted, with
+//! nothing to do, and after all sources got new times.
 //!
 //! Each clone lies at another path and all its files are new. Tools take turns, and nothing is
-//! told if their outputs differ. go-task has no store and builds what the others restore; its
-//! figures say what a store is worth.
+//! told if their outputs differ. go-task and ninja have no store and build what the others restore;
+//! their figures say what a store is worth.
 
 mod project;
 mod tool;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::facts::facts;
+use crate::facts::{Facts, facts};
 use crate::measure::{Sample, Summary, run};
 use crate::words::Words;
 use project::{OUTPUTS, Size};
@@ -29,7 +29,7 @@ const SETTLED: Duration = Duration::from_millis(2_500);
 const SIZE: Size = Size { packages: 50, files: 20_000 };
 
 /// What is measured, in the order of the table.
-const WAYS: [&str; 4] = ["cold", "fresh clone", "outputs deleted", "no-op"];
+const WAYS: [&str; 5] = ["cold", "fresh clone", "outputs deleted", "no-op", "touch-all"];
 
 /// Summaries of a tool, one for each of [`WAYS`].
 type Ways = Vec<Summary>;
@@ -45,6 +45,7 @@ pub(crate) fn monorepo(args: &[String]) -> Result<(), String> {
         (Sort::Taskr, Some(&*taskr)),
         (Sort::Turbo, words.turbo.as_deref()),
         (Sort::GoTask, words.task.as_deref()),
+        (Sort::Ninja, Some(Path::new("ninja"))),
     ];
     let mut tools = Vec::new();
     for (sort, program) in programs {
@@ -104,7 +105,7 @@ impl Bench<'_> {
             let mut clones = Vec::new();
             for (tool, samples) in tools.iter().zip(&mut samples) {
                 let clone = self.clone_for(tool, round)?;
-                let first = run(&mut self.build(tool, &clone))?;
+                let first = run(&self.build(tool, &clone))?;
                 if round == 0 {
                     samples[0].push(first);
                 } else {
@@ -126,16 +127,28 @@ impl Bench<'_> {
     fn again(&self, tool: &Tool, clone: &Path, samples: &mut [Vec<Sample>]) -> Result<(), String> {
         // What has just been written may have to be looked at once more.
         std::thread::sleep(self.settled);
-        run(&mut self.build(tool, clone))?;
+        run(&self.build(tool, clone))?;
         for package in 0..self.size.packages {
             let dist = clone.join(format!("packages/p{package:02}/dist"));
             let away = self.dir.join(format!("dist-{}-{package}", clone_name(clone)));
             fs::rename(&dist, away).map_err(|error| format!("{}: {error}", dist.display()))?;
         }
-        samples[2].push(run(&mut self.build(tool, clone))?);
+        samples[2].push(run(&self.build(tool, clone))?);
         std::thread::sleep(self.settled);
-        run(&mut self.build(tool, clone))?;
-        samples[3].push(run(&mut self.build(tool, clone))?);
+        run(&self.build(tool, clone))?;
+        samples[3].push(run(&self.build(tool, clone))?);
+        self.touch(clone).map_err(|error| format!("{}: {error}", clone.display()))?;
+        samples[4].push(run(&self.build(tool, clone))?);
+        Ok(())
+    }
+
+    /// Gives all sources the time that it is.
+    fn touch(&self, clone: &Path) -> std::io::Result<()> {
+        for number in 0..self.size.files {
+            let path = clone.join(project::source(self.size, number));
+            let file = fs::File::options().append(true).open(path)?;
+            file.set_modified(std::time::SystemTime::now())?;
+        }
         Ok(())
     }
 
@@ -208,9 +221,7 @@ fn table(tools: &[Tool], ways: &[Ways]) -> String {
     text
 }
 
-fn figures(tools: &[Tool], ways: &[Ways], facts: &[(&'static str, String)]) -> Value {
-    let facts: serde_json::Map<String, Value> =
-        facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.as_str().into())).collect();
+fn figures(tools: &[Tool], ways: &[Ways], facts: &Facts) -> Value {
     let rows = tools.iter().zip(ways).flat_map(|(tool, ways)| {
         WAYS.iter().zip(ways).map(|(way, summary)| {
             json!({
@@ -221,7 +232,7 @@ fn figures(tools: &[Tool], ways: &[Ways], facts: &[(&'static str, String)]) -> V
         })
     });
     json!({
-        "machine": facts, "packages": SIZE.packages, "files": SIZE.files,
+        "machine": facts.json(), "packages": SIZE.packages, "files": SIZE.files,
         "tools": tools.iter().map(|tool| tool.version.clone()).collect::<Vec<_>>(),
         "rows": rows.collect::<Vec<_>>(),
     })
@@ -264,7 +275,7 @@ mod tests {
         let ways = measured("").expect("the same");
         let runs: Vec<Vec<usize>> =
             ways.iter().map(|ways| ways.iter().map(|way| way.runs).collect()).collect();
-        assert_eq!(runs, [[1, 2, 2, 2], [1, 2, 2, 2]]);
+        assert_eq!(runs, [[1, 2, 2, 2, 2], [1, 2, 2, 2, 2]]);
     }
 
     #[test]
@@ -284,7 +295,7 @@ mod tests {
         let tool = |sort| Tool::find(sort, Some(Path::new("true"))).expect("it ends well");
         let summary =
             |median_ms| Summary { runs: 1, median_ms, min_ms: 1.0, cpu_ms: 8.0, peak_kib: 1024 };
-        let ways = [vec![summary(50.0); 4], vec![summary(200.0); 4]];
+        let ways = [50.0, 200.0].map(|ms| vec![summary(ms); WAYS.len()]);
         let text = table(&[tool(Sort::Taskr), tool(Sort::Turbo)], &ways);
         let line = "| fresh clone | taskr | 50.0 | 1.0 | 8.0 | 1.0 | 0.25 | 1.00 |";
         assert!(text.contains(line), "{text}");

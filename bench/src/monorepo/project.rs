@@ -1,5 +1,6 @@
 //! The repository that `monorepo` measures: packages with many small sources, each built from its
-//! own and from what one other package made, described for taskr, Turborepo and go-task.
+//! own and from what one other package made, described for taskr, Turborepo, go-task and
+//! ninja.
 //!
 //! Nothing is random: two numbers decide every byte.
 
@@ -21,6 +22,7 @@ pub(crate) fn files(size: Size) -> Vec<(String, String)> {
     let mut files = vec![
         ("Taskfile.toml".to_owned(), taskfile(size)),
         ("Taskfile.yml".to_owned(), go_taskfile(size)),
+        ("build.ninja".to_owned(), ninja(size)),
         ("package.json".to_owned(), ROOT_PACKAGE.to_owned()),
         ("package-lock.json".to_owned(), lock(size)),
         ("turbo.json".to_owned(), TURBO.to_owned()),
@@ -30,10 +32,14 @@ pub(crate) fn files(size: Size) -> Vec<(String, String)> {
         files.push((format!("packages/p{package:02}/package.json"), own_package(package)));
     }
     for number in 0..size.files {
-        let (package, text) = (number % size.packages, format!("source {number}\n"));
-        files.push((format!("packages/p{package:02}/src/{number:06}.txt"), text.repeat(30)));
+        files.push((source(size, number), format!("source {number}\n").repeat(30)));
     }
     files
+}
+
+/// Where the source of that number lies.
+pub(crate) fn source(size: Size, number: usize) -> String {
+    format!("packages/p{:02}/src/{number:06}.txt", number % size.packages)
 }
 
 /// The package whose result another one reads; the first reads none.
@@ -66,6 +72,26 @@ fn taskfile(size: Size) -> String {
             text,
             "\n[target.p{package:02}]\ninputs  = [{inputs}]\noutputs = [\"{path}/dist\"]\n\
              run     = '{command}'\n"
+        );
+    }
+    text
+}
+
+fn ninja(size: Size) -> String {
+    let mut text = "rule package\n  command = $line\n".to_owned();
+    for package in 0..size.packages {
+        let path = format!("packages/p{package:02}");
+        let needed = needs(package).map(|needed| format!("packages/p{needed:02}/dist/size.txt"));
+        let needed = needed.unwrap_or_default();
+        let own = (package..size.files).step_by(size.packages);
+        let sources: Vec<String> = own.map(|number| source(size, number)).collect();
+        let outputs = OUTPUTS.map(|output| format!("{path}/dist/{output}")).join(" ");
+        let command = command(&format!("{path}/"), &needed, &format!("{path}/dist"));
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "build {outputs}: package {} {needed}\n  line = {command}\n",
+            sources.join(" ")
         );
     }
     text

@@ -10,6 +10,8 @@ pub(crate) enum Sort {
     Turbo,
     /// Has no store: what is not there is built.
     GoTask,
+    /// Has none either, and lists no folders: its file names all sources.
+    Ninja,
 }
 
 /// A tool that is there.
@@ -28,6 +30,7 @@ impl Sort {
             Sort::Taskr => "taskr",
             Sort::Turbo => "Turborepo",
             Sort::GoTask => "go-task",
+            Sort::Ninja => "ninja",
         }
     }
 }
@@ -38,7 +41,7 @@ impl Tool {
     /// # Errors
     /// It is not, and how to get it.
     pub(crate) fn find(sort: Sort, program: Option<&Path>) -> Result<Tool, String> {
-        let absent = || format!("{}: not there (bench/monorepo gets it)", sort.name());
+        let absent = || format!("{}: not there (bench/install-peers gets it)", sort.name());
         let program = program.ok_or_else(absent)?;
         let said = Command::new(program).arg("--version").output().map_err(|_| absent())?;
         if !said.status.success() {
@@ -65,6 +68,9 @@ impl Tool {
                 command.args(["run", "build", "--ui=stream", "--output-logs=errors-only"]);
                 command.arg("--cache-dir").arg(store).arg(format!("--concurrency={jobs}"));
             }
+            Sort::Ninja => {
+                command.args(["--quiet", &format!("-j{jobs}")]);
+            }
             Sort::GoTask => {
                 command.args(["--silent", &format!("--concurrency={jobs}")]);
             }
@@ -81,7 +87,7 @@ mod tests {
     fn an_absent_tool_is_named() {
         for program in [None, Some(Path::new("/no/turbo"))] {
             let absent = Tool::find(Sort::Turbo, program).expect_err("absent");
-            assert_eq!(absent, "Turborepo: not there (bench/monorepo gets it)");
+            assert_eq!(absent, "Turborepo: not there (bench/install-peers gets it)");
         }
     }
 }

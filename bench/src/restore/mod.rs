@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::facts::facts;
+use crate::facts::{Facts, facts};
 use crate::measure::{Sample, Summary, run};
 use crate::words::Words;
 
@@ -82,7 +82,7 @@ impl Bench<'_> {
         let data = project.join("data");
         self.write(&project).map_err(|error| format!("{}: {error}", project.display()))?;
         let mut samples = [const { Vec::new() }; WAYS.len()];
-        samples[0].push(run(&mut self.build())?);
+        samples[0].push(run(&self.build())?);
         let made = read_all(&data)?;
         if made.len() != self.case.files {
             return Err(format!("{} files instead of {}", made.len(), self.case.files));
@@ -91,16 +91,16 @@ impl Bench<'_> {
         // The first restore after a build finds what that wrote still on its way to the disk.
         for round in 0..=runs {
             set_aside(&data, &self.dir.join(format!("data-{round}")))?;
-            let restored = run(&mut self.build())?;
+            let restored = run(&self.build())?;
             if read_all(&data)? != made {
                 return Err("what was restored is not what was built".to_owned());
             }
             let copies = self.dir.join(format!("copies-{round}"));
-            let copied = run(&mut self.copy(&kept, &copies)?)?;
+            let copied = run(&self.copy(&kept, &copies)?)?;
             // What has just been written is looked at once more.
             std::thread::sleep(SETTLED);
-            run(&mut self.build())?;
-            let nothing = run(&mut self.build())?;
+            run(&self.build())?;
+            let nothing = run(&self.build())?;
             if round > 0 {
                 samples[1].push(restored);
                 samples[2].push(copied);
@@ -214,9 +214,7 @@ fn table(case: &Case, ways: &[Summary]) -> String {
     text + "\n"
 }
 
-fn figures(case: &Case, ways: &[Summary], facts: &[(&'static str, String)]) -> Value {
-    let facts: serde_json::Map<String, Value> =
-        facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.as_str().into())).collect();
+fn figures(case: &Case, ways: &[Summary], facts: &Facts) -> Value {
     let rows = WAYS.iter().zip(ways).map(|(way, summary)| {
         json!({
             "what": way, "runs": summary.runs, "median_ms": summary.median_ms,
@@ -225,7 +223,7 @@ fn figures(case: &Case, ways: &[Summary], facts: &[(&'static str, String)]) -> V
     });
     json!({
         "case": case.name, "tasks": case.tasks, "files": case.files, "bytes": case.bytes,
-        "machine": facts, "rows": rows.collect::<Vec<_>>(),
+        "machine": facts.json(), "rows": rows.collect::<Vec<_>>(),
     })
 }
 
@@ -240,7 +238,7 @@ mod tests {
         let ways = [500.0, 130.0, 100.0, 5.0].map(summary);
         let text = table(&CASES[0], &ways);
         assert!(text.contains("| restored | 130.0 | 1.0 | 8.0 | 1.30 | 1.00 |"), "{text}");
-        assert_eq!(figures(&CASES[0], &ways, &[])["rows"][3]["what"], "no-op");
+        assert_eq!(figures(&CASES[0], &ways, &facts(Path::new("/")))["rows"][3]["what"], "no-op");
     }
 
     #[test]

@@ -1,16 +1,47 @@
-//! One project in the languages of three tools. The Taskfile is written as a person would write
-//! it, with `foreach` where there is one rule for many files; the others list every edge, as their
+//! One project in the languages of all tools. The Taskfile is written as a person would write it,
+//! with `foreach` where there is one rule for many files; the others list every edge, as their
 //! generators do.
+
+mod peers;
+
+pub(crate) use peers::line;
 
 use std::fmt::Write;
 
 use crate::project::{Command, Kind, Project, Task};
 
+/// Name and text of the file for each tool.
+pub(crate) fn files(project: &Project) -> [(&'static str, String); 8] {
+    [
+        ("Taskfile.toml", taskfile(project)),
+        ("build.ninja", ninja(project)),
+        ("Makefile", makefile(project)),
+        ("Taskfile.yml", peers::go_task(project)),
+        ("justfile", peers::just(project)),
+        ("dodo.py", peers::doit(project)),
+        ("Tupfile", peers::tup(project)),
+        ("mise.toml", peers::mise(project)),
+    ]
+}
+
 /// `Taskfile.toml`.
-pub(crate) fn taskfile(project: &Project) -> String {
+fn taskfile(project: &Project) -> String {
     let copy = shell(Command::Copy);
     match project.kind {
-        Kind::Chain => chain(project, &copy),
+        Kind::W1 => format!(
+            "default = [\"app\"]\n\n[target.obj]\nforeach = [\"src/*.c\"]\n\
+             inputs  = [\"src/shared.h\"]\noutputs = [\"obj/{{{{ item.stem }}}}.o\"]\n\
+             run     = \"{}\"\n\n{}",
+            shell(Command::Join),
+            app()
+        ),
+        Kind::Big => format!(
+            "default = [\"app\"]\n\n[target.obj]\nforeach = [\"src/*.bin\"]\n\
+             outputs = [\"obj/{{{{ item.stem }}}}.size\"]\nrun     = \"{}\"\n\n{}",
+            shell(Command::Size),
+            app()
+        ),
+        Kind::Chain => chain(project, &shell(Command::Join)),
         Kind::Wide => format!(
             "default = [\"all\"]\n\n[target.all]\nforeach = [\"src/*.txt\"]\n\
              outputs = [\"out/{{{{ item.name }}}}\"]\nrun     = \"{copy}\"\n"
@@ -37,24 +68,30 @@ pub(crate) fn taskfile(project: &Project) -> String {
     }
 }
 
+/// The last task of two kinds.
+fn app() -> String {
+    let list = shell(Command::List);
+    format!("[target.app]\ninputs  = [\"@obj\"]\noutputs = [\"app\"]\nrun     = \"{list}\"\n")
+}
+
 fn shell(command: Command) -> String {
     command.shell("{{ inputs }}", "{{ outputs }}", "{{ depfile }}")
 }
 
-fn chain(project: &Project, copy: &str) -> String {
+fn chain(project: &Project, join: &str) -> String {
     let mut text = format!("default = [\"t{}\"]\n", project.tasks.len() - 1);
     for (number, task) in project.tasks.iter().enumerate() {
         let (input, output) = (&task.inputs[0], &task.output);
         text += &format!(
             "\n[target.t{number}]\ninputs  = [\"{input}\"]\noutputs = [\"{output}\"]\n\
-             run     = \"{copy}\"\n"
+             run     = \"{join}\"\n"
         );
     }
     text
 }
 
 /// `build.ninja`.
-pub(crate) fn ninja(project: &Project) -> String {
+fn ninja(project: &Project) -> String {
     let mut text = String::new();
     for command in commands(project) {
         let line = command.shell("$in", "$out", "$out.d");
@@ -86,22 +123,34 @@ fn commands(project: &Project) -> Vec<Command> {
     commands
 }
 
-/// `Makefile`.
-pub(crate) fn makefile(project: &Project) -> String {
-    let first = if project.kind == Kind::Wide { 0 } else { project.tasks.len() - 1 };
-    let goals: Vec<&str> = project.tasks[first..].iter().map(|task| &task.output[..]).collect();
-    let mut text = format!("MAKEFLAGS += -rR\nall: {}\n.PHONY: all\n", goals.join(" "));
+/// `Makefile`. A folder is made by a rule of its own, for the order only, so that no line starts a
+/// process for it.
+fn makefile(project: &Project) -> String {
+    let mut text = format!("MAKEFLAGS += -rR\nall: {}\n.PHONY: all\n", goals(project).join(" "));
+    let mut folders: Vec<&str> = project.tasks.iter().filter_map(|task| task.folder()).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    if !folders.is_empty() {
+        let _ = writeln!(text, "{}: ; @mkdir -p $@", folders.join(" "));
+    }
     for task in &project.tasks {
         let _ = write!(text, "{}: {}", task.output, task.inputs.join(" "));
-        if let Some(after) = task.after {
-            let _ = write!(text, " | {after}");
+        let first: Vec<&str> = task.after.into_iter().chain(task.folder()).collect();
+        if !first.is_empty() {
+            let _ = write!(text, " | {}", first.join(" "));
         }
         let inputs = if task.command == Command::Compile { "$<" } else { "$^" };
         let line = task.command.shell(inputs, "$@", "$@.d");
-        let _ = write!(text, "\n\t@mkdir -p $(@D)\n\t{line}\n");
+        let _ = write!(text, "\n\t{line}\n");
     }
     if project.kind == Kind::CLike {
         text += "-include $(wildcard obj/*.d)\n";
     }
     text
+}
+
+/// The outputs that nothing reads.
+fn goals(project: &Project) -> Vec<&str> {
+    let first = if project.kind == Kind::Wide { 0 } else { project.tasks.len() - 1 };
+    project.tasks[first..].iter().map(|task| &*task.output).collect()
 }
