@@ -106,22 +106,26 @@ fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
             false => draft.default.push(target),
         }
     }
-    if !tests.is_empty() {
-        let words: Vec<String> = tests.iter().map(|test| quoted(test)).collect();
-        let fields = format!(
-            "doc = \"Runs the tests when something changed\"\ninputs = [{0}]\nrun = [{0}]\n",
-            words.join(", ")
-        );
-        let test = draft.target("test", "c", &fields);
-        if draft.default.is_empty() {
-            draft.default.push(test);
-        }
+    run_tests(draft, &tests);
+    match programs.is_empty() {
+        true => draft.default.push("obj".to_owned()),
+        false => draft.made.push("bin/".to_owned()),
     }
-    if !programs.is_empty() {
-        draft.made.push("bin/".to_owned());
+}
+
+/// A target for the programs of tests, if there are some.
+fn run_tests(draft: &mut Draft, tests: &[String]) {
+    if tests.is_empty() {
+        return;
     }
-    if programs.is_empty() {
-        draft.default.push("obj".to_owned());
+    let words: Vec<String> = tests.iter().map(|test| quoted(test)).collect();
+    let fields = format!(
+        "doc = \"Runs the tests when something changed\"\ninputs = [{0}]\nrun = [{0}]\n",
+        words.join(", ")
+    );
+    let test = draft.target("test", "c", &fields);
+    if draft.default.is_empty() {
+        draft.default.push(test);
     }
 }
 
