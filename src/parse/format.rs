@@ -271,7 +271,7 @@ mod tests {
 #:schema x.json
 default = ['a']
 
-[vars]     # of all
+[vars]  # of all
 a      = 1  # one
 longer = 2  # two
 

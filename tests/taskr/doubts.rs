@@ -96,7 +96,7 @@ fn check_shows_all_mistakes_and_says_that_there_may_be_more() {
     p.write(
         "Taskfile.toml",
         &(targets("")
-            + &"[vars]\n"
+            + "[vars]\n"
             + &(10..24).map(|n| format!("v{n} = '1'\n")).collect::<String>()),
     );
     let output = p.taskr(["check"]).any_warning().ok();

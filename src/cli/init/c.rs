@@ -106,22 +106,28 @@ fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
             false => draft.default.push(target),
         }
     }
-    if !tests.is_empty() {
-        let words: Vec<String> = tests.iter().map(|test| quoted(test)).collect();
-        let fields = format!(
-            "doc = \"Runs the tests when something changed\"\ninputs = [{0}]\nrun = [{0}]\n",
-            words.join(", ")
-        );
-        let test = draft.target("test", "c", &fields);
-        if draft.default.is_empty() {
-            draft.default.push(test);
-        }
-    }
+    run_tests(draft, &tests);
     if !programs.is_empty() {
         draft.made.push("bin/".to_owned());
     }
     if programs.is_empty() {
         draft.default.push("obj".to_owned());
+    }
+}
+
+/// A target that runs these programs, if there are some.
+fn run_tests(draft: &mut Draft, programs: &[String]) {
+    if programs.is_empty() {
+        return;
+    }
+    let words: Vec<String> = programs.iter().map(|program| quoted(program)).collect();
+    let fields = format!(
+        "doc = \"Runs the tests when something changed\"\ninputs = [{0}]\nrun = [{0}]\n",
+        words.join(", ")
+    );
+    let test = draft.target("test", "c", &fields);
+    if draft.default.is_empty() {
+        draft.default.push(test);
     }
 }
 

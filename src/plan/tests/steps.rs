@@ -116,7 +116,7 @@ fn a_target_with_several_tasks_is_a_step_of_them_all() {
     let graph = of_text(text);
     let pipeline = Pipeline::of(&graph, &taskfile.pipelines["p"]).expect("steps");
     let durations = IdVec::filled(graph.tasks().len(), 0);
-    let course = Course { pipelines: &[pipeline.clone()], beside: &[] };
+    let course = Course { pipelines: std::slice::from_ref(&pipeline), beside: &[] };
     let plan = Plan::in_steps(&graph, &pipeline.tasks(), &durations, course).expect("a plan");
     assert_eq!(Drive { graph, plan }.waves(&[]), "a | t@n=1 t@n=2 | t | z");
 }
