@@ -155,7 +155,7 @@ fn other_tools_words_lead_to_those_of_taskr() {
     let p = Project::new("[env]\nA = '1'\n[target.a]\nrun = 'true'\n");
     p.taskr(["check"]).says("[defaults.env]").exits(2);
     for (args, told) in [
-        (["--filter=ui", "a"], "`taskr //packages/ui:build`"),
+        (["--filter=ui", "a"], "taskr //packages/ui:build"),
         (["--affected", "a"], "`--since REV`"),
         (["-w", "a"], "write `taskr watch`"),
         (["-k=0", "a"], "`--keep-going` takes a number, not `0`"),
