@@ -32,7 +32,7 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
     (&["--watch", "-w"], "watching is a tool: write `taskr watch` before the targets"),
     (
         &["--filter"],
-        "name the targets: `taskr //packages/ui:build` of one package, `:build` of all",
+        "name the targets: taskr //packages/ui:build, or for all packages taskr :build",
     ),
     (
         &["--affected"],
@@ -40,7 +40,7 @@ const OF_OTHERS: &[(&[&str], &str)] = &[
     ),
     (
         &["--output-logs", "--log-order", "--log-prefix"],
-        "`--output failed` shows less, `stream` more",
+        "`--output failed` shows less, `--output stream` more",
     ),
     (&["--summarize"], "`--events FILE` tells all that happens, `taskr history` what happened"),
     (

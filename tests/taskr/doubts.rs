@@ -96,7 +96,7 @@ fn check_shows_all_mistakes_and_says_that_there_may_be_more() {
     p.write(
         "Taskfile.toml",
         &(targets("")
-            + &"[vars]\n"
+            + "[vars]\n"
             + &(10..24).map(|n| format!("v{n} = '1'\n")).collect::<String>()),
     );
     let output = p.taskr(["check"]).any_warning().ok();
@@ -155,7 +155,7 @@ fn other_tools_words_lead_to_those_of_taskr() {
     let p = Project::new("[env]\nA = '1'\n[target.a]\nrun = 'true'\n");
     p.taskr(["check"]).says("[defaults.env]").exits(2);
     for (args, told) in [
-        (["--filter=ui", "a"], "`taskr //packages/ui:build`"),
+        (["--filter=ui", "a"], "taskr //packages/ui:build"),
         (["--affected", "a"], "`--since REV`"),
         (["-w", "a"], "write `taskr watch`"),
         (["-k=0", "a"], "`--keep-going` takes a number, not `0`"),

@@ -107,18 +107,20 @@ fn own(found: &Found, draft: &mut Draft, sources: &[&String]) {
         }
     }
     run_tests(draft, &tests);
-    match programs.is_empty() {
-        true => draft.default.push("obj".to_owned()),
-        false => draft.made.push("bin/".to_owned()),
+    if !programs.is_empty() {
+        draft.made.push("bin/".to_owned());
+    }
+    if programs.is_empty() {
+        draft.default.push("obj".to_owned());
     }
 }
 
-/// A target for the programs of tests, if there are some.
-fn run_tests(draft: &mut Draft, tests: &[String]) {
-    if tests.is_empty() {
+/// A target that runs these programs, if there are some.
+fn run_tests(draft: &mut Draft, programs: &[String]) {
+    if programs.is_empty() {
         return;
     }
-    let words: Vec<String> = tests.iter().map(|test| quoted(test)).collect();
+    let words: Vec<String> = programs.iter().map(|program| quoted(program)).collect();
     let fields = format!(
         "doc = \"Runs the tests when something changed\"\ninputs = [{0}]\nrun = [{0}]\n",
         words.join(", ")

@@ -159,7 +159,7 @@ impl Session {
         let expected: BTreeSet<&Place> =
             self.model.tasks.values().flat_map(|task| task.outputs.keys()).collect();
         for path in tree(&self.project.root()).keys() {
-            let mut parts = path.components().map(|part| part.as_os_str());
+            let mut parts = path.components().map(std::path::Component::as_os_str);
             let made = parts.any(|part| part == "gen" || part == "dist");
             if made && !expected.contains(&Place::Path(path.display().to_string())) {
                 fs::remove_file(self.project.path(path)).expect("it was there");

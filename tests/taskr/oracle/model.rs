@@ -141,7 +141,8 @@ impl Model {
         let task = &self.tasks[name];
         let needs = self.needs.get(&(task.target, task.profile.clone())).into_iter().flatten();
         let needs: Vec<usize> = needs.copied().collect();
-        name == other.name || self.wanted(&needs, &[task.profile.clone()]).contains(&other.name)
+        name == other.name
+            || self.wanted(&needs, std::slice::from_ref(&task.profile)).contains(&other.name)
     }
 
     /// The names of all tasks that these targets need in these profiles, they included.

@@ -307,7 +307,7 @@ impl Session {
     }
 
     pub(crate) fn command(&self, build: &Build) -> std::process::Command {
-        let name = |id: &usize| self.world.target(*id).map(|target| target.full_name());
+        let name = |id: &usize| self.world.target(*id).map(super::world::Target::full_name);
         let mut args = build.flags.clone();
         if build.profiles != ["default"] {
             args.push(format!("--profile={}", build.profiles.join(",")));
