@@ -39,8 +39,13 @@ pub enum Variable {
     Sh(Text),
 }
 
-/// A variable's value may be so long; of a list all words together, and one more for each.
-const LONGEST_BYTES: usize = 1 << 20;
+/// A variable's text may be so long, in MiB.
+const LONGEST_TEXT: usize = 1;
+
+/// All words of a list together may, with one byte more for each: more than a command line takes.
+const LONGEST_LIST: usize = 4;
+
+const MIB: usize = 1 << 20;
 
 /// Variables within variables, each expanded once.
 type Nesting = RefCell<HashMap<String, Value>>;
@@ -69,8 +74,8 @@ impl Variable {
                 for text in texts {
                     let more = text.template.words(scope)?;
                     bytes += more.iter().map(|word| word.len() + 1).sum::<usize>();
-                    if bytes > LONGEST_BYTES {
-                        return Err(too_long(name));
+                    if bytes > LONGEST_LIST * MIB {
+                        return Err(too_long(name, LONGEST_LIST));
                     }
                     words.extend(more);
                 }
@@ -303,8 +308,8 @@ impl Scope {
             }
             let inner = |name: &str| self.nested(name, ready, known, depth + 1);
             let value = variable.value(name, &inner, &self.asks)?;
-            if value.as_str().is_some_and(|text| text.len() > LONGEST_BYTES) {
-                return Err(too_long(name));
+            if value.as_str().is_some_and(|text| text.len() > LONGEST_TEXT * MIB) {
+                return Err(too_long(name, LONGEST_TEXT));
             }
             known.borrow_mut().insert(name.to_owned(), value.clone());
             return Ok(Some(value));
@@ -349,8 +354,8 @@ impl Scope {
     }
 }
 
-fn too_long(name: &str) -> Problem {
-    Problem::new(format!("the variable `{name}` is longer than 1 MiB"))
+fn too_long(name: &str, most: usize) -> Problem {
+    Problem::new(format!("the variable `{name}` is longer than {most} MiB"))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Problem> {

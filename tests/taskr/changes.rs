@@ -302,7 +302,7 @@ fn the_first_commit_has_everything_staged() {
     let p = project();
     if ends(&mut git(&p, &p.root(), ["init", "-q"])).status.success() {
         does(&p, ["add", "data"]);
-        assert_eq!(plan(&p, &["tool", "check", "--staged"]), 1);
+        assert_eq!(plan(&p, &["check", "tool", "--staged"]), 1);
         p.taskr(["tool", "--since", "HEAD"]).says("`HEAD` is no commit").any_files().exits(2);
     }
 }

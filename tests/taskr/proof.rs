@@ -229,7 +229,7 @@ fn what_commands_print_is_never_proved_and_what_files_say_is() {
     asks.program("tool", "cat ~/v");
     asks.write("one", "").write("two", "");
     fs::write(asks.outside("home/v"), "one").expect("a file");
-    asks.taskr(["tool", "value", "path"]).ran(["tool", "value one", "path"]).ok();
+    asks.taskr(["value", "tool", "path"]).ran(["tool", "value one", "path"]).ok();
     let files = Project::new(
         "[target.t]\nargs = true\ninputs = { a = ['a'] }\nenv_file = ['.env', '?more.env']\n\
          run = 'ran $A {{ args }}'\n",
@@ -243,7 +243,7 @@ fn what_commands_print_is_never_proved_and_what_files_say_is() {
     }
     assert_eq!(proofs(&asks), 0);
     fs::write(asks.outside("home/v"), "two").expect("a file");
-    asks.taskr(["tool", "value", "path"]).ran(["tool", "value two", "path"]).ok();
+    asks.taskr(["value", "tool", "path"]).ran(["tool", "value two", "path"]).ok();
 
     files.taskr(["t", "--", "x"]).ok();
     assert_eq!(proofs(&files), 1);

@@ -40,8 +40,16 @@ fn comes_through(p: &Project, damage: &str) {
     assert!(about_state.count() <= 1, "one sentence: {damage}: {output}");
     assert_eq!(p.read("b"), "2\nx\n", "{damage}: {output}");
     assert!(p.take_ran().len() <= 3, "{damage}: {output}");
-    let again = p.spawn(["c"]).wait();
-    assert_eq!((again.status.code(), again.stderr.as_str()), (Some(0), ""), "{damage}: {again}");
+    let mut again = p.spawn(["c"]).wait();
+    if output.stderr.contains("the rest of this run is not recorded") {
+        // The harm was found only when it was written: that costs one build more, as was told.
+        assert_eq!(again.status.code(), Some(0), "{damage}: {again}");
+        assert_eq!(p.read("b"), "2\nx\n", "{damage}: {again}");
+        p.take_ran();
+        again = p.spawn(["c"]).wait();
+    }
+    let quiet = (Some(0), "");
+    assert_eq!((again.status.code(), again.stderr.as_str()), quiet, "{damage}: {output} {again}");
     assert_eq!(p.take_ran(), [""; 0], "{damage}: {again}");
     p.write("in", "1\n");
     assert!(p.spawn(["c"]).wait().status.success());

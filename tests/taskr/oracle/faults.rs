@@ -162,7 +162,10 @@ impl Session {
             let mut parts = path.components().map(std::path::Component::as_os_str);
             let made = parts.any(|part| part == "gen" || part == "dist");
             if made && !expected.contains(&Place::Path(path.display().to_string())) {
-                fs::remove_file(self.project.path(path)).expect("it was there");
+                let path = self.project.path(path);
+                fs::remove_file(&path).expect("it was there");
+                // A folder in the place of an output goes with what was in it.
+                let _ = fs::remove_dir(path.parent().expect("in a folder"));
             }
         }
     }
