@@ -112,6 +112,9 @@ impl Changed {
 
     /// What git answers; none if it fails, is not there or takes too long.
     fn git(&self, args: &[&str], input: &str) -> Option<Vec<u8>> {
+        if Instant::now() >= self.until {
+            return None;
+        }
         let mut command = question(&self.root);
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_NO_REPLACE_OBJECTS", "1");
