@@ -37,6 +37,13 @@ pub(super) struct Questions {
     pub(super) known: FxHashMap<Topic, Asked>,
 }
 
+impl Questions {
+    /// Whether a verdict on a task rests on an answer.
+    pub(super) fn decide(&self) -> bool {
+        self.known.keys().any(|topic| *topic != Topic::Make)
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Asked {
     /// These tasks wait for the answer.

@@ -117,10 +117,11 @@ impl Build<'_> {
         let Outcome::Success(success) = &ended.result else { return };
         self.deeds.emptied.extend(success.touched.iter().map(|path| dir_of(path).to_vec()));
         for (file, seen) in &success.outputs {
-            let id = self.paths.intern(&file.path);
-            self.deeds.made.insert(id);
+            let made = self.paths.intern(&file.path);
+            self.deeds.made.insert(made);
+            self.vouched.note_made(made, id);
             if let Made::File { executable, digest, .. } = file.made {
-                self.files.learn(id, Some((*seen, Content::File { executable, digest })));
+                self.files.learn(made, Some((*seen, Content::File { executable, digest })));
             }
         }
     }

@@ -48,6 +48,7 @@ impl Build<'_> {
             self.files.forget(&self.paths, path);
             if let Some((seen, content)) = *now {
                 let file = self.paths.intern(path);
+                self.vouched.note_made(file, ended.task);
                 self.files.learn(file, Some((seen, content)));
                 self.note_fixed(path, (seen, content));
                 self.deeds.fixed.left.insert(file, seen);

@@ -200,7 +200,7 @@ impl Build<'_> {
     /// written.
     pub(super) fn prove(&self, ask: &Ask<'_>, summary: &Summary) {
         let is_ours = self.held.lock.is_some() && !self.held.is_lost();
-        let has_asked = ask.asks.have_answers() || !self.lookups.questions.known.is_empty();
+        let has_asked = ask.asks.have_answers() || self.lookups.questions.decide();
         let (tasks, doubted) = (summary.counts.tasks, self.in_doubt());
         if !is_ours || has_asked || summary.signal.is_some() || !is_few(doubted.len(), tasks) {
             return;

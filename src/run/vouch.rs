@@ -49,6 +49,11 @@ impl Vouched {
         self.looked.extend(self.asking.map(|id| (file, id)));
     }
 
+    /// A file is known because this task made it.
+    pub(super) fn note_made(&mut self, file: FileId, by: TaskId) {
+        self.looked.push((file, by));
+    }
+
     /// Who looked at each file, ascending.
     pub(super) fn readers(&self) -> FxHashMap<FileId, Vec<u32>> {
         let mut looked = self.looked.clone();
