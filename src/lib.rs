@@ -22,7 +22,6 @@
 //! | 1 | [`lock`] | one build per workspace |
 //! | 1 | [`outcome`] | what passes between the rows: manifests, reasons, records, events |
 //! | 0 | [`ids`], [`error`] | typed dense ids; errors as values and their one rendering |
-//! | 0 | [`spread`] | many small pieces of work on a few threads |
 //!
 //! A module imports only from lower rows; row-mates never import each other. `tests/taskr/layers.rs`
 //! holds this table against the `use` lines. Stamps, digests, the state database and the store are
@@ -48,6 +47,5 @@ pub mod process;
 pub mod record;
 pub mod report;
 pub mod run;
-pub mod spread;
 pub mod watch;
 pub mod workers;

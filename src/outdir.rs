@@ -210,13 +210,14 @@ impl Root {
         let dir = if dir.is_empty() { b"." } else { dir };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        if is_own(dir) {
+        let is_own = is_within(dir, STATE_DIR.as_bytes());
+        if is_own {
             // What taskr removes there must be its own, whatever a repository brings.
             resolve |= ResolveFlags::NO_SYMLINKS;
         }
         match fs::openat2(&*self.fd, OsStr::from_bytes(dir), flags, Mode::empty(), resolve) {
             Err(Errno::NOSYS | Errno::PERM) => self.walk(dir),
-            Err(Errno::LOOP) if is_own(dir) => Err(io::Error::other(
+            Err(Errno::LOOP) if is_own => Err(io::Error::other(
                 "a link stands where taskr keeps a folder of its own: remove the link",
             )),
             Err(Errno::XDEV) => Err(io::Error::other("a link leads out of the workspace")),
@@ -323,12 +324,6 @@ fn component(name: &[u8]) -> String {
         escaped.push_str(&digest[..32]);
     }
     escaped
-}
-
-/// Whether a path is the state folder's, or lies in it.
-fn is_own(path: &[u8]) -> bool {
-    let rest = path.strip_prefix(STATE_DIR.as_bytes());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// The folder part of a path, empty at the root.

@@ -16,6 +16,7 @@ mod proof;
 #[cfg(test)]
 mod random;
 mod said;
+mod spread;
 mod stamp;
 mod state;
 mod store;
@@ -26,6 +27,7 @@ pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
 pub use proof::{Claim, Fact, Question, Standing};
 pub use said::said;
+pub use spread::spread;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
 pub use state::{Access, State, Writer};
 pub use store::{

@@ -16,13 +16,14 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::content::Seen;
 use crate::digest::{Digest, checksum};
+use crate::spread::spread;
 use crate::stamp::{FileKind, Stamp};
 
 /// The folder of proofs, below that of the state.
@@ -80,7 +81,7 @@ pub struct Question(pub Digest);
 /// A proof, and how it stands.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    question: Question,
+    /// The whole file, looked over once.
     bytes: Vec<u8>,
     doubted: Vec<u32>,
 }
@@ -88,7 +89,7 @@ pub struct Standing {
 impl Standing {
     /// The answer.
     pub fn answer(&self) -> &[u8] {
-        decode(self.question, &self.bytes).map_or(&[], |(answer, _)| answer)
+        Parts::of(&self.bytes).map_or(&[], |parts| parts.answer)
     }
 
     /// Who rests on facts that are no longer so, ascending, each once.
@@ -98,9 +99,8 @@ impl Standing {
 
     /// All that it rests on, as it was.
     pub fn claims(&self) -> Vec<Claim> {
-        let (_, blocks) = decode(self.question, &self.bytes).unwrap_or_default();
         let mut claims = Vec::new();
-        for block in blocks {
+        for block in Parts::of(&self.bytes).map(|parts| parts.blocks).unwrap_or_default() {
             let mut walk = Walk::over(block);
             while let Some(Some(fact)) = walk.next() {
                 claims.push(Claim { path: walk.path.clone(), fact, readers: walk.readers() });
@@ -113,8 +113,7 @@ impl Standing {
     pub fn still_holds_for_all(&self, root: &Path) -> bool {
         let holds = || {
             let root = Root::open(root)?;
-            let (_, blocks) = decode(self.question, &self.bytes)?;
-            for block in blocks {
+            for block in Parts::of(&self.bytes)?.blocks {
                 let mut walk = Walk::over(block);
                 while let Some(fact) = walk.next() {
                     let (fact, path) = (fact?, OsStr::from_bytes(&walk.path));
@@ -163,9 +162,9 @@ impl Question {
         let folder = Folder::open(dir).ok()??;
         let file = rustix::fs::openat(&folder.0, self.name(), flags, Mode::empty()).ok()?;
         File::from(file).read_to_end(&mut bytes).ok()?;
-        let (_, blocks) = decode(self, &bytes)?;
-        let doubted = doubted(&blocks, &Root::open(root)?)?;
-        Some(Standing { question: self, bytes, doubted })
+        let parts = if is_whole(self, &bytes) { Parts::of(&bytes)? } else { return None };
+        let doubted = doubted(&parts.blocks, &Root::open(root)?)?;
+        Some(Standing { bytes, doubted })
     }
 }
 
@@ -280,19 +279,33 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// The answer and the blocks.
-fn decode(question: Question, bytes: &[u8]) -> Option<(&[u8], Vec<&[u8]>)> {
-    let (sum, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<16>()?;
-    if checksum(body) != *sum {
-        return None;
+/// What stands before the answer: [`MAGIC`], the checksum, the question.
+const HEAD_BYTES: usize = 16 + 16 + 32;
+
+/// Whether this is the proof of a question, and undamaged.
+fn is_whole(question: Question, bytes: &[u8]) -> bool {
+    let rest = bytes.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<16>);
+    rest.is_some_and(|(sum, body)| {
+        body.starts_with(question.0.as_bytes()) && checksum(body) == *sum
+    })
+}
+
+/// The answer and the blocks of claims.
+struct Parts<'b> {
+    answer: &'b [u8],
+    blocks: Vec<&'b [u8]>,
+}
+
+impl Parts<'_> {
+    fn of(bytes: &[u8]) -> Option<Parts<'_>> {
+        let mut rest = bytes.get(HEAD_BYTES..)?;
+        let answer = take(&mut rest)?;
+        let mut blocks = Vec::new();
+        while !rest.is_empty() {
+            blocks.push(take(&mut rest)?);
+        }
+        Some(Parts { answer, blocks })
     }
-    let mut rest = body.strip_prefix(question.0.as_bytes())?;
-    let answer = take(&mut rest)?;
-    let mut blocks = Vec::new();
-    while !rest.is_empty() {
-        blocks.push(take(&mut rest)?);
-    }
-    Some((answer, blocks))
 }
 
 fn take<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
@@ -354,56 +367,38 @@ impl<'r> Root<'r> {
 /// microsecond.
 const LEAST_BLOCKS: usize = 2;
 
-/// More threads only wait for each other.
-const MOST_THREADS: usize = 8;
-
 /// Who rests on facts that are not so; none if everybody does.
 fn doubted(blocks: &[&[u8]], root: &Root<'_>) -> Option<Vec<u32>> {
-    let processors = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    let threads = (blocks.len() / LEAST_BLOCKS).clamp(1, processors);
-    let of = |part: &[&[u8]]| {
-        let mut doubted = Vec::new();
-        part.iter().try_for_each(|block| doubted_in(block, root, &mut doubted))?;
-        Some(doubted)
-    };
-    let mut doubted = thread::scope(|scope| {
-        let mut parts = blocks.chunks(blocks.len().div_ceil(threads).max(1));
-        let own = parts.next().unwrap_or_default();
-        let spawn = |part| (part, thread::Builder::new().spawn_scoped(scope, move || of(part)));
-        let others: Vec<_> = parts.map(spawn).collect();
-        let mut all = of(own);
-        for (part, thread) in others {
-            // Where the system gives no thread, this one asks.
-            let more = match thread {
-                Ok(thread) => thread.join().ok().flatten(),
-                Err(_) => of(part),
-            };
-            all = all.zip(more).map(|(mut all, more)| {
-                all.extend(more);
-                all
-            });
+    let is_lost = AtomicBool::new(false);
+    let found = spread(blocks, LEAST_BLOCKS, |block, (): &mut ()| {
+        // What the others would find is of no use then.
+        if is_lost.load(Ordering::Relaxed) {
+            return None;
         }
-        all
-    })?;
+        let doubted = doubted_in(block, root);
+        is_lost.fetch_or(doubted.is_none(), Ordering::Relaxed);
+        doubted
+    });
+    let found: Option<Vec<Vec<u32>>> = found.into_iter().collect();
+    let mut doubted = found?.concat();
     doubted.sort_unstable();
     doubted.dedup();
     Some(doubted)
 }
 
-/// Adds the readers of facts of a block that are not so; `None` if one of these is everybody's, or
-/// cannot be read or asked.
-fn doubted_in(block: &[u8], root: &Root<'_>, doubted: &mut Vec<u32>) -> Option<()> {
-    let mut walk = Walk::over(block);
+/// The readers of facts of a block that are not so; `None` if one of these is everybody's, or cannot
+/// be read or asked.
+fn doubted_in(block: &[u8], root: &Root<'_>) -> Option<Vec<u32>> {
+    let (mut walk, mut doubted) = (Walk::over(block), Vec::new());
     while let Some(fact) = walk.next() {
-        let fact = fact?;
-        if !fact.is_so(OsStr::from_bytes(&walk.path), root)? {
+        if !fact?.is_so(OsStr::from_bytes(&walk.path), root)? {
             if walk.readers.is_empty() {
                 return None;
             }
             doubted.extend(walk.readers());
         }
     }
-    Some(())
+    Some(doubted)
 }
 
 impl Fact {

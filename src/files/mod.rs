@@ -17,10 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
-use taskr_cache::{Content, FileKind, Seen};
+use taskr_cache::{Content, FileKind, Seen, spread};
 
 use crate::ids::{FileId, Id, IdVec, Paths};
-use crate::spread::spread;
 
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
@@ -67,6 +66,17 @@ pub fn read_up_to(file: File, most: usize) -> io::Result<Vec<u8>> {
 pub fn ancestors(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     let ends = (1..path.len()).rev().filter(|&at| path[at] == b'/');
     std::iter::once(path).chain(ends.map(|at| &path[..at]))
+}
+
+/// Of what is in the order of its paths, that whose path lies in a folder, at any depth. Everything
+/// lies in the workspace, `""`.
+pub fn in_folder<'s, T>(sorted: &'s [T], folder: &[u8], path: impl Fn(&T) -> &[u8]) -> &'s [T] {
+    let mut prefix = folder.to_vec();
+    if !prefix.is_empty() {
+        prefix.push(b'/');
+    }
+    let rest = &sorted[sorted.partition_point(|one| path(one) < &prefix[..])..];
+    &rest[..rest.partition_point(|one| path(one).starts_with(&prefix))]
 }
 
 /// What is known of a path.

@@ -13,7 +13,7 @@ use super::globs::Globs;
 use super::rule::{Input, Placed, Rule};
 use super::ties::is_covered;
 use crate::error::Place;
-use crate::files::Pattern;
+use crate::files::{Pattern, in_folder};
 use crate::ids::TaskId;
 use crate::outdir::is_within;
 
@@ -186,12 +186,7 @@ impl Fixers {
     pub fn of(&self, named: &Named) -> Vec<Meeting> {
         let base = named.base();
         let above = ancestors(base).filter_map(|folder| self.by_path.get(folder)).flatten();
-        let mut prefix = base.to_vec();
-        if !prefix.is_empty() {
-            prefix.push(b'/');
-        }
-        let start = self.sorted.partition_point(|(path, _)| *path < prefix);
-        let below = self.sorted[start..].iter().take_while(|(path, _)| path.starts_with(&prefix));
+        let below = in_folder(&self.sorted, base, |(path, _)| path).iter();
         let globs = self.globs.above(base).chain(self.globs.below(base)).map(|(_, at)| at);
         let near = above.copied().chain(below.map(|(_, at)| *at)).chain(globs);
         let mut found: Vec<Meeting> = near

@@ -16,7 +16,7 @@ use super::rule::{Input, Kind, Output, Rule};
 use super::scope::Item;
 use super::text::{Element, PathOrGlob};
 use crate::error::{Diagnostic, nearest, quoted};
-use crate::files::{Ignored, IgnoredMatch, Pattern, ignored_match, list, relative_to};
+use crate::files::{Ignored, IgnoredMatch, Pattern, ignored_match, in_folder, list, relative_to};
 
 /// The outputs that targets declare, by the number of the target in its profile.
 pub(super) struct Declared<'a> {
@@ -66,14 +66,8 @@ impl<'a> Declared<'a> {
 
     /// The paths that will be there and that `pattern` matches, in order.
     fn matching(&self, pattern: &Pattern) -> impl Iterator<Item = (&Vec<u8>, usize)> {
-        let mut folder = pattern.base().to_vec();
-        if !folder.is_empty() {
-            folder.push(b'/');
-        }
-        let start = self.sorted.partition_point(|(path, _)| *path < folder);
-        let below = self.sorted[start..].iter();
-        let below = below.take_while(move |(path, _)| path.starts_with(&folder));
-        below.filter(|(path, _)| pattern.matches(path)).map(|(path, maker)| (path, *maker))
+        let below = in_folder(&self.sorted, pattern.base(), |(path, _)| path);
+        below.iter().filter(|(path, _)| pattern.matches(path)).map(|(path, maker)| (path, *maker))
     }
 
     /// Whether only a task that is skipped makes this path.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::ancestors;
 use super::globs::Globs;
 use super::rule::{Input, Rule};
-use crate::files::Pattern;
+use crate::files::{Pattern, in_folder};
 use crate::ids::TaskId;
 
 /// What all tasks declare as outputs, and what they install.
@@ -86,12 +86,7 @@ impl Makers {
             sorted
         });
         let above = ancestors(path).filter_map(|above| self.paths.get_key_value(above));
-        let mut folder = path.to_vec();
-        if !folder.is_empty() {
-            folder.push(b'/');
-        }
-        let start = sorted.partition_point(|(own, _)| own < &folder);
-        let below = sorted[start..].iter().take_while(move |(own, _)| own.starts_with(&folder));
+        let below = in_folder(sorted, path, |(own, _)| own).iter();
         above.chain(below.map(|(path, id)| (path, id)))
     }
 }

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::rule::{Input, Placed, Rule};
 use super::{Edges, Makers, Task, ancestors};
 use crate::error::Diagnostic;
-use crate::files::Pattern;
+use crate::files::{Pattern, in_folder};
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
 
@@ -150,12 +150,7 @@ impl<'m> Meeting<'m> {
 
     /// The declared paths in the folder `dir`.
     fn outputs_below(&self, dir: &[u8]) -> impl Iterator<Item = (&'m [u8], TaskId)> {
-        let mut prefix = dir.to_vec();
-        if !prefix.is_empty() {
-            prefix.push(b'/');
-        }
-        let start = self.below.partition_point(|(path, _)| *path < &prefix[..]);
-        self.below[start..].iter().copied().take_while(move |(path, _)| path.starts_with(&prefix))
+        in_folder(&self.below, dir, |(path, _)| path).iter().copied()
     }
 }
 

@@ -4,7 +4,7 @@
 //! That an input moved while its task ran is found by the worker; here it only gets a name.
 
 use rustc_hash::FxHashMap;
-use taskr_cache::{Content, Seen, measure};
+use taskr_cache::{Content, Seen, measure, spread};
 
 use super::commit::MOST_NAMED;
 use super::{Build, Running};
@@ -13,7 +13,6 @@ use crate::graph::{Input, Rule};
 use crate::ids::{FileId, Paths, TaskId};
 use crate::outcome::shown;
 use crate::outdir::Root;
-use crate::spread::spread;
 
 /// A file that changed under a task.
 pub(super) struct Moved {

@@ -15,11 +15,11 @@ use taskr_cache::State;
 
 use super::real::Real;
 use crate::expr::plain_words;
-use crate::files::{GITIGNORE, Pattern, normalise};
+use crate::files::{GITIGNORE, Pattern, in_folder, normalise};
 use crate::graph::{Action, Fixers, Graph, Input, Kind, Named, Output, Placed, Rule};
 use crate::ids::{Id, TaskId};
 use crate::outcome::{Changes, Record, Tag};
-use crate::outdir::dir_of;
+use crate::outdir::{dir_of, is_within};
 use crate::record::{self, Names};
 
 /// What is known of a workspace before anything is judged.
@@ -69,11 +69,6 @@ fn is_gitignore(path: &[u8]) -> bool {
     path.rsplit(|&byte| byte == b'/').next() == Some(GITIGNORE)
 }
 
-fn lies_in(path: &[u8], folder: &[u8]) -> bool {
-    let rest = path.strip_prefix(folder);
-    rest.is_some_and(|rest| folder.is_empty() || rest.is_empty() || rest.starts_with(b"/"))
-}
-
 /// Changed paths, ready to be asked for.
 struct Changed<'c> {
     exact: FxHashSet<&'c [u8]>,
@@ -97,12 +92,7 @@ impl<'c> Changed<'c> {
 
     /// Those below a folder, at any depth.
     fn below(&self, folder: &[u8]) -> impl Iterator<Item = &'c [u8]> {
-        let mut prefix = folder.to_vec();
-        if !prefix.is_empty() {
-            prefix.push(b'/');
-        }
-        let start = self.sorted.partition_point(|path| *path < &prefix[..]);
-        self.sorted[start..].iter().copied().take_while(move |path| path.starts_with(&prefix))
+        in_folder(&self.sorted, folder, |path| path).iter().copied()
     }
 
     /// This path, a folder that it is in, and what is in it.
@@ -280,7 +270,7 @@ impl<'r> Reach<'r> {
     fn rules_for(&self, base: &[u8]) -> Vec<&'r [u8]> {
         let decides = |path: &&[u8]| {
             let folder = dir_of(path);
-            is_gitignore(path) && (lies_in(base, folder) || lies_in(folder, base))
+            is_gitignore(path) && (is_within(base, folder) || is_within(folder, base))
         };
         match self.graph.ignored().is_on() {
             true => self.changed.sorted.iter().copied().filter(decides).collect(),

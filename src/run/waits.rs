@@ -11,6 +11,7 @@ use crate::files::Pattern;
 use crate::graph::{Input, Output, Rule};
 use crate::ids::{FileId, TaskId};
 use crate::outcome::shown;
+use crate::outdir::is_within;
 
 /// Who waits for whom is remembered for so many pairs.
 const MOST_PAIRS: usize = 1 << 22;
@@ -169,7 +170,7 @@ impl Build<'_> {
             shown(path)
         ));
         let mut help = rule.how_to_wait(&name, Some(without(made, path).text()));
-        let installed = made.installs.iter().find(|installed| lies_in(path, &installed.value));
+        let installed = made.installs.iter().find(|installed| is_within(path, &installed.value));
         if let Some(installed) = installed {
             help += &format!(", or name {} in .gitignore", shown(&installed.value));
         }
@@ -185,23 +186,19 @@ fn without(maker: &Rule, path: &[u8]) -> Pattern {
         false => Pattern::tree(output),
     };
     let outputs = maker.outputs.iter().find_map(|output| match &output.value {
-        Output::Path(output) => lies_in(path, output).then(|| folder(output)),
+        Output::Path(output) => is_within(path, output).then(|| folder(output)),
         Output::Glob(glob) => glob.matches_all(path).then(|| glob.clone()),
     });
-    let installs = || maker.installs.iter().find(|output| lies_in(path, &output.value));
+    let installs = || maker.installs.iter().find(|output| is_within(path, &output.value));
     outputs
         .or_else(|| installs().map(|output| folder(&output.value)))
         .unwrap_or_else(|| Pattern::literal(path))
 }
 
-fn lies_in(path: &[u8], folder: &[u8]) -> bool {
-    crate::outdir::is_within(path, folder)
-}
-
 /// The first input that names a path.
 fn naming(rule: &Rule, path: &[u8]) -> Option<usize> {
     rule.inputs.iter().position(|input| match &input.value {
-        Input::Path { path: folder, .. } => lies_in(path, folder),
+        Input::Path { path: folder, .. } => is_within(path, folder),
         Input::Glob { pattern, .. } => pattern.matches(path),
         Input::Not(_) | Input::Outputs { .. } => false,
     })

@@ -14,7 +14,7 @@ use super::folders::{add_folder_of, add_folders};
 use crate::files::{Ignored, Listing, Pattern, list_and_why};
 use crate::graph::Graph;
 use crate::outcome::Change;
-use crate::outdir::STATE_DIR;
+use crate::outdir::{STATE_DIR, is_within};
 
 /// What a file was.
 #[derive(Clone, Copy, Debug)]
@@ -47,9 +47,7 @@ pub struct Inputs {
 
 /// Whether tasks make it, or taskr itself: nobody waits for a change of it.
 pub fn is_made(graph: &Graph, path: &[u8]) -> bool {
-    let below = path.strip_prefix(STATE_DIR.as_bytes());
-    below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        || graph.makers().of(path).is_some()
+    is_within(path, STATE_DIR.as_bytes()) || graph.makers().of(path).is_some()
 }
 
 impl Inputs {

@@ -13,7 +13,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::Mode;
-use taskr_cache::{BlobError, Blobs, Entry, Place, Seen, Stored, What};
+use taskr_cache::{BlobError, Blobs, Entry, Place, Seen, Stored, What, spread};
 
 use super::attempt::{Attempt, Stop};
 use super::collected::{Collected, Found, not_replaced};
@@ -23,7 +23,6 @@ use super::standing::Standing;
 use super::{Context, Piece, Writer};
 use crate::files::list_tree;
 use crate::outcome::{Made, shown};
-use crate::spread::spread;
 
 /// So much of a log is told at once.
 const PIECE_BYTES: usize = 64 * 1024;

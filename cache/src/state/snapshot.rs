@@ -5,10 +5,10 @@
 
 use super::database::FORMAT;
 use crate::digest::checksum;
+use crate::spread::spread;
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
 use std::ops::Range;
-use std::thread;
 
 /// All rows of the state database, as they were when it was opened. Immutable.
 ///
@@ -84,6 +84,9 @@ pub(super) struct Rows {
 /// Rows that are worth a thread, which costs 60 µs.
 const ROWS_PER_THREAD: usize = 2048;
 
+/// Rows that are looked at one after another, whatever the threads.
+const ROWS_AT_ONCE: usize = 256;
+
 impl Rows {
     /// Adds a row; what cannot be one is left out.
     pub(super) fn push(&mut self, table: u8, id: &[u8], value: &[u8], sum: &[u8]) {
@@ -114,22 +117,10 @@ impl Rows {
 
     fn all_fitting(&self) -> Vec<usize> {
         let count = self.starts.len();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let part = count.div_ceil((count / ROWS_PER_THREAD).clamp(1, cores)).max(1);
-        thread::scope(|scope| {
-            let range = |first| first..count.min(first + part);
-            let others = (part..count).step_by(part).map(range).map(|range| {
-                let thread = thread::Builder::new();
-                (range.clone(), thread.spawn_scoped(scope, || self.fitting(range)))
-            });
-            let others: Vec<_> = others.collect();
-            let mut starts = self.fitting(range(0));
-            for (range, thread) in others {
-                let found = thread.ok().and_then(|thread| thread.join().ok());
-                starts.extend(found.unwrap_or_else(|| self.fitting(range)));
-            }
-            starts
-        })
+        let firsts: Vec<usize> = (0..count).step_by(ROWS_AT_ONCE).collect();
+        let fitting =
+            |&first: &usize, (): &mut ()| self.fitting(first..count.min(first + ROWS_AT_ONCE));
+        spread(&firsts, ROWS_PER_THREAD / ROWS_AT_ONCE, fitting).concat()
     }
 
     /// Where the rows of a range that fit their sums begin.

@@ -11,6 +11,7 @@ use crate::files::{Ignored, IgnoredBy};
 use crate::graph::{Input, Kind, Placed, Task};
 use crate::ids::TaskId;
 use crate::outcome::{Tag, shown};
+use crate::outdir::is_within;
 use crate::report::one_line;
 
 /// How a file stands to a task.
@@ -178,7 +179,9 @@ fn in_list(list: &[Placed<Input>], path: &[u8], (item, ignored): (Option<&[u8]>,
         match &input.value {
             _ if how.is_input() && !matches!(input.value, Input::Not(_)) => {}
             Input::Path { path: named, .. } if path == named => how = How::Named(place()),
-            Input::Path { path: named, .. } if lies_in(path, named) => how = found(named, place()),
+            Input::Path { path: named, .. } if is_within(path, named) => {
+                how = found(named, place());
+            }
             Input::Glob { pattern, .. } if pattern.matches_all(path) => {
                 how = found(pattern.base(), place());
             }
@@ -189,9 +192,4 @@ fn in_list(list: &[Placed<Input>], path: &[u8], (item, ignored): (Option<&[u8]>,
         }
     }
     how
-}
-
-fn lies_in(path: &[u8], folder: &[u8]) -> bool {
-    let rest = path.strip_prefix(folder);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

@@ -7,7 +7,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 /// More threads only wait for each other.
-const MOST_THREADS: usize = 4;
+const MOST_THREADS: usize = 8;
 
 /// What `work` makes of each item, in their order. Each thread has at least `least` items, and
 /// scratch space of its own; with fewer than twice as many items there is no other thread.
