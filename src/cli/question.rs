@@ -7,7 +7,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use taskr_cache::{Digest, KeyHasher, Question, Seen, boot_id};
+use taskr_cache::{KeyHasher, Question, Seen, boot_id};
 
 use super::limits::open_files;
 use super::scan::Scan;
@@ -35,7 +35,7 @@ pub(super) fn question(scan: &Scan, found: &Found) -> Option<Question> {
     // What names without a package mean.
     part(found.start.as_os_str().as_bytes());
     part(found.path.as_os_str().as_bytes());
-    part(Digest::of(&found.bytes).as_bytes());
+    part(found.digest.as_bytes());
     part(&scan.args.len().to_le_bytes());
     for arg in scan.args.iter().skip(1) {
         part(arg.as_bytes());

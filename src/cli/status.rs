@@ -4,21 +4,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::End;
 use super::args::Status;
 use super::out::print;
 use super::workspace::Workspace;
+use super::{End, json_out};
 use crate::error::Error;
 use crate::report::{duration, one_line, running};
-
-/// Version of the format. Within a version fields are only added.
-const VERSION: u64 = 1;
 
 /// Says what runs; exit code 0 whether or not anything does.
 pub(super) fn status(args: &Status, workspace: &Workspace) -> Result<End, Error> {
     let runs = running(&workspace.root);
     let text = match args.json {
-        true => format!("{}\n", json!({ "version": VERSION, "runs": runs })),
+        true => format!("{}\n", json!({ "version": json_out::version(), "runs": runs })),
         false if runs.is_empty() => "no task runs here now\n".to_owned(),
         false => runs.iter().map(|run| described(run, unix_ms())).collect(),
     };

@@ -10,6 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use taskr_cache::Digest;
+
 use crate::error::{Error, nearest};
 use crate::files::{open_at_once, read_up_to};
 use crate::outcome::shown;
@@ -53,6 +55,8 @@ pub(super) struct Found {
     pub(super) shown: String,
     /// All of it; of one that is too large so much that this shows.
     pub(super) bytes: Vec<u8>,
+    /// Of these bytes.
+    pub(super) digest: Digest,
 }
 
 /// The Taskfile named by `-f`, or the nearest one from `directory` upward; of that, farther up, the
@@ -74,7 +78,8 @@ pub(super) fn find(directory: Option<&OsStr>, file: Option<&OsStr>) -> Result<Fo
         Some(_) => (path, bytes),
     };
     let shown = shown_from(&start, &path);
-    Ok(Found { start, path, shown, bytes })
+    let digest = Digest::of(&bytes);
+    Ok(Found { start, path, shown, bytes, digest })
 }
 
 /// The Taskfile above that includes the folder of the one at `path`. One above that is no TOML

@@ -70,7 +70,7 @@ impl Workspace {
     /// A Taskfile that was found.
     pub(super) fn read(found: Found, question: Option<Asked>) -> Result<Workspace, Error> {
         let stages = Stages::since_the_start();
-        let Found { start, path, shown, bytes } = found;
+        let Found { start, path, shown, bytes, digest } = found;
         let (root, name) = (path.parent().unwrap_or(&path), path.file_name().unwrap_or_default());
         let taskfile = stages.time("parse", || parse(&shown, &bytes))?;
         let at = Where::new(root, &start);
@@ -80,7 +80,6 @@ impl Workspace {
         let here = dirs.filter(|dir| is_below(here, dir)).max_by_key(|dir| dir.len());
         let here = here.unwrap_or_default().to_owned();
         let (root, name) = (root.to_owned(), name.as_bytes().to_vec());
-        let digest = Digest::of(&bytes);
         let env_asked = Arc::default();
         let (asks, stopper) = (OnceCell::new(), OnceCell::new());
         Ok(Workspace {

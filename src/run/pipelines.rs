@@ -66,7 +66,7 @@ impl Course {
         named.retain(|id| graph.task(*id).kind() != Kind::Service);
         let planned = |id: &TaskId| plan.state(*id) != State::Unwanted;
         let tasks: FxHashSet<TaskId> = named.iter().copied().filter(planned).collect();
-        let reach = with_needs(graph, pipeline.tasks());
+        let reach = graph.with_needed(&pipeline.tasks());
         let required = written.require.as_ref().map_or(tasks.len(), |(require, _)| {
             let before = if resumed { named.len() - tasks.len() } else { 0 };
             // A part of what changes reach, where they decide.
@@ -109,16 +109,6 @@ impl Course {
     }
 }
 
-/// Tasks, and all they need.
-fn with_needs(graph: &Graph, tasks: Vec<TaskId>) -> FxHashSet<TaskId> {
-    let mut all: FxHashSet<TaskId> = tasks.iter().copied().collect();
-    let mut stack = tasks;
-    while let Some(id) = stack.pop() {
-        stack.extend(graph.needs(id).iter().filter(|&&id| all.insert(id)));
-    }
-    all
-}
-
 /// A task that did not succeed.
 pub(super) struct Loss {
     pub(super) id: TaskId,
@@ -156,7 +146,7 @@ impl Pipelines {
         let also = if pipelines.is_empty() { Vec::new() } else { find_named(graph, request)? };
         Ok(Pipelines {
             courses: pipelines.iter().filter_map(course).collect(),
-            also_asked: with_needs(graph, also),
+            also_asked: graph.with_needed(&also),
             keep_going: request.keep_going,
             ..Pipelines::default()
         })
