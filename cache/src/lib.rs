@@ -9,6 +9,7 @@ mod content;
 mod database;
 mod digest;
 mod filesystem;
+mod flat;
 mod hash;
 mod intents;
 mod packed;
@@ -23,6 +24,7 @@ mod store;
 
 pub use content::{Content, Seen, measure};
 pub use digest::{Digest, KeyHasher};
+pub use flat::{Coded, In, Index, Out, Piece, Pieces, many, put_many};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
 pub use proof::{Claim, Fact, Question, Standing};

@@ -20,6 +20,7 @@ use std::sync::Arc;
 #[cfg(test)]
 pub(crate) use cases::answered;
 use rustc_hash::FxHashMap;
+use taskr_cache::{Coded, In, Out};
 
 pub use nearest::nearest;
 pub use render::{render, render_all, render_diagnostics};
@@ -34,6 +35,18 @@ pub struct Source {
     pub text: String,
 }
 
+impl Coded for Source {
+    fn put(&self, out: &mut Out) {
+        let Source { name, text } = self;
+        name.put(out);
+        text.put(out);
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Source> {
+        Some(Source { name: Coded::get(from)?, text: Coded::get(from)? })
+    }
+}
+
 /// A piece of a source.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Place {
@@ -41,6 +54,19 @@ pub struct Place {
     pub source: Arc<Source>,
     /// Bytes of that text, on character boundaries.
     pub span: Range<usize>,
+}
+
+impl Coded for Place {
+    fn put(&self, out: &mut Out) {
+        let Place { source, span } = self;
+        out.shared(source);
+        span.start.put(out);
+        span.end.put(out);
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Place> {
+        Some(Place { source: from.shared()?, span: Coded::get(from)?..Coded::get(from)? })
+    }
 }
 
 impl Place {

@@ -19,6 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use minijinja::Value;
+use taskr_cache::{Coded, In, Out};
 
 use code::Code;
 use segment::Segment;
@@ -122,6 +123,16 @@ struct Expr {
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Template").field(&self.0.source).finish()
+    }
+}
+
+impl Coded for Template {
+    fn put(&self, out: &mut Out) {
+        out.bytes(self.source().as_bytes());
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Template> {
+        Template::parse(std::str::from_utf8(from.bytes()?).ok()?).ok()
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use taskr_cache::{Fact, Stamp};
+use taskr_cache::{Coded, Fact, In, Index, Out, Stamp, many, put_many};
 
 use super::ancestors;
 use super::list::{is_gone, named};
@@ -36,8 +36,8 @@ pub struct Ignored {
 /// What tasks make: it is found although a `.gitignore` names it.
 #[derive(Debug, Default)]
 struct Made {
-    /// Files, and folders with all that is in them; sorted.
-    paths: Vec<Vec<u8>>,
+    /// Files, and folders with all that is in them.
+    paths: Index,
     /// Patterns by the folder before their first wildcard.
     globs: BTreeMap<Vec<u8>, Vec<Pattern>>,
 }
@@ -115,11 +115,9 @@ impl Ignored {
         if self.rules.is_none() {
             return self.clone();
         }
-        let mut made = Made { paths: paths.collect(), globs: BTreeMap::new() };
-        made.paths.sort_unstable();
-        for glob in globs {
-            made.globs.entry(glob.base().to_vec()).or_default().push(glob);
-        }
+        let paths = paths.map(|path| (path, 0)).collect();
+        let mut made = Made { paths: Index::new(paths), globs: BTreeMap::new() };
+        made.add(globs);
         Ignored { rules: self.rules.clone(), made: Arc::new(made) }
     }
 
@@ -127,6 +125,23 @@ impl Ignored {
     #[must_use]
     pub fn with_nothing_made(&self) -> Ignored {
         Ignored { rules: self.rules.clone(), made: Arc::default() }
+    }
+
+    /// Writes it, without what the files said.
+    pub fn put(&self, out: &mut Out) {
+        self.is_on().put(out);
+        self.made.paths.put(out);
+        let globs = self.made.globs.values().flatten().collect::<Vec<_>>();
+        put_many(out, globs);
+    }
+
+    /// Reads what [`Ignored::put`] wrote, for the workspace `root`.
+    pub fn get(from: &mut In<'_>, root: &Path) -> Option<Ignored> {
+        let is_on = bool::get(from)?;
+        let mut made = Made { paths: Coded::get(from)?, globs: BTreeMap::new() };
+        made.add(many::<Pattern, Vec<_>>(from)?);
+        let ignored = if is_on { Ignored::new(root) } else { Ignored::default() };
+        Some(Ignored { made: Arc::new(made), ..ignored })
     }
 
     /// That the top of the work tree is where it was. None if it is not, or cannot be asked for.
@@ -259,11 +274,17 @@ fn without_braces(line: &str) -> String {
 }
 
 impl Made {
+    fn add(&mut self, globs: impl IntoIterator<Item = Pattern>) {
+        for glob in globs {
+            self.globs.entry(glob.base().to_vec()).or_default().push(glob);
+        }
+    }
+
     fn is(&self, path: &[u8]) -> bool {
         let ends = (1..path.len()).filter(|&at| path[at] == b'/').chain([path.len()]);
         let mut above = ends.map(|end| &path[..end]);
         let of = |folder: &[u8]| self.globs.get(folder).into_iter().flatten();
-        above.clone().any(|path| self.paths.binary_search_by(|made| made[..].cmp(path)).is_ok())
+        above.clone().any(|path| self.paths.get(path).is_some())
             || of(b"").any(|glob| glob.matches_all(path))
             || above.any(|folder| of(folder).any(|glob| glob.matches_all(path)))
     }
@@ -271,13 +292,12 @@ impl Made {
     /// Whether some of it is in a folder, or may be.
     fn may_be_in(&self, folder: &[u8]) -> bool {
         let below = [folder, b"/"].concat();
-        let next = self.paths.partition_point(|path| path[..] < below[..]);
         let from = (Bound::Included(&below[..]), Bound::Unbounded);
         let ends = (0..folder.len()).filter(|&at| at == 0 || folder[at] == b'/');
         let mut above = ends.chain([folder.len()]).map(|end| &folder[..end]);
         let of = |folder: &[u8]| self.globs.get(folder).into_iter().flatten();
         self.is(folder)
-            || self.paths.get(next).is_some_and(|path| path.starts_with(&below))
+            || self.paths.starting(&below).next().is_some()
             || self
                 .globs
                 .range::<[u8], _>(from)

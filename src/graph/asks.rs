@@ -90,6 +90,11 @@ impl Asks {
         self.state().asking = if self.place.is_some() { asking } else { Asking::Never };
     }
 
+    /// Whether any command may be run.
+    pub(super) fn has_place(&self) -> bool {
+        self.place.is_some()
+    }
+
     /// Whether any command was run.
     pub fn have_answers(&self) -> bool {
         !self.state().known.is_empty()

@@ -129,7 +129,7 @@ impl<'a> Prepared<'a> {
         source: &'a parse::Target,
         (settings, pools, tied): (&'a Settings, &Pools, bool),
     ) -> Result<Prepared<'a>, Vec<Diagnostic>> {
-        let variables = Arc::new(variables_of(home, Some(source), settings)?);
+        let variables = variables_of(home, Some(source), settings)?;
         let scope = Scope::new(settings.surroundings.clone(), variables, home.own);
         let scope = scope.with_asks(settings.asks.clone());
         let scope = scope.in_package(home.scope());

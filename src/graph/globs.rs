@@ -22,6 +22,11 @@ impl<T: Copy> Globs<T> {
         Globs { sorted: globs }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> &[(Pattern, T)] {
+        &self.sorted
+    }
+
     /// Those that may match `path` itself, the nearest first: what they begin with is the beginning
     /// of it. Goes down from one beginning to the next longer one, never through all.
     pub(super) fn above(&self, path: &[u8]) -> impl Iterator<Item = (&Pattern, T)> {

@@ -3,16 +3,17 @@
 //! Every mistake found is told, not only the first. All steps are linear in tasks, paths and
 //! edges.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::Index;
 
 use super::expand::{Expanded, in_profile};
 use super::item::Looked;
 use super::profile::Profiles;
 use super::rule::{Input, Kind, Output, Ref, Rule, Target};
+use super::tasks::{Ranges, Tasks};
 use super::{Edges, Graph, Makers, Members, Task, ancestors, clash, cycle, refer, service, ties};
 use crate::error::{Diagnostic, Error, Place, quoted, told_once};
 use crate::files::Ignored;
@@ -247,12 +248,10 @@ impl Linker {
                 depfile.map(|path| one(Output::Path(path.value.clone()), &path.place, true)),
             );
         }
-        let (mut paths, mut globs) = (HashMap::new(), Vec::new());
+        let (mut paths, mut globs) = (Vec::new(), Vec::new());
         for one in &declared {
             match &one.output {
-                Output::Path(path) => {
-                    paths.insert(path.clone(), one.task);
-                }
+                Output::Path(path) => paths.push((path.clone(), one.task)),
                 Output::Glob(pattern) => globs.push((pattern.clone(), one.task)),
             }
         }
@@ -341,20 +340,25 @@ impl Linker {
         let needed_by = needs.reversed();
         let skips = self.tasks.iter().any(|task| task.rule.skipped.is_some());
         Ok(Graph {
-            tasks: self.tasks,
+            kinds: self.tasks.iter().map(Task::kind).collect(),
+            tasks: Tasks::Made(self.tasks),
             needs,
             needed_by,
-            names: self.names,
-            whole: self.whole,
+            names: by_name(&self.names),
+            whole: by_name(&self.whole),
             profiles: Profiles::default(),
             makers,
             targets: self.targets,
-            members: self.members,
+            members: Ranges::of(&self.members),
             looked: Looked::default(),
             ignored: Ignored::default(),
             skips,
         })
     }
+}
+
+fn by_name(names: &FxHashMap<String, TaskId>) -> Index {
+    Index::new(names.iter().map(|(name, id)| (name.as_bytes(), id.index() as u32)).collect())
 }
 
 /// Where an edge from one task to another was written, and what makes it one.

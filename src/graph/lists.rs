@@ -22,7 +22,7 @@ pub enum ListName {
 /// The lists in order, each with the end of it among the inputs. Empty where there are only the item
 /// and one plain list: most tasks are so, and there may be a million.
 #[derive(Clone, Debug, Default)]
-pub struct Lists(Vec<(ListName, usize)>);
+pub struct Lists(pub(super) Vec<(ListName, usize)>);
 
 impl Rule {
     /// The lists of its inputs, in order.

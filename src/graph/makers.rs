@@ -1,33 +1,32 @@
 //! Which task declares which output: exact paths by hash, all by the folders that they lie in.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use taskr_cache::{Coded, In, Index, Out, many, put_many};
 
 use super::ancestors;
 use super::globs::Globs;
 use super::rule::{Input, Rule};
-use crate::files::{Pattern, in_folder};
-use crate::ids::TaskId;
+use crate::files::Pattern;
+use crate::ids::{Id, TaskId};
 
 /// What all tasks declare as outputs, and what they install.
 #[derive(Debug, Default)]
 pub struct Makers {
-    pub(super) paths: HashMap<Vec<u8>, TaskId>,
+    paths: Index,
     pub(super) globs: Globs<TaskId>,
-    /// The paths in order; made when it is first asked for, by a run in which something failed
-    /// without harm.
-    sorted: OnceLock<Vec<(Vec<u8>, TaskId)>>,
 }
 
 impl Makers {
-    pub(super) fn new(paths: HashMap<Vec<u8>, TaskId>, globs: Vec<(Pattern, TaskId)>) -> Makers {
-        Makers { paths, globs: Globs::new(globs), sorted: OnceLock::new() }
+    /// Of one path that several declare the last counts.
+    pub(super) fn new(paths: Vec<(Vec<u8>, TaskId)>, globs: Vec<(Pattern, TaskId)>) -> Makers {
+        let number = |(path, id): (Vec<u8>, TaskId)| (path, id.index() as u32);
+        let paths = Index::new(paths.into_iter().map(number).collect());
+        Makers { paths, globs: Globs::new(globs) }
     }
 
     /// The task whose declared output `path` is, lies in, or matches.
     pub fn of(&self, path: &[u8]) -> Option<TaskId> {
-        ancestors(path)
-            .find_map(|prefix| self.paths.get(prefix).copied())
+        self.nearest(path)
+            .map(|(_, id)| id)
             .or_else(|| Some(self.globs.above(path).find(|(glob, _)| glob.matches_all(path))?.1))
     }
 
@@ -63,7 +62,7 @@ impl Makers {
         let paths = self.paths_around(base).filter(|(path, _)| may_match(path));
         let globs = self.globs.above(base).chain(self.globs.below(base));
         let globs = globs.filter(|(glob, _)| glob.overlaps(pattern));
-        paths.map(|(_, id)| *id).chain(globs.map(|(_, id)| id)).collect()
+        paths.map(|(_, id)| id).chain(globs.map(|(_, id)| id)).collect()
     }
 
     /// The tasks of which an output is, holds or lies in `path`.
@@ -71,30 +70,49 @@ impl Makers {
         let tree = Pattern::tree(path);
         let globs = self.globs.above(path).chain(self.globs.below(path));
         let globs = globs.filter(|(glob, _)| glob.matches_all(path) || glob.overlaps(&tree));
-        self.paths_around(path).map(|(_, id)| *id).chain(globs.map(|(_, id)| id)).collect()
+        self.paths_around(path).map(|(_, id)| id).chain(globs.map(|(_, id)| id)).collect()
     }
 
     /// Declared paths that are `path`, or above or below it.
-    fn paths_around<'a>(
-        &'a self,
-        path: &'a [u8],
-    ) -> impl Iterator<Item = (&'a Vec<u8>, &'a TaskId)> + 'a {
-        let sorted = self.sorted.get_or_init(|| {
-            let mut sorted: Vec<_> =
-                self.paths.iter().map(|(path, &id)| (path.clone(), id)).collect();
-            sorted.sort_unstable();
-            sorted
-        });
-        let above = ancestors(path).filter_map(|above| self.paths.get_key_value(above));
-        let below = in_folder(sorted, path, |(own, _)| own).iter();
-        above.chain(below.map(|(path, id)| (path, id)))
+    fn paths_around<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = (&'a [u8], TaskId)> + 'a {
+        ancestors(path).filter_map(|path| self.at(path)).chain(self.paths_in(path))
+    }
+
+    /// Declared paths in a folder, in order.
+    pub(super) fn paths_in(&self, folder: &[u8]) -> impl Iterator<Item = (&[u8], TaskId)> {
+        let prefix = if folder.is_empty() { Vec::new() } else { [folder, b"/"].concat() };
+        self.paths.starting(prefix).map(numbered)
+    }
+
+    /// What is declared at, or nearest above, a path.
+    pub(super) fn nearest(&self, path: &[u8]) -> Option<(&[u8], TaskId)> {
+        ancestors(path).find_map(|path| self.at(path))
+    }
+
+    fn at(&self, path: &[u8]) -> Option<(&[u8], TaskId)> {
+        self.paths.find(path).map(numbered)
+    }
+}
+
+fn numbered<T>((path, number): (T, u32)) -> (T, TaskId) {
+    (path, TaskId::from_index(number as usize))
+}
+
+impl Coded for Makers {
+    fn put(&self, out: &mut Out) {
+        let Makers { paths, globs } = self;
+        paths.put(out);
+        put_many(out, globs.all());
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Makers> {
+        Some(Makers { paths: Coded::get(from)?, globs: Globs::new(many(from)?) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Id;
 
     #[test]
     fn makers_are_found_from_above_and_below() {

@@ -16,6 +16,7 @@ mod expand;
 mod fixes;
 mod globs;
 mod item;
+mod kept;
 mod link;
 mod lists;
 mod makers;
@@ -32,6 +33,7 @@ mod schedule;
 mod scope;
 mod service;
 mod settings;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,12 +44,14 @@ mod when;
 use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::Index;
 
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
 pub use expand::{Expanded, Settings, expand};
 pub use fixes::{Fixers, Fixes, Meeting, Named};
 pub use item::Looked;
+pub use kept::Around;
 pub use link::link;
 pub use lists::{ListName, Lists};
 pub use makers::Makers;
@@ -59,12 +63,15 @@ pub use schedule::{Demand, Pool, Schedule};
 pub use scope::{Item, Scope, Surroundings, Variable, not_text, printable};
 pub use service::{Probe, Service};
 pub use settings::{jobs, output, run_gates};
+pub use tasks::Tasks;
 pub use text::{diagnostic, word_of_path};
 pub use vars::file_scope;
 
 use crate::error::Place;
 use crate::files::{Ignored, ancestors};
 use crate::ids::{Id, IdVec, TaskId};
+use tasks::Ranges;
+
 use crate::parse::{Whose, Written, full_name, is_below, read_name, split_pick};
 
 /// Most tasks that one graph may have.
@@ -97,17 +104,19 @@ impl Task {
 /// All tasks and edges.
 #[derive(Debug)]
 pub struct Graph {
-    tasks: IdVec<TaskId, Task>,
+    tasks: Tasks,
+    /// Of each task.
+    kinds: IdVec<TaskId, Kind>,
     /// Everything that must be done before, without duplicates; by ranges in one vector.
     needs: Edges,
     /// The other way round.
     needed_by: Edges,
-    names: FxHashMap<String, TaskId>,
-    whole: FxHashMap<String, TaskId>,
+    names: Index,
+    whole: Index,
     profiles: Profiles,
     makers: Makers,
     targets: Vec<TaskId>,
-    members: Members,
+    members: Ranges,
     looked: Looked,
     ignored: Ignored,
     /// Whether tasks are skipped.
@@ -119,13 +128,24 @@ type Members = FxHashMap<String, Range<usize>>;
 
 impl Graph {
     /// All tasks, groups included, in order of declaration.
-    pub fn tasks(&self) -> &IdVec<TaskId, Task> {
+    pub fn tasks(&self) -> &Tasks {
         &self.tasks
     }
 
     /// One task.
     pub fn task(&self, id: TaskId) -> &Task {
         &self.tasks[id]
+    }
+
+    /// What becomes of its success.
+    pub fn kind(&self, id: TaskId) -> Kind {
+        self.kinds[id]
+    }
+
+    /// All tasks and groups by their names.
+    pub fn named(&self) -> impl Iterator<Item = (&str, TaskId)> {
+        let text = |name| std::str::from_utf8(name).expect("names are text");
+        self.names.iter().map(move |(name, id)| (text(name), TaskId::from_index(id as usize)))
     }
 
     /// Its name, printable.
@@ -145,12 +165,12 @@ impl Graph {
 
     /// A task, or the group of a target's tasks in one profile, by its full name.
     pub fn find(&self, name: &str) -> Option<TaskId> {
-        self.names.get(name).copied()
+        self.names.get(name.as_bytes()).map(|id| TaskId::from_index(id as usize))
     }
 
     /// What stands for a target as a whole, by its full name.
     pub fn target(&self, name: &str) -> Option<TaskId> {
-        self.whole.get(name).copied()
+        self.whole.get(name.as_bytes()).map(|id| TaskId::from_index(id as usize))
     }
 
     /// The tasks that a full name on the command line means: `obj`, `test@db=pg`,
@@ -161,7 +181,7 @@ impl Graph {
             return vec![id];
         }
         let Some(Written { whose: Whose::Below(above), target }) = read_name(name) else {
-            return refer::pick(&self.tasks, &self.members, name);
+            return refer::pick(&self.tasks, |target| self.members.get(target), name);
         };
         let bare = split_pick(target).0;
         let targets = self.targets.iter().map(|&id| &self.tasks[id].rule.target);
@@ -215,7 +235,7 @@ impl Graph {
             if !seen.insert(id) {
                 continue;
             }
-            match self.task(id).kind() {
+            match self.kind(id) {
                 Kind::Group => stack.extend(self.task(id).deps.iter().rev()),
                 _ => found.push(id),
             }

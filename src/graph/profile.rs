@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::expand::{expand_in, in_profile};
-use super::{Expanded, Graph, Looked, Settings, Surroundings, Tie, link};
+use super::{Expanded, Graph, Looked, Settings, Tie, link};
 use crate::error::Error;
 use crate::ids::{Id, TaskId};
 use crate::parse::{DEFAULT_PROFILE, Taskfile, split_pick};
@@ -79,18 +79,11 @@ impl Settings {
     /// The same in another profile.
     #[must_use]
     pub fn in_profile(&self, profile: &str) -> Settings {
-        let around = &self.surroundings;
-        let surroundings = Surroundings {
-            env: around.env.clone(),
-            env_asked: around.env_asked.clone(),
-            jobs: around.jobs,
-            profile: profile.to_owned(),
-        };
         Settings {
             root: self.root.clone(),
             taskfile: self.taskfile.clone(),
             defines: self.defines.clone(),
-            surroundings: Arc::new(surroundings),
+            surroundings: Arc::new(self.surroundings.in_profile(profile)),
             args: self.args.clone(),
             asks: self.asks.clone(),
         }
@@ -107,7 +100,7 @@ fn tied_targets(graph: &Graph) -> impl Iterator<Item = &str> {
         let target = graph.task(id).rule.target.name.as_str();
         if tied.insert(target) {
             open.extend(graph.target(target));
-            let tasks = graph.members.get(target).cloned().unwrap_or_default();
+            let tasks = graph.members.get(target).unwrap_or_default();
             open.extend(tasks.map(TaskId::from_index));
         }
         let others = graph.needed_by(id).iter();

@@ -2,6 +2,7 @@
 //! there is none.
 
 use std::cell::RefCell;
+use std::ops::{Index, Range};
 
 use rustc_hash::FxHashMap;
 
@@ -18,14 +19,18 @@ const FEW: usize = 8;
 /// The tasks of a target that `target@db=pg,src/*.c` picks: a word with `=` whose left side is an
 /// axis picks by that, anything else by item; all must hold. `*` alone stands for every task of
 /// a target that has several, and for every value.
-pub(super) fn pick(tasks: &IdVec<TaskId, Task>, members: &Members, text: &str) -> Vec<TaskId> {
+pub(super) fn pick(
+    tasks: &impl Index<TaskId, Output = Task>,
+    members: impl Fn(&str) -> Option<Range<usize>>,
+    text: &str,
+) -> Vec<TaskId> {
     let (target, picks) = split_pick(text);
-    let members = members.get(target).cloned().unwrap_or_default().map(TaskId::from_index);
+    let members = members(target).unwrap_or_default().map(TaskId::from_index);
     picked(tasks, members, picks)
 }
 
 fn picked(
-    tasks: &IdVec<TaskId, Task>,
+    tasks: &impl Index<TaskId, Output = Task>,
     among: impl Iterator<Item = TaskId>,
     picks: Option<&str>,
 ) -> Vec<TaskId> {
@@ -51,7 +56,7 @@ impl ByItem {
         let (target, picks) = split_pick(text);
         let word = picks.and_then(|picks| picks.split(',').find(|pick| is_item(pick)));
         let (Some(word), Some(range)) = (word, members.get(target)) else {
-            return pick(tasks, members, text);
+            return pick(tasks, |target| members.get(target).cloned(), text);
         };
         let mut known = self.0.borrow_mut();
         if !known.contains_key(target) {

@@ -98,6 +98,16 @@ pub struct Surroundings {
     pub profile: String,
 }
 
+impl Surroundings {
+    /// The same in another profile.
+    #[must_use]
+    pub fn in_profile(&self, profile: &str) -> Surroundings {
+        let Surroundings { env, env_asked, jobs, profile: _ } = self;
+        let (env, env_asked) = (env.clone(), env_asked.clone());
+        Surroundings { env, env_asked, jobs: *jobs, profile: profile.to_owned() }
+    }
+}
+
 /// One item of a `foreach`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -137,19 +147,23 @@ pub struct Own {
 /// What the expressions of one task see.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    surroundings: Arc<Surroundings>,
-    variables: Arc<IndexMap<String, Variable>>,
-    target: Arc<str>,
-    item: Option<Arc<Item>>,
-    matrix: Arc<[(String, String)]>,
-    own: Arc<Own>,
+    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) variables: Arc<Variables>,
+    pub(super) target: Arc<str>,
+    pub(super) item: Option<Arc<Item>>,
+    pub(super) matrix: Arc<[(String, String)]>,
+    pub(super) own: Arc<Own>,
     /// Of the command line, if the target takes them.
-    args: Option<Arc<[String]>>,
-    asks: Arc<Asks>,
-    package: Arc<Package>,
+    pub(super) args: Option<Arc<[String]>>,
+    pub(super) asks: Arc<Asks>,
+    pub(super) package: Arc<Package>,
     /// Whether the task is one of its profile alone.
-    tied: bool,
+    pub(super) tied: bool,
 }
+
+/// Variables by name, in order.
+#[derive(Debug)]
+pub(super) struct Variables(pub(super) IndexMap<String, Variable>);
 
 /// What `package` gives.
 #[derive(Debug, Default)]
@@ -167,9 +181,10 @@ impl Scope {
     /// The scope of a target, by its full name, without items.
     pub fn new(
         surroundings: Arc<Surroundings>,
-        variables: Arc<IndexMap<String, Variable>>,
+        variables: IndexMap<String, Variable>,
         target: &str,
     ) -> Scope {
+        let variables = Arc::new(Variables(variables));
         let (target, own) = (target.into(), Arc::default());
         let (matrix, package) = (Arc::new([]), Arc::default());
         Scope {
@@ -242,6 +257,11 @@ impl Scope {
         Scope { args: Some(args), ..self.clone() }
     }
 
+    /// Whether a variable may be what a command prints.
+    pub(super) fn may_ask(&self) -> bool {
+        self.asks.has_place()
+    }
+
     /// The arguments of the command line, if the target takes them.
     pub fn args(&self) -> Option<&[String]> {
         self.args.as_deref()
@@ -269,7 +289,7 @@ impl Scope {
 
     /// The names of its variables.
     pub fn variables(&self) -> &IndexMap<String, Variable> {
-        &self.variables
+        &self.variables.0
     }
 
     /// The caller's environment variable of this name, in whatever case it was written.
@@ -302,7 +322,7 @@ impl Scope {
         if depth > DEEPEST {
             return Err(Problem::new(format!("variables nest deeper than {DEEPEST}")));
         }
-        if let Some(variable) = self.variables.get(name) {
+        if let Some(variable) = self.variables.0.get(name) {
             if let Some(value) = known.borrow().get(name) {
                 return Ok(Some(value.clone()));
             }

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::rule::{Input, Placed, Rule};
 use super::{Edges, Makers, Task, ancestors};
 use crate::error::Diagnostic;
-use crate::files::{Pattern, in_folder};
+use crate::files::Pattern;
 use crate::ids::{Id, IdVec, TaskId};
 use crate::outcome::shown;
 
@@ -72,17 +72,12 @@ struct Near<'m> {
 
 struct Meeting<'m> {
     makers: &'m Makers,
-    /// The declared paths in order.
-    below: Vec<(&'m [u8], TaskId)>,
     patterns: FxHashMap<Pattern, Rc<Near<'m>>>,
 }
 
 impl<'m> Meeting<'m> {
     fn new(makers: &'m Makers) -> Meeting<'m> {
-        let paths = makers.paths.iter().map(|(path, &task)| (&path[..], task));
-        let mut below: Vec<(&[u8], TaskId)> = paths.collect();
-        below.sort_unstable();
-        Meeting { makers, below, patterns: FxHashMap::default() }
+        Meeting { makers, patterns: FxHashMap::default() }
     }
 
     /// What the first of `inputs` meets and no `!glob` behind it takes away.
@@ -124,9 +119,8 @@ impl<'m> Meeting<'m> {
     /// A plain path: what it lies in, and what lies in it. It is taken for a folder only where
     /// something lies in it.
     fn near_path(&self, path: &[u8]) -> Near<'m> {
-        let above = ancestors(path).find_map(|path| self.makers.paths.get_key_value(path));
-        let above = above.map(|(path, &maker)| (&path[..], maker, true));
-        let below = self.outputs_below(path).map(|(path, maker)| (path, maker, true));
+        let above = self.makers.nearest(path).map(|(path, maker)| (path, maker, true));
+        let below = self.makers.paths_in(path).map(|(path, maker)| (path, maker, true));
         let globs = self.makers.globs.above(path).filter(|(glob, _)| glob.matches_all(path));
         let globs = globs.chain(self.makers.globs.below(path)).collect();
         Near { paths: above.into_iter().chain(below).collect(), globs }
@@ -136,9 +130,8 @@ impl<'m> Meeting<'m> {
     /// something in.
     fn near_pattern(&self, pattern: &Pattern) -> Near<'m> {
         let base = pattern.base();
-        let above = ancestors(base).find_map(|path| self.makers.paths.get_key_value(path));
-        let above = above.map(|(path, &maker)| (&path[..], maker, false));
-        let below = self.outputs_below(base).filter_map(|(path, maker)| {
+        let above = self.makers.nearest(base).map(|(path, maker)| (path, maker, false));
+        let below = self.makers.paths_in(base).filter_map(|(path, maker)| {
             let whole = pattern.matches(path);
             (whole || pattern.names_folder(path)).then_some((path, maker, whole))
         });
@@ -146,11 +139,6 @@ impl<'m> Meeting<'m> {
         let globs = globs.above(base).chain(globs.below(base));
         let globs = globs.filter(|(glob, _)| pattern.overlaps(glob)).collect();
         Near { paths: above.into_iter().chain(below).collect(), globs }
-    }
-
-    /// The declared paths in the folder `dir`.
-    fn outputs_below(&self, dir: &[u8]) -> impl Iterator<Item = (&'m [u8], TaskId)> {
-        in_folder(&self.below, dir, |(path, _)| path).iter().copied()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The variables that a target sees, and what expressions outside of all targets give.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -98,6 +97,6 @@ pub fn file_scope(
     let number = packages.all().iter().position(|one| std::ptr::eq(*one, package));
     let home = Home { packages: &packages, number: number.unwrap_or(0), own: "" };
     let variables = variables_of(home, None, settings).map_err(Error::Taskfile)?;
-    let scope = Scope::new(settings.surroundings.clone(), Arc::new(variables), "");
+    let scope = Scope::new(settings.surroundings.clone(), variables, "");
     Ok(scope.with_asks(settings.asks.clone()).in_package(home.scope()))
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use taskr_cache::{Coded, In, Out};
+
 /// A finite decimal number as somebody wrote it.
 #[derive(Clone, Debug)]
 pub struct Number {
@@ -112,6 +114,23 @@ pub struct Gate {
     pub name: String,
     comparison: Comparison,
     limit: Number,
+}
+
+impl Coded for Gate {
+    fn put(&self, out: &mut Out) {
+        let Gate { name, comparison, limit } = self;
+        name.put(out);
+        let at = COMPARISONS.iter().position(|(_, other)| other == comparison);
+        at.put(out);
+        limit.written.put(out);
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Gate> {
+        let name = Coded::get(from)?;
+        let (_, comparison) = *COMPARISONS.get(Option::<usize>::get(from)??)?;
+        let limit = Number::parse(&String::get(from)?)?;
+        Some(Gate { name, comparison, limit })
+    }
 }
 
 impl Gate {

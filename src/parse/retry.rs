@@ -1,5 +1,6 @@
 //! Reading `retry`: how often a failed attempt is followed by another, and after which wait.
 
+use taskr_cache::{Coded, In, Out, many, put_many};
 use toml::de::{DeTable, DeValue};
 
 use super::numbers::Range;
@@ -19,6 +20,27 @@ pub struct Retry {
     pub max_ms: u64,
     /// Only these exit codes are tried again; all failures if there is none.
     pub on_exit: Vec<i32>,
+}
+
+impl Coded for Retry {
+    fn put(&self, out: &mut Out) {
+        let Retry { times, backoff_ms, factor, max_ms, on_exit } = self;
+        times.put(out);
+        backoff_ms.put(out);
+        factor.to_bits().put(out);
+        max_ms.put(out);
+        put_many(out, on_exit);
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Retry> {
+        Some(Retry {
+            times: Coded::get(from)?,
+            backoff_ms: Coded::get(from)?,
+            factor: f64::from_bits(Coded::get(from)?),
+            max_ms: Coded::get(from)?,
+            on_exit: many(from)?,
+        })
+    }
 }
 
 impl Retry {

@@ -1,5 +1,6 @@
 //! What a target says about when and how often its tasks run. Nothing of it is in the key.
 
+use taskr_cache::{Coded, In, Out};
 use toml::de::DeValue;
 
 use super::fields::Field;
@@ -56,6 +57,23 @@ pub enum Cpus {
     Number(u32),
 }
 
+impl Coded for Cpus {
+    fn put(&self, out: &mut Out) {
+        // At least 1 of them is needed.
+        out.number(match self {
+            Cpus::All => 0,
+            Cpus::Number(number) => (*number).into(),
+        });
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Cpus> {
+        Some(match u32::get(from)? {
+            0 => Cpus::All,
+            number => Cpus::Number(number),
+        })
+    }
+}
+
 impl std::fmt::Display for Cpus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -72,6 +90,22 @@ pub enum Require {
     Percent(u32),
     /// So many, at least 1.
     Number(u32),
+}
+
+impl Coded for Require {
+    fn put(&self, out: &mut Out) {
+        match self {
+            Require::Percent(percent) => (true, *percent).put(out),
+            Require::Number(number) => (false, *number).put(out),
+        }
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Require> {
+        Some(match Coded::get(from)? {
+            (true, percent) => Require::Percent(percent),
+            (false, number) => Require::Number(number),
+        })
+    }
 }
 
 impl Require {

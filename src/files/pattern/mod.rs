@@ -16,6 +16,7 @@ use std::sync::Arc;
 use parse::Alternative;
 pub use parse::PatternError;
 pub use path::{PathError, normalise, relative_to};
+use taskr_cache::{Coded, In, Out};
 use wild::{Component, Dots, common};
 
 /// One glob, or one path. Cheap to clone.
@@ -35,6 +36,16 @@ struct Inner {
     path: Option<Vec<u8>>,
     /// One for each way through the braces.
     alternatives: Vec<Alternative>,
+}
+
+impl Coded for Pattern {
+    fn put(&self, out: &mut Out) {
+        out.bytes(self.text());
+    }
+
+    fn get(from: &mut In<'_>) -> Option<Pattern> {
+        Pattern::parse(from.bytes()?).ok()
+    }
 }
 
 impl Pattern {

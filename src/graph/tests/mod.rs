@@ -2,6 +2,7 @@
 
 mod edges;
 mod foreach;
+mod kept;
 mod mistakes;
 mod names;
 mod packages;
@@ -68,7 +69,9 @@ impl World {
         for package in packages.split(">>> ").filter(|package| !package.is_empty()) {
             taskfile.packages.push(package_of(package)?);
         }
-        link(expand(&taskfile, &self.settings())?)
+        let graph = link(expand(&taskfile, &self.settings())?)?;
+        kept::compare_with_kept(&graph, &self.settings());
+        Ok(graph)
     }
 
     fn graph(&self, text: &str) -> Graph {
