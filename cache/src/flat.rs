@@ -113,6 +113,11 @@ impl Out {
     }
 }
 
+/// A digest of what [`Out::finish`] gave, if it is whole.
+pub fn digest_of(whole: &[u8]) -> Digest {
+    Digest::of(&whole[..whole.len().min(BODY)])
+}
+
 /// How it begins. The number moves with the layout.
 const MAGIC: &[u8; 16] = b"taskr pieces v1\n";
 
@@ -137,7 +142,7 @@ impl fmt::Debug for Pieces {
 
 impl Pieces {
     /// What [`Out::finish`] gave; values are made with `with`. None if it is not whole.
-    pub fn read(whole: Vec<u8>, with: Box<dyn Any + Send + Sync>) -> Option<Pieces> {
+    pub fn read(whole: Arc<Vec<u8>>, with: Box<dyn Any + Send + Sync>) -> Option<Pieces> {
         let (sum, body) = whole.strip_prefix(MAGIC)?.split_first_chunk::<16>()?;
         if checksum(body) != *sum {
             return None;
@@ -155,12 +160,7 @@ impl Pieces {
             start = end;
         }
         let made = ranges.iter().map(|_| OnceLock::new()).collect();
-        Some(Pieces { whole: Arc::new(whole), ranges, made, with })
-    }
-
-    /// A digest of all of it.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.whole[..BODY])
+        Some(Pieces { whole, ranges, made, with })
     }
 
     /// The piece that all begins with.
@@ -573,7 +573,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_shared_things_are_shared() {
-        let pieces = Pieces::read(shelf(), Box::new(7u8)).expect("it is whole");
+        let pieces = Pieces::read(Arc::new(shelf()), Box::new(7u8)).expect("it is whole");
         let mut from = pieces.first();
         assert_eq!(String::get(&mut from).as_deref(), Some("s"));
         let books: Vec<Arc<Book>> = (0..3).map(|_| from.shared().expect("a book")).collect();
@@ -594,8 +594,11 @@ mod tests {
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 1;
-            assert!(Pieces::read(damaged, Box::new(())).is_none(), "byte {at}");
-            assert!(Pieces::read(whole[..at].to_vec(), Box::new(())).is_none(), "cut at {at}");
+            assert!(Pieces::read(Arc::new(damaged), Box::new(())).is_none(), "byte {at}");
+            assert!(
+                Pieces::read(Arc::new(whole[..at].to_vec()), Box::new(())).is_none(),
+                "cut at {at}"
+            );
         }
     }
 
@@ -605,7 +608,7 @@ mod tests {
         let mut out = Out::default();
         put_many(&mut out, &numbers);
         (-5i32).put(&mut out);
-        let pieces = Pieces::read(out.finish(), Box::new(())).expect("it is whole");
+        let pieces = Pieces::read(Arc::new(out.finish()), Box::new(())).expect("it is whole");
         let mut from = pieces.first();
         assert_eq!(many::<u64, Vec<u64>>(&mut from).as_deref(), Some(&numbers[..]));
         assert_eq!(i32::get(&mut from), Some(-5));

@@ -24,7 +24,7 @@ mod store;
 
 pub use content::{Content, Seen, measure};
 pub use digest::{Digest, KeyHasher};
-pub use flat::{Coded, In, Index, Out, Piece, Pieces, many, put_many};
+pub use flat::{Coded, In, Index, Out, Piece, Pieces, digest_of, many, put_many};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
 pub use proof::{Claim, Fact, Question, Standing};

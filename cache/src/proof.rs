@@ -16,6 +16,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -33,7 +34,7 @@ const FOLDER: &str = "proofs";
 const MOST: usize = 16;
 
 /// How a proof begins. The number moves with the layout and with what facts mean.
-const MAGIC: &[u8; 16] = b"taskr proof v2\r\n";
+const MAGIC: &[u8; 16] = b"taskr proof v3\r\n";
 
 /// What was seen at one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ pub struct Question(pub Digest);
 #[derive(Clone, Debug)]
 pub struct Standing {
     /// The whole file, looked over once.
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     doubted: Vec<u32>,
 }
 
@@ -140,31 +141,32 @@ impl Question {
     pub fn prove(self, dir: &Path, answer: &[u8], claims: Vec<Claim>) -> io::Result<()> {
         let folder = Folder::make(dir)?;
         folder.leave_room()?;
-        let (name, fresh) = (self.name(), format!("{}.new", self.name()));
-        let bytes = encode(self, answer, claims);
-        let written = (|| {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file = rustix::fs::openat(&folder.0, &*fresh, flags, Mode::from_raw_mode(0o666))?;
-            File::from(file).write_all(&bytes)?;
-            Ok(rustix::fs::renameat(&folder.0, &*fresh, &folder.0, &*name)?)
-        })();
-        if written.is_err() {
-            let _ = rustix::fs::unlinkat(&folder.0, &*fresh, AtFlags::empty());
-        }
-        written
+        folder.write(&self.name(), &encode(self, answer, claims))
+    }
+
+    /// Keeps what goes with proofs of this question in `dir`: it stays when they are forgotten. Of
+    /// which proof it is who proves has to say.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn keep(self, dir: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = Folder::make(dir)?;
+        folder.leave_room_for_kept()?;
+        folder.write(&format!("{}{KEPT}", self.name()), bytes)
+    }
+
+    /// What was kept in `dir`, if it can be read.
+    pub fn kept(self, dir: &Path) -> Option<Vec<u8>> {
+        Folder::open(dir).ok()??.read(&format!("{}{KEPT}", self.name()))
     }
 
     /// The proof in `dir`, if there is one and all that everybody rests on is so now, in the
     /// workspace `root`. Whatever cannot be read or asked is no proof.
     pub fn standing(self, dir: &Path, root: &Path) -> Option<Standing> {
-        let mut bytes = Vec::new();
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let folder = Folder::open(dir).ok()??;
-        let file = rustix::fs::openat(&folder.0, self.name(), flags, Mode::empty()).ok()?;
-        File::from(file).read_to_end(&mut bytes).ok()?;
+        let bytes = Folder::open(dir).ok()??.read(&self.name())?;
         let parts = if is_whole(self, &bytes) { Parts::of(&bytes)? } else { return None };
         let doubted = doubted(&parts.blocks, &Root::open(root)?)?;
-        Some(Standing { bytes, doubted })
+        Some(Standing { bytes: Arc::new(bytes), doubted })
     }
 }
 
@@ -178,6 +180,12 @@ pub(crate) fn forget(dir: &Path) -> io::Result<()> {
         None => Ok(()),
     }
 }
+
+/// What is kept with proofs has their name and this.
+const KEPT: &str = ".kept";
+
+/// So many of that there may be: it can be large.
+const MOST_KEPT: usize = 4;
 
 /// So much of a question's digest is the name of its proof.
 const NAME_BYTES: usize = 32;
@@ -205,14 +213,45 @@ impl Folder {
         Folder::open(dir)?.ok_or_else(|| io::ErrorKind::NotADirectory.into())
     }
 
+    /// Writes a file as a whole, or not at all.
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let fresh = format!("{name}.new");
+        let written = (|| {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&self.0, &*fresh, flags, Mode::from_raw_mode(0o666))?;
+            File::from(file).write_all(bytes)?;
+            Ok(rustix::fs::renameat(&self.0, &*fresh, &self.0, name)?)
+        })();
+        if written.is_err() {
+            let _ = rustix::fs::unlinkat(&self.0, &*fresh, AtFlags::empty());
+        }
+        written
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty()).ok()?);
+        let length = file.metadata().ok()?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(length).ok()? + 1);
+        (&file).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
     /// The names of proofs, half-written ones among them.
     fn proofs(&self) -> io::Result<Vec<CString>> {
+        self.named(b"")
+    }
+
+    /// The names of files that are called as proofs are, with this behind it.
+    fn named(&self, ending: &[u8]) -> io::Result<Vec<CString>> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.0)? {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            let stem = name.strip_suffix(b".new").unwrap_or(name);
-            if stem.len() == NAME_BYTES && stem.iter().all(u8::is_ascii_hexdigit) {
+            let stem = name.strip_suffix(b".new").unwrap_or(name).strip_suffix(ending);
+            let is_question =
+                |stem: &[u8]| stem.len() == NAME_BYTES && stem.iter().all(u8::is_ascii_hexdigit);
+            if stem.is_some_and(is_question) {
                 names.push(entry.file_name().to_owned());
             }
         }
@@ -226,16 +265,25 @@ impl Folder {
         }
     }
 
-    /// Removes the oldest, if there are as many as are kept.
+    /// Removes the oldest proofs, if there are as many as there may be.
     fn leave_room(&self) -> io::Result<()> {
+        self.remove_oldest(self.proofs()?, MOST)
+    }
+
+    /// The same of what is kept with proofs.
+    fn leave_room_for_kept(&self) -> io::Result<()> {
+        self.remove_oldest(self.named(KEPT.as_bytes())?, MOST_KEPT)
+    }
+
+    fn remove_oldest(&self, names: Vec<CString>, most: usize) -> io::Result<()> {
         let age = |name: CString| {
             let stat = rustix::fs::statat(&self.0, &*name, AtFlags::SYMLINK_NOFOLLOW);
             (stat.map_or(i128::MIN, |stat| Stamp::from_stat(&stat).ctime_ns), name)
         };
-        let mut proofs: Vec<_> = self.proofs()?.into_iter().map(age).collect();
-        proofs.sort_unstable();
-        let too_many = (proofs.len() + 1).saturating_sub(MOST);
-        proofs[..too_many].iter().try_for_each(|(_, name)| self.remove(name))
+        let mut all: Vec<_> = names.into_iter().map(age).collect();
+        all.sort_unstable();
+        let too_many = (all.len() + 1).saturating_sub(most);
+        all[..too_many].iter().try_for_each(|(_, name)| self.remove(name))
     }
 }
 

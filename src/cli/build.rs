@@ -4,24 +4,26 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use taskr_cache::Fact;
 
 use super::End;
 use super::args::Build;
-use super::bounds::limit;
+use super::bounds::{Bounds, limit};
 use super::changes::changes;
 use super::create::{EVENTS, TRACE, create};
 use super::failed::{Again, Failed, failed};
 use super::limits::jobs_within_limits;
+use super::narrow::Told;
 use super::out::FirstError;
 use super::signals::{messages_with_signals, no_thread};
 use super::terminal::{self, Colours};
 use super::watch::Session;
 use super::workspace::{Workspace, environment};
 use crate::error::{Error, said};
-use crate::graph::{Args, Asking, run_gates};
+use crate::graph::{Args, Asking, Graph, run_gates};
 use crate::jobserver::{MAKEFLAGS, Offer, Pool};
 use crate::outcome::{Changes, Counts, Event, Summary};
 use crate::process::Console;
@@ -68,7 +70,9 @@ pub(super) fn build_with(
     more: More<'_>,
 ) -> Result<End, Error> {
     let (wanted, force) = goals(args, workspace)?;
-    let (jobs, shared) = jobs(args, workspace)?;
+    workspace.asks()?.set(Asking::Now);
+    let own_jobs = || workspace.jobs(args.how.jobs.as_deref(), &args.common);
+    let (jobs, shared) = jobs(args, &own_jobs)?;
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
     let mode = workspace.output(args.how.output, &args.common)?;
@@ -94,14 +98,16 @@ pub(super) fn build_with(
         timed: args.trace.is_some(),
         is_last: more.session.is_none(),
         shared,
-        ask: ask(args, workspace, &why)?,
+        ask: None,
         lasting: more.session.map(Session::lasting),
         ..plain_request(workspace, &load, jobs, typed)?
     };
-    if request.changes.is_some() || !more.env.is_empty() {
-        request.ask = None;
+    let bounds = Bounds::of(&workspace.taskfile.limits);
+    limit(&mut request, args, &bounds)?;
+    if request.changes.is_none() && more.env.is_empty() {
+        let told = told(&request, (mode, bounds), &own_jobs)?;
+        request.ask = ask(args, workspace, (told, &why))?;
     }
-    limit(&mut request, args, workspace)?;
     request.env.extend(more.env);
     run_shown(&request, (args, mode), workspace, more.session)
 }
@@ -154,20 +160,33 @@ fn run_shown(
     })
 }
 
+/// What a build after the next edit has to know of the Taskfile. None if that is not all.
+fn told(
+    request: &Request<'_>,
+    (mode, bounds): (Mode, Bounds),
+    own_jobs: &dyn Fn() -> Result<usize, Error>,
+) -> Result<Option<Told>, Error> {
+    let names = |name: &String| request.pipelines.iter().any(|pipeline| pipeline.name == *name);
+    if request.wanted.iter().any(names) {
+        return Ok(None);
+    }
+    let (wanted, typed) = (request.wanted.clone(), request.typed);
+    Ok(Some(Told { wanted, typed, mode, jobs: own_jobs()?, bounds }))
+}
+
 /// How many tasks at once, and whose tokens these take: the caller's, if it is a make that offers
-/// some and nothing else was asked for.
-fn jobs(args: &Build, workspace: &Workspace) -> Result<(usize, Option<Pool>), Error> {
-    workspace.asks()?.set(Asking::Now);
+/// some and nothing else was asked for. `own`: how many without it.
+pub(super) fn jobs(
+    args: &Build,
+    own: &dyn Fn() -> Result<usize, Error>,
+) -> Result<(usize, Option<Pool>), Error> {
     let makeflags = std::env::var_os(MAKEFLAGS).filter(|_| args.how.jobs.is_none());
     let tell = |warning: &str| {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     };
     let (asked, shared) = match Offer::of(makeflags.as_deref()) {
-        Offer::None => (workspace.jobs(args.how.jobs.as_deref(), &args.common)?, None),
-        Offer::Open(pool) => {
-            let own = || workspace.jobs(None, &args.common);
-            (pool.jobs().map_or_else(own, Ok)?, Some(pool))
-        }
+        Offer::None => (own()?, None),
+        Offer::Open(pool) => (pool.jobs().map_or_else(own, Ok)?, Some(pool)),
         Offer::Closed => {
             tell(
                 "make keeps its jobs to itself, so one task runs at a time: write `+` before the \
@@ -191,18 +210,22 @@ fn is_plain(args: &Build) -> bool {
     !looks_closer && !tells_more
 }
 
+/// Why a graph is as it is: see [`Ask::why`].
+type Why<'w> = dyn Fn() -> Option<Vec<(Vec<u8>, Fact)>> + 'w;
+
 /// The question, if its answer may be proved.
 fn ask<'a>(
     args: &Build,
     workspace: &Workspace,
-    why: &'a dyn Fn() -> Option<Vec<(Vec<u8>, Fact)>>,
+    (told, why): (Option<Told>, &'a Why<'a>),
 ) -> Result<Option<Ask<'a>>, Error> {
     // Gates of the run are held against what it took.
     let may_be = is_plain(args) && workspace.taskfile.gates.is_empty();
     let asked = workspace.question.as_ref().filter(|_| may_be);
     let Some((question, before)) = asked.cloned() else { return Ok(None) };
     let (env_asked, asks) = (workspace.env_asked.clone(), workspace.asks()?);
-    Ok(Some(Ask { question, before, env_asked, asks, why }))
+    let note = told.map(|told| told.encode());
+    Ok(Some(Ask { question, before, env_asked, asks, why, note }))
 }
 
 /// Tells what was proved: a run of tasks that are all up to date.
@@ -262,7 +285,7 @@ pub(super) struct Streams {
 
 impl Streams {
     /// Says on stderr which of them are incomplete. Whether one is that a program reads.
-    fn are_incomplete(&self, args: &Build) -> bool {
+    pub(super) fn are_incomplete(&self, args: &Build) -> bool {
         let colour = Colours::choose(&args.common.color).err;
         let tell = |of: &FirstError, to: &str| of.tell(to, colour, terminal::width());
         tell(&self.stdout, "stdout");
@@ -277,18 +300,33 @@ impl Streams {
 /// What every command needs, without a build's options.
 pub(super) fn plain_request<'a>(
     workspace: &Workspace,
-    load: &'a dyn Fn() -> Result<crate::graph::Graph, Error>,
+    load: &'a dyn Fn() -> Result<Graph, Error>,
     jobs: usize,
     typed: &str,
 ) -> Result<Request<'a>, Error> {
     Ok(Request {
-        root: workspace.root.clone(),
-        taskfile: workspace.name.clone(),
         sources: workspace.sources(),
-        load,
         asks: workspace.asks()?,
-        wanted: Vec::new(),
         pipelines: workspace.taskfile.pipelines.values().cloned().collect(),
+        ..bare_request((&workspace.root, &workspace.name), load, jobs, typed)?
+    })
+}
+
+/// The same of a workspace and a Taskfile's name in it, without what the Taskfile says.
+pub(super) fn bare_request<'a>(
+    (root, taskfile): (&Path, &[u8]),
+    load: &'a dyn Fn() -> Result<Graph, Error>,
+    jobs: usize,
+    typed: &str,
+) -> Result<Request<'a>, Error> {
+    Ok(Request {
+        root: root.to_owned(),
+        taskfile: taskfile.to_owned(),
+        sources: Vec::new(),
+        load,
+        asks: Arc::default(),
+        wanted: Vec::new(),
+        pipelines: Vec::new(),
         only: None,
         private: false,
         changes: None,
@@ -366,7 +404,7 @@ impl People {
 
 /// What interactive tasks get: the whole terminal if all three streams are one, and nobody reads
 /// events from it.
-fn console(args: &Build) -> Console {
+pub(super) fn console(args: &Build) -> Console {
     let output = io::stdout().is_terminal() && io::stderr().is_terminal();
     match io::stdin().is_terminal() {
         true => Console::Terminal { output: output && People::of(args) == People::Stdout },

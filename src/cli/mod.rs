@@ -32,6 +32,7 @@ mod list;
 mod log;
 mod man;
 mod merge;
+mod narrow;
 mod origin;
 mod out;
 mod packages;
@@ -67,9 +68,10 @@ use clap::error::ErrorKind;
 use crate::error::{Error, nearest, quoted};
 use crate::process::{GUARD_ARG, guard_main};
 use crate::report::one_line;
-use crate::run::Proved;
+use crate::run::{Partly, Proved};
 use question::{question, root_of};
 use scan::Scan;
+use taskfile::Found;
 use terminal::Colours;
 use workspace::Workspace;
 
@@ -159,6 +161,11 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
         Some(Proved::Partly(before)) => Some(before),
         None => None,
     };
+    if let (Ok(found), Some(before)) = (&found, &before)
+        && let Some(end) = narrow_build(scan, found, before)?
+    {
+        return Ok(end);
+    }
     let workspace =
         found.and_then(|found| Workspace::read(found, asked.map(|asked| (asked, before))));
     let word = scan.word.clone();
@@ -194,6 +201,18 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
         }
         _ if TOOLS.contains(&word) || LATER.contains(&word) => tool(word, scan, workspace),
         _ => build_with(scan, workspace),
+    }
+}
+
+/// A build of what is in doubt, if that is all that is asked.
+fn narrow_build(scan: &Scan, found: &Found, before: &Partly) -> Result<Option<End>, Error> {
+    let typed = scan.command_line();
+    let mut scan = scan.clone();
+    scan.drop_run();
+    match args::Build::try_parse_from(&scan.args) {
+        Ok(args) => narrow::narrow(&args, found, before, &typed),
+        // It was understood when it was first asked.
+        Err(_) => Ok(None),
     }
 }
 

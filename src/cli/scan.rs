@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 /// The arguments, with `-j` made unambiguous, and what the scan found.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scan {
     /// All arguments, the program's name first.
     pub(super) args: Vec<OsString>,

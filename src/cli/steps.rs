@@ -22,7 +22,7 @@ pub(super) fn wrong(taskfile: &Taskfile, graph: &Graph) -> Vec<Diagnostic> {
             }
         };
         let durations = IdVec::filled(graph.tasks().len(), 0);
-        let course = Course { pipelines: std::slice::from_ref(&pipeline), beside: &[] };
+        let course = Course { pipelines: std::slice::from_ref(&pipeline), ..Course::default() };
         let plan = Plan::in_steps(graph, &pipeline.tasks(), &durations, course);
         wrong.extend(plan.err().unwrap_or_default());
     }
@@ -95,7 +95,7 @@ pub(super) fn order(
     let all = all.collect::<Result<Vec<_>, _>>().map_err(Error::Taskfile)?;
     let tasks: Vec<TaskId> = all.iter().flat_map(Pipeline::tasks).collect();
     let durations = IdVec::filled(graph.tasks().len(), 0);
-    let course = Course { pipelines: &all, beside: &[] };
+    let course = Course { pipelines: &all, ..Course::default() };
     Plan::in_steps(graph, &tasks, &durations, course).map_err(Error::Taskfile)?;
     let mut edges = Vec::new();
     for pipeline in &all {

@@ -332,11 +332,7 @@ impl Workspace {
     }
 
     pub(super) fn surroundings(&self, jobs: usize) -> Arc<Surroundings> {
-        let text = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let (env, profile) = (text.collect(), DEFAULT_PROFILE.to_owned());
-        Arc::new(Surroundings { env, env_asked: self.env_asked.clone(), jobs, profile })
+        machine(&self.env_asked, jobs)
     }
 
     /// The full names of what is built if nothing is named.
@@ -397,6 +393,14 @@ fn number_of_jobs(text: &str, processors: usize) -> Option<usize> {
 
 /// More threads than this serve nobody.
 const MOST_JOBS: usize = 10_000;
+
+/// What expressions see of the machine, and of the caller's environment what is text.
+pub(super) fn machine(env_asked: &Arc<AtomicBool>, jobs: usize) -> Arc<Surroundings> {
+    let text = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let (env, profile) = (text.collect(), DEFAULT_PROFILE.to_owned());
+    Arc::new(Surroundings { env, env_asked: env_asked.clone(), jobs, profile })
+}
 
 /// The caller's environment.
 pub(super) fn environment() -> BTreeMap<OsString, OsString> {

@@ -44,7 +44,7 @@ mod when;
 use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::Index;
+use taskr_cache::{Digest, Index, KeyHasher};
 
 pub use args::Args;
 pub use asks::{Asking, Asks, Lack, Place as AskPlace, ask_command};
@@ -161,6 +161,19 @@ impl Graph {
     /// What waits for `id`.
     pub fn needed_by(&self, id: TaskId) -> &[TaskId] {
         self.needed_by.of(id)
+    }
+
+    /// Of all names, in the order of the tasks: it tells whether numbers of tasks mean the same.
+    pub fn names_digest(&self) -> Digest {
+        if let Tasks::Kept { names, .. } = &self.tasks {
+            return *names;
+        }
+        let mut hasher = KeyHasher::new("taskr 2026 tasks of a graph v1");
+        for task in self.tasks.iter() {
+            hasher.update(&(task.rule.name.len() as u64).to_le_bytes());
+            hasher.update(task.rule.name.as_bytes());
+        }
+        hasher.finish()
     }
 
     /// A task, or the group of a target's tasks in one profile, by its full name.

@@ -2,7 +2,7 @@
 
 use std::ops::{Index as At, Range};
 
-use taskr_cache::{Coded, In, Index, Out, Pieces, many, put_many};
+use taskr_cache::{Coded, Digest, In, Index, Out, Pieces, many, put_many};
 
 use super::{Members, Task};
 use crate::ids::{Id, IdVec, TaskId};
@@ -18,6 +18,8 @@ pub enum Tasks {
         pieces: Pieces,
         /// The piece of each.
         numbers: IdVec<TaskId, u32>,
+        /// See [`Graph::names_digest`](super::Graph::names_digest).
+        names: Digest,
     },
 }
 
@@ -57,7 +59,7 @@ impl At<TaskId> for Tasks {
     fn index(&self, id: TaskId) -> &Task {
         match self {
             Tasks::Made(tasks) => &tasks[id],
-            Tasks::Kept { pieces, numbers } => {
+            Tasks::Kept { pieces, numbers, .. } => {
                 pieces.piece(numbers[id]).expect("what is whole was written by this program")
             }
         }

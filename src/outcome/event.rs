@@ -284,6 +284,8 @@ pub enum Event<'a> {
         wanted: &'a [String],
         /// Tasks in the plan, groups left out.
         tasks: usize,
+        /// So many of them are known to be up to date, and nothing more is told of those.
+        fresh: usize,
         /// How many may run at once.
         jobs: usize,
         /// Names this run.

@@ -119,7 +119,7 @@ impl Plan {
         course: Course<'_>,
     ) -> Result<Plan, Vec<Diagnostic>> {
         let count = graph.tasks().len();
-        let order = needs_first(graph, wanted);
+        let order = needs_first(graph, wanted, course);
         let mut plan = Plan {
             states: IdVec::filled(count, State::Unwanted),
             ready: Ready::new(Classes::new(graph, &order)),
@@ -141,7 +141,7 @@ impl Plan {
         plan.find_priorities(graph, &order);
         for &id in &order {
             let gates = plan.later.count(id) + plan.steps.count(id);
-            let needs = graph.needs(id).len() + gates;
+            let needs = graph.needs(id).iter().filter(|&&need| course.has(need)).count() + gates;
             let needs = u32::try_from(needs).expect("fewer than 2^32 needs");
             plan.set(id, if needs == 0 { State::Ready } else { State::Waiting(needs) });
         }
@@ -334,11 +334,11 @@ impl Plan {
 }
 
 /// All that `wanted` needs, each behind its own needs. Linear, with an explicit stack.
-fn needs_first(graph: &Graph, wanted: &[TaskId]) -> Vec<TaskId> {
+fn needs_first(graph: &Graph, wanted: &[TaskId], course: Course<'_>) -> Vec<TaskId> {
     let mut seen = vec![false; graph.tasks().len()];
     let mut order = Vec::new();
     let mut stack: Vec<(TaskId, usize)> = Vec::new();
-    for &root in wanted {
+    for &root in wanted.iter().filter(|&&id| course.has(id)) {
         if std::mem::replace(&mut seen[root.index()], true) {
             continue;
         }
@@ -350,7 +350,7 @@ fn needs_first(graph: &Graph, wanted: &[TaskId]) -> Vec<TaskId> {
                 continue;
             };
             *next += 1;
-            if !std::mem::replace(&mut seen[need.index()], true) {
+            if course.has(need) && !std::mem::replace(&mut seen[need.index()], true) {
                 stack.push((need, 0));
             }
         }

@@ -36,6 +36,15 @@ pub struct Course<'c> {
     pub pipelines: &'c [Pipeline],
     /// What is asked for beside them: their order does not hold for it.
     pub beside: &'c [TaskId],
+    /// Set if all others are done before it begins, and no part of the run.
+    pub only: Option<&'c FxHashSet<TaskId>>,
+}
+
+impl Course<'_> {
+    /// Whether a task is a part of the run, if it is wanted.
+    pub(super) fn has(&self, id: TaskId) -> bool {
+        self.only.is_none_or(|only| only.contains(&id))
+    }
 }
 
 /// A part of a pipeline.

@@ -392,6 +392,7 @@ mod tests {
         listener.event(&Event::RunStarted {
             wanted,
             tasks: 9,
+            fresh: 0,
             jobs: 3,
             run_id,
             dry_run: false,

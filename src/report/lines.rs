@@ -463,9 +463,10 @@ impl<W: Write, E: Write> Lines<W, E> {
 impl<W: Write, E: Write> Listener for Lines<W, E> {
     fn event(&mut self, event: &Event<'_>) {
         match *event {
-            Event::RunStarted { tasks, dry_run, wanted, changes, .. } => {
+            Event::RunStarted { tasks, fresh, dry_run, wanted, changes, .. } => {
                 let untouched = changes.filter(|_| tasks == 0);
                 let untouched = untouched.map(|changes| nothing_reached(wanted, changes));
+                let tasks = tasks - fresh;
                 self.run = Run { tasks, dry: dry_run, untouched, ..Run::default() };
             }
             Event::TaskReady { .. }

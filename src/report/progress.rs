@@ -94,9 +94,9 @@ impl Progress {
     /// Takes in what happened. Output of tasks and warnings change nothing.
     pub(super) fn hear(&mut self, event: &Event<'_>) {
         match *event {
-            Event::RunStarted { tasks, run_id, dry_run, .. } => {
+            Event::RunStarted { tasks, fresh, run_id, dry_run, .. } => {
                 let run_id = run_id.to_owned();
-                *self = Progress { tasks, run_id, dry: dry_run, ..Progress::new() };
+                *self = Progress { tasks, fresh, run_id, dry: dry_run, ..Progress::new() };
             }
             Event::TaskStarted { task, .. } | Event::TaskRestoring { task, .. } => {
                 let now = Instant::now();
@@ -319,6 +319,7 @@ mod tests {
         progress.hear(&Event::RunStarted {
             wanted,
             tasks: 9,
+            fresh: 0,
             jobs: 3,
             run_id,
             dry_run,

@@ -42,6 +42,7 @@ impl Stage<'_> {
         self.listener.event(&Event::RunStarted {
             wanted,
             tasks,
+            fresh: 0,
             jobs: 4,
             run_id: "r1",
             dry_run,

@@ -35,6 +35,7 @@ mod makers;
 mod mend;
 mod moved;
 mod named;
+mod narrow;
 mod noted;
 mod open;
 mod pipelines;
@@ -134,8 +135,36 @@ pub fn run(
     if request.lasting.is_some() {
         build.note_declared();
     }
-    build.begin();
     build.vouch();
+    finish(build, &warned)
+}
+
+/// The same, of nothing but the tasks of this graph that an earlier run leaves in doubt ([`narrow`]).
+/// None if that cannot be: then nothing was done, and nothing told.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_narrow(
+    request: &Request<'_>,
+    graph: Graph,
+    messages: &Messages,
+    listener: &mut Listener<'_>,
+) -> Result<Option<Summary>, Error> {
+    let warned = Cell::new(false);
+    let mut listen = |event: &Event<'_>| {
+        warned.set(warned.get() || matches!(event, Event::Warning { .. }));
+        listener(event);
+    };
+    match Build::open_narrow(request, graph, messages, &mut listen)? {
+        Some(build) => finish(build, &warned).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// From the first task to what the run leaves.
+fn finish(mut build: Build<'_>, warned: &Cell<bool>) -> Result<Summary, Error> {
+    let request = build.request;
+    build.begin();
     build.spent = Spent::begin(request.timed);
     let worked = build.work().and_then(|()| build.roll_back());
     build.spent.end(build.listener);
@@ -312,6 +341,8 @@ struct Build<'a> {
     tally: Tally,
     pipelines: Pipelines,
     vouched: Vouched,
+    /// How many tasks there are, if those that are done by now are no part of the plan.
+    known_tasks: Option<usize>,
     console: console::Held,
     spent: Spent,
     /// Set under `taskr watch`.
@@ -328,14 +359,17 @@ impl Build<'_> {
     }
 
     fn begin(&mut self) {
-        let tasks = self.plan.wanted().filter(|&(id, _)| self.counts(id));
-        let tasks = tasks.count();
+        let planned = self.plan.wanted().filter(|&(id, _)| self.counts(id)).count();
+        let tasks = self.known_tasks.unwrap_or(planned);
+        let fresh = tasks.saturating_sub(planned);
         self.tally.summary.counts.tasks = tasks;
+        self.tally.summary.counts.fresh = fresh;
         self.tally.summary.jobs = self.request.jobs;
         self.tally.summary.dry_run = self.request.dry_run;
         (self.listener)(&Event::RunStarted {
             wanted: &self.request.wanted,
             tasks,
+            fresh,
             jobs: self.request.jobs,
             run_id: &self.run_id,
             dry_run: self.request.dry_run,

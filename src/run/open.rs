@@ -97,6 +97,19 @@ impl Held {
     }
 }
 
+/// What a run begins with.
+pub(super) struct Opened {
+    pub(super) begun: Instant,
+    pub(super) run_id: String,
+    pub(super) root: Root,
+    pub(super) graph: Graph,
+    pub(super) names: Names,
+    pub(super) held: Held,
+    pub(super) plan: Plan,
+    /// The pipelines of the run.
+    pub(super) ordered: Vec<Pipeline>,
+}
+
 impl<'a> Build<'a> {
     pub(super) fn open(
         request: &'a Request<'a>,
@@ -116,6 +129,19 @@ impl<'a> Build<'a> {
         let (held, graph) = take_hold(&root, request, known, graph, listener)?;
         let (plan, ordered) = plan(&graph, request, (&held.state, &names), listener)?;
         asked_so_far(&graph, request, &plan)?;
+        let opened = Opened { begun, run_id, root, graph, names, held, plan, ordered };
+        Build::of(opened, request, messages, listener)
+    }
+
+    /// A run that is about to begin.
+    pub(super) fn of(
+        opened: Opened,
+        request: &'a Request<'a>,
+        messages: &'a Messages,
+        listener: &'a mut Listener<'a>,
+    ) -> Result<Build<'a>, Error> {
+        let Opened { begun, run_id, root, graph, names, held, plan, ordered } = opened;
+        let dir = request.root.join(STATE_DIR);
         let admission = admission(&graph, &plan, (&held.state, &names), request);
         let stopper = Stopper::new().map_err(|cause| io("cannot make a pipe for", &dir, cause))?;
         Ok(Build {
@@ -146,6 +172,7 @@ impl<'a> Build<'a> {
             services: Services::new(&graph, &plan, &find_named(&graph, request)?),
             tokens: Tokens::new(request.shared.as_ref()),
             vouched: super::vouch::Vouched::default(),
+            known_tasks: None,
             console: super::console::Held::default(),
             postponed: std::collections::VecDeque::new(),
             lookups: Lookups::default(),
@@ -457,7 +484,7 @@ fn place_of(root: &Path) -> Vec<u8> {
     top.unwrap_or(root).as_os_str().as_bytes().to_vec()
 }
 
-fn note_of(request: &Request<'_>, run_id: &str) -> Note {
+pub(super) fn note_of(request: &Request<'_>, run_id: &str) -> Note {
     Note {
         pid: std::process::id(),
         run_id: run_id.to_owned(),
@@ -477,25 +504,22 @@ fn plan(
     let (pipelines, beside) = (pipelines(graph, request)?, find_named(graph, request)?);
     let mut laps = Laps::begin(request.timed);
     let durations = durations(graph, state, names);
-    let plan = Plan::in_steps(
-        graph,
-        &wanted,
-        &durations,
-        Course { pipelines: &pipelines, beside: &beside },
-    );
+    let course = Course { pipelines: &pipelines, beside: &beside, only: None };
+    let plan = Plan::in_steps(graph, &wanted, &durations, course);
     laps.end("plan", listener);
     Ok((plan.map_err(Error::Taskfile)?, pipelines))
 }
 
 fn durations(graph: &Graph, state: &State, names: &Names) -> IdVec<TaskId, u64> {
-    graph
-        .tasks()
-        .iter()
-        .map(|task| match task.kind() {
-            Kind::Group | Kind::Service => 0,
-            _ => record::duration_ms(state, &names.id(&task.rule.name)).unwrap_or(0),
-        })
-        .collect()
+    graph.tasks().ids().map(|id| duration_ms(graph, id, (state, names))).collect()
+}
+
+/// How long a task took when it last ran, in milliseconds; 0 if that is not known.
+pub(super) fn duration_ms(graph: &Graph, id: TaskId, (state, names): (&State, &Names)) -> u64 {
+    match graph.kind(id) {
+        Kind::Group | Kind::Service => 0,
+        _ => record::duration_ms(state, &names.id(graph.name(id))).unwrap_or(0),
+    }
 }
 
 /// What is wanted, as far as changes reach it if they are to decide; a part, if only that is.

@@ -14,11 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustc_hash::FxHashSet;
 use taskr_cache::{
-    Claim, Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp, Standing,
+    Claim, Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp, Standing, digest_of,
 };
 
 use super::Build;
-use super::vouch::names_digest;
 use crate::files::{is_there_and_why, list_and_why, why_of_tree};
 use crate::graph::{Asks, Kind, Output};
 use crate::ids::TaskId;
@@ -46,6 +45,8 @@ pub struct Ask<'a> {
     /// Gives the facts that the graph rests on beside those that its making tells, asked anew;
     /// none if they are no longer so.
     pub why: &'a dyn Fn() -> Option<Vec<(Vec<u8>, Fact)>>,
+    /// What who asks wants to know again, if it is asked of a few tasks alone ([`Partly::note`]).
+    pub note: Option<Vec<u8>>,
 }
 
 /// Variables that count for every build: where programs are, and what `ci` says.
@@ -74,10 +75,44 @@ pub struct UpToDate {
 pub struct Partly {
     /// What it rests on.
     pub(super) standing: Standing,
-    /// See [`names_digest`].
+    question: Question,
+    /// How many tasks there are.
+    pub(super) tasks: usize,
+    /// See [`Graph::names_digest`](crate::graph::Graph::names_digest).
     pub(super) names: Digest,
     /// The numbers of tasks that are in doubt.
     pub(super) doubted: Vec<u32>,
+    note: Option<Vec<u8>>,
+    /// Of the graph that was kept.
+    kept: Option<Digest>,
+    /// The variables that it rests on; none for all of them.
+    variables: Option<BTreeSet<String>>,
+}
+
+impl Partly {
+    /// What who asked noted.
+    pub fn note(&self) -> Option<&[u8]> {
+        self.note.as_deref()
+    }
+
+    /// The graph that was kept, of the workspace `root`.
+    pub fn kept(&self, root: &Path) -> Option<Vec<u8>> {
+        let digest = self.kept?;
+        let kept = self.question.kept(&root.join(STATE_DIR))?;
+        (digest_of(&kept) == digest).then_some(kept)
+    }
+
+    /// The same question, asked again.
+    pub fn ask_again(&self, env_asked: Arc<AtomicBool>) -> Ask<'static> {
+        Ask {
+            question: self.question,
+            before: Some(self.clone()),
+            env_asked,
+            asks: Arc::default(),
+            why: &|| None,
+            note: self.note.clone(),
+        }
+    }
 }
 
 impl Proved {
@@ -86,14 +121,17 @@ impl Proved {
         let standing = question.standing(&root.join(STATE_DIR), root)?;
         let answer = Answer::decode(standing.answer())?;
         variables_are(answer.variables, env)?.then_some(())?;
-        let Answer { tasks, jobs, names, mut doubted, .. } = answer;
+        let Answer { tasks, jobs, names, mut doubted, note, kept, variables } = answer;
         doubted.extend(standing.doubted());
         doubted.sort_unstable();
         doubted.dedup();
         if doubted.is_empty() {
             return Some(Proved::All(UpToDate { tasks, jobs }));
         }
-        is_few(doubted.len(), tasks).then_some(Proved::Partly(Partly { standing, names, doubted }))
+        let variables = names_of(variables);
+        let (is_few, note) = (is_few(doubted.len(), tasks), note.map(<[u8]>::to_vec));
+        let partly = Partly { standing, question, tasks, names, doubted, note, kept, variables };
+        is_few.then_some(Proved::Partly(partly))
     }
 }
 
@@ -103,16 +141,22 @@ fn is_few(doubted: usize, tasks: usize) -> bool {
 }
 
 /// What a proof keeps beside facts: the two numbers of [`UpToDate`] (8 bytes each, little-endian);
-/// [`names_digest`]; how many tasks are in doubt (4) and their numbers (4 each); then the variables
-/// that it rests on: after a byte 1 the digest of all of them, or after a byte 0 each name with its
-/// length (4 bytes) and the digest of its value.
+/// the digest of the tasks' names; the digest of the graph that was kept, or zeros; how many tasks are
+/// in doubt (4) and their numbers (4 each); the length of the note (4; the greatest for none) and the
+/// note; then the variables that it rests on: after a byte 1 the digest of all of them, or after a
+/// byte 0 each name with its length (4 bytes) and the digest of its value.
 struct Answer<'b> {
     tasks: usize,
     jobs: usize,
     names: Digest,
+    kept: Option<Digest>,
     doubted: Vec<u32>,
+    note: Option<&'b [u8]>,
     variables: &'b [u8],
 }
+
+/// Stands for the digest of a graph that was not kept.
+const NOT_KEPT: [u8; 32] = [0; 32];
 
 impl Answer<'_> {
     fn encode(&self) -> Vec<u8> {
@@ -121,8 +165,12 @@ impl Answer<'_> {
             bytes.extend_from_slice(&(number as u64).to_le_bytes());
         }
         bytes.extend_from_slice(self.names.as_bytes());
+        bytes.extend_from_slice(self.kept.as_ref().map_or(&NOT_KEPT, |kept| kept.as_bytes()));
         bytes.extend_from_slice(&(self.doubted.len() as u32).to_le_bytes());
         self.doubted.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        let length = self.note.map_or(u32::MAX, |note| note.len() as u32);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(self.note.unwrap_or_default());
         bytes.extend_from_slice(self.variables);
         bytes
     }
@@ -132,15 +180,26 @@ impl Answer<'_> {
         let (tasks, rest) = bytes.split_first_chunk()?;
         let (jobs, rest) = rest.split_first_chunk()?;
         let (names, rest) = rest.split_first_chunk()?;
+        let (kept, rest) = rest.split_first_chunk()?;
         let (count, rest) = rest.split_first_chunk()?;
         let count = 4 * u32::from_le_bytes(*count) as usize;
-        let (doubted, variables) = rest.split_at_checked(count)?;
+        let (doubted, rest) = rest.split_at_checked(count)?;
         let doubted = doubted.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+        let (length, rest) = rest.split_first_chunk()?;
+        let (note, variables) = match u32::from_le_bytes(*length) {
+            u32::MAX => (None, rest),
+            length => {
+                let (note, rest) = rest.split_at_checked(length as usize)?;
+                (Some(note), rest)
+            }
+        };
         Some(Answer {
             tasks: number(tasks)?,
             jobs: number(jobs)?,
             names: Digest::from_bytes(*names),
+            kept: (*kept != NOT_KEPT).then(|| Digest::from_bytes(*kept)),
             doubted: doubted.collect(),
+            note,
             variables,
         })
     }
@@ -176,6 +235,18 @@ fn variables_are(bytes: &[u8], env: &Env) -> Option<bool> {
     Some(true)
 }
 
+/// The names; none if all of them count.
+fn names_of(bytes: &[u8]) -> Option<BTreeSet<String>> {
+    let (0, mut rest) = bytes.split_first().map(|(sort, rest)| (*sort, rest))? else { return None };
+    let mut names = BTreeSet::new();
+    while let Some((length, tail)) = rest.split_first_chunk() {
+        let (name, tail) = tail.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        names.insert(std::str::from_utf8(name).ok()?.to_owned());
+        rest = tail.get(32..)?;
+    }
+    Some(names)
+}
+
 /// Of whether it is set, and its value.
 fn value_of(name: &[u8], env: &Env) -> Digest {
     let mut hasher = KeyHasher::new("taskr 2026 variable of a proof v1");
@@ -206,23 +277,44 @@ impl Build<'_> {
             return;
         }
         let Some(claims) = self.claims(ask) else { return };
-        let names = (!ask.env_asked.load(Ordering::Relaxed)).then(|| self.variables());
         let answer = Answer {
             tasks,
             jobs: self.request.jobs,
-            names: names_digest(&self.graph),
+            names: self.graph.names_digest(),
+            kept: self.keep_graph(ask),
             doubted,
-            variables: &encode_variables(names.as_ref(), &self.request.env),
+            note: ask.note.as_deref(),
+            variables: &encode_variables(self.variables(ask).as_ref(), &self.request.env),
         };
         // The next run does without.
         let _ = ask.question.prove(&self.root.path().join(STATE_DIR), &answer.encode(), claims);
     }
 
-    /// The variables that count for what was wanted.
-    fn variables(&self) -> BTreeSet<&str> {
-        let wanted = self.plan.wanted().map(|(id, _)| &self.graph.task(id).rule.target);
-        let named = wanted.flat_map(|target| target.env_inputs.iter().map(String::as_str));
-        USUAL.into_iter().chain(named).collect()
+    /// Keeps the graph for builds of a few tasks of it, if this is not the first after an edit; its
+    /// digest. A graph is not kept where tasks change what others read.
+    fn keep_graph(&self, ask: &Ask<'_>) -> Option<Digest> {
+        let before = ask.before.as_ref()?;
+        if self.known_tasks.is_some() {
+            return before.kept;
+        }
+        if ask.note.is_none() || self.plan.has_fixers() {
+            return None;
+        }
+        let kept = self.graph.keep()?;
+        ask.question.keep(&self.root.path().join(STATE_DIR), &kept).ok()?;
+        Some(digest_of(&kept))
+    }
+
+    /// The variables that count for what was wanted; none for all of them.
+    fn variables<'s>(&'s self, ask: &'s Ask<'_>) -> Option<BTreeSet<&'s str>> {
+        let planned = self.plan.wanted().map(|(id, _)| &self.graph.task(id).rule.target);
+        let named = planned.flat_map(|target| target.env_inputs.iter().map(String::as_str));
+        let before = match &ask.before {
+            Some(before) => before.variables.as_ref()?.iter().map(String::as_str).collect(),
+            None => Vec::new(),
+        };
+        let has_asked = ask.env_asked.load(Ordering::Relaxed);
+        (!has_asked).then(|| USUAL.into_iter().chain(named).chain(before).collect())
     }
 
     fn claims(&self, ask: &Ask<'_>) -> Option<Vec<Claim>> {

@@ -6,7 +6,7 @@
 //! looked at for nobody in particular is everybody's. It decides no task that is in doubt.
 
 use rustc_hash::FxHashMap;
-use taskr_cache::{Claim, Digest, Fact, KeyHasher};
+use taskr_cache::{Claim, Fact, Standing};
 
 use super::finish::End;
 use super::{Build, Done};
@@ -20,16 +20,21 @@ use crate::record;
 pub(super) struct Vouched {
     /// What vouches; empty if nothing does.
     claims: Vec<Claim>,
-    /// How each task stands; empty if nothing vouches.
-    tasks: IdVec<TaskId, Stand>,
+    /// How each task stands; of none if nothing vouches.
+    stands: Stands,
     /// Who is being judged.
     asking: Option<TaskId>,
     /// Who looked at what, as often as that was.
     looked: Vec<(FileId, TaskId)>,
 }
 
+/// How each task stands.
+#[derive(Debug, Default)]
+pub(super) struct Stands(IdVec<TaskId, Stand>);
+
+/// How a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
+pub(super) enum Stand {
     /// Not vouched for.
     InDoubt,
     /// Vouched for.
@@ -68,19 +73,25 @@ impl Vouched {
 
     /// Whether anything vouches in this run.
     pub(super) fn is_on(&self) -> bool {
-        !self.tasks.is_empty()
+        !self.stands.0.is_empty()
+    }
+
+    /// From now on these are vouched for by what an earlier run saw.
+    pub(super) fn vouch(&mut self, stands: Stands, standing: &Standing) {
+        self.stands = stands;
+        self.claims = standing.claims();
     }
 
     /// Whether the task need not be judged.
     pub(super) fn has(&self, id: TaskId) -> bool {
-        self.is_on() && self.tasks[id] != Stand::InDoubt
+        self.is_on() && !self.stands.is(id, Stand::InDoubt)
     }
 
     /// What vouched, with what this run saw: of the tasks that it judged all is new, of the others
     /// nothing.
     pub(super) fn with(&self, new: Vec<Claim>) -> Vec<Claim> {
         let is_judged =
-            |number: &u32| self.tasks[TaskId::from_index(*number as usize)] == Stand::InDoubt;
+            |number: &u32| self.stands.is(TaskId::from_index(*number as usize), Stand::InDoubt);
         merged(&self.claims, new, is_judged)
     }
 }
@@ -91,14 +102,13 @@ impl Build<'_> {
         let before = self.request.ask.as_ref().and_then(|ask| ask.before.as_ref());
         let Some(before) = before.filter(|_| self.held.writer.is_some()) else { return };
         // What the graph was made of must be what it was before.
-        if before.names != names_digest(&self.graph)
+        if before.names != self.graph.names_digest()
             || !before.standing.still_holds_for_all(self.root.path())
         {
             return;
         }
-        if let Some(tasks) = stands(&self.graph, &before.doubted) {
-            self.vouched.tasks = tasks;
-            self.vouched.claims = before.standing.claims();
+        if let Some(stands) = Stands::of(&self.graph, &before.doubted) {
+            self.vouched.vouch(stands, &before.standing);
         }
     }
 
@@ -107,7 +117,7 @@ impl Build<'_> {
         if !self.vouched.has(id) {
             return false;
         }
-        if self.vouched.tasks[id] == Stand::Needed {
+        if self.vouched.stands.is(id, Stand::Needed) {
             let record = record::read(&self.held.state, &self.names.id(self.graph.name(id)));
             let Some(record) = record else { return false };
             self.done[id] =
@@ -128,56 +138,55 @@ impl Build<'_> {
     }
 }
 
-/// Of all names of tasks, in their order: it tells whether numbers of tasks mean the same.
-pub(super) fn names_digest(graph: &Graph) -> Digest {
-    let mut hasher = KeyHasher::new("taskr 2026 tasks of a proof v1");
-    for task in graph.tasks().iter() {
-        hasher.update(&(task.rule.name.len() as u64).to_le_bytes());
-        hasher.update(task.rule.name.as_bytes());
-    }
-    hasher.finish()
-}
-
 fn number(id: TaskId) -> u32 {
     u32::try_from(id.index()).expect("tasks are limited to a million")
 }
 
-/// How each task stands if these are in doubt; none if nobody can be vouched for, because one that
-/// is in doubt may change what others read.
-fn stands(graph: &Graph, doubted: &[u32]) -> Option<IdVec<TaskId, Stand>> {
-    let count = graph.tasks().len();
-    let mut stands = IdVec::filled(count, Stand::Vouched);
-    let inside = doubted.iter().map(|&number| number as usize).filter(|&number| number < count);
-    let mut stack: Vec<TaskId> = inside.map(TaskId::from_index).collect();
-    if stack.len() < doubted.len() {
-        return None;
-    }
-    while let Some(id) = stack.pop() {
-        if std::mem::replace(&mut stands[id], Stand::InDoubt) == Stand::InDoubt {
-            continue;
-        }
-        if graph.task(id).rule.target.policy.fixes_inputs {
+impl Stands {
+    /// How each task stands if these are in doubt; none if nobody can be vouched for, because one that
+    /// is in doubt may change what others read.
+    pub(super) fn of(graph: &Graph, doubted: &[u32]) -> Option<Stands> {
+        let count = graph.tasks().len();
+        let mut stands = IdVec::filled(count, Stand::Vouched);
+        let inside = doubted.iter().map(|&number| number as usize);
+        let mut stack: Vec<TaskId> =
+            inside.filter(|&number| number < count).map(TaskId::from_index).collect();
+        if stack.len() < doubted.len() {
             return None;
         }
-        stack.extend(graph.needed_by(id));
-    }
-    let in_doubt = graph.tasks().ids().filter(|&id| stands[id] == Stand::InDoubt);
-    let mut stack: Vec<TaskId> = in_doubt.collect();
-    let mut seen = vec![false; count];
-    while let Some(id) = stack.pop() {
-        for &need in graph.needs(id) {
-            if stands[need] == Stand::Vouched {
-                stands[need] = Stand::Needed;
+        let mut in_doubt = Vec::new();
+        while let Some(id) = stack.pop() {
+            if std::mem::replace(&mut stands[id], Stand::InDoubt) == Stand::InDoubt {
+                continue;
             }
-            // A group stands for what is in it.
-            if graph.task(need).kind() == Kind::Group
-                && !std::mem::replace(&mut seen[need.index()], true)
-            {
-                stack.push(need);
+            if graph.task(id).rule.target.policy.fixes_inputs {
+                return None;
+            }
+            in_doubt.push(id);
+            stack.extend(graph.needed_by(id));
+        }
+        // A group needs nothing itself: it stands for what is in it.
+        in_doubt.retain(|&id| graph.kind(id) != Kind::Group);
+        let (mut stack, mut seen) = (in_doubt, vec![false; count]);
+        while let Some(id) = stack.pop() {
+            for &need in graph.needs(id) {
+                if stands[need] == Stand::Vouched {
+                    stands[need] = Stand::Needed;
+                }
+                if graph.kind(need) == Kind::Group
+                    && !std::mem::replace(&mut seen[need.index()], true)
+                {
+                    stack.push(need);
+                }
             }
         }
+        Some(Stands(stands))
     }
-    Some(stands)
+
+    /// Whether a task stands so.
+    pub(super) fn is(&self, id: TaskId, stand: Stand) -> bool {
+        self.0[id] == stand
+    }
 }
 
 /// Old claims of those who were not judged again, and new ones. Where both looked at the same file

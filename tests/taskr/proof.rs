@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::faults::{lacks, times_looked_at};
+use crate::faults::{lacks, times_looked_at, times_opened};
 use crate::project::{Project, fingerprint};
 
 /// Longer than stamps take to settle.
@@ -55,7 +55,17 @@ fn built() -> Project {
 }
 
 fn proofs(p: &Project) -> usize {
-    fs::read_dir(p.path(".taskr/proofs")).map_or(0, Iterator::count)
+    in_proofs(p, |name| !name.contains('.'))
+}
+
+/// How many graphs are kept with proofs.
+fn graphs(p: &Project) -> usize {
+    in_proofs(p, |name| name.ends_with(".kept"))
+}
+
+fn in_proofs(p: &Project, is_one: impl Fn(&str) -> bool) -> usize {
+    let entries = fs::read_dir(p.path(".taskr/proofs")).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_str().is_some_and(&is_one)).count()
 }
 
 #[test]
@@ -342,6 +352,68 @@ fn after_a_change_only_what_it_reaches_is_judged() {
     let before = fingerprint(&p.root());
     p.taskr(["all"]).says("10 tasks up to date").ok();
     assert_eq!(fingerprint(&p.root()), before, "all is proved again");
+}
+
+/// From the second edit on neither Taskfiles are read nor is the graph made, until one of them, or a
+/// folder that was listed, is another; what is kept and damaged is nothing.
+#[test]
+fn after_a_second_change_no_taskfile_is_read() {
+    if lacks("strace", "-V") {
+        return;
+    }
+    let p = Project::new("include = [\"p/*\"]\ndefault = [\":build\"]\n");
+    let taskfile = "[vars]\nword = \"one\"\n\n[target.build]\nforeach = [\"*.txt\"]\n\
+                    outputs = [\"out/{{ item.stem }}\"]\nenv_inputs = [\"MORE\"]\n\
+                    run = \"ran {{ package.name }} {{ item.stem }}; \
+                    echo {{ word }} ${MORE-} $(cat {{ item }}) > {{ outputs }}\"\n";
+    for name in ["a", "b"] {
+        p.write(format!("p/{name}/Taskfile.toml"), taskfile);
+        (0..4).for_each(|number| _ = p.write(format!("p/{name}/{number}.txt"), "first"));
+    }
+    let reads = |ran: &[&str]| {
+        let opened = times_opened(&p, "p/b/Taskfile.toml", &[], 0);
+        let mut all = p.take_ran();
+        all.sort();
+        assert_eq!(all, ran);
+        p.accept_files();
+        opened > 0
+    };
+    p.taskr([""; 0]).any_ran().any_files().ok();
+    p.accept_files();
+    std::thread::sleep(SETTLED);
+    p.taskr([""; 0]).ok();
+    assert_eq!(graphs(&p), 0, "nobody has edited anything");
+    p.write("p/a/0.txt", "second");
+    assert!(reads(&["a 0"]), "the graph is made once more, to be kept");
+    assert_eq!((proofs(&p), graphs(&p)), (1, 1));
+    p.write("p/a/1.txt", "second");
+    assert!(!reads(&["a 1"]));
+    assert_eq!(p.read("p/a/out/1"), "one second\n");
+    p.write("p/b/0.txt", "second").remove("p/a/out/0");
+    assert!(!reads(&["a 0", "b 0"]));
+
+    p.write("p/a/Taskfile.toml", &taskfile.replace("one", "two"));
+    assert!(reads(&["a 0", "a 1", "a 2", "a 3"]));
+    std::thread::sleep(SETTLED);
+    assert!(reads(&[]), "nothing vouches for a graph of files that may have changed since");
+    p.write("p/b/1.txt", "third");
+    assert!(reads(&["b 1"]), "the former graph is not the one of this proof");
+    p.write("p/b/2.txt", "third");
+    assert!(!reads(&["b 2"]));
+    assert_eq!(p.read("p/b/out/2"), "one third\n");
+
+    let kept = fs::read_dir(p.path(".taskr/proofs")).expect("proofs").flatten();
+    let kept = kept.map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with("kept"));
+    let kept = kept.expect("a graph");
+    let mut bytes = fs::read(&kept).expect("a graph");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&kept, bytes).expect("a graph");
+    p.write("p/b/3.txt", "third");
+    assert!(reads(&["b 3"]));
+    p.write("p/b/3.txt", "fourth");
+    p.taskr([""; 0]).env("MORE", "more").any_ran().any_files().ok();
+    assert_eq!(p.read("p/a/out/1"), "two more second\n", "the environment is another");
 }
 
 /// What a name means is decided by the folder that `-C` names, however it is reached.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use taskr_cache::{Coded, In, Out, Pieces, many, put_many};
+use taskr_cache::{Coded, Digest, In, Out, Pieces, many, put_many};
 
 use super::scope::Surroundings;
 use super::tasks::Tasks;
@@ -80,6 +80,7 @@ impl Graph {
         let mut out = Out::default();
         let pieces: Vec<u32> = tasks.iter().map(|task| out.piece(task)).collect();
         put_many(&mut out, &pieces);
+        out.bytes(self.names_digest().as_bytes());
         out.number(kinds.len() as u64);
         kinds.iter().for_each(|kind| kind.put(&mut out));
         needs.put(&mut out);
@@ -96,11 +97,12 @@ impl Graph {
     }
 
     /// The graph that was kept. What its making saw of the disk is not known any more.
-    pub fn revive(kept: Vec<u8>, around: Around) -> Option<Graph> {
+    pub fn revive(kept: Arc<Vec<u8>>, around: Around) -> Option<Graph> {
         let root = around.root.clone();
         let pieces = Pieces::read(kept, Box::new(around))?;
         let mut from = pieces.first();
         let numbers = many::<u32, _>(&mut from)?;
+        let digest = Digest::from_bytes(from.bytes()?.try_into().ok()?);
         Some(Graph {
             kinds: many(&mut from)?,
             needs: Coded::get(&mut from)?,
@@ -114,7 +116,7 @@ impl Graph {
             looked: Looked::default(),
             ignored: Ignored::get(&mut from, &root)?,
             skips: Coded::get(&mut from)?,
-            tasks: Tasks::Kept { numbers, pieces },
+            tasks: Tasks::Kept { numbers, pieces, names: digest },
         })
     }
 }

@@ -12,7 +12,7 @@ const MOST: usize = 200;
 pub(super) fn compare_with_kept(graph: &Graph, settings: &Settings) {
     let kept = graph.keep().expect("no command is asked");
     let around = Around::new(settings.root.clone(), settings.surroundings.clone());
-    let again = Graph::revive(kept, around).expect("it is whole");
+    let again = Graph::revive(Arc::new(kept), around).expect("it is whole");
     assert_eq!(graph.tasks().len(), again.tasks().len());
     for id in graph.tasks().ids().take(MOST) {
         assert_eq!(format!("{:#?}", graph.task(id)), format!("{:#?}", again.task(id)));
@@ -135,7 +135,7 @@ fn a_graph_that_is_damaged_is_none() {
     let graph = world.graph("[target.a]\nrun = \"true\"\n");
     let mut kept = graph.keep().expect("no command is asked");
     let around = || Around::new(world.settings().root, world.settings().surroundings);
-    assert!(Graph::revive(kept.clone(), around()).is_some());
+    assert!(Graph::revive(Arc::new(kept.clone()), around()).is_some());
     *kept.last_mut().expect("bytes") ^= 1;
-    assert!(Graph::revive(kept, around()).is_none());
+    assert!(Graph::revive(Arc::new(kept), around()).is_none());
 }

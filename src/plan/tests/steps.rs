@@ -21,7 +21,7 @@ fn planned(lines: &str, pipelines: &[&str], wanted: &[&str]) -> Result<Drive, St
         wanted.iter().map(|name| graph.find(name).expect("declared")).collect();
     ids.extend(&beside);
     let durations = IdVec::filled(graph.tasks().len(), 0);
-    let course = Course { pipelines: &pipelines, beside: &beside };
+    let course = Course { pipelines: &pipelines, beside: &beside, ..Course::default() };
     let plan = Plan::in_steps(&graph, &ids, &durations, course).map_err(told)?;
     Ok(Drive { graph, plan })
 }
@@ -116,7 +116,7 @@ fn a_target_with_several_tasks_is_a_step_of_them_all() {
     let graph = of_text(text);
     let pipeline = Pipeline::of(&graph, &taskfile.pipelines["p"]).expect("steps");
     let durations = IdVec::filled(graph.tasks().len(), 0);
-    let course = Course { pipelines: std::slice::from_ref(&pipeline), beside: &[] };
+    let course = Course { pipelines: std::slice::from_ref(&pipeline), ..Course::default() };
     let plan = Plan::in_steps(&graph, &pipeline.tasks(), &durations, course).expect("a plan");
     assert_eq!(Drive { graph, plan }.waves(&[]), "a | t@n=1 t@n=2 | t | z");
 }
@@ -134,7 +134,7 @@ fn a_part_of_a_pipeline_keeps_the_order_of_the_whole() {
         let durations = IdVec::filled(graph.tasks().len(), 0);
         let part: Vec<TaskId> =
             part.split(' ').map(|name| graph.find(name).expect("declared")).collect();
-        let course = Course { pipelines: &[pipeline], beside: &[] };
+        let course = Course { pipelines: &[pipeline], ..Course::default() };
         let plan = Plan::in_steps(&graph, &part, &durations, course).expect("a plan");
         assert_eq!(Drive { graph, plan }.waves(&[]), waves);
     }

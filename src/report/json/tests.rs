@@ -40,6 +40,7 @@ fn key() -> Digest {
 const STARTED: Event<'_> = Event::RunStarted {
     wanted: &[],
     tasks: 3,
+    fresh: 0,
     jobs: 4,
     run_id: "r1",
     dry_run: false,
@@ -56,6 +57,7 @@ fn every_event_has_its_fields() {
         Event::RunStarted {
             wanted: &wanted,
             tasks: 3,
+            fresh: 0,
             jobs: 4,
             run_id: "r1",
             dry_run: true,

@@ -20,7 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-pub(crate) use strace::times_looked_at;
+pub(crate) use strace::{times_looked_at, times_opened};
 
 use crate::project::{Entry, Live, Output, Project, Tree, tree};
 

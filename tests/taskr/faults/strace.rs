@@ -102,7 +102,16 @@ pub(super) fn harmed(p: &Project, point: &Point, harm: &str, args: &[&str]) -> (
 
 /// How often a build that ends with `code` asks for the stamps of a path.
 pub(crate) fn times_looked_at(p: &Project, path: &str, args: &[&str], code: i32) -> usize {
-    let (output, trace) = strace(p, &["--seccomp-bpf", "-e", "trace=%%stat"], args);
+    times_named("trace=%%stat", p, (path, args), code)
+}
+
+/// How often a file is opened in a build.
+pub(crate) fn times_opened(p: &Project, path: &str, args: &[&str], code: i32) -> usize {
+    times_named("trace=open,openat,openat2", p, (path, args), code)
+}
+
+fn times_named(calls: &str, p: &Project, (path, args): (&str, &[&str]), code: i32) -> usize {
+    let (output, trace) = strace(p, &["--seccomp-bpf", "-e", calls], args);
     assert_eq!(output.status.code(), Some(code), "{output}");
     let end = format!("{path}\"");
     trace.lines().filter(|line| line.contains(&end)).count()

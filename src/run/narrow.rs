@@ -1,0 +1,115 @@
+//! A run of nothing but the tasks that an earlier one leaves in doubt: the graph is the one that was
+//! kept, of which only those tasks are made that are looked at, and all others are done.
+//!
+//! It takes the lock only if that is free, and then looks once more whether what vouches still holds.
+//! Whatever is not so, the run is none, nothing was done, and the usual one follows.
+
+use std::time::Instant;
+
+use rustc_hash::FxHashSet;
+use taskr_cache::{Access, Writer};
+
+use super::open::{
+    Held, Opened, duration_ms, io, make_state_dir, note_of, read_state, refuse_nested,
+};
+use super::vouch::{Stand, Stands};
+use super::wanted::find_wanted;
+use super::{Build, Done, Listener, Messages, Partly, Request, new_run_id};
+use crate::error::Error;
+use crate::graph::{Graph, Kind};
+use crate::ids::{IdVec, TaskId};
+use crate::lock::{Acquired, Lock, Wait};
+use crate::outcome::Event;
+use crate::outdir::{Root, STATE_DIR};
+use crate::plan::{Course, Plan};
+use crate::record::{self, Names};
+
+impl<'a> Build<'a> {
+    /// None if there is no such run.
+    pub(super) fn open_narrow(
+        request: &'a Request<'a>,
+        graph: Graph,
+        messages: &'a Messages,
+        listener: &'a mut Listener<'a>,
+    ) -> Result<Option<Build<'a>>, Error> {
+        let before = request.ask.as_ref().and_then(|ask| ask.before.as_ref());
+        let Some(before) = before else { return Ok(None) };
+        let (begun, run_id) = (Instant::now(), new_run_id());
+        let root =
+            Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
+        refuse_nested(request, &request.root.join(STATE_DIR))?;
+        let Some(stands) = Stands::of(&graph, &before.doubted) else { return Ok(None) };
+        let Some(held) = hold(&root, request, &run_id, before)? else { return Ok(None) };
+        let names = Names::new(&request.taskfile);
+        let Some(done) = done_before(&graph, &stands, (&held, &names)) else { return Ok(None) };
+        let plan = plan(&graph, request, &stands, (&held, &names))?;
+        for warning in &held.warnings {
+            listener(&Event::Warning { task: None, message: warning });
+        }
+        let ordered = Vec::new();
+        let opened = Opened { begun, run_id, root, graph, names, held, plan, ordered };
+        let mut build = Build::of(opened, request, messages, listener)?;
+        for (id, one) in done {
+            build.done[id] = one;
+        }
+        build.known_tasks = Some(before.tasks);
+        build.vouched.vouch(stands, &before.standing);
+        Ok(Some(build))
+    }
+}
+
+/// The lock and the state, if nobody else has that and all that vouches for the graph is still so.
+fn hold(
+    root: &Root,
+    request: &Request<'_>,
+    run_id: &str,
+    before: &Partly,
+) -> Result<Option<Held>, Error> {
+    let dir = root.path().join(STATE_DIR);
+    make_state_dir(root)?;
+    let note = note_of(request, run_id);
+    // Why it cannot be had the usual run tells.
+    let Ok(Acquired::Held(lock)) = Lock::acquire(&dir, &note, Wait::No) else { return Ok(None) };
+    if !before.standing.still_holds_for_all(root.path()) {
+        return Ok(None);
+    }
+    let mut held = read_state(&dir, Access::Write);
+    held.warnings.extend(lock.caution());
+    held.lock = Some(lock);
+    held.writer = Some(Writer::new(&dir));
+    Ok(Some(held))
+}
+
+/// What is known of tasks that are done, and needed by some that may not be. None if it is not known.
+fn done_before(
+    graph: &Graph,
+    stands: &Stands,
+    (held, names): (&Held, &Names),
+) -> Option<Vec<(TaskId, Done)>> {
+    let needed = graph.tasks().ids().filter(|&id| stands.is(id, Stand::Needed));
+    let tasks = needed.filter(|&id| graph.kind(id) != Kind::Group);
+    let done = tasks.map(|id| {
+        let record = record::read(&held.state, &names.id(graph.name(id)))?;
+        let (outputs, key) = (record.outputs.into(), Some(record.key));
+        Some((id, Done { outputs, key, would_run: false, is_fresh: true }))
+    });
+    done.collect()
+}
+
+/// What is wanted and in doubt.
+fn plan(
+    graph: &Graph,
+    request: &Request<'_>,
+    stands: &Stands,
+    (held, names): (&Held, &Names),
+) -> Result<Plan, Error> {
+    let only: FxHashSet<TaskId> =
+        graph.tasks().ids().filter(|&id| stands.is(id, Stand::InDoubt)).collect();
+    let mut durations = IdVec::filled(graph.tasks().len(), 0);
+    for &id in &only {
+        durations[id] = duration_ms(graph, id, (&held.state, names));
+    }
+    let wanted = find_wanted(graph, request)?;
+    let course = Course { only: Some(&only), ..Course::default() };
+    Plan::in_steps(graph, &wanted, &durations, course).map_err(Error::Taskfile)
+}
