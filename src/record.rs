@@ -54,6 +54,16 @@ impl Names {
     }
 }
 
+/// The keys of all that is kept of a task.
+pub fn keys_of(id: &[u8]) -> impl Iterator<Item = (u8, Vec<u8>)> + use<> {
+    [RECORDS, DURATIONS, FAILURES, LEDGER, MEMORY].map(|table| (table, id.to_vec())).into_iter()
+}
+
+/// The key of what is kept of a file.
+pub fn key_of_file(path: Vec<u8>) -> (u8, Vec<u8>) {
+    (STAMPS, path)
+}
+
 /// The record under `id`.
 pub fn read(state: &State, id: &[u8]) -> Option<Record> {
     decode(state.get(RECORDS, id)?)

@@ -107,7 +107,7 @@ impl Intents {
     /// # Errors
     /// It cannot be opened or made.
     pub fn open(dir: &Path) -> io::Result<Intents> {
-        crate::proof::forget(dir)?;
+        crate::resting::forget(dir)?;
         let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
         let mut options = OpenOptions::new();
         let options = options.append(true).create(true).custom_flags(flags.cast_signed());

@@ -16,6 +16,7 @@ mod packed;
 mod proof;
 #[cfg(test)]
 mod random;
+mod resting;
 mod said;
 mod spread;
 mod stamp;
@@ -27,7 +28,7 @@ pub use digest::{Digest, KeyHasher};
 pub use flat::{Coded, In, Index, Out, Piece, Pieces, digest_of, many, put_many};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
-pub use proof::{Claim, Fact, Question, Standing};
+pub use proof::{Basis, Claim, Fact, Question, Standing};
 pub use said::said;
 pub use spread::spread;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};

@@ -10,25 +10,23 @@
 //! A proof may be lost at any time. It is forgotten before anything that it rests on is changed by
 //! taskr itself: [`Writer`](crate::Writer) and [`Intents`](crate::Intents) do so by themselves.
 
-use std::ffi::{CStr, CString, OsStr};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::ffi::OsStr;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustc_hash::FxHashMap;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::content::Seen;
 use crate::digest::{Digest, checksum};
+use crate::resting::{Folder, NAME_BYTES};
 use crate::spread::spread;
 use crate::stamp::{FileKind, Stamp};
-
-/// The folder of proofs, below that of the state.
-const FOLDER: &str = "proofs";
 
 /// So many are kept: one for each question that is asked in turn.
 const MOST: usize = 16;
@@ -98,16 +96,56 @@ impl Standing {
         &self.doubted
     }
 
-    /// All that it rests on, as it was.
-    pub fn claims(&self) -> Vec<Claim> {
-        let mut claims = Vec::new();
-        for block in Parts::of(&self.bytes).map(|parts| parts.blocks).unwrap_or_default() {
+    /// The paths of facts that some of these rest on, as far as these alone are asked about.
+    pub fn paths_of(&self, is_one: impl Fn(u32) -> bool) -> Vec<Vec<u8>> {
+        let mut paths = Vec::new();
+        for block in self.blocks() {
             let mut walk = Walk::over(block);
-            while let Some(Some(fact)) = walk.next() {
-                claims.push(Claim { path: walk.path.clone(), fact, readers: walk.readers() });
+            while let Some(Some(_)) = walk.next() {
+                if walk.each_reader().any(&is_one) {
+                    paths.push(walk.path.clone());
+                }
             }
         }
-        claims
+        paths
+    }
+
+    /// What it rests on, with what was seen anew: of those that were judged again all is new, of the
+    /// others nothing. What is `gone` is left out.
+    ///
+    /// Where both looked at the same file and saw different things, nobody can tell what the former
+    /// would make of it: then it is doubtful.
+    pub fn basis_with(
+        &self,
+        new: Vec<Claim>,
+        is_judged: impl Fn(u32) -> bool,
+        is_gone: impl Fn(&[u8]) -> bool,
+    ) -> Basis {
+        let (shared, mut others): (Vec<Claim>, Vec<Claim>) =
+            new.into_iter().partition(|claim| !claim.readers.is_empty());
+        let mut shared: FxHashMap<Vec<u8>, Claim> =
+            shared.into_iter().map(|claim| (claim.path.clone(), claim)).collect();
+        let mut blocks = Vec::new();
+        for block in self.blocks() {
+            let mut walk = Walk::over(block);
+            let mut moves = false;
+            while let Some(Some(_)) = walk.next() {
+                moves |= walk.each_reader().any(&is_judged)
+                    || shared.contains_key(&walk.path)
+                    || is_gone(&walk.path);
+            }
+            match moves {
+                false => blocks.push(block.to_vec()),
+                true => blocks.push(merged(block, &mut shared, (&is_judged, &is_gone))),
+            }
+        }
+        others.extend(shared.into_values());
+        blocks.extend(Basis::new(others).blocks);
+        Basis { blocks }
+    }
+
+    fn blocks(&self) -> Vec<&[u8]> {
+        Parts::of(&self.bytes).map(|parts| parts.blocks).unwrap_or_default()
     }
 
     /// Whether what everybody rests on is so now, in the workspace `root`.
@@ -138,10 +176,10 @@ impl Question {
     ///
     /// # Errors
     /// It could not be written. Then there is none.
-    pub fn prove(self, dir: &Path, answer: &[u8], claims: Vec<Claim>) -> io::Result<()> {
+    pub fn prove(self, dir: &Path, answer: &[u8], basis: &Basis) -> io::Result<()> {
         let folder = Folder::make(dir)?;
-        folder.leave_room()?;
-        folder.write(&self.name(), &encode(self, answer, claims))
+        folder.leave_room("", MOST)?;
+        folder.write(&self.name(), &encode(self, answer, basis))
     }
 
     /// Keeps what goes with proofs of this question in `dir`: it stays when they are forgotten. Of
@@ -151,7 +189,7 @@ impl Question {
     /// It could not be written.
     pub fn keep(self, dir: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = Folder::make(dir)?;
-        folder.leave_room_for_kept()?;
+        folder.leave_room(KEPT, MOST_KEPT)?;
         folder.write(&format!("{}{KEPT}", self.name()), bytes)
     }
 
@@ -170,155 +208,92 @@ impl Question {
     }
 }
 
-/// Forgets all proofs in `dir`.
-///
-/// # Errors
-/// One of them is still there.
-pub(crate) fn forget(dir: &Path) -> io::Result<()> {
-    match Folder::open(dir)? {
-        Some(folder) => folder.proofs()?.iter().try_for_each(|name| folder.remove(name)),
-        None => Ok(()),
-    }
-}
-
 /// What is kept with proofs has their name and this.
 const KEPT: &str = ".kept";
 
 /// So many of that there may be: it can be large.
 const MOST_KEPT: usize = 4;
 
-/// So much of a question's digest is the name of its proof.
-const NAME_BYTES: usize = 32;
-
-/// The folder of proofs, held open. A link in its place is never followed, and what in it has not
-/// the name of a proof is left alone: who knows whose it is.
-struct Folder(OwnedFd);
-
-impl Folder {
-    /// None if there is none.
-    fn open(dir: &Path) -> io::Result<Option<Folder>> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::open(dir.join(FOLDER), flags, Mode::empty()) {
-            Ok(folder) => Ok(Some(Folder(folder))),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn make(dir: &Path) -> io::Result<Folder> {
-        match fs::create_dir(dir.join(FOLDER)) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        Folder::open(dir)?.ok_or_else(|| io::ErrorKind::NotADirectory.into())
-    }
-
-    /// Writes a file as a whole, or not at all.
-    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let fresh = format!("{name}.new");
-        let written = (|| {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file = rustix::fs::openat(&self.0, &*fresh, flags, Mode::from_raw_mode(0o666))?;
-            File::from(file).write_all(bytes)?;
-            Ok(rustix::fs::renameat(&self.0, &*fresh, &self.0, name)?)
-        })();
-        if written.is_err() {
-            let _ = rustix::fs::unlinkat(&self.0, &*fresh, AtFlags::empty());
-        }
-        written
-    }
-
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty()).ok()?);
-        let length = file.metadata().ok()?.len();
-        let mut bytes = Vec::with_capacity(usize::try_from(length).ok()? + 1);
-        (&file).read_to_end(&mut bytes).ok()?;
-        Some(bytes)
-    }
-
-    /// The names of proofs, half-written ones among them.
-    fn proofs(&self) -> io::Result<Vec<CString>> {
-        self.named(b"")
-    }
-
-    /// The names of files that are called as proofs are, with this behind it.
-    fn named(&self, ending: &[u8]) -> io::Result<Vec<CString>> {
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.0)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            let stem = name.strip_suffix(b".new").unwrap_or(name).strip_suffix(ending);
-            let is_question =
-                |stem: &[u8]| stem.len() == NAME_BYTES && stem.iter().all(u8::is_ascii_hexdigit);
-            if stem.is_some_and(is_question) {
-                names.push(entry.file_name().to_owned());
-            }
-        }
-        Ok(names)
-    }
-
-    fn remove(&self, name: &CStr) -> io::Result<()> {
-        match rustix::fs::unlinkat(&self.0, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Removes the oldest proofs, if there are as many as there may be.
-    fn leave_room(&self) -> io::Result<()> {
-        self.remove_oldest(self.proofs()?, MOST)
-    }
-
-    /// The same of what is kept with proofs.
-    fn leave_room_for_kept(&self) -> io::Result<()> {
-        self.remove_oldest(self.named(KEPT.as_bytes())?, MOST_KEPT)
-    }
-
-    fn remove_oldest(&self, names: Vec<CString>, most: usize) -> io::Result<()> {
-        let age = |name: CString| {
-            let stat = rustix::fs::statat(&self.0, &*name, AtFlags::SYMLINK_NOFOLLOW);
-            (stat.map_or(i128::MIN, |stat| Stamp::from_stat(&stat).ctime_ns), name)
-        };
-        let mut all: Vec<_> = names.into_iter().map(age).collect();
-        all.sort_unstable();
-        let too_many = (all.len() + 1).saturating_sub(most);
-        all[..too_many].iter().try_for_each(|(_, name)| self.remove(name))
-    }
-}
-
 /// Claims in one block, whose paths are written one from the other.
 const BLOCK: usize = 512;
 
+/// What a proof rests on, as it is written: blocks of claims.
+#[derive(Clone, Debug, Default)]
+pub struct Basis {
+    blocks: Vec<Vec<u8>>,
+}
+
+impl Basis {
+    /// Of these claims.
+    pub fn new(mut claims: Vec<Claim>) -> Basis {
+        claims.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Basis { blocks: claims.chunks(BLOCK).map(block_of).collect() }
+    }
+}
+
+/// A claim: how many bytes its path shares with the one before it in the block (2), the rest with its
+/// length (2), the number of readers (1), these (4 each), a byte for the sort of fact, and its value.
+/// All numbers are little-endian.
+fn block_of(claims: &[Claim]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut before: &[u8] = b"";
+    for Claim { path, fact, readers } in claims {
+        let shared = path.iter().zip(before).take_while(|(a, b)| a == b).count();
+        // No system has longer paths, and what is cut off would be no fact that holds.
+        let shared = shared.min(usize::from(u16::MAX));
+        let rest = &path[shared..path.len().min(shared + usize::from(u16::MAX))];
+        bytes.extend_from_slice(&(shared as u16).to_le_bytes());
+        bytes.extend_from_slice(&(rest.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(rest);
+        let few = if readers.len() > MOST_READERS { &[] } else { &readers[..] };
+        bytes.push(few.len() as u8);
+        few.iter().for_each(|reader| bytes.extend_from_slice(&reader.to_le_bytes()));
+        fact.encode(&mut bytes);
+        before = path;
+    }
+    bytes
+}
+
+/// A block without what was judged again or is gone, and with what was seen anew of its paths, which
+/// is taken from there.
+fn merged(
+    block: &[u8],
+    new: &mut FxHashMap<Vec<u8>, Claim>,
+    (is_judged, is_gone): (impl Fn(u32) -> bool, impl Fn(&[u8]) -> bool),
+) -> Vec<u8> {
+    let (mut claims, mut walk) = (Vec::new(), Walk::over(block));
+    while let Some(Some(fact)) = walk.next() {
+        let all = walk.each_reader().next().is_none();
+        let readers: Vec<u32> = walk.each_reader().filter(|&one| !is_judged(one)).collect();
+        if is_gone(&walk.path) {
+            continue;
+        }
+        let other = if all { None } else { new.remove(&walk.path) };
+        if readers.is_empty() && !all {
+            claims.extend(other);
+            continue;
+        }
+        let mut claim = Claim { path: walk.path.clone(), fact, readers };
+        if let Some(other) = other {
+            if claim.fact != other.fact {
+                claim.fact = Fact::Doubtful;
+            }
+            claim.readers.extend(other.readers);
+            claim.readers.sort_unstable();
+            claim.readers.dedup();
+        }
+        claims.push(claim);
+    }
+    block_of(&claims)
+}
+
 /// After [`MAGIC`]: the checksum of all that follows (16 bytes); the question (32); the answer with
-/// its length; then blocks with their lengths, each of up to [`BLOCK`] claims. A claim: how many
-/// bytes its path shares with the one before it in the block (2), the rest with its length (2), the
-/// number of readers (1), these (4 each), a byte for the sort of fact, and its value. All numbers
-/// are little-endian; lengths are 4 bytes.
-fn encode(question: Question, answer: &[u8], mut claims: Vec<Claim>) -> Vec<u8> {
-    claims.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+/// its length; then blocks with their lengths, each of a few hundred claims. Lengths are 4 bytes,
+/// little-endian.
+fn encode(question: Question, answer: &[u8], basis: &Basis) -> Vec<u8> {
     let mut body = question.0.as_bytes().to_vec();
     put(&mut body, answer);
-    let mut bytes = Vec::new();
-    for block in claims.chunks(BLOCK) {
-        bytes.clear();
-        let mut before: &[u8] = b"";
-        for Claim { path, fact, readers } in block {
-            let shared = path.iter().zip(before).take_while(|(a, b)| a == b).count();
-            // No system has longer paths, and what is cut off would be no fact that holds.
-            let shared = shared.min(usize::from(u16::MAX));
-            let rest = &path[shared..path.len().min(shared + usize::from(u16::MAX))];
-            bytes.extend_from_slice(&(shared as u16).to_le_bytes());
-            bytes.extend_from_slice(&(rest.len() as u16).to_le_bytes());
-            bytes.extend_from_slice(rest);
-            let few = if readers.len() > MOST_READERS { &[] } else { &readers[..] };
-            bytes.push(few.len() as u8);
-            few.iter().for_each(|reader| bytes.extend_from_slice(&reader.to_le_bytes()));
-            fact.encode(&mut bytes);
-            before = path;
-        }
-        put(&mut body, &bytes);
-    }
+    basis.blocks.iter().for_each(|block| put(&mut body, block));
     [&MAGIC[..], &checksum(&body), &body].concat()
 }
 
@@ -391,9 +366,8 @@ impl<'b> Walk<'b> {
         Fact::decode(&mut self.rest)
     }
 
-    fn readers(&self) -> Vec<u32> {
-        let number = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
-        self.readers.as_chunks().0.iter().map(number).collect()
+    fn each_reader(&self) -> impl Iterator<Item = u32> {
+        self.readers.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes))
     }
 }
 
@@ -443,7 +417,7 @@ fn doubted_in(block: &[u8], root: &Root<'_>) -> Option<Vec<u32>> {
             if walk.readers.is_empty() {
                 return None;
             }
-            doubted.extend(walk.readers());
+            doubted.extend(walk.each_reader());
         }
     }
     Some(doubted)
@@ -534,11 +508,14 @@ fn path_or_dot(path: &OsStr) -> &OsStr {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::PathBuf;
 
     use super::*;
     use crate::random::Random;
+    use crate::resting::{FOLDER, forget};
 
     const ASKED: Question = Question(Digest::from_bytes([7; 32]));
 
@@ -579,7 +556,7 @@ mod tests {
     fn proved() -> (tempfile::TempDir, PathBuf) {
         let (world, facts) = world();
         let state = world.path().join("state");
-        ASKED.prove(&state, b"answer", facts).unwrap();
+        ASKED.prove(&state, b"answer", &Basis::new(facts)).unwrap();
         (world, state)
     }
 
@@ -673,7 +650,7 @@ mod tests {
         let state = world.path().join("state");
         for number in 0..3 * MOST as u8 {
             let question = Question(Digest::from_bytes([number; 32]));
-            question.prove(&state, &[number], facts[..3].to_vec()).unwrap();
+            question.prove(&state, &[number], &Basis::new(facts[..3].to_vec())).unwrap();
             assert_eq!(answer_to(question, world.path()), Some(vec![number]));
             assert!(fs::read_dir(state.join(FOLDER)).unwrap().count() <= MOST);
         }
@@ -689,12 +666,12 @@ mod tests {
         fs::write(strange.join(ASKED.name()), "mine").unwrap();
         symlink("../strange", state.join(FOLDER)).unwrap();
         forget(&state).unwrap();
-        assert!(ASKED.prove(&state, b"answer", claims.clone()).is_err());
+        assert!(ASKED.prove(&state, b"answer", &Basis::new(claims.clone())).is_err());
         assert!(answer(&world).is_none());
         assert_eq!(fs::read_dir(&strange).unwrap().count(), 2);
 
         fs::remove_file(state.join(FOLDER)).unwrap();
-        ASKED.prove(&state, b"answer", claims).unwrap();
+        ASKED.prove(&state, b"answer", &Basis::new(claims)).unwrap();
         fs::create_dir(state.join(FOLDER).join("folder")).unwrap();
         fs::write(state.join(FOLDER).join("notes"), "mine").unwrap();
         forget(&state).unwrap();
@@ -713,7 +690,7 @@ mod tests {
         }
         claims[5].readers = (0..1000).collect();
         claims.push(Claim { path: b"src/x".to_vec(), fact: Fact::Doubtful, readers: vec![50] });
-        ASKED.prove(&state, b"answer", claims.clone()).unwrap();
+        ASKED.prove(&state, b"answer", &Basis::new(claims.clone())).unwrap();
         let standing = || ASKED.standing(&state, root);
         assert_eq!(standing().unwrap().doubted(), [50], "what is doubtful is never so");
         assert_eq!(standing().unwrap().answer(), b"answer");
@@ -725,7 +702,7 @@ mod tests {
         assert!(now.still_holds_for_all(root));
         claims.sort_by(|a, b| a.path.cmp(&b.path));
         claims.iter_mut().filter(|claim| claim.readers.len() > 2).for_each(|c| c.readers.clear());
-        let mut kept = now.claims();
+        let mut kept = claims_in(now.blocks());
         kept.sort_by(|a, b| a.path.cmp(&b.path));
         assert_eq!(kept.len(), claims.len());
         assert!(claims.iter().all(|claim| kept.contains(claim)));
@@ -734,5 +711,105 @@ mod tests {
         fs::write(root.join("src/00005.c"), "yy").unwrap();
         assert!(!now.still_holds_for_all(root));
         assert!(standing().is_none());
+    }
+
+    fn claims_in(blocks: Vec<&[u8]>) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        for block in blocks {
+            let mut walk = Walk::over(block);
+            while let Some(Some(fact)) = walk.next() {
+                let readers = walk.each_reader().collect();
+                claims.push(Claim { path: walk.path.clone(), fact, readers });
+            }
+        }
+        claims
+    }
+
+    fn claim(path: &str, fact: Fact, readers: &[u32]) -> Claim {
+        Claim { path: path.into(), fact, readers: readers.to_vec() }
+    }
+
+    #[test]
+    fn what_was_judged_again_rests_on_what_it_saw_now() {
+        let (was, is) = (Fact::Same(1, 1), Fact::Same(2, 2));
+        let old = vec![
+            claim("all", was, &[]),
+            claim("changed", was, &[1]),
+            claim("gone", was, &[]),
+            claim("no longer read", was, &[1]),
+            claim("of others", was, &[2, 3]),
+            claim("shared", was, &[1, 2]),
+            claim("shared, changed", was, &[1, 2]),
+        ];
+        let new = vec![
+            claim("all", is, &[]),
+            claim("changed", is, &[1]),
+            claim("gone", is, &[]),
+            claim("new", Fact::Doubtful, &[4]),
+            claim("shared", was, &[1, 4]),
+            claim("shared, changed", is, &[1]),
+        ];
+        let bytes = Arc::new(encode(ASKED, b"", &Basis::new(old)));
+        let standing = Standing { bytes, doubted: Vec::new() };
+        let judged = |reader| reader == 1 || reader == 4;
+        let basis = standing.basis_with(new, judged, |path| path == b"gone");
+        let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
+        merged.sort_by(|a, b| a.path.cmp(&b.path));
+        let expected = [
+            // Both count: whoever comes next sees that they are not so.
+            claim("all", was, &[]),
+            claim("all", is, &[]),
+            claim("changed", is, &[1]),
+            claim("gone", is, &[]),
+            claim("new", Fact::Doubtful, &[4]),
+            claim("of others", was, &[2, 3]),
+            claim("shared", was, &[1, 2, 4]),
+            claim("shared, changed", Fact::Doubtful, &[1, 2]),
+        ];
+        assert_eq!(merged, expected);
+        let mut paths = standing.paths_of(|reader| reader == 3);
+        paths.sort();
+        assert_eq!(paths, [b"of others"]);
+    }
+
+    /// Blocks in which nothing is another stay as they are; all together say the same as one by one.
+    #[test]
+    fn many_claims_are_merged_as_few() {
+        let mut random = Random(11);
+        let path = |number: usize| format!("src/{number:04}.c");
+        let fact = |value: usize| Fact::Same(value as u64, 7);
+        let old: Vec<Claim> =
+            (0..5 * BLOCK).map(|at| claim(&path(at), fact(0), &[at as u32 / 2])).collect();
+        for round in 0..20 {
+            let judged: Vec<u32> =
+                (0..random.below(6)).map(|_| random.below(1500) as u32).collect();
+            let is_judged = |reader| judged.contains(&reader);
+            let new: Vec<Claim> = (0..random.below(9))
+                .filter(|_| !judged.is_empty())
+                .map(|_| random.below(6 * BLOCK))
+                .collect::<std::collections::BTreeSet<usize>>()
+                .into_iter()
+                .map(|at| claim(&path(at), fact(random.below(2)), &judged[..1]))
+                .collect();
+            let bytes = Arc::new(encode(ASKED, b"", &Basis::new(old.clone())));
+            let standing = Standing { bytes, doubted: Vec::new() };
+            let basis = standing.basis_with(new.clone(), is_judged, |_| false);
+            let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
+            merged.sort_by(|a, b| a.path.cmp(&b.path));
+            let mut expected: BTreeMap<Vec<u8>, Claim> = BTreeMap::new();
+            for one in old.iter().filter(|one| !is_judged(one.readers[0])).chain(&new) {
+                match expected.get_mut(&one.path) {
+                    None => _ = expected.insert(one.path.clone(), one.clone()),
+                    Some(known) => {
+                        if known.fact != one.fact {
+                            known.fact = Fact::Doubtful;
+                        }
+                        known.readers.extend(&one.readers);
+                        known.readers.sort_unstable();
+                    }
+                }
+            }
+            assert_eq!(merged, expected.into_values().collect::<Vec<_>>(), "round {round}");
+        }
     }
 }

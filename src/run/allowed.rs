@@ -36,10 +36,10 @@ pub(super) fn asked(graph: &Graph, request: &Request<'_>) -> Result<Asked, Error
 fn stood_for(graph: &Graph, mut stack: Vec<TaskId>) -> FxHashSet<TaskId> {
     let mut all = FxHashSet::default();
     while let Some(id) = stack.pop() {
-        let task = graph.task(id);
-        let whole = task.kind() == Kind::Group && task.rule.target.schedule.require.is_none();
-        if all.insert(id) && whole {
-            stack.extend(&task.deps);
+        if all.insert(id) && graph.kind(id) == Kind::Group {
+            let task = graph.task(id);
+            let whole = task.rule.target.schedule.require.is_none();
+            stack.extend(task.deps.iter().filter(|_| whole));
         }
     }
     all

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::{Access, Digest, Intents, State, Writer, boot_id};
+use taskr_cache::{Access, Digest, Intent, Intents, State, Writer, boot_id};
 
 use super::admit::admission;
 use super::allowed::asked;
@@ -66,6 +66,20 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Without a lock, of what was read.
+    pub(super) fn of(state: State, intents: Vec<Intent>, next_intent: u64) -> Held {
+        let live = live_intents(intents, &state);
+        Held {
+            live_intents: live.into_iter().map(|intent| (intent.task, intent.number)).collect(),
+            next_intent,
+            lock: None,
+            writer: None,
+            intents: None,
+            state,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Somebody removed `.taskr` meanwhile.
     pub(super) fn is_lost(&self) -> bool {
         self.lock.as_ref().is_some_and(Lock::is_lost)
@@ -324,16 +338,8 @@ pub(super) fn read_state(dir: &Path, access: Access) -> Held {
     });
     let recorded = record::read_fronts(&state).map(|(_, intent, _)| intent).max();
     let newest = intents.iter().map(|intent| intent.number).max();
-    let live = live_intents(intents, &state);
-    Held {
-        live_intents: live.into_iter().map(|intent| (intent.task, intent.number)).collect(),
-        next_intent: recorded.max(newest).unwrap_or(0) + 1,
-        lock: None,
-        writer: None,
-        intents: None,
-        state,
-        warnings,
-    }
+    let next_intent = recorded.max(newest).unwrap_or(0) + 1;
+    Held { warnings, ..Held::of(state, intents, next_intent) }
 }
 
 /// What is known of a run before it has the lock.

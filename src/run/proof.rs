@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustc_hash::FxHashSet;
 use taskr_cache::{
-    Claim, Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp, Standing, digest_of,
+    Basis, Claim, Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp, Standing,
+    digest_of,
 };
 
 use super::Build;
@@ -78,6 +79,8 @@ pub struct Partly {
     question: Question,
     /// How many tasks there are.
     pub(super) tasks: usize,
+    /// The number of the next intent.
+    pub(super) next_intent: u64,
     /// See [`Graph::names_digest`](crate::graph::Graph::names_digest).
     pub(super) names: Digest,
     /// The numbers of tasks that are in doubt.
@@ -121,7 +124,7 @@ impl Proved {
         let standing = question.standing(&root.join(STATE_DIR), root)?;
         let answer = Answer::decode(standing.answer())?;
         variables_are(answer.variables, env)?.then_some(())?;
-        let Answer { tasks, jobs, names, mut doubted, note, kept, variables } = answer;
+        let Answer { tasks, jobs, next_intent, names, mut doubted, note, kept, variables } = answer;
         doubted.extend(standing.doubted());
         doubted.sort_unstable();
         doubted.dedup();
@@ -130,7 +133,17 @@ impl Proved {
         }
         let variables = names_of(variables);
         let (is_few, note) = (is_few(doubted.len(), tasks), note.map(<[u8]>::to_vec));
-        let partly = Partly { standing, question, tasks, names, doubted, note, kept, variables };
+        let partly = Partly {
+            standing,
+            question,
+            tasks,
+            next_intent,
+            names,
+            doubted,
+            note,
+            kept,
+            variables,
+        };
         is_few.then_some(Proved::Partly(partly))
     }
 }
@@ -140,7 +153,8 @@ fn is_few(doubted: usize, tasks: usize) -> bool {
     2 * doubted <= tasks
 }
 
-/// What a proof keeps beside facts: the two numbers of [`UpToDate`] (8 bytes each, little-endian);
+/// What a proof keeps beside facts: the two numbers of [`UpToDate`] and that of the next intent (8
+/// bytes each, little-endian);
 /// the digest of the tasks' names; the digest of the graph that was kept, or zeros; how many tasks are
 /// in doubt (4) and their numbers (4 each); the length of the note (4; the greatest for none) and the
 /// note; then the variables that it rests on: after a byte 1 the digest of all of them, or after a
@@ -148,6 +162,7 @@ fn is_few(doubted: usize, tasks: usize) -> bool {
 struct Answer<'b> {
     tasks: usize,
     jobs: usize,
+    next_intent: u64,
     names: Digest,
     kept: Option<Digest>,
     doubted: Vec<u32>,
@@ -161,8 +176,8 @@ const NOT_KEPT: [u8; 32] = [0; 32];
 impl Answer<'_> {
     fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for number in [self.tasks, self.jobs] {
-            bytes.extend_from_slice(&(number as u64).to_le_bytes());
+        for number in [self.tasks as u64, self.jobs as u64, self.next_intent] {
+            bytes.extend_from_slice(&number.to_le_bytes());
         }
         bytes.extend_from_slice(self.names.as_bytes());
         bytes.extend_from_slice(self.kept.as_ref().map_or(&NOT_KEPT, |kept| kept.as_bytes()));
@@ -179,6 +194,7 @@ impl Answer<'_> {
         let number = |bytes: &[u8; 8]| usize::try_from(u64::from_le_bytes(*bytes)).ok();
         let (tasks, rest) = bytes.split_first_chunk()?;
         let (jobs, rest) = rest.split_first_chunk()?;
+        let (next_intent, rest) = rest.split_first_chunk()?;
         let (names, rest) = rest.split_first_chunk()?;
         let (kept, rest) = rest.split_first_chunk()?;
         let (count, rest) = rest.split_first_chunk()?;
@@ -196,6 +212,7 @@ impl Answer<'_> {
         Some(Answer {
             tasks: number(tasks)?,
             jobs: number(jobs)?,
+            next_intent: u64::from_le_bytes(*next_intent),
             names: Digest::from_bytes(*names),
             kept: (*kept != NOT_KEPT).then(|| Digest::from_bytes(*kept)),
             doubted: doubted.collect(),
@@ -276,10 +293,11 @@ impl Build<'_> {
         if !is_ours || has_asked || summary.signal.is_some() || !is_few(doubted.len(), tasks) {
             return;
         }
-        let Some(claims) = self.claims(ask) else { return };
+        let Some(basis) = self.basis(ask) else { return };
         let answer = Answer {
             tasks,
             jobs: self.request.jobs,
+            next_intent: self.held.next_intent,
             names: self.graph.names_digest(),
             kept: self.keep_graph(ask),
             doubted,
@@ -287,7 +305,7 @@ impl Build<'_> {
             variables: &encode_variables(self.variables(ask).as_ref(), &self.request.env),
         };
         // The next run does without.
-        let _ = ask.question.prove(&self.root.path().join(STATE_DIR), &answer.encode(), claims);
+        let _ = ask.question.prove(&self.root.path().join(STATE_DIR), &answer.encode(), &basis);
     }
 
     /// Keeps the graph for builds of a few tasks of it, if this is not the first after an edit; its
@@ -317,7 +335,7 @@ impl Build<'_> {
         (!has_asked).then(|| USUAL.into_iter().chain(named).chain(before).collect())
     }
 
-    fn claims(&self, ask: &Ask<'_>) -> Option<Vec<Claim>> {
+    fn basis(&self, ask: &Ask<'_>) -> Option<Basis> {
         let dir = self.root.path().join(STATE_DIR);
         // Whatever is older than the begin of this run by the time to settle was so all the time.
         let clock = Clock::read(&dir).ok()?.back(self.begun.elapsed());
@@ -343,15 +361,11 @@ impl Build<'_> {
             }
         }
         claims.extend(facts.into_iter().map(|(path, fact)| Claim::of_all(path, fact)));
-        if self.vouched.is_on() {
-            claims = self.vouched.with(claims);
-            claims.retain(|claim| !is_of_state(&claim.path));
-        }
         for name in STATE_FILES {
             let (path, fact) = self.fact_of_state(name)?;
             claims.push(Claim::of_all(path, fact));
         }
-        Some(claims)
+        Some(self.vouched.basis_with(claims, is_of_state))
     }
 
     /// All paths that were asked for. What is not settled is in doubt, and with it who looked.

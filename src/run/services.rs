@@ -170,16 +170,12 @@ impl Stage {
 
 /// The services that a task needs by its `deps`.
 fn needed(graph: &Graph, id: TaskId) -> Vec<TaskId> {
-    let task = graph.task(id);
-    if task.kind() == Kind::Group {
+    if graph.kind(id) == Kind::Group {
         return Vec::new();
     }
-    let mut needed = graph.without_groups(&task.deps);
+    let mut needed = graph.without_groups(&graph.task(id).deps);
     // One that its `when` leaves out nobody needs.
-    needed.retain(|&need| {
-        let task = graph.task(need);
-        task.kind() == Kind::Service && task.rule.skipped.is_none()
-    });
+    needed.retain(|&need| graph.kind(need) == Kind::Service && !graph.is_skipped(need));
     needed
 }
 

@@ -6,7 +6,7 @@
 //! looked at for nobody in particular is everybody's. It decides no task that is in doubt.
 
 use rustc_hash::FxHashMap;
-use taskr_cache::{Claim, Fact, Standing};
+use taskr_cache::{Basis, Claim, Standing};
 
 use super::finish::End;
 use super::{Build, Done};
@@ -18,8 +18,8 @@ use crate::record;
 /// Who is vouched for, and who looked at what.
 #[derive(Debug, Default)]
 pub(super) struct Vouched {
-    /// What vouches; empty if nothing does.
-    claims: Vec<Claim>,
+    /// What vouches, if anything does.
+    standing: Option<Standing>,
     /// How each task stands; of none if nothing vouches.
     stands: Stands,
     /// Who is being judged.
@@ -79,7 +79,7 @@ impl Vouched {
     /// From now on these are vouched for by what an earlier run saw.
     pub(super) fn vouch(&mut self, stands: Stands, standing: &Standing) {
         self.stands = stands;
-        self.claims = standing.claims();
+        self.standing = Some(standing.clone());
     }
 
     /// Whether the task need not be judged.
@@ -88,11 +88,12 @@ impl Vouched {
     }
 
     /// What vouched, with what this run saw: of the tasks that it judged all is new, of the others
-    /// nothing.
-    pub(super) fn with(&self, new: Vec<Claim>) -> Vec<Claim> {
+    /// nothing. Without what `is_gone`.
+    pub(super) fn basis_with(&self, new: Vec<Claim>, is_gone: impl Fn(&[u8]) -> bool) -> Basis {
+        let Some(standing) = &self.standing else { return Basis::new(new) };
         let is_judged =
-            |number: &u32| self.stands.is(TaskId::from_index(*number as usize), Stand::InDoubt);
-        merged(&self.claims, new, is_judged)
+            |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);
+        standing.basis_with(new, is_judged, is_gone)
     }
 }
 
@@ -186,78 +187,5 @@ impl Stands {
     /// Whether a task stands so.
     pub(super) fn is(&self, id: TaskId, stand: Stand) -> bool {
         self.0[id] == stand
-    }
-}
-
-/// Old claims of those who were not judged again, and new ones. Where both looked at the same file
-/// and saw different things, nobody can tell what the former would make of it.
-fn merged(old: &[Claim], new: Vec<Claim>, is_judged: impl Fn(&u32) -> bool) -> Vec<Claim> {
-    let mut all = Vec::with_capacity(old.len() + new.len());
-    let mut places: FxHashMap<&[u8], usize> = FxHashMap::default();
-    for claim in old {
-        let readers: Vec<u32> =
-            claim.readers.iter().copied().filter(|one| !is_judged(one)).collect();
-        if claim.readers.is_empty() {
-            all.push(claim.clone());
-        } else if !readers.is_empty() {
-            places.insert(&claim.path, all.len());
-            all.push(Claim { readers, ..claim.clone() });
-        }
-    }
-    for claim in new {
-        let same = places.get(&claim.path[..]).filter(|_| !claim.readers.is_empty());
-        let Some(&place) = same else {
-            all.push(claim);
-            continue;
-        };
-        let kept = &mut all[place];
-        if kept.fact != claim.fact {
-            kept.fact = Fact::Doubtful;
-        }
-        kept.readers.extend(claim.readers);
-        kept.readers.sort_unstable();
-        kept.readers.dedup();
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn claim(path: &str, fact: Fact, readers: &[u32]) -> Claim {
-        Claim { path: path.into(), fact, readers: readers.to_vec() }
-    }
-
-    #[test]
-    fn what_was_judged_again_rests_on_what_it_saw_now() {
-        let (was, is) = (Fact::Same(1, 1), Fact::Same(2, 2));
-        let old = [
-            claim("all", was, &[]),
-            claim("changed", was, &[1]),
-            claim("no longer read", was, &[1]),
-            claim("shared", was, &[1, 2]),
-            claim("shared, changed", was, &[1, 2]),
-            claim("of others", was, &[2, 3]),
-        ];
-        let new = vec![
-            claim("changed", is, &[1]),
-            claim("shared", was, &[1, 4]),
-            claim("shared, changed", is, &[1]),
-            claim("new", Fact::Doubtful, &[4]),
-            claim("all", is, &[]),
-        ];
-        let merged = merged(&old, new, |&reader| reader == 1 || reader == 4);
-        let expected = [
-            claim("all", was, &[]),
-            claim("shared", was, &[1, 2, 4]),
-            claim("shared, changed", Fact::Doubtful, &[1, 2]),
-            claim("of others", was, &[2, 3]),
-            claim("changed", is, &[1]),
-            claim("new", Fact::Doubtful, &[4]),
-            // Both count: whoever comes next sees that they are not so.
-            claim("all", is, &[]),
-        ];
-        assert_eq!(merged, expected);
     }
 }

@@ -3,7 +3,7 @@
 use super::snapshot::{Rows, State};
 use crate::database::{self, Layout, Trouble};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 
 /// `PRAGMA user_version` of the database, and part of each row's sum. It also stands for what
@@ -33,6 +33,27 @@ pub(super) fn read_immutable(path: &Path, size: u64) -> Result<State, Trouble> {
         return Err(Trouble::Damaged("it was cut short".to_owned()));
     }
     read_rows(&connection)
+}
+
+/// Some rows of such a database: those of these keys, as far as they are there.
+pub(super) fn read_some(
+    path: &Path,
+    keys: impl Iterator<Item = (u8, Vec<u8>)>,
+) -> Result<State, Trouble> {
+    let connection = database::open(path, "?immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    database::check(&LAYOUT, &connection)?;
+    let mut found = Rows::default();
+    let mut statement =
+        connection.prepare("SELECT value, sum FROM rows WHERE tab = ?1 AND id = ?2")?;
+    for (table, id) in keys {
+        let mut rows = statement.query(params![table, id])?;
+        if let Some(row) = rows.next()?
+            && let (ValueRef::Blob(value), ValueRef::Blob(sum)) = (row.get_ref(0)?, row.get_ref(1)?)
+        {
+            found.push(table, &id, value, sum);
+        }
+    }
+    Ok(found.into_state())
 }
 
 /// Reads a database whose last user did not close it, and finishes what that one began: afterwards

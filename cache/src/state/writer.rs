@@ -120,7 +120,7 @@ impl Drop for Writer {
 }
 
 fn start(dir: &Path) -> Link {
-    if let Err(error) = crate::proof::forget(dir) {
+    if let Err(error) = crate::resting::forget(dir) {
         return Link::Broken(Some(format!(
             "what rests on the build state cannot be forgotten ({}); this run is not recorded",
             crate::said(&error)

@@ -217,6 +217,20 @@ fn a_second_writer_goes_on_where_the_first_ended() {
 }
 
 #[test]
+fn some_rows_are_those_that_all_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = || [0, 3, 7, 700].into_iter().flat_map(|at| [(1, id_of(at)), (3, id_of(at))]);
+    assert!(State::some(dir.path(), keys()).is_none(), "there is no database");
+    fill(dir.path(), 20);
+    let some = State::some(dir.path(), keys()).expect("a database that was closed");
+    assert_eq!(count_known(&some, 20), 3);
+    assert_eq!(some.get(1, &id_of(7)), Some(&value_of(1, 7)[..]));
+    assert_eq!(some.get(1, &id_of(6)), None);
+    fs::write(dir.path().join("state.db-wal"), "something").unwrap();
+    assert!(State::some(dir.path(), keys()).is_none(), "somebody did not end");
+}
+
+#[test]
 fn a_writer_without_changes_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let before = listing(dir.path());
