@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::{Command, CommandFactory};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
@@ -100,9 +102,11 @@ pub(super) fn answer(shell: &str, args: &[OsString]) -> End {
     let current = words.get(index.unwrap_or(words.len() - 1));
     let options = current.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
     let scan = Scan::of(words.clone());
+    // The process ends with the answer: nothing is torn down.
     let workspace = Workspace::find(scan.directory.as_deref(), scan.file.as_deref()).ok();
+    let workspace = ManuallyDrop::new(workspace);
     let word = current.and_then(|word| word.to_str()).unwrap_or_default();
-    let mut command = possible(workspace.as_ref(), options, word);
+    let mut command = ManuallyDrop::new(possible(workspace.as_ref(), options, word));
     let here = std::env::current_dir().ok();
     let mut text = Vec::new();
     if shell.write_complete(&mut command, words, here.as_deref(), &mut text).is_err() {
@@ -123,7 +127,12 @@ fn possible(workspace: Option<&Workspace>, options: bool, word: &str) -> Command
     }
     let variables = workspace.map(variables).unwrap_or_default();
     let profiles = workspace.map(profiles).unwrap_or_default();
-    let names = Offered { targets: &targets, variables: &variables, profiles: &profiles };
+    let names = Offered {
+        targets: targets.clone().into(),
+        variables: variables.into(),
+        profiles: profiles.into(),
+        shells: SHELLS.map(|shell| (shell.to_owned(), None)).into(),
+    };
     let is_target = |word: &Command| targets.iter().any(|(name, _)| name == word.get_name());
     let tools = || help::tools().map(|tool| with_names(tool, &names, options));
     let build = |word: &'static str| with_names(Build::command().name(word), &names, options);
@@ -142,29 +151,30 @@ fn possible(workspace: Option<&Workspace>, options: bool, word: &str) -> Command
 /// A name and what it stands for.
 type Named = (String, Option<String>);
 
-/// What a Taskfile has names for.
-struct Offered<'a> {
-    targets: &'a [Named],
-    variables: &'a [Named],
-    profiles: &'a [Named],
+/// Names for the places where they may stand: each list once, however many commands take it.
+struct Offered {
+    targets: Arc<[Named]>,
+    variables: Arc<[Named]>,
+    profiles: Arc<[Named]>,
+    shells: Arc<[Named]>,
 }
 
-fn with_names(command: Command, names: &Offered<'_>, options: bool) -> Command {
+fn with_names(command: Command, names: &Offered, options: bool) -> Command {
     let command = command.disable_help_flag(!options).disable_version_flag(!options);
     command.mut_args(|arg| {
         let arg = if options || arg.is_positional() { arg } else { arg.hide(true) };
         match arg.get_id().as_str() {
-            "targets" | "force" => arg.add(candidates(names.targets)),
-            "defines" => arg.add(candidates(names.variables)),
-            "profiles" => arg.add(candidates(names.profiles)),
-            "shell" => arg.add(candidates(&SHELLS.map(|shell| (shell.to_owned(), None)))),
+            "targets" | "force" => arg.add(candidates(&names.targets)),
+            "defines" => arg.add(candidates(&names.variables)),
+            "profiles" => arg.add(candidates(&names.profiles)),
+            "shell" => arg.add(candidates(&names.shells)),
             _ => arg,
         }
     })
 }
 
-fn candidates(names: &[Named]) -> ArgValueCandidates {
-    let names = names.to_vec();
+fn candidates(names: &Arc<[Named]>) -> ArgValueCandidates {
+    let names = Arc::clone(names);
     ArgValueCandidates::new(move || {
         let one =
             |(name, doc): &Named| CompletionCandidate::new(name).help(doc.clone().map(Into::into));

@@ -61,6 +61,34 @@ pub(super) const SECTIONS: [Section; 4] = [
     },
 ];
 
+/// What each tool does, as they stand in lists: a help asks none of them for it.
+const OF_TOOLS: [(&str, &str); 24] = [
+    ("init", "Write a first Taskfile, for what is in the folder"),
+    ("list", "List the targets"),
+    ("show", "Show what a target came to, and from which line each value is"),
+    ("vars", "Show the value of each variable, and where it is from"),
+    ("graph", "Draw which target waits for which"),
+    ("why", "Say why a task would run or last ran, down to the first cause"),
+    ("log", "Show what a task wrote when it last ran"),
+    ("check", "Check the Taskfile without running anything"),
+    ("fmt", "Lay out the Taskfile in the one usual way"),
+    ("watch", "Build, and build again whenever something changes that was read"),
+    ("clean", "Remove what taskr made, where it is still as taskr left it"),
+    ("status", "Show how far a build is that runs now, in another terminal"),
+    ("history", "Show the last runs, the newest first"),
+    ("timeline", "Draw what ran when in a run that is over"),
+    ("compare", "Show two runs side by side: what became slower, what ended otherwise"),
+    ("stats", "Show how much time was saved and spent, here and by the store"),
+    ("cache", "Look at the store, keep it in order, carry results elsewhere"),
+    ("flaky", "Show tasks that did not do the same under the same key"),
+    ("verify", "Build again in scratch, several times, and compare every byte"),
+    ("hook", "Run targets in git's hooks, as [hooks] of the Taskfile says"),
+    ("merge", "Merge files of lines, or folders: what all have, what enough have, or everything"),
+    ("schema", "Print the JSON schema of a Taskfile, for editors"),
+    ("completions", "Print a script that completes taskr's options, tools and targets"),
+    ("man", "Print the manual page (roff)"),
+];
+
 /// Where the guide is.
 pub(super) const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/tree/main/docs");
 
@@ -108,18 +136,14 @@ pub(super) fn with_more(command: Command) -> Command {
 }
 
 fn short() -> String {
-    let names: Vec<String> = tools().iter().map(|tool| tool.get_name().to_owned()).collect();
+    let names = OF_TOOLS.map(|(name, _)| name);
     format!("Tools: {}  (taskr TOOL -h)\n`taskr --help` tells all.", names.join(" "))
 }
 
 fn long() -> String {
-    let about = |tool: &Command| tool.get_about().map(ToString::to_string).unwrap_or_default();
-    let tools = tools().map(|tool| (tool.get_name().to_owned(), about(&tool)));
-    let tools: Vec<(&str, &str)> =
-        tools.iter().map(|(name, about)| (name.as_str(), about.as_str())).collect();
     let mut text =
         "Tools (`taskr TOOL --help` for each; a target of that name comes first):\n".to_owned();
-    text += &table(&tools);
+    text += &table(&OF_TOOLS);
     for section in &SECTIONS {
         text += &format!("\n{}:\n{}", section.title, table(section.rows));
     }
@@ -134,6 +158,16 @@ fn table(rows: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tools_say_the_same_of_themselves() {
+        let own = tools().map(|tool| {
+            let about = tool.get_about().map(ToString::to_string);
+            (tool.get_name().to_owned(), about.unwrap_or_default())
+        });
+        let told = OF_TOOLS.map(|(name, about)| (name.to_owned(), about.to_owned()));
+        assert_eq!(told, own);
+    }
 
     #[test]
     fn the_command_line_is_sound_and_has_all_tools() {

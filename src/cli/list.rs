@@ -1,9 +1,11 @@
 //! `taskr list`: the targets of the Taskfile, and the variables that `-D` may set.
 //!
-//! The graph is made only to count tasks: where it cannot be made, the list has no numbers.
+//! The graph is made only to count tasks, and only where there are some to count: where it cannot be
+//! made, the list has no numbers.
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::mem::ManuallyDrop;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -22,7 +24,7 @@ use crate::parse::{Pipeline, Target, Taskfile, Var, VarValue, Whose, is_below, r
 use crate::report::one_line;
 
 pub(super) fn list(args: &List, workspace: &Workspace) -> Result<End, Error> {
-    let graph = count(args, workspace)?;
+    let graph = ManuallyDrop::new(count(args, workspace)?);
     let text = match args.json {
         true => format!("{:#}\n", as_json(workspace, graph.as_ref())),
         false => as_text(workspace, graph.as_ref(), out_width()),
@@ -37,7 +39,11 @@ fn count(args: &List, workspace: &Workspace) -> Result<Option<Graph>, Error> {
         let what = "`default` names something that is not there";
         let _ = writeln!(std::io::stderr(), "warning: {what}\nhelp: `taskr check` shows it");
     }
-    match workspace.loader(&args.common, 1)?() {
+    let load = workspace.loader(&args.common, 1)?;
+    if !args.json && !listed(workspace).iter().any(Listed::is_counted) {
+        return Ok(None);
+    }
+    match load() {
         Ok(graph) => Ok(Some(graph)),
         Err(Error::Taskfile(_)) => {
             let what = "tasks are not counted, because the Taskfile has a mistake";
@@ -67,6 +73,13 @@ impl Listed<'_> {
         }
     }
 
+    /// Whether the list says how many tasks it has.
+    fn is_counted(&self) -> bool {
+        let target = self.target;
+        let many = target.foreach.is_some() || !target.matrix.is_empty();
+        many && target.command.is_some() && !target.private
+    }
+
     /// Whether a bare `taskr` builds it: in the folder of its package, or `here`.
     fn is_default(&self, here: &Taskfile) -> bool {
         let dir = &self.file.package.dir;
@@ -93,8 +106,7 @@ impl Listed<'_> {
         if target.command.is_none() {
             notes.push("group".to_owned());
         }
-        let many = target.foreach.is_some() || !target.matrix.is_empty();
-        if let (true, true, Some(graph)) = (many, target.command.is_some(), graph) {
+        if let Some(graph) = graph.filter(|_| self.is_counted()) {
             let count = self.tasks(graph);
             notes.push(if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") });
         }

@@ -60,6 +60,7 @@ mod workspace;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::time::Instant;
 
 use clap::Parser;
@@ -247,7 +248,7 @@ fn tool(name: &str, scan: &mut Scan, workspace: Result<Workspace, Error>) -> Res
         "history" => parsed(scan, |args| history::history(&args, &workspace?)),
         "hook" => parsed(scan, |args| hook::hook(args, &workspace?, &typed)),
         "init" => parsed(scan, |args| init::init(&args)),
-        "list" => parsed(scan, |args| list::list(&args, &workspace?)),
+        "list" => parsed(scan, |args| list::list(&args, &ManuallyDrop::new(workspace?))),
         "log" => parsed(scan, |args| log::log(&args, &workspace?)),
         "man" => parsed(scan, |_: args::Man| man::man()),
         "merge" => parsed(scan, |args| merge::merge(&args)),
@@ -287,7 +288,10 @@ fn not_there_yet(name: &str) -> Error {
 /// Does `act` with the arguments of a command, if they are ones; else prints its help, or says
 /// what is wrong with them.
 fn parsed<T: Parser>(scan: &Scan, act: impl FnOnce(T) -> Result<End, Error>) -> Result<End, Error> {
-    let mut command = help::with_more(T::command());
+    // Like all that lives as long as the process, not torn down.
+    let command = T::command();
+    let command = if scan.asks_for_help() { help::with_more(command) } else { command };
+    let mut command = ManuallyDrop::new(command);
     let found = command.try_get_matches_from_mut(&scan.args);
     match found.and_then(|mut matches| T::from_arg_matches_mut(&mut matches)) {
         Ok(args) => act(args),

@@ -23,7 +23,34 @@ pub(super) struct Scan {
     pub(super) file: Option<OsString>,
     /// Of `--color`.
     pub(super) color: Option<String>,
-    about: bool,
+    about: About,
+}
+
+/// What is asked about taskr itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    #[default]
+    Nothing,
+    Version,
+    Help,
+}
+
+impl About {
+    fn by_name(name: &[u8]) -> About {
+        match name {
+            b"help" => About::Help,
+            b"version" => About::Version,
+            _ => About::Nothing,
+        }
+    }
+
+    fn by_letter(letter: u8) -> About {
+        match letter {
+            b'h' => About::Help,
+            b'V' => About::Version,
+            _ => About::Nothing,
+        }
+    }
 }
 
 /// How an option takes its value.
@@ -72,7 +99,7 @@ const KNOWN: [Known; 21] = [
 #[derive(Debug, Default)]
 struct Said {
     /// Whether it asks for help or for the version.
-    about: bool,
+    about: About,
     /// The option that takes something, the last of a group of letters, and what is attached to it.
     taker: Option<(&'static Known, Option<OsString>)>,
 }
@@ -92,7 +119,7 @@ impl Said {
         let value = at.map(|at| OsString::from_vec(word[at + 1..].to_vec()));
         let known = KNOWN.iter().find(|known| known.1.as_bytes() == name);
         Said {
-            about: matches!(name, b"help" | b"version"),
+            about: About::by_name(name),
             taker: known.filter(|known| known.2 != Takes::Nothing).map(|known| (known, value)),
         }
     }
@@ -102,7 +129,7 @@ impl Said {
         let mut said = Said::default();
         for (at, letter) in letters.iter().enumerate() {
             let Some(known) = KNOWN.iter().find(|known| known.0 == Some(*letter)) else { break };
-            said.about |= matches!(letter, b'h' | b'V');
+            said.about = said.about.max(About::by_letter(*letter));
             let rest = &letters[at + 1..];
             let value = rest.strip_prefix(b"=");
             let takes = match known.2 {
@@ -130,7 +157,7 @@ impl Scan {
             directory: None,
             file: None,
             color: None,
-            about: false,
+            about: About::Nothing,
         };
         let mut rest = args.iter().enumerate().skip(1).peekable();
         while let Some((at, arg)) = rest.next() {
@@ -145,7 +172,7 @@ impl Scan {
                 continue;
             }
             let said = Said::by(arg);
-            scan.about |= said.about;
+            scan.about = scan.about.max(said.about);
             let Some(((_, name, takes, _), attached)) = said.taker else { continue };
             let value = match (takes, attached) {
                 (Takes::Next, None) => rest.next().map(|(_, value)| value.clone()),
@@ -173,7 +200,12 @@ impl Scan {
 
     /// Whether only taskr's own help or version is asked for.
     pub(super) fn only_about_taskr(&self) -> bool {
-        self.about && self.word.is_none()
+        self.about != About::Nothing && self.word.is_none()
+    }
+
+    /// Whether somewhere before `--` help is asked for.
+    pub(super) fn asks_for_help(&self) -> bool {
+        self.about == About::Help
     }
 
     /// Whether another bare word stands behind the first.
@@ -277,6 +309,7 @@ fn is_jobs(word: &OsStr) -> bool {
 mod tests {
     use std::path::PathBuf;
 
+    use clap::error::ErrorKind;
     use clap::{Arg, CommandFactory, Parser};
 
     use super::*;
@@ -402,6 +435,24 @@ mod tests {
             );
         }
         assert!(taken > 500, "{taken}");
+    }
+
+    /// What stands below the options of a help is made only where the scan sees that one is asked for.
+    #[test]
+    fn whoever_asks_for_help_is_seen() {
+        let words =
+            ["-h", "--help", "-qh", "-hV", "-V", "--version", "-q", "a", "--", "-Ch", "-C", "-j"];
+        for line in (0..words.len().pow(3))
+            .map(|number| [1, 12, 144].map(|power| words[number / power % words.len()]))
+        {
+            let found =
+                Scan::of(std::iter::once("taskr").chain(line).map(OsString::from).collect());
+            let shown = Build::try_parse_from(&found.args).err().map(|error| error.kind());
+            if shown == Some(ErrorKind::DisplayHelp) {
+                assert!(found.asks_for_help(), "{line:?}");
+            }
+        }
+        assert!(!scan("-V").asks_for_help() && !scan("-- -h").asks_for_help());
     }
 
     #[test]

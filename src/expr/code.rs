@@ -49,7 +49,7 @@ impl Code {
                 problem.at(inner.start.saturating_sub(2)..(inner.end + 2).min(source.len()))
             );
         }
-        let start = inner.start + source[inner.clone()].find(text).unwrap_or(0);
+        let start = inner.end - source[inner.clone()].trim_start().len();
         let range = start..start + text.len();
         check_form(&source[inner]).map_err(|problem| problem.at(range.clone()))?;
         let Scan { slots, calls, code, raw } = scan::scan(source, range.clone())?;

@@ -144,10 +144,11 @@ impl Template {
     /// An expression that is not closed or cannot be understood; filters and tests that do not
     /// exist.
     pub fn parse(source: &str) -> Result<Template, ExprError> {
-        let mut parts = Vec::new();
+        let segments = segment::split(source)?;
+        let mut parts = Vec::with_capacity(segments.len());
         let mut names = Vec::new();
         let mut calls = Vec::new();
-        for segment in segment::split(source)? {
+        for segment in segments {
             match segment {
                 Segment::Text(range) => parts.push(Part::Text(range)),
                 Segment::Expr { outer, inner } => {

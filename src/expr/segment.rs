@@ -18,8 +18,7 @@ pub(super) fn split(source: &str) -> Result<Vec<Segment>, ExprError> {
     let mut segments = Vec::new();
     let mut text = 0;
     let mut at = 0;
-    while let Some(found) = source[at..].find("{{") {
-        let open = at + found;
+    while let Some(open) = opening(source.as_bytes(), at) {
         let inner = open + 2;
         if source[inner..].starts_with('.') {
             at = inner;
@@ -37,6 +36,11 @@ pub(super) fn split(source: &str) -> Result<Vec<Segment>, ExprError> {
         segments.push(Segment::Text(text..source.len()));
     }
     Ok(segments)
+}
+
+/// Where the next two braces stand. Most strings are too short to prepare a search for.
+fn opening(source: &[u8], at: usize) -> Option<usize> {
+    source[at..].windows(2).position(|two| two == b"{{").map(|found| at + found)
 }
 
 /// Where the `}}` stands that closes the expression that begins at `at`.

@@ -174,6 +174,7 @@ impl Reader {
     }
 
     fn targets(&mut self, targets: &mut Vec<Target>, table: &DeTable<'_>) {
+        targets.reserve_exact(table.len());
         for (key, value) in table {
             if self.has_enough() {
                 break;
@@ -190,7 +191,7 @@ impl Reader {
         let name: &str = key.get_ref();
         let named = self.entity_name(key, "target");
         let target = match value.get_ref() {
-            DeValue::Table(table) => Some(self.fields_of(key, table, &Owner::target(name))),
+            DeValue::Table(table) => Some(self.fields_of(key, table, Owner::Target(name))),
             DeValue::String(_) => self.short_target(key, value),
             DeValue::Array(elements) if elements.iter().any(|one| one.get_ref().is_table()) => {
                 let problem =

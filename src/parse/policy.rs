@@ -110,11 +110,11 @@ impl Reader {
 
     /// What somebody typed is no result that could be up to date.
     fn check_interactive(&mut self, target: &Target) {
-        let fields = NOT_OF_FIXERS.into_iter().chain(["always"]).chain(POLICY_FIELDS);
-        let Some(field) = fields.into_iter().find(|field| target.has(field)) else { return };
         if !target.interactive {
             return;
         }
+        let fields = NOT_OF_FIXERS.into_iter().chain(["always"]).chain(POLICY_FIELDS);
+        let Some(field) = fields.into_iter().find(|field| target.has(field)) else { return };
         let name = quoted(&target.name);
         let problem = Diagnostic::error(format!("target {name} is interactive and has `{field}`"));
         let place = target.place_of(field).clone();
@@ -132,6 +132,9 @@ impl Reader {
 
     fn check_fixer(&mut self, target: &Target) {
         let policy = &target.policy;
+        if !policy.restage && !policy.fixes_inputs {
+            return;
+        }
         let name = quoted(&target.name);
         if policy.restage && !policy.fixes_inputs {
             let problem =

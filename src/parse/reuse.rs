@@ -156,9 +156,7 @@ const DEEPEST: usize = 64;
 impl Reader {
     /// `[defaults]`.
     pub(super) fn defaults(&mut self, key: &Key<'_>, table: &DeTable<'_>) -> Arc<Layer> {
-        let header = "[defaults]".to_owned();
-        let owner = Owner { header: header.clone(), words: header };
-        let layer = self.layer(key, table, &owner);
+        let layer = self.layer(key, table, Owner::Defaults);
         for (field, why) in NOT_OF_ALL.iter().filter(|(field, _)| layer.fields.has(field)) {
             let problem = Diagnostic::error(format!("`{field}` cannot stand in [defaults]"));
             let place = layer.fields.place_of(field).clone();
@@ -179,29 +177,28 @@ impl Reader {
                 break;
             }
             let name: &str = key.get_ref();
-            let header = format!("[template.{name}]");
+            let owner = Owner::Template(name);
             if self.below_table(key, value, "[template]") || !self.entity_name(key, "template") {
                 continue;
             }
             let DeValue::Table(fields) = value.get_ref() else {
-                let example = format!("{header} and its fields below");
+                let example = format!("{} and its fields below", owner.header());
                 let asker = Asker { name, asks: "a table", example: &example, filled: true };
                 self.wrong_type::<()>(value, asker);
                 continue;
             };
-            let owner = Owner { words: format!("template {}", quoted(name)), header };
-            let layer = self.layer(key, fields, &owner);
+            let layer = self.layer(key, fields, owner);
             templates.insert(name.to_owned(), Arc::new(layer));
         }
         templates
     }
 
-    fn layer(&mut self, key: &Key<'_>, table: &DeTable<'_>, owner: &Owner) -> Layer {
+    fn layer(&mut self, key: &Key<'_>, table: &DeTable<'_>, owner: Owner<'_>) -> Layer {
         let before = self.problems.len();
         let fields = self.fields_of(key, table, owner);
         let mut extent = Vec::new();
         extent_of(table, &mut extent);
-        let header = owner.header.clone();
+        let header = owner.header();
         Layer { header, fields, extent, is_sound: self.problems.len() == before }
     }
 
@@ -239,7 +236,7 @@ impl Reader {
         for template in own.templates.values() {
             finder.layers(&template.fields.uses.templates, Some(&template.fields.name));
         }
-        let mut merged = IndexMap::new();
+        let mut merged = IndexMap::with_capacity(targets.len());
         let mut unsound = FxHashSet::default();
         for mut target in targets {
             let layers = finder.layers(&target.uses.templates, None);

@@ -237,13 +237,12 @@ impl Reader {
 
     /// What a service must say, and what only a service can. Whether nothing was refused.
     pub(super) fn check_service(&mut self, target: &Target) -> bool {
+        let needs_it = ["ready", "stop", "restart"].into_iter().find(|field| target.has(field));
+        if !target.service.service && needs_it.is_none() {
+            return true;
+        }
         let name = quoted(&target.name);
-        if !target.service.service {
-            let Some(field) =
-                ["ready", "stop", "restart"].into_iter().find(|field| target.has(field))
-            else {
-                return true;
-            };
+        if let (false, Some(field)) = (target.service.service, needs_it) {
             let problem =
                 Diagnostic::error(format!("target {name} has `{field}` and no `service`"));
             self.refuse(

@@ -51,18 +51,31 @@ const OF_COMMANDS: &[(&str, &str)] = &[
 /// Arguments that were meant for a shell.
 const OPERATORS: [&str; 8] = ["|", "||", "&&", "<", ">", ">>", "2>", "2>&1"];
 
-/// Whose fields are read.
-pub(super) struct Owner {
-    /// `[target.a]`, `[template.a]`, `[defaults]`.
-    pub(super) header: String,
-    /// The same within a sentence: "target `a`".
-    pub(super) words: String,
+/// Whose fields are read: of the name of a target or a template, or of all.
+#[derive(Clone, Copy)]
+pub(super) enum Owner<'n> {
+    Target(&'n str),
+    Template(&'n str),
+    Defaults,
 }
 
-impl Owner {
-    /// A target.
-    pub(super) fn target(name: &str) -> Owner {
-        Owner { header: format!("[target.{name}]"), words: format!("target {}", quoted(name)) }
+impl Owner<'_> {
+    /// `[target.a]`, `[template.a]`, `[defaults]`.
+    pub(super) fn header(self) -> String {
+        match self {
+            Owner::Target(name) => format!("[target.{name}]"),
+            Owner::Template(name) => format!("[template.{name}]"),
+            Owner::Defaults => "[defaults]".to_owned(),
+        }
+    }
+
+    /// The same within a sentence: "target `a`".
+    pub(super) fn words(self) -> String {
+        match self {
+            Owner::Target(name) => format!("target {}", quoted(name)),
+            Owner::Template(name) => format!("template {}", quoted(name)),
+            Owner::Defaults => self.header(),
+        }
     }
 }
 
@@ -81,9 +94,10 @@ impl Reader {
         &mut self,
         key: &Key<'_>,
         table: &DeTable<'_>,
-        owner: &Owner,
+        owner: Owner<'_>,
     ) -> Target {
         let mut target = self.empty_target(key);
+        target.keys.reserve_exact(table.len());
         for (key, value) in table {
             if self.has_enough() {
                 break;

@@ -53,9 +53,9 @@ impl Reader {
     }
 
     /// A field of a target that does not exist.
-    pub(super) fn unknown_in_target(&mut self, owner: &Owner, key: &Key<'_>, value: &Value<'_>) {
+    pub(super) fn unknown_in_target(&mut self, owner: Owner<'_>, key: &Key<'_>, value: &Value<'_>) {
         let name: &str = key.get_ref();
-        let Owner { header, words } = owner;
+        let (header, words) = (&owner.header(), &owner.words());
         if self.below_table(key, value, header) {
             return;
         }

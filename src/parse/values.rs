@@ -151,12 +151,13 @@ impl Reader {
         lines: &[Text],
         check: impl Fn(&Template) -> Result<(), ExprError>,
     ) {
-        let sources: Vec<&str> = lines.iter().map(|line| line.template.source()).collect();
-        let joined = match lines {
-            [line] => Ok(line.template.clone()),
-            _ => Template::parse(&sources.join("\n")),
+        let sources = || lines.iter().map(|line| line.template.source()).collect::<Vec<&str>>();
+        let checked = match lines {
+            [line] => check(&line.template),
+            _ => Template::parse(&sources().join("\n")).and_then(|script| check(&script)),
         };
-        let Err(error) = joined.and_then(|script| check(&script)) else { return };
+        let Err(error) = checked else { return };
+        let sources = sources();
         let mut start = error.range.start;
         let mut at = 0;
         while at + 1 < sources.len() && start > sources[at].len() {

@@ -249,6 +249,21 @@ fn list_of_a_taskfile_with_a_mistake() {
     p.taskr(["list", "-D", "x=1"]).says("has no variable `x`").exits(2);
 }
 
+/// Where no number would stand none is missing: the names need no graph.
+#[test]
+fn list_counts_only_what_it_tells() {
+    let plain = "[target.a]\ndeps = [\"b\"]\nrun = \"true\"\n";
+    let p = Project::new(plain);
+    let output = p.taskr(["list"]).stdout("a\n").ok();
+    assert_eq!(output.stderr, "");
+    p.taskr(["list", "--json"]).any_warning().ok();
+    p.write(
+        "Taskfile.toml",
+        &format!("{plain}[target.c]\nforeach = [\"Task*\"]\nrun = \"true\"\n"),
+    );
+    p.taskr(["list"]).stdout("a\nc\n").warns("tasks are not counted").ok();
+}
+
 #[test]
 fn show_tells_what_a_task_came_to() {
     let p = many();

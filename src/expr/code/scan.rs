@@ -1,6 +1,7 @@
 //! The tokens of an expression, as far as it takes to know what it reads: paths, filters and
 //! tests are told apart by what stands around them. The grammar is minijinja's to check.
 
+use std::fmt::Write;
 use std::ops::Range;
 
 use minijinja::Value;
@@ -160,7 +161,8 @@ impl Scanner<'_> {
                     self.code.push_str(&self.source[copied..slot.range.start]);
                     copied = slot.range.end;
                     let number = self.intern(slot);
-                    self.code.push_str(&format!("v{number}"));
+                    // Writing to a string never fails.
+                    let _ = write!(self.code, "v{number}");
                     at = end;
                 }
                 _ => at += 1,
