@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -28,6 +29,8 @@ struct Pty {
     child: std::process::Child,
     master: File,
     bytes: Arc<Mutex<Vec<u8>>>,
+    /// Ends when nobody holds the terminal any more.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Pty {
@@ -45,19 +48,19 @@ impl Pty {
         let child = command.spawn().expect("taskr starts");
         // The slave's descriptors in `command` would keep the reader from its end.
         drop(command);
-        Pty { child, master: File::from(master), bytes: Arc::default() }
+        Pty { child, master: File::from(master), bytes: Arc::default(), reader: None }
     }
 
     /// Reads from now on.
-    fn read(self) -> Pty {
+    fn read(mut self) -> Pty {
         let mut master = self.master.try_clone().expect("a descriptor");
         let bytes = Arc::clone(&self.bytes);
-        std::thread::spawn(move || {
+        self.reader = Some(std::thread::spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(len @ 1..) = master.read(&mut piece) {
                 bytes.lock().expect("a lock").extend_from_slice(&piece[..len]);
             }
-        });
+        }));
         self
     }
 
@@ -85,11 +88,7 @@ impl Pty {
     /// Waits for the end and the last bytes. All that was written.
     fn wait(mut self) -> String {
         self.child.wait().expect("an end");
-        let mut len = usize::MAX;
-        until("nothing more comes", || {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            len == std::mem::replace(&mut len, self.text().len())
-        });
+        until("nothing more comes", || self.reader.as_ref().is_none_or(JoinHandle::is_finished));
         self.text()
     }
 }
