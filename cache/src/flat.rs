@@ -460,6 +460,11 @@ impl Index {
         }
     }
 
+    /// The string at a place of the order, of which there are [`Index::len`].
+    pub fn at(&self, place: usize) -> &[u8] {
+        self.key(place)
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], u32)> {
         (0..self.len()).map(|at| (self.key(at), self.value(at)))
@@ -625,6 +630,7 @@ mod tests {
         let below: Vec<u32> = index.starting(b"lib/").map(|(_, number)| number).collect();
         assert_eq!(below, [1, 5]);
         assert_eq!(index.starting(b"z").count(), 0);
+        assert_eq!((index.at(0), index.at(4)), (&b""[..], &b"lib/b/c"[..]));
         assert_eq!(Index::default().get(b"a"), None);
         assert!(Index::default().is_empty());
         let many: Vec<(String, u32)> = (0..1000).map(|at| (format!("k{at}"), at)).collect();

@@ -144,13 +144,15 @@ impl Graph {
 
     /// All tasks and groups by their names.
     pub fn named(&self) -> impl Iterator<Item = (&str, TaskId)> {
-        let text = |name| std::str::from_utf8(name).expect("names are text");
-        self.names.iter().map(move |(name, id)| (text(name), TaskId::from_index(id as usize)))
+        self.names.iter().map(|(name, id)| (text(name), TaskId::from_index(id as usize)))
     }
 
     /// Its name, printable.
     pub fn name(&self, id: TaskId) -> &str {
-        &self.tasks[id].rule.name
+        match &self.tasks {
+            Tasks::Made(tasks) => &tasks[id].rule.name,
+            Tasks::Kept { places, .. } => text(self.names.at(places[id] as usize)),
+        }
     }
 
     /// What must be done before `id`.
@@ -205,7 +207,7 @@ impl Graph {
 
     /// Whether a task is skipped, because its `when` is false.
     pub fn is_skipped(&self, id: TaskId) -> bool {
-        self.tasks[id].rule.skipped.is_some()
+        self.skips && self.tasks[id].rule.skipped.is_some()
     }
 
     /// Whether any task is.
@@ -278,6 +280,10 @@ impl Graph {
     pub fn behind(&self, id: TaskId) -> FxHashSet<TaskId> {
         self.needed_by.closure(&[id])
     }
+}
+
+fn text(name: &[u8]) -> &str {
+    std::str::from_utf8(name).expect("names are text")
 }
 
 /// Edges from each task, as ranges of one vector.

@@ -18,6 +18,8 @@ pub enum Tasks {
         pieces: Pieces,
         /// The piece of each.
         numbers: IdVec<TaskId, u32>,
+        /// The place of the name of each among all names.
+        places: IdVec<TaskId, u32>,
         /// See [`Graph::names_digest`](super::Graph::names_digest).
         names: Digest,
     },

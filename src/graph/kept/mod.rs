@@ -11,12 +11,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use taskr_cache::{Coded, Digest, In, Out, Pieces, many, put_many};
+use taskr_cache::{Coded, Digest, In, Index, Out, Pieces, many, put_many};
 
 use super::scope::Surroundings;
 use super::tasks::Tasks;
 use super::{Edges, Graph, Looked};
 use crate::files::Ignored;
+use crate::ids::{Id, IdVec, TaskId};
 
 /// What a kept graph is made with.
 pub struct Around {
@@ -101,13 +102,14 @@ impl Graph {
         let root = around.root.clone();
         let pieces = Pieces::read(kept, Box::new(around))?;
         let mut from = pieces.first();
-        let numbers = many::<u32, _>(&mut from)?;
+        let numbers = many::<u32, IdVec<TaskId, u32>>(&mut from)?;
         let digest = Digest::from_bytes(from.bytes()?.try_into().ok()?);
+        let mut places = IdVec::filled(numbers.len(), 0);
         Some(Graph {
             kinds: many(&mut from)?,
             needs: Coded::get(&mut from)?,
             needed_by: Coded::get(&mut from)?,
-            names: Coded::get(&mut from)?,
+            names: names(&mut from, &mut places)?,
             whole: Coded::get(&mut from)?,
             profiles: Coded::get(&mut from)?,
             makers: Coded::get(&mut from)?,
@@ -116,9 +118,19 @@ impl Graph {
             looked: Looked::default(),
             ignored: Ignored::get(&mut from, &root)?,
             skips: Coded::get(&mut from)?,
-            tasks: Tasks::Kept { numbers, pieces, names: digest },
+            tasks: Tasks::Kept { numbers, places, pieces, names: digest },
         })
     }
+}
+
+/// The names, and the place of each task's among them.
+fn names(from: &mut In<'_>, places: &mut IdVec<TaskId, u32>) -> Option<Index> {
+    let names: Index = Coded::get(from)?;
+    for (place, (_, id)) in (0..).zip(names.iter()) {
+        ((id as usize) < places.len()).then_some(())?;
+        places[TaskId::from_index(id as usize)] = place;
+    }
+    Some(names)
 }
 
 impl Coded for Edges {
