@@ -7,8 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::digest::{Digest, KeyHasher};
-use crate::hash::{HashError, hash_at, hash_file};
+use crate::hash::{HashError, hash_as, hash_file};
 use crate::stamp::{FileKind, Stamp};
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use std::os::fd::BorrowedFd;
 
 /// The stamps of one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,9 @@ pub enum Content {
 }
 
 impl Content {
+    /// [`Content::encode`] appends no more than so many bytes.
+    pub const MOST_BYTES: usize = 1 + 32;
+
     /// One byte for the kind, then the digest if there is one. Injective.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let (kind, digest) = match self {
@@ -78,12 +84,23 @@ impl Seen {
     /// # Errors
     /// Whatever `stat` says, but for absence.
     pub fn of(path: &Path) -> io::Result<Option<Seen>> {
-        let Some(link) = Stamp::of_link(path)? else { return Ok(None) };
+        Seen::at(CWD, path)
+    }
+
+    /// As [`Seen::of`], of a path that starts at the folder `dir`: of many files in one folder that
+    /// costs a third.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn at(dir: BorrowedFd<'_>, path: &Path) -> io::Result<Option<Seen>> {
+        let Some(link) = Stamp::of_link_at(dir, path)? else { return Ok(None) };
         let file = match link.kind() {
-            FileKind::Symlink => Stamp::of(path).or_else(|error| match error.raw_os_error() {
-                Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => Ok(None),
-                _ => Err(error),
-            })?,
+            FileKind::Symlink => {
+                Stamp::at(dir, path).or_else(|error| match error.raw_os_error() {
+                    Some(code) if code == Errno::LOOP.raw_os_error() => Ok(None),
+                    _ => Err(error),
+                })?
+            }
             _ => None,
         };
         let file = file.map(|file| match file.kind() {
@@ -117,6 +134,27 @@ impl Seen {
     }
 }
 
+/// What the regular file `path`, from the folder `dir`, holds: one that was just seen with these
+/// stamps. `None`: it is no longer so, or was not all the time.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub fn measure_at(
+    dir: BorrowedFd<'_>,
+    path: &Path,
+    seen: &Seen,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Option<Content>> {
+    let digest = hash_as(dir, path, &seen.link, buffer)?;
+    Ok(digest.map(|digest| Content::File { executable: seen.link.executable(), digest }))
+}
+
+/// Whether there is no such file any more, or a link in its place.
+fn is_gone(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    error.kind() == io::ErrorKind::NotFound || code == Some(Errno::LOOP.raw_os_error())
+}
+
 /// How often a path is read again because it changed meanwhile.
 const ATTEMPTS: usize = 3;
 
@@ -126,21 +164,16 @@ const ATTEMPTS: usize = 3;
 /// [`HashError::Unstable`] if it kept changing; sockets, devices and pipes are no content.
 pub fn measure(path: &Path, buffer: &mut Vec<u8>) -> Result<Option<(Seen, Content)>, HashError> {
     for _ in 0..ATTEMPTS {
-        // Most paths are regular files: their stamps come with the digest. What is none is told by
-        // the way below.
-        match hash_at(rustix::fs::CWD, path, buffer, None) {
-            Err(HashError::Unstable) => return Err(HashError::Unstable),
-            Err(HashError::Io(_)) => {}
-            Ok((hashed, _)) => {
-                let seen = Seen { link: hashed.stamp, file: None };
-                if Seen::of(path).map_err(HashError::Io)? != Some(seen) {
-                    continue;
-                }
-                let executable = hashed.stamp.executable();
-                return Ok(Some((seen, Content::File { executable, digest: hashed.digest })));
+        let Some(seen) = Seen::of(path).map_err(HashError::Io)? else { return Ok(None) };
+        if seen.link.kind() == FileKind::File {
+            match measure_at(CWD, path, &seen, buffer) {
+                Ok(Some(content)) => return Ok(Some((seen, content))),
+                // It gave way to something else meanwhile.
+                Ok(None) => continue,
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => return Err(HashError::Io(error)),
             }
         }
-        let Some(seen) = Seen::of(path).map_err(HashError::Io)? else { return Ok(None) };
         let content = match (seen.link.kind(), &seen.file) {
             (FileKind::Dir, _) => Content::Folder,
             (FileKind::Symlink, None) => Content::Link(link_digest(path, b"nothing", None)?),

@@ -61,22 +61,37 @@ impl fmt::Debug for Digest {
 /// ever equal the digest of a file or a key of another kind.
 ///
 /// It adds no lengths and no tags: the caller's encoding must be unambiguous.
-pub struct KeyHasher(blake3::Hasher);
+pub struct KeyHasher {
+    hasher: blake3::Hasher,
+    /// Not digested yet: blake3 is several times as fast with one large piece as with many small ones.
+    waiting: Vec<u8>,
+}
+
+/// So many bytes are digested at once.
+const PIECE_BYTES: usize = 16 * 1024;
 
 impl KeyHasher {
     /// `context` is a constant of the program that names the kind of key, the year and a version.
     pub fn new(context: &str) -> KeyHasher {
-        KeyHasher(blake3::Hasher::new_derive_key(context))
+        KeyHasher { hasher: blake3::Hasher::new_derive_key(context), waiting: Vec::new() }
     }
 
     /// Appends `bytes` to what is digested.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        if self.waiting.len() + bytes.len() > PIECE_BYTES {
+            self.hasher.update(&self.waiting);
+            self.waiting.clear();
+        }
+        match bytes.len() > PIECE_BYTES {
+            true => _ = self.hasher.update(bytes),
+            false => self.waiting.extend_from_slice(bytes),
+        }
     }
 
     /// The digest of all that was appended.
-    pub fn finish(&self) -> Digest {
-        Digest(*self.0.finalize().as_bytes())
+    pub fn finish(mut self) -> Digest {
+        self.hasher.update(&self.waiting);
+        Digest(*self.hasher.finalize().as_bytes())
     }
 }
 

@@ -83,6 +83,39 @@ pub fn hash_at(
     hash_stable(|| open_at(dir, name, OFlags::NOFOLLOW), buffer, finder.as_ref())
 }
 
+/// The digest of the regular file `name` beneath the directory `dir`, which was just seen with this
+/// stamp; a symbolic link in its place is an error. `None`: it has another stamp now, or what is
+/// there now is another file: then nobody can tell what was read.
+pub(crate) fn hash_as(
+    dir: BorrowedFd<'_>,
+    name: &Path,
+    stamp: &Stamp,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Option<Digest>> {
+    let file = open_quietly(dir, name)?;
+    let (digest, _) = hash_content(&file, stamp.size, buffer, None)?;
+    let after = Stamp::from_stat(&rustix::fs::fstat(&file)?);
+    Ok((after == *stamp).then_some(digest))
+}
+
+/// Opens for reading without leaving a trace, where the file is the caller's: the first read after a
+/// write would write the inode.
+#[cfg(target_os = "linux")]
+fn open_quietly(dir: BorrowedFd<'_>, name: &Path) -> io::Result<File> {
+    match open_at(dir, name, OFlags::NOFOLLOW | OFlags::NOATIME) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_at(dir, name, OFlags::NOFOLLOW)
+        }
+        other => other,
+    }
+}
+
+/// Opens for reading.
+#[cfg(not(target_os = "linux"))]
+fn open_quietly(dir: BorrowedFd<'_>, name: &Path) -> io::Result<File> {
+    open_at(dir, name, OFlags::NOFOLLOW)
+}
+
 /// Opens for reading; `NONBLOCK` so that a FIFO does not wait for a writer.
 fn open_at(dir: BorrowedFd<'_>, name: &Path, links: OFlags) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -120,8 +153,13 @@ fn hash_content(
     finder: Option<&Finder<'_>>,
 ) -> io::Result<(Digest, bool)> {
     let overlap = finder.map_or(0, |finder| finder.needle.len() - 1);
-    if buffer.len() < overlap + CHUNK_BYTES {
-        buffer.resize(overlap + CHUNK_BYTES, 0);
+    // A small file needs no large buffer, and its end is where its size says.
+    let chunk = match usize::try_from(size) {
+        Ok(size @ 1..CHUNK_BYTES) => size,
+        _ => CHUNK_BYTES,
+    };
+    if buffer.len() < overlap + chunk {
+        buffer.resize(overlap + chunk, 0);
     }
     let mut hasher = blake3::Hasher::new();
     let (mut total, mut found) = (0, false);

@@ -23,7 +23,7 @@ mod stamp;
 mod state;
 mod store;
 
-pub use content::{Content, Seen, measure};
+pub use content::{Content, Seen, measure, measure_at};
 pub use digest::{Digest, KeyHasher};
 pub use flat::{Coded, In, Index, Out, Piece, Pieces, digest_of, many, put_many};
 pub use hash::{HashError, Hashed, hash_at, hash_file};

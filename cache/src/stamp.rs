@@ -8,11 +8,11 @@
 use crate::digest::Digest;
 use crate::filesystem::{self, FileSystem};
 use rustc_hash::FxHashMap;
-use rustix::fs::{FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 /// A stamp is settled when it is at least this much older than the file system's clock, in
@@ -58,7 +58,15 @@ impl Stamp {
     /// # Errors
     /// Whatever `lstat` says, except that the path or a directory on the way is absent.
     pub fn of_link(path: &Path) -> io::Result<Option<Stamp>> {
-        present(rustix::fs::lstat(path))
+        Stamp::of_link_at(CWD, path)
+    }
+
+    /// As [`Stamp::of_link`], of a path that starts at the folder `dir`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of_link_at(dir: BorrowedFd<'_>, path: &Path) -> io::Result<Option<Stamp>> {
+        present(rustix::fs::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW))
     }
 
     /// The stamp of what `path` leads to. `None`: it leads nowhere.
@@ -67,7 +75,15 @@ impl Stamp {
     /// Whatever `stat` says, except that the path or a directory on the way is absent; a loop of
     /// links is an error.
     pub fn of(path: &Path) -> io::Result<Option<Stamp>> {
-        present(rustix::fs::stat(path))
+        Stamp::at(CWD, path)
+    }
+
+    /// As [`Stamp::of`], of a path that starts at the folder `dir`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn at(dir: BorrowedFd<'_>, path: &Path) -> io::Result<Option<Stamp>> {
+        present(rustix::fs::statat(dir, path, AtFlags::empty()))
     }
 
     /// For callers that ask `fstatat` or `fstat` themselves.
@@ -185,11 +201,16 @@ impl Clock {
         self.now_ns
     }
 
+    /// Whether [`Clock::learn`] has nothing to learn of device `dev` any more.
+    pub fn knows(&self, dev: u64) -> bool {
+        self.trusted.contains_key(&dev)
+    }
+
     /// Finds out whether stamps of device `dev` are believed, by asking for the file system of
     /// `path`, a path whose stamp named that device. Asks once per device; a path that has gone to
     /// another device teaches nothing.
     pub fn learn(&mut self, dev: u64, path: &Path) {
-        if self.trusted.contains_key(&dev) {
+        if self.knows(dev) {
             return;
         }
         for follow in [false, true] {

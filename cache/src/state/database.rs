@@ -32,7 +32,7 @@ pub(super) fn read_immutable(path: &Path, size: u64) -> Result<State, Trouble> {
     if size < u64::from(number("page_count")?) * u64::from(number("page_size")?) {
         return Err(Trouble::Damaged("it was cut short".to_owned()));
     }
-    read_rows(&connection)
+    read_rows(&connection, size)
 }
 
 /// Some rows of such a database: those of these keys, as far as they are there.
@@ -64,20 +64,20 @@ pub(super) fn recover(path: &Path) -> Result<State, Trouble> {
         return Ok(State::empty());
     }
     database::check(&LAYOUT, &connection)?;
-    let state = read_rows(&connection)?;
+    let state = read_rows(&connection, 0)?;
     database::close(connection);
     Ok(state)
 }
 
-/// All rows in one sequential scan. A row whose value or sum is wrong counts as absent. Keys that
+/// All rows in one sequential scan of so many bytes, about. A row whose value or sum is wrong counts as absent. Keys that
 /// are wrong or do not ascend are another matter: what is sought by its key is not found then, so
 /// it could be neither replaced nor removed, and a page that points back to an earlier one gives
 /// rows without end.
-fn read_rows(connection: &Connection) -> Result<State, Trouble> {
+fn read_rows(connection: &Connection, size: u64) -> Result<State, Trouble> {
     let disorder = || Trouble::Damaged("its rows are out of order".to_owned());
     let mut statement = connection.prepare("SELECT tab, id, value, sum FROM rows")?;
     let mut rows = statement.query([])?;
-    let mut found = Rows::default();
+    let mut found = Rows::of_size(size);
     let mut last: Option<(i64, Vec<u8>)> = None;
     while let Some(row) = rows.next()? {
         let (ValueRef::Integer(table), ValueRef::Blob(id)) = (row.get_ref(0)?, row.get_ref(1)?)

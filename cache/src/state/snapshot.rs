@@ -81,6 +81,9 @@ pub(super) struct Rows {
     sums: Vec<[u8; 16]>,
 }
 
+/// More room is not made before there are rows for it, in bytes.
+const MOST_ROOM: usize = 256 * 1024 * 1024;
+
 /// Rows that are worth a thread, which costs 60 µs.
 const ROWS_PER_THREAD: usize = 2048;
 
@@ -88,6 +91,12 @@ const ROWS_PER_THREAD: usize = 2048;
 const ROWS_AT_ONCE: usize = 256;
 
 impl Rows {
+    /// Room for the rows of a database of so many bytes: it does not move while they come.
+    pub(super) fn of_size(bytes: u64) -> Rows {
+        let bytes = usize::try_from(bytes).unwrap_or(0).min(MOST_ROOM);
+        Rows { entries: Vec::with_capacity(bytes), ..Rows::default() }
+    }
+
     /// Adds a row; what cannot be one is left out.
     pub(super) fn push(&mut self, table: u8, id: &[u8], value: &[u8], sum: &[u8]) {
         let start = self.entries.len();
