@@ -89,6 +89,26 @@ impl Root {
         }
     }
 
+    /// Makes an empty folder of taskr's own, below [`STATE_DIR`], whatever stood there.
+    ///
+    /// # Errors
+    /// No permission.
+    pub fn make_empty(&self, path: &[u8]) -> io::Result<()> {
+        let is_empty = |folder: &OwnedFd| -> io::Result<bool> {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let mut entries = fs::Dir::new(fs::openat(folder, ".", flags, Mode::empty())?)?;
+            let is_own = |name: &[u8]| name == b"." || name == b"..";
+            Ok(entries.all(|entry| entry.is_ok_and(|entry| is_own(entry.file_name().to_bytes()))))
+        };
+        match self.folder(path) {
+            Ok(folder) if is_empty(&folder)? => Ok(()),
+            _ => {
+                self.remove_tree(path)?;
+                self.create_dirs(path)
+            }
+        }
+    }
+
     /// Moves a file, a link or a folder; what stood at `to` is replaced in one step. Folders
     /// above `to` are made. Across file systems a copy is made beside `to` and renamed.
     ///
@@ -360,6 +380,29 @@ mod tests {
         let long = |end: &str| component(format!("{}{end}", "x".repeat(300)).as_bytes());
         assert_eq!(long("a").len(), LONGEST);
         assert_ne!(long("a"), long("b"));
+    }
+
+    #[test]
+    fn a_folder_is_made_empty_whatever_stood_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let folder = b".taskr/tasks/t/restore";
+        let path = root.absolute(folder);
+        let is_empty = || std::fs::read_dir(&path).unwrap().count() == 0;
+        root.make_empty(folder).unwrap();
+        assert!(is_empty());
+        let made = path.metadata().unwrap();
+        root.make_empty(folder).unwrap();
+        let ino = |of: &std::fs::Metadata| std::os::unix::fs::MetadataExt::ino(of);
+        assert_eq!(ino(&made), ino(&path.metadata().unwrap()), "it stays if it is empty");
+        std::fs::create_dir_all(path.join(".a/b")).unwrap();
+        std::fs::write(path.join("0"), "x").unwrap();
+        root.make_empty(folder).unwrap();
+        assert!(is_empty());
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::write(&path, "x").unwrap();
+        root.make_empty(folder).unwrap();
+        assert!(is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Knows no task. What earlier runs knew of a path is handed in by the caller; what must be
 //! read to be known is measured elsewhere and told to [`Files::learn`].
 
+mod ahead;
 mod depfile;
 mod dotenv;
 mod ignored;
@@ -17,10 +18,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
-use taskr_cache::{Content, FileKind, Seen, spread};
+use taskr_cache::{Content, FileKind, Seen};
 
 use crate::ids::{FileId, Id, IdVec, Paths};
 
+pub use ahead::{Beside, open_folder};
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
 pub use ignored::{GITIGNORE, Ignored, IgnoredBy, IgnoredMatch};
@@ -99,11 +101,8 @@ pub enum Look {
     Unread,
 }
 
-/// A thread that asks for stamps asks for at least so many.
-const LEAST_STAMPS: usize = 500;
-
 /// A glob and what is taken away from it.
-type Query = (Pattern, Vec<Pattern>);
+pub type Query = (Pattern, Vec<Pattern>);
 
 /// All paths of one workspace, in one run.
 #[derive(Debug)]
@@ -162,25 +161,6 @@ impl Files {
             Fact::Absent => Look::Known(None, Content::Absent),
             Fact::Present(seen, Some(content)) => Look::Known(Some(seen), content),
             Fact::Present(_, None) | Fact::Stamped(_) | Fact::Unasked => Look::Unread,
-        }
-    }
-
-    /// Asks for the stamps of all these paths that were not asked for yet, if they are many: on
-    /// several threads. An error is left for [`Files::look`] to meet.
-    pub fn look_ahead(&mut self, paths: &Paths, ids: &[FileId]) {
-        self.facts.grow(paths.len());
-        let unasked = ids.iter().copied().filter(|&id| matches!(self.facts[id], Fact::Unasked));
-        let unasked: Vec<FileId> = unasked.collect();
-        if unasked.len() < 2 * LEAST_STAMPS {
-            return;
-        }
-        let root = &self.root;
-        let seen =
-            spread(&unasked, LEAST_STAMPS, |&id, (): &mut ()| Seen::of(&root.join(paths.path(id))));
-        for (id, seen) in unasked.into_iter().zip(seen) {
-            if let Ok(seen) = seen {
-                self.facts[id] = stamped(seen);
-            }
         }
     }
 
@@ -262,10 +242,14 @@ impl Files {
             return Ok(known.clone());
         }
         let found = list(&self.root, pattern, skip, &self.ignored)?;
+        Ok(self.keep_list(paths, query, &found))
+    }
+
+    fn keep_list(&mut self, paths: &mut Paths, query: Query, found: &[Vec<u8>]) -> Arc<[FileId]> {
         let found = found.iter().map(|path| paths.intern(path));
         let found: Arc<[FileId]> = found.filter(|id| !self.would_go.contains(id)).collect();
         self.listings.insert(query, found.clone());
-        Ok(found)
+        found
     }
 }
 

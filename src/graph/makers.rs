@@ -65,6 +65,12 @@ impl Makers {
         paths.map(|(_, id)| id).chain(globs.map(|(_, id)| id)).collect()
     }
 
+    /// Whether no task declares anything that may lie in `folder`, or that it may lie in.
+    pub fn are_elsewhere(&self, folder: &[u8]) -> bool {
+        let mut globs = self.globs.above(folder).chain(self.globs.below(folder));
+        globs.next().is_none() && self.paths_around(folder).next().is_none()
+    }
+
     /// The tasks of which an output is, holds or lies in `path`.
     fn around(&self, path: &[u8]) -> Vec<TaskId> {
         let tree = Pattern::tree(path);
@@ -142,5 +148,12 @@ mod tests {
         assert_eq!(matching("lib/q/*.h"), [4]);
         assert_eq!(matching("gen/*.y"), [12]);
         assert_eq!(matching("*.y"), [11]);
+        let elsewhere = |path: &str| makers.are_elsewhere(path.as_bytes());
+        assert!(!elsewhere("lib") && !elsewhere("out/a/b/c") && !elsewhere(""));
+        assert!(!elsewhere("src"), "*.y may match a file in any folder, for all that is known");
+        let makers = Makers::new([(b"lib".to_vec(), id(4))].into_iter().collect(), Vec::new());
+        let elsewhere = |path: &str| makers.are_elsewhere(path.as_bytes());
+        assert!(elsewhere("src") && elsewhere("li") && elsewhere("library"));
+        assert!(!elsewhere("") && !elsewhere("lib") && !elsewhere("lib/x"));
     }
 }

@@ -17,6 +17,8 @@
 //! `-j`, colour, umask, `MAKEFLAGS`, run id, attempt, `env_pass`, `after`, `doc`. Values of
 //! variables are kept as digests only, so that no secret reaches the disk.
 
+use std::sync::{Arc, OnceLock};
+
 use taskr_cache::{Content, Digest, KeyHasher};
 
 use super::gate::Gate;
@@ -96,11 +98,24 @@ pub struct Field {
     pub value: Vec<u8>,
 }
 
-/// All that counts for one task's result, sorted by tag and name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Manifest {
+/// All that counts for one task's result, sorted by tag and name. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Manifest(Arc<Sorted>);
+
+#[derive(Debug, Default)]
+struct Sorted {
     fields: Vec<Field>,
+    /// Once it was asked for.
+    key: OnceLock<Digest>,
 }
+
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Manifest) -> bool {
+        self.fields() == other.fields()
+    }
+}
+
+impl Eq for Manifest {}
 
 /// Changes whenever the meaning of a field does.
 const FORMAT: &[u8] = b"2";
@@ -116,17 +131,34 @@ impl Manifest {
         fields.push(Field { tag: Tag::Format, name: Vec::new(), value: FORMAT.to_vec() });
         fields.push(Field { tag: Tag::Platform, name: Vec::new(), value: platform.into_bytes() });
         fields.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
-        Manifest { fields }
+        Manifest::of_sorted(fields)
+    }
+
+    fn of_sorted(fields: Vec<Field>) -> Manifest {
+        Manifest(Arc::new(Sorted { fields, key: OnceLock::new() }))
+    }
+
+    /// The same with what a depfile found.
+    #[must_use]
+    pub fn with_found(&self, found: Vec<Field>) -> Manifest {
+        match found.is_empty() {
+            true => self.clone(),
+            false => {
+                let mut fields = [self.fields(), &found].concat();
+                fields.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
+                Manifest::of_sorted(fields)
+            }
+        }
     }
 
     /// All fields in order.
     pub fn fields(&self) -> &[Field] {
-        &self.fields
+        &self.0.fields
     }
 
     /// The key of the whole manifest.
     pub fn key(&self) -> Digest {
-        self.key_of(|_| true)
+        *self.0.key.get_or_init(|| self.key_of(|_| true))
     }
 
     /// The key of a result that holds the path of the place where it was made, and that may be used
@@ -145,8 +177,8 @@ impl Manifest {
     /// The value of one field.
     pub fn value(&self, tag: Tag, name: &[u8]) -> Option<&[u8]> {
         let at =
-            self.fields.binary_search_by(|field| (field.tag, &field.name[..]).cmp(&(tag, name)));
-        Some(&self.fields[at.ok()?].value)
+            self.fields().binary_search_by(|field| (field.tag, &field.name[..]).cmp(&(tag, name)));
+        Some(&self.fields()[at.ok()?].value)
     }
 
     /// The command for people: a script as it is, else the words as a shell would take them.
@@ -164,7 +196,7 @@ impl Manifest {
     /// before it. So two different manifests never give the same bytes.
     fn key_of(&self, counts: impl Fn(Tag) -> bool) -> Digest {
         let mut hasher = KeyHasher::new("taskr 2026 task key v1");
-        let mut rest = &self.fields[..];
+        let mut rest = self.fields();
         for tag in Tag::ALL {
             let (these, others) = rest.split_at(rest.partition_point(|field| field.tag <= tag));
             rest = others;
@@ -185,8 +217,8 @@ impl Manifest {
 
     /// Appends the encoding that a record keeps.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&(self.fields.len() as u32).to_le_bytes());
-        for field in &self.fields {
+        out.extend_from_slice(&(self.fields().len() as u32).to_le_bytes());
+        for field in self.fields() {
             out.push(field.tag as u8);
             for part in [&field.name, &field.value] {
                 out.extend_from_slice(&(part.len() as u32).to_le_bytes());
@@ -198,7 +230,8 @@ impl Manifest {
     /// Reads what [`Manifest::encode`] wrote, and moves `bytes` behind it.
     pub fn decode(bytes: &mut &[u8]) -> Option<Manifest> {
         let count = take_u32(bytes)?;
-        let mut fields = Vec::new();
+        // No more than there can be: a field has nine bytes and more.
+        let mut fields = Vec::with_capacity((count as usize).min(bytes.len() / 9));
         for _ in 0..count {
             let tag = *Tag::ALL.get((take(bytes, 1)?[0] as usize).checked_sub(1)?)?;
             let name_len = take_u32(bytes)? as usize;
@@ -207,7 +240,7 @@ impl Manifest {
             let value = take(bytes, value_len)?.to_vec();
             fields.push(Field { tag, name, value });
         }
-        Some(Manifest { fields })
+        Some(Manifest::of_sorted(fields))
     }
 
     /// Why `self`, the present, is not `old`, the recorded one; empty if they are equal. Causes
@@ -231,7 +264,7 @@ impl Manifest {
 
     fn differences(&self, old: &Manifest) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        let (mut new, mut old) = (&self.fields[..], &old.fields[..]);
+        let (mut new, mut old) = (self.fields(), old.fields());
         loop {
             let order = match (new.first(), old.first()) {
                 (None, None) => return reasons,
@@ -272,7 +305,7 @@ impl Field {
 
     /// The field of an input file.
     pub fn input(tag: Tag, path: &[u8], content: &Content) -> Field {
-        let mut value = Vec::new();
+        let mut value = Vec::with_capacity(Content::MOST_BYTES);
         content.encode(&mut value);
         Field { tag, name: path.to_vec(), value }
     }

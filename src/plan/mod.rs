@@ -208,6 +208,11 @@ impl Plan {
         if open { Next::Wait } else { Next::Done }
     }
 
+    /// The tasks that became ready since this was asked last; some of them may be handed out by now.
+    pub fn newly_ready(&mut self) -> Vec<TaskId> {
+        self.ready.take_new()
+    }
+
     /// A task that was handed out must run, and waits to be admitted.
     pub fn is_due(&mut self, id: TaskId) {
         self.set(id, State::Due);

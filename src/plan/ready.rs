@@ -18,6 +18,8 @@ const MOST_JUDGED: usize = 512;
 pub(super) struct Ready {
     classes: Classes,
     queues: Vec<BinaryHeap<Rank>>,
+    /// Those that came since it was asked for them.
+    new: Vec<TaskId>,
     /// How many of each class are judged, or were and do not run.
     judged: Vec<usize>,
     /// How many of each priority are being judged.
@@ -30,6 +32,7 @@ impl Ready {
         let count = classes.demands().len();
         Ready {
             queues: vec![BinaryHeap::new(); count],
+            new: Vec::new(),
             judged: vec![0; count],
             urgent: BTreeMap::new(),
             classes,
@@ -48,7 +51,13 @@ impl Ready {
     pub(super) fn push(&mut self, rank: Rank) {
         let (.., Reverse(id)) = rank;
         self.queues[self.classes.of(id)].push(rank);
+        self.new.push(id);
         self.count += 1;
+    }
+
+    /// The tasks that became ready since this was asked last.
+    pub(super) fn take_new(&mut self) -> Vec<TaskId> {
+        std::mem::take(&mut self.new)
     }
 
     /// The first of those whose class has room.

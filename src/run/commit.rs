@@ -175,9 +175,8 @@ impl Build<'_> {
         if !ended.written.is_empty() && self.has_fixed(id, &running, &ended) {
             return;
         }
-        let mut fields = running.due.gathered.fields.clone();
-        match self.found_fields(&running, success) {
-            Ok(found) => fields.extend(found),
+        let manifest = match self.found_fields(&running, success) {
+            Ok(found) => running.due.gathered.manifest.with_found(found),
             Err(Found::Unread(files)) => {
                 self.active.insert(id, Active::Recording(running, ended));
                 self.wait_for(id, files);
@@ -203,9 +202,8 @@ impl Build<'_> {
                 self.fail(id, &running, &ended, what);
                 return;
             }
-        }
+        };
         let was = self.spent.enter(Part::Record);
-        let manifest = Manifest::new(fields);
         let own = self.found_list(&running, success, manifest.key());
         let found = self.lists_after(id, &running, own);
         let record = self.new_record(id, &running, (&ended, success, found), manifest);
@@ -248,7 +246,7 @@ impl Build<'_> {
             return;
         };
         if self.graph.task(id).kind() == Kind::Recorded {
-            let manifest = Manifest::new(running.due.gathered.fields.clone());
+            let manifest = running.due.gathered.manifest.clone();
             let own = self.found_list(running, success, manifest.key());
             let found = self.lists_after(id, running, own);
             let record = self.new_record(id, running, (ended, success, found), manifest);

@@ -42,22 +42,19 @@ impl Build<'_> {
         let record = record::read(&self.held.state, &state_id);
         self.spent.enter(was);
         let mut doubt = None;
-        let mut fields = gathered.fields.clone();
-        if let Some(record) = &record {
-            let plain = Manifest::new(fields);
-            let same = plain.static_key() == record.manifest.static_key();
-            fields = gathered.fields.clone();
-            if let (true, Some(list)) = (same, record.found.first()) {
-                // What cannot be looked at any more is no longer what it was.
-                match self.discovered(&list.paths) {
-                    Err(Gap::Wrong(_)) => {}
-                    found => fields.extend(found?),
-                }
-                doubt = self.untied(id, &list.paths);
+        let mut manifest = gathered.manifest.clone();
+        if let Some(record) = &record
+            && let Some(list) = record.found.first()
+            && manifest.static_key() == record.manifest.static_key()
+        {
+            // What cannot be looked at any more is no longer what it was.
+            match self.discovered(&list.paths) {
+                Err(Gap::Wrong(_)) => {}
+                found => manifest = manifest.with_found(found?),
             }
+            doubt = self.untied(id, &list.paths);
         }
         let was = self.spent.enter(Part::Key);
-        let manifest = Manifest::new(fields);
         let key = manifest.key();
         self.spent.enter(was);
         gathered.key = Some(key);

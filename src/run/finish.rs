@@ -9,14 +9,14 @@ use super::retry::Tried;
 use super::spent::Part;
 use super::tally::Took;
 use super::{Build, Done, Running};
-use crate::error::{Diagnostic, said};
+use crate::error::Diagnostic;
 use crate::files::Look;
 use crate::ids::TaskId;
 use crate::outcome::{
     Because, Cause, Course, Event, Failure, Finish, Reason, Summary, TaskRef, gates_json, shown,
 };
 use crate::record;
-use crate::workers::{Ended, Result as Outcome};
+use crate::workers::{Ended, Job, Message, Result as Outcome};
 
 /// Reasons that a task's own file keeps of a run.
 const MOST_KEPT: usize = 20;
@@ -351,6 +351,26 @@ impl Build<'_> {
         }
     }
 
+    /// A task's file was written, or could not be.
+    pub(super) fn was_written(&mut self, id: TaskId, failed: Option<String>) {
+        self.workers.answered();
+        if let Some(what) = failed {
+            self.warn(Some(id), &what);
+        }
+    }
+
+    /// The loop is over, and the workers as well: what they said since.
+    pub(super) fn hear_the_last(&mut self) {
+        let last: Vec<Message> = self.messages.1.try_iter().collect();
+        for message in self.postponed.drain(..).chain(last).collect::<Vec<_>>() {
+            match message {
+                Message::Wrote(id, failed) => self.was_written(id, failed),
+                // The sender lives in `self.messages`.
+                other => _ = self.messages.0.send(other),
+            }
+        }
+    }
+
     /// `result.json` in the task's folder: the same facts for scripts.
     fn write_result(&mut self, id: TaskId, (end, allowed): (&End<'_>, bool), ended: &Ended) {
         let because = end.running.map_or_else(Vec::new, |running| self.because(running));
@@ -396,10 +416,9 @@ impl Build<'_> {
             "because": because.get(..MOST_TOLD).unwrap_or(&because),
         }));
         let path = self.task_dir(id).join("result.json");
+        // A third of a millisecond where another one stands.
         let text = format!("{result:#}\n");
-        if let Err(error) = self.root.write(&path, text.as_bytes()) {
-            self.warn(Some(id), &format!("cannot write {}: {}", shown(&path), said(&error)));
-        }
+        self.workers.start(Job::Write(id, path, text.into_bytes()));
     }
 }
 

@@ -7,7 +7,7 @@
 use super::gather::{Gap, Gathered};
 use super::{Build, Running};
 use crate::ids::TaskId;
-use crate::outcome::{Field, FoundList, Manifest, Reason, Record};
+use crate::outcome::{FoundList, Manifest, Reason, Record};
 
 /// Lists of what depfiles found that a record keeps.
 pub(super) const MOST_LISTS: usize = 16;
@@ -18,14 +18,14 @@ impl Build<'_> {
     pub(super) fn manifest_with(
         &mut self,
         id: TaskId,
-        fields: &[Field],
+        plain: &Manifest,
         list: &[Vec<u8>],
     ) -> Result<Option<Manifest>, Gap> {
         if self.untied(id, list).is_some() {
             return Ok(None);
         }
         match self.discovered(list) {
-            Ok(found) => Ok(Some(Manifest::new(fields.iter().cloned().chain(found).collect()))),
+            Ok(found) => Ok(Some(plain.with_found(found))),
             Err(Gap::Wrong(_)) => Ok(None),
             Err(gap) => Err(gap),
         }
@@ -39,15 +39,15 @@ impl Build<'_> {
         record: &Record,
     ) -> Result<bool, Gap> {
         for list in record.found.iter().skip(1) {
-            if self.fits(id, &gathered.fields, list)? {
+            if self.fits(id, &gathered.manifest, list)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn fits(&mut self, id: TaskId, fields: &[Field], list: &FoundList) -> Result<bool, Gap> {
-        let manifest = self.manifest_with(id, fields, &list.paths)?;
+    fn fits(&mut self, id: TaskId, plain: &Manifest, list: &FoundList) -> Result<bool, Gap> {
+        let manifest = self.manifest_with(id, plain, &list.paths)?;
         Ok(manifest.is_some_and(|manifest| manifest.key() == list.key))
     }
 
@@ -65,7 +65,7 @@ impl Build<'_> {
         let mut lists = vec![own];
         for list in old {
             let other = lists.len() < MOST_LISTS && list.paths != lists[0].paths;
-            if other && !self.fits(id, &gathered.fields, list).unwrap_or(true) {
+            if other && !self.fits(id, &gathered.manifest, list).unwrap_or(true) {
                 lists.push(list.clone());
             }
         }

@@ -21,7 +21,7 @@ use crate::error::{Diagnostic, said};
 use crate::files::{Look, Pattern, Variables};
 use crate::graph::{Input, Kind, Lack, Output};
 use crate::ids::{FileId, TaskId};
-use crate::outcome::{Field, Made, Record, Tag, encode_words, shown};
+use crate::outcome::{Field, Made, Manifest, Record, Tag, encode_words, shown};
 use crate::process::{self, Interpreter};
 use crate::record;
 use crate::workers::{Before, Expected, Listed, listing_digest};
@@ -47,8 +47,8 @@ impl Gap {
 
 /// What a run of the task needs, and what a record of it will hold.
 pub(super) struct Gathered {
-    /// Fields of the manifest, without what a depfile finds.
-    pub(super) fields: Vec<Field>,
+    /// Without what a depfile finds.
+    pub(super) manifest: Manifest,
     /// What is asked for again after the run.
     pub(super) inputs: Vec<(FileId, Option<Seen>, Content)>,
     /// The same files as a set.
@@ -106,7 +106,7 @@ impl Build<'_> {
         }
         let Collector { fields, inputs, globs, seen: declared, .. } = all;
         Ok(Gathered {
-            fields,
+            manifest: Manifest::new(fields),
             inputs,
             declared,
             globs,
@@ -270,11 +270,9 @@ impl Build<'_> {
         })?;
         self.note_list(pattern, &skip, &listed);
         self.check_matches(id, at, (pattern, &listed))?;
-        if self.remembers() {
-            let was = self.spent.enter(Part::Look);
-            self.files.look_ahead(&self.paths, &listed);
-            self.spent.enter(was);
-        }
+        let was = self.spent.enter(Part::Look);
+        self.look_at_all(&listed);
+        self.spent.enter(was);
         let digest = listing_digest(listed.iter().map(|&file| self.paths.bytes(file)));
         let count = (listed.len() as u64).to_le_bytes().to_vec();
         let name = pattern.text().to_vec();
@@ -602,7 +600,7 @@ impl Build<'_> {
     }
 
     /// Whether contents that earlier runs read may stand for files with the same stamps.
-    fn remembers(&self) -> bool {
+    pub(super) fn remembers(&self) -> bool {
         !self.request.rehash && !self.held.state.is_empty()
     }
 

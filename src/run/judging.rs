@@ -34,6 +34,7 @@ impl Build<'_> {
         if self.is_vouched(id) {
             return Ok(());
         }
+        self.look_ahead(id);
         if !self.waiting.missing.contains_key(&id) {
             let task = self.task_ref(id);
             (self.listener)(&Event::TaskReady { task: TaskRef { id, name: &task } });
@@ -170,9 +171,11 @@ impl Build<'_> {
             self.clock = Clock::read(&self.root.path().join(crate::outdir::STATE_DIR)).ok();
         }
         let Some(clock) = &mut self.clock else { return false };
-        let path = self.root.path().join(self.paths.path(file));
+        let (root, path) = (self.root.path(), self.paths.path(file));
         seen.stamps().all(|stamp| {
-            clock.learn(stamp.dev, &path);
+            if !clock.knows(stamp.dev) {
+                clock.learn(stamp.dev, &root.join(path));
+            }
             clock.settled(stamp)
         })
     }

@@ -9,6 +9,7 @@ mod absent;
 mod account;
 mod admit;
 mod advice;
+mod ahead;
 mod allowed;
 mod ask;
 mod away;
@@ -331,6 +332,7 @@ struct Build<'a> {
     admits_at: Option<Instant>,
     rests: Rests,
     batches: Batches,
+    ahead: ahead::Ahead,
     /// What workers said while signals were listened for.
     postponed: VecDeque<Message>,
     waiting: Waiting,
@@ -437,6 +439,7 @@ impl Build<'_> {
                 Message::Token => self.token_came(),
                 Message::Service(number, news) => self.service_said(number, news),
                 Message::Signal(signal) => self.signal(signal),
+                Message::Wrote(id, failed) => self.was_written(id, failed),
                 // Nothing is undone before all has ended.
                 Message::Undone(_) => {}
             }
@@ -455,6 +458,7 @@ impl Build<'_> {
             self.spent.enter(was);
             match next {
                 Next::Start(id) => {
+                    self.ahead.add(self.plan.newly_ready());
                     self.active.insert(id, Active::Judging(Again::default()));
                     self.judge(id)?;
                 }

@@ -3,16 +3,20 @@
 //!
 //! That an input moved while its task ran is found by the worker; here it only gets a name.
 
-use rustc_hash::FxHashMap;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use taskr_cache::{Content, Seen, measure, spread};
 
 use super::commit::MOST_NAMED;
 use super::{Build, Running};
-use crate::files::{Pattern, list};
+use crate::files::{Pattern, list, open_folder};
 use crate::graph::{Input, Rule};
-use crate::ids::{FileId, Paths, TaskId};
+use crate::ids::{FileId, Id, IdVec, Paths, TaskId};
 use crate::outcome::shown;
-use crate::outdir::Root;
+use crate::outdir::{Root, dir_of};
 
 /// A file that changed under a task.
 pub(super) struct Moved {
@@ -109,12 +113,20 @@ fn advice(rule: &Rule, path: &[u8]) -> String {
     format!("add \"!{pattern}\" to its `inputs`")
 }
 
-/// A thread that asks for files again asks for at least so many.
-const LEAST_FILES: usize = 500;
+/// Files of one folder that one thread asks for in one go, and how many goes it has at least.
+const AT_ONCE: usize = 64;
+const LEAST_GOES: usize = 8;
+
+/// So many files are worth a thread beside that which writes the state.
+const MANY: usize = 512;
 
 /// What the tasks recorded in this run had read.
 #[derive(Debug, Default)]
-pub(super) struct Used(FxHashMap<FileId, Use>);
+pub(super) struct Used {
+    all: Vec<(FileId, Use)>,
+    /// Where each file stands in `all`, counted from 1; 0 if it does not.
+    places: IdVec<FileId, usize>,
+}
 
 #[derive(Debug)]
 struct Use {
@@ -129,8 +141,12 @@ struct Use {
 impl Used {
     /// One more task used this.
     pub(super) fn note(&mut self, file: FileId, seen: Option<Seen>, content: Content) {
-        let first = Use { seen, content, tasks: 0, outdated: 0 };
-        let used = self.0.entry(file).or_insert(first);
+        self.places.grow(file.index() + 1);
+        if self.places[file] == 0 {
+            self.all.push((file, Use { seen, content, tasks: 0, outdated: 0 }));
+            self.places[file] = self.all.len();
+        }
+        let used = &mut self.all[self.places[file] - 1].1;
         if used.content != content {
             used.outdated += std::mem::take(&mut used.tasks);
         }
@@ -138,18 +154,43 @@ impl Used {
         used.tasks += 1;
     }
 
+    /// As [`Used::outdated`], while this thread does something else.
+    pub(super) fn outdated_while<T>(
+        &self,
+        paths: &Paths,
+        root: &Root,
+        other: impl FnOnce() -> T,
+    ) -> (T, Vec<String>) {
+        if self.all.len() < MANY {
+            return (other(), self.outdated(paths, root));
+        }
+        std::thread::scope(|scope| {
+            let look = || self.outdated(paths, root);
+            let thread = std::thread::Builder::new().spawn_scoped(scope, look);
+            let done = other();
+            // One that could not be started, or broke, is done without.
+            let outdated = thread.ok().and_then(|thread| thread.join().ok());
+            (done, outdated.unwrap_or_else(look))
+        })
+    }
+
     /// Warnings about files that are not what tasks of this run read. One question to the disk
     /// for each file.
-    pub(super) fn outdated(&self, paths: &Paths, root: &Root) -> Vec<String> {
-        let all: Vec<(&[u8], &Use)> =
-            self.0.iter().map(|(&file, used)| (paths.bytes(file), used)).collect();
-        let tasks = spread(&all, LEAST_FILES, |(path, used), buffer: &mut Vec<u8>| {
-            let still = used.is_still(&root.absolute(path), buffer);
-            used.outdated + if still { 0 } else { used.tasks }
+    fn outdated(&self, paths: &Paths, root: &Root) -> Vec<String> {
+        let folder = |file: FileId| dir_of(paths.bytes(file));
+        let goes = self.all.chunk_by(|(one, _), (next, _)| folder(*one) == folder(*next));
+        let goes: Vec<_> = goes.flat_map(|files| files.chunks(AT_ONCE)).collect();
+        let outdated = spread(&goes, LEAST_GOES, |go, buffer: &mut Vec<u8>| {
+            let file = go.first().map(|(file, _)| *file);
+            let dir = file.and_then(|file| open_folder(&root.absolute(folder(file))));
+            let tasks = |(file, used): &(FileId, Use)| {
+                let path = paths.bytes(*file);
+                let still = used.is_still((dir.as_ref(), path), root, buffer);
+                (path, used.outdated + if still { 0 } else { used.tasks })
+            };
+            go.iter().map(tasks).filter(|(_, tasks)| *tasks > 0).collect::<Vec<_>>()
         });
-        let mut outdated: Vec<(&[u8], usize)> = (all.iter().zip(tasks))
-            .filter_map(|((path, _), tasks)| (tasks > 0).then_some((*path, tasks)))
-            .collect();
+        let mut outdated = outdated.concat();
         outdated.sort_unstable();
         let mut warnings: Vec<String> = (outdated.iter().take(MOST_NAMED))
             .map(|(path, tasks)| {
@@ -170,11 +211,23 @@ impl Used {
 }
 
 impl Use {
-    fn is_still(&self, path: &std::path::Path, buffer: &mut Vec<u8>) -> bool {
-        if Seen::of(path).is_ok_and(|seen| seen == self.seen) {
+    /// Whether the path, which lies in that folder if it could be opened, still holds this.
+    fn is_still(
+        &self,
+        (dir, path): (Option<&OwnedFd>, &[u8]),
+        root: &Root,
+        buffer: &mut Vec<u8>,
+    ) -> bool {
+        let name = Path::new(OsStr::from_bytes(path)).file_name();
+        let seen = match (dir, name) {
+            (Some(dir), Some(name)) => Seen::at(dir.as_fd(), Path::new(name)),
+            _ => Seen::of(&root.absolute(path)),
+        };
+        if seen.is_ok_and(|seen| seen == self.seen) {
             return true;
         }
-        let now = measure(path, buffer).map(|now| now.map_or(Content::Absent, |(_, now)| now));
+        let now = measure(&root.absolute(path), buffer)
+            .map(|now| now.map_or(Content::Absent, |(_, now)| now));
         now.is_ok_and(|now| now == self.content)
     }
 }

@@ -180,6 +180,7 @@ impl<'a> Build<'a> {
             active: FxHashMap::default(),
             admission,
             batches: Batches::default(),
+            ahead: super::ahead::Ahead::new(graph.tasks().len()),
             admits_at: None,
             rests: Rests::default(),
             waiting: Waiting::default(),
@@ -218,6 +219,7 @@ impl<'a> Build<'a> {
         self.tell_skipped(&left, self.because_stopped());
         self.after_loss(None, &left);
         self.workers.finish();
+        self.hear_the_last();
         self.tokens.keep_for(0);
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
@@ -233,7 +235,10 @@ impl<'a> Build<'a> {
             }
         }
         let lost = self.held.is_lost();
-        let mut warnings = self.held.close(&self.root, &self.names);
+        // While the state is written.
+        let Build { held, deeds, paths, root, names, .. } = self;
+        let (mut warnings, outdated) =
+            deeds.used.outdated_while(paths, root, || held.close(root, names));
         laps.end("finish writing the state", self.listener);
         warnings.extend(unstored);
         if self.deeds.replaced > MOST_NAMED {
@@ -245,7 +250,6 @@ impl<'a> Build<'a> {
             warnings.push(format!("{files} kept in {folder}"));
         }
         if self.tally.summary.signal.is_none() {
-            let outdated = self.deeds.used.outdated(&self.paths, &self.root);
             self.tally.summary.outdated = lost || !outdated.is_empty();
             // Under `taskr watch` another build follows.
             warnings.extend(outdated.into_iter().filter(|_| self.request.lasting.is_none()));

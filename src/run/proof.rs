@@ -21,7 +21,7 @@ use taskr_cache::{
 use super::Build;
 use crate::files::{is_there_and_why, list_and_why, why_of_tree};
 use crate::graph::{Asks, Kind, Output};
-use crate::ids::TaskId;
+use crate::ids::{FileId, IdVec, TaskId};
 use crate::outcome::Summary;
 use crate::outdir::STATE_DIR;
 use crate::process::{is_program, places_of};
@@ -340,6 +340,7 @@ impl Build<'_> {
         // Whatever is older than the begin of this run by the time to settle was so all the time.
         let clock = Clock::read(&dir).ok()?.back(self.begun.elapsed());
         let mut settled = Settled { clock, root: self.root.path() };
+        self.is_worth_while(&mut settled).then_some(())?;
         let mut claims = self.claims_of_files(&mut settled)?;
         let mut facts = Facts::new();
         self.add_listings(&mut facts)?;
@@ -366,6 +367,21 @@ impl Build<'_> {
             claims.push(Claim::of_all(path, fact));
         }
         Some(self.vouched.basis_with(claims, is_of_state))
+    }
+
+    /// Whether enough tasks will not be in doubt: those are that looked at what is not settled.
+    fn is_worth_while(&self, settled: &mut Settled<'_>) -> bool {
+        let mut is_doubtful = IdVec::<FileId, bool>::filled(self.paths.len(), false);
+        for (file, seen, is_folder) in self.files.asked() {
+            let path = self.paths.bytes(file);
+            let mut stamps = seen.iter().flat_map(Seen::stamps);
+            is_doubtful[file] =
+                !is_folder && stamps.any(|stamp| settled.check(path, stamp).is_none());
+        }
+        let doubted = self.in_doubt().into_iter();
+        let readers = self.vouched.readers_of(|file| is_doubtful[file]);
+        let doubted: FxHashSet<u32> = doubted.chain(readers).collect();
+        is_few(doubted.len(), self.tally.summary.counts.tasks)
     }
 
     /// All paths that were asked for. What is not settled is in doubt, and with it who looked.
@@ -501,7 +517,9 @@ struct Settled<'r> {
 
 impl Settled<'_> {
     fn check(&mut self, path: &[u8], stamp: &Stamp) -> Option<()> {
-        self.clock.learn(stamp.dev, &self.root.join(OsStr::from_bytes(path)));
+        if !self.clock.knows(stamp.dev) {
+            self.clock.learn(stamp.dev, &self.root.join(OsStr::from_bytes(path)));
+        }
         self.clock.settled(stamp).then_some(())
     }
 }

@@ -143,6 +143,7 @@ impl Build<'_> {
                     *signals += 1;
                     self.hurry(signal, *signals);
                 }
+                Some(Message::Wrote(id, failed)) => self.was_written(id, failed),
                 Some(Message::Read(_) | Message::Asked(..) | Message::Ended(_)) => {
                     self.workers.answered();
                 }

@@ -16,7 +16,7 @@ use super::{Active, Build, Done, Due, Running};
 use crate::error::said;
 use crate::graph::{Graph, Kind};
 use crate::ids::{ServiceId, TaskId};
-use crate::outcome::{Because, Event, Finish, Manifest, Reason, TaskRef};
+use crate::outcome::{Because, Event, Finish, Reason, TaskRef};
 use crate::plan::{Plan, State};
 use crate::process::{Status, Stopper};
 use crate::workers::{Down, Ended, Expected, Listed, News, Result as Outcome, RunningService};
@@ -200,7 +200,7 @@ impl Build<'_> {
 
     /// What defines a service is known: what needs it can be judged.
     pub(super) fn service_judged(&mut self, id: TaskId, due: Due) {
-        let key = Manifest::new(due.gathered.fields.clone()).key();
+        let key = due.gathered.manifest.key();
         self.done[id] = Done { key: Some(key), ..Done::default() };
         if self.request.dry_run && self.services.is_named(id) {
             self.would_serve(id, &[Reason::Service], &due.gathered.rendered.shown);

@@ -17,7 +17,6 @@ use crate::workers::{Before, Checks, Declared, Job, Launch, Run};
 impl Build<'_> {
     /// Hands a task to a worker, to be run or restored.
     pub(super) fn start(&mut self, id: TaskId, mut due: Due) {
-        self.start_guard();
         let launch = match &due.hit {
             Some(hit) => self.restore_of(hit),
             None => None,
@@ -29,6 +28,7 @@ impl Build<'_> {
                 launch
             }
             _ => {
+                self.start_guard();
                 self.tell_started(id, &due);
                 let (rule, dir) = (&self.graph.task(id).rule, self.task_dir(id));
                 let rendered = &due.gathered.rendered;
@@ -53,6 +53,9 @@ impl Build<'_> {
 
     /// A task is at work from now on: what its worker needs to know.
     pub(super) fn enter(&mut self, id: TaskId, due: Due, launch: Launch) -> Run {
+        if !matches!(launch, Launch::Restore(_)) {
+            self.look_again_later();
+        }
         let run = self.job_of(id, &due, launch);
         self.give_console(id);
         let intent = self.held.next_intent;
@@ -123,7 +126,7 @@ impl Build<'_> {
         timeout.map(|(_, written)| written.clone())
     }
 
-    /// The first start of a process also starts the guard.
+    /// The first start of a process also starts the guard; what is restored needs none.
     pub(super) fn start_guard(&mut self) {
         let (None, Some(lock), false) = (&self.guard, &self.held.lock, self.unguarded) else {
             return;
@@ -175,7 +178,6 @@ fn has_new_command(gathered: &Gathered) -> bool {
     let counts = |field: &&Field| {
         matches!(field.tag, Tag::Command | Tag::Dir | Tag::Shell | Tag::Env | Tag::Tool)
     };
-    let mut now: Vec<&Field> = gathered.fields.iter().filter(counts).collect();
-    now.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
-    now.into_iter().ne(record.manifest.fields().iter().filter(counts))
+    let now = gathered.manifest.fields().iter().filter(counts);
+    now.ne(record.manifest.fields().iter().filter(counts))
 }

@@ -121,7 +121,9 @@ impl Build<'_> {
         let mut tried = FxHashSet::default();
         let mut found = None;
         for list in lists {
-            let Some(manifest) = self.manifest_with(id, &gathered.fields, &list)? else { continue };
+            let Some(manifest) = self.manifest_with(id, &gathered.manifest, &list)? else {
+                continue;
+            };
             if !tried.insert(manifest.key()) {
                 continue;
             }

@@ -71,6 +71,11 @@ impl Vouched {
         readers
     }
 
+    /// The numbers of those who looked at such files, as often as that was.
+    pub(super) fn readers_of(&self, is_such: impl Fn(FileId) -> bool) -> impl Iterator<Item = u32> {
+        self.looked.iter().filter(move |(file, _)| is_such(*file)).map(|&(_, id)| number(id))
+    }
+
     /// Whether anything vouches in this run.
     pub(super) fn is_on(&self) -> bool {
         !self.stands.0.is_empty()

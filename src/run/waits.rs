@@ -11,10 +11,13 @@ use crate::files::Pattern;
 use crate::graph::{Input, Output, Rule};
 use crate::ids::{FileId, TaskId};
 use crate::outcome::shown;
-use crate::outdir::is_within;
+use crate::outdir::{STATE_DIR, is_within};
 
 /// Who waits for whom is remembered for so many pairs.
 const MOST_PAIRS: usize = 1 << 22;
+
+/// From so many files on it is worth while to ask first whether anything is made near them.
+const MANY: usize = 64;
 
 /// Who waits for whom, as far as it was asked.
 #[derive(Debug, Default)]
@@ -78,6 +81,11 @@ impl Build<'_> {
     ) -> Result<(), Gap> {
         let base = pattern.base();
         let real = self.lookups.real.folder(self.root.path(), base);
+        let is_state = is_within(base, STATE_DIR.as_bytes());
+        let may_be_plain = found.len() >= MANY && real.is_none() && !is_state;
+        if may_be_plain && self.graph.makers().are_elsewhere(base) {
+            return Ok(());
+        }
         for &file in found {
             let maker = match &real {
                 None => self.known_maker(file).filter(|&maker| maker != id),

@@ -31,6 +31,8 @@ pub enum Job {
     Ask(Box<Ask>),
     /// Undo what a task did.
     Undo(Box<Undo>),
+    /// Write a file of taskr's own for a task, whole.
+    Write(TaskId, Vec<u8>, Vec<u8>),
 }
 
 /// A command that is asked.
@@ -70,6 +72,8 @@ pub enum Message {
     Service(ServiceId, super::service::News),
     /// Answer to [`Job::Undo`].
     Undone(Box<Undone>),
+    /// Answer to [`Job::Write`]: why the task's file could not be written, if so.
+    Wrote(TaskId, Option<String>),
     /// A signal came to taskr.
     Signal(i32),
 }
@@ -427,6 +431,7 @@ pub(super) enum Subject {
     Batch(Vec<TaskId>),
     Ask(usize),
     Undo(TaskId),
+    Write(TaskId),
 }
 
 impl Job {
@@ -439,6 +444,7 @@ impl Job {
             Job::Batch(batch) => Subject::Batch(batch.runs.iter().map(|run| run.task).collect()),
             Job::Ask(ask) => Subject::Ask(ask.number),
             Job::Undo(undo) => Subject::Undo(undo.task),
+            Job::Write(task, ..) => Subject::Write(*task),
         }
     }
 }
@@ -465,6 +471,7 @@ impl Subject {
                 duration_ms: 0,
                 tail: Vec::new(),
             })),
+            Subject::Write(task) => Message::Wrote(task, Some(what.to_owned())),
             Subject::Batch(tasks) => {
                 let failed = |task| Ended::with(task, Result::Failed(what.to_owned()));
                 Message::Batched(tasks.into_iter().map(failed).collect())

@@ -47,6 +47,7 @@ use crate::error::{remedy, said};
 use crate::files::Ignored;
 use crate::ids::{ServiceId, TaskId};
 use crate::lock::Note;
+use crate::outcome::shown;
 use crate::outdir::Root;
 use crate::process::Stop;
 
@@ -189,6 +190,11 @@ fn answer(context: &Context, job: Job, pieces: &Sender<Piece>, buffer: &mut Vec<
             Message::Read(paths.into_iter().map(|read| read.measure(buffer)).collect())
         }
         Job::Undo(undo) => undo.run(context),
+        Job::Write(task, path, text) => {
+            let failed = context.root.write(&path, &text).err();
+            let what = |error| format!("cannot write {}: {}", shown(&path), said(&error));
+            Message::Wrote(task, failed.map(what))
+        }
         Job::Run(run) => Message::Ended(Box::new(attempt::run(context, &run, pieces, buffer))),
         Job::Batch(batch) => Message::Batched(batch::run(context, &batch, pieces, buffer)),
         Job::Ask(ask) => Message::Asked(ask.number, ask.answer(&context.stop)),

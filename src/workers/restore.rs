@@ -38,8 +38,10 @@ impl Attempt<'_> {
         let begun = Instant::now();
         let done = self.bring(restore);
         self.ended.restore_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // What cannot be removed now is removed before the next attempt.
-        let _ = self.context.root.remove_tree(&self.folder());
+        if done.is_err() {
+            // What cannot be removed now is removed before the next attempt.
+            let _ = self.context.root.remove_tree(&self.folder());
+        }
         match done {
             Err(Stop::Failed(what)) => Ok(Result::NotRestored { what, broken: false }),
             Err(stop) => Err(stop),
@@ -88,7 +90,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Where the contents wait until all are there.
+    /// Where the contents wait until all are there. It stays, empty: a folder is dear to make and to
+    /// remove.
     fn folder(&self) -> Vec<u8> {
         self.run.dir.join("restore")
     }
@@ -97,8 +100,7 @@ impl Attempt<'_> {
     fn stage(&mut self, restore: &Restore) -> Step<Vec<Found>> {
         let (root, folder) = (&self.context.root, self.folder());
         let failed = |error| Stop::io("prepare", &folder, &error);
-        root.remove_tree(&folder).map_err(failed)?;
-        root.create_dirs(&folder).map_err(failed)?;
+        root.make_empty(&folder).map_err(failed)?;
         let path = join(&folder, b"log");
         let (dir, _) = root.parent(&path).map_err(failed)?;
         let before = self.run.before.iter().map(|before| (&before.file.path[..], before)).collect();
