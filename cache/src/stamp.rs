@@ -263,7 +263,7 @@ mod tests {
 
     fn mkfifo(path: &Path) {
         let kind = FileType::Fifo;
-        rustix::fs::mknodat(rustix::fs::CWD, path, kind, Mode::from(0o600), 0).unwrap();
+        rustix::fs::mknodat(CWD, path, kind, Mode::from(0o600), 0).unwrap();
     }
 
     #[test]

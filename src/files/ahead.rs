@@ -34,7 +34,7 @@ pub struct Beside<'b> {
 
 impl Files {
     /// Lists these patterns; gives what each found, nothing for those that cannot be listed.
-    pub fn list_ahead(&mut self, paths: &mut Paths, queries: Vec<Query>) -> Vec<Arc<[FileId]>> {
+    pub fn list_ahead(&mut self, paths: &mut Paths, queries: &[Query]) -> Vec<Arc<[FileId]>> {
         let is_unknown = |query: &&Query| !self.listings.contains_key(*query);
         let unknown: Vec<Query> = queries.iter().filter(is_unknown).cloned().collect();
         let (root, ignored) = (&self.root, &self.ignored);
@@ -228,7 +228,7 @@ mod tests {
         let queries = [query("a/**", &[]), query("**/*.c", &["z.c"]), query("none/**", &[])];
         let mut paths = Paths::default();
         let mut files = Files::new(root.path(), Ignored::default());
-        let ahead = files.list_ahead(&mut paths, queries.to_vec());
+        let ahead = files.list_ahead(&mut paths, &queries);
         let names = |found: &[FileId]| -> Vec<String> {
             let name = |&id: &FileId| String::from_utf8(paths.bytes(id).to_vec()).unwrap();
             found.iter().map(name).collect()
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(found, [vec!["a/x", "a/y.c"], vec!["a/y.c"], vec![]]);
         // They are known now.
         fs::remove_file(root.path().join("a/x")).unwrap();
-        assert_eq!(files.list_ahead(&mut paths, queries.to_vec()), ahead);
+        assert_eq!(files.list_ahead(&mut paths, &queries), ahead);
         assert_eq!(files.list(&mut paths, &queries[0].0, &queries[0].1).unwrap(), ahead[0]);
         files.take_back(&queries, &ahead[0]);
         assert_eq!(files.list(&mut paths, &queries[0].0, &queries[0].1).unwrap().len(), 1);

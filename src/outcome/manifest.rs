@@ -140,11 +140,11 @@ impl Manifest {
 
     /// The same with what a depfile found.
     #[must_use]
-    pub fn with_found(&self, found: Vec<Field>) -> Manifest {
+    pub fn with_found(&self, found: &[Field]) -> Manifest {
         match found.is_empty() {
             true => self.clone(),
             false => {
-                let mut fields = [self.fields(), &found].concat();
+                let mut fields = [self.fields(), found].concat();
                 fields.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
                 Manifest::of_sorted(fields)
             }

@@ -93,7 +93,7 @@ impl Build<'_> {
             looked.push((id, self.will_look_at(id)));
         }
         let queries = looked.iter().flat_map(|(_, looked)| looked.queries.iter().cloned());
-        let lists = self.files.list_ahead(&mut self.paths, queries.collect());
+        let lists = self.files.list_ahead(&mut self.paths, &queries.collect::<Vec<_>>());
         let mut lists = lists.into_iter();
         let mut all = Vec::new();
         for (_, looked) in &mut looked {

@@ -176,7 +176,7 @@ impl Build<'_> {
             return;
         }
         let manifest = match self.found_fields(&running, success) {
-            Ok(found) => running.due.gathered.manifest.with_found(found),
+            Ok(found) => running.due.gathered.manifest.with_found(&found),
             Err(Found::Unread(files)) => {
                 self.active.insert(id, Active::Recording(running, ended));
                 self.wait_for(id, files);

@@ -50,7 +50,7 @@ impl Build<'_> {
             // What cannot be looked at any more is no longer what it was.
             match self.discovered(&list.paths) {
                 Err(Gap::Wrong(_)) => {}
-                found => manifest = manifest.with_found(found?),
+                found => manifest = manifest.with_found(&found?),
             }
             doubt = self.untied(id, &list.paths);
         }

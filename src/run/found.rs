@@ -25,7 +25,7 @@ impl Build<'_> {
             return Ok(None);
         }
         match self.discovered(list) {
-            Ok(found) => Ok(Some(plain.with_found(found))),
+            Ok(found) => Ok(Some(plain.with_found(&found))),
             Err(Gap::Wrong(_)) => Ok(None),
             Err(gap) => Err(gap),
         }

@@ -83,7 +83,9 @@ fn write(origin: &Path, size: Size) -> Result<(), String> {
 
 fn git(dir: &Path, words: &[&str]) -> Result<(), String> {
     let mut command = Command::new("git");
-    command.current_dir(dir).args(words).env("GIT_CONFIG_GLOBAL", "/dev/null");
+    // Objects are not packed behind its back while they are cloned.
+    command.current_dir(dir).args(["-c", "gc.auto=0"]).args(words);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
     let status = command.status().map_err(|error| format!("git: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("git {words:?}: {status}")) }
 }
