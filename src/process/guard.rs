@@ -43,11 +43,12 @@ impl Guard {
     /// If the process cannot be started.
     pub fn start(taskr: &Path, lock: &File, run_id: &str) -> io::Result<Guard> {
         let (reader, pipe) = io::pipe()?;
-        // Without environment: were taskr itself a task of another, its id would be the guard's
-        // death.
+        // Without taskr's environment: were that itself a task of another, its id would be the guard's
+        // death. Not without any: other guards would look at it for 30 ms, whether it is beginning.
         let child = Command::new(taskr)
             .args([GUARD_ARG, run_id])
             .env_clear()
+            .env("PWD", "/")
             .current_dir("/")
             .process_group(0)
             .stdin(reader)
