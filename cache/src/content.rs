@@ -88,7 +88,7 @@ impl Seen {
     }
 
     /// As [`Seen::of`], of a path that starts at the folder `dir`: of many files in one folder that
-    /// costs a third.
+    /// costs less.
     ///
     /// # Errors
     /// As there.

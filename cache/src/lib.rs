@@ -1,5 +1,5 @@
-//! What taskr remembers between runs: stamps, digests, the state database, the intents file and the
-//! store.
+//! What taskr remembers between runs: stamps, digests, proofs, the state database, the intents file and
+//! the store; and values in one piece of bytes, for what is kept whole.
 //!
 //! This crate knows no targets and no Taskfile. Rows of the state are opaque ids and opaque bytes;
 //! what they mean is said where they are encoded. It never prints, and neither state nor store

@@ -72,7 +72,10 @@ pub(super) fn build_with(
     let (wanted, force) = goals(args, workspace)?;
     workspace.asks()?.set(Asking::Now);
     let own_jobs = || workspace.jobs(args.how.jobs.as_deref(), &args.common);
-    let (jobs, shared) = jobs(args, &own_jobs)?;
+    let Jobs { at_once: jobs, shared, warnings } = jobs(args, &own_jobs)?;
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
     let given = given(&args.args, &wanted)?;
     let load = workspace.loader_for(&args.common, jobs, given)?;
     let mode = workspace.output(args.how.output, &args.common)?;
@@ -174,32 +177,33 @@ fn told(
     Ok(Some(Told { wanted, typed, mode, jobs: own_jobs()?, bounds }))
 }
 
+/// How many tasks run at once.
+pub(super) struct Jobs {
+    pub(super) at_once: usize,
+    /// Whose tokens they take, if not taskr's own.
+    pub(super) shared: Option<Pool>,
+    /// To be told.
+    pub(super) warnings: Vec<String>,
+}
+
 /// How many tasks at once, and whose tokens these take: the caller's, if it is a make that offers
 /// some and nothing else was asked for. `own`: how many without it.
-pub(super) fn jobs(
-    args: &Build,
-    own: &dyn Fn() -> Result<usize, Error>,
-) -> Result<(usize, Option<Pool>), Error> {
+pub(super) fn jobs(args: &Build, own: &dyn Fn() -> Result<usize, Error>) -> Result<Jobs, Error> {
     let makeflags = std::env::var_os(MAKEFLAGS).filter(|_| args.how.jobs.is_none());
-    let tell = |warning: &str| {
-        let _ = writeln!(io::stderr(), "warning: {warning}");
-    };
+    let mut warnings = Vec::new();
     let (asked, shared) = match Offer::of(makeflags.as_deref()) {
         Offer::None => (own()?, None),
         Offer::Open(pool) => (pool.jobs().map_or_else(own, Ok)?, Some(pool)),
         Offer::Closed => {
-            tell(
-                "make keeps its jobs to itself, so one task runs at a time: write `+` before the \
-                 line of the Makefile that calls taskr, or give taskr a -j",
-            );
+            let warning = "make keeps its jobs to itself, so one task runs at a time: write `+` \
+                           before the line of the Makefile that calls taskr, or give taskr a -j";
+            warnings.push(warning.to_owned());
             (1, None)
         }
     };
-    let (jobs, warning) = jobs_within_limits(asked)?;
-    if let Some(warning) = warning {
-        tell(&warning);
-    }
-    Ok((jobs, shared))
+    let (at_once, warning) = jobs_within_limits(asked)?;
+    warnings.extend(warning);
+    Ok(Jobs { at_once, shared, warnings })
 }
 
 /// Whether a build with nothing to do tells no more than that.

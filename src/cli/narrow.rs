@@ -11,7 +11,7 @@ use taskr_cache::{Coded, In, Out, Pieces, many, put_many};
 use super::End;
 use super::args::Build;
 use super::bounds::{Bounds, limit};
-use super::build::{Streams, bare_request, board, console, jobs, listeners};
+use super::build::{Jobs, Streams, bare_request, board, console, jobs, listeners};
 use super::question::root_of;
 use super::signals::{Asking, catch_signals};
 use super::taskfile::Found;
@@ -84,11 +84,18 @@ pub(super) fn narrow(
     let root = root_of(found);
     let noted = before.note().and_then(Told::decode);
     let Some((told, kept)) = noted.zip(before.kept(root)) else { return Ok(None) };
-    let (jobs, shared) = jobs(args, &|| Ok(told.jobs))?;
+    let Jobs { at_once: jobs, shared, warnings } = jobs(args, &|| Ok(told.jobs))?;
+    // They are told once, by the usual build.
+    if !warnings.is_empty() {
+        return Ok(None);
+    }
     let (kept, env_asked) = (Arc::new(kept), Arc::new(AtomicBool::new(false)));
     let load = || {
         let around = Around::new(root.to_owned(), machine(&env_asked, jobs));
-        Graph::revive(kept.clone(), around).ok_or(Error::Interrupted(0))
+        Graph::revive(kept.clone(), around).ok_or_else(|| Error::Usage {
+            message: "the graph that was kept is damaged".to_owned(),
+            help: None,
+        })
     };
     let Ok(graph) = load() else { return Ok(None) };
     let mode = args.how.output.map_or(told.mode, Into::into);

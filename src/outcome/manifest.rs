@@ -130,6 +130,10 @@ impl Manifest {
         let platform = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
         fields.push(Field { tag: Tag::Format, name: Vec::new(), value: FORMAT.to_vec() });
         fields.push(Field { tag: Tag::Platform, name: Vec::new(), value: platform.into_bytes() });
+        Manifest::of(fields)
+    }
+
+    fn of(mut fields: Vec<Field>) -> Manifest {
         fields.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
         Manifest::of_sorted(fields)
     }
@@ -143,11 +147,7 @@ impl Manifest {
     pub fn with_found(&self, found: &[Field]) -> Manifest {
         match found.is_empty() {
             true => self.clone(),
-            false => {
-                let mut fields = [self.fields(), found].concat();
-                fields.sort_by(|a, b| (a.tag, &a.name).cmp(&(b.tag, &b.name)));
-                Manifest::of_sorted(fields)
-            }
+            false => Manifest::of([self.fields(), found].concat()),
         }
     }
 

@@ -135,8 +135,7 @@ impl Build<'_> {
     pub(super) fn is_fresh(&mut self, id: TaskId, gathered: Gathered) {
         let record = gathered.record.map(|record| (record.outputs, record.key));
         let (outputs, key) = record.unzip();
-        let outputs = outputs.unwrap_or_default().into();
-        self.done[id] = Done { outputs, key, would_run: false, is_fresh: true };
+        self.done[id] = Done::fresh(outputs.unwrap_or_default(), key);
         self.end(id, &End::without_run(Finish::Fresh));
     }
 

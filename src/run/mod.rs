@@ -105,6 +105,7 @@ use vouch::Vouched;
 pub use clean::{Cleaned, clean};
 pub use judged::{Attempt, Judged, dry_run};
 pub use ledger::add_to_ledger;
+pub use narrow::run_narrow;
 pub use preview::{Preview, Texts, preview, readers_by_depfile};
 pub use proof::{Ask, Partly, Proved, UpToDate};
 pub use request::{Force, Request};
@@ -140,28 +141,6 @@ pub fn run(
     finish(build, &warned)
 }
 
-/// The same, of nothing but the tasks of this graph that an earlier run leaves in doubt ([`narrow`]).
-/// None if that cannot be: then nothing was done, and nothing told.
-///
-/// # Errors
-/// As of [`run`].
-pub fn run_narrow(
-    request: &Request<'_>,
-    graph: Graph,
-    messages: &Messages,
-    listener: &mut Listener<'_>,
-) -> Result<Option<Summary>, Error> {
-    let warned = Cell::new(false);
-    let mut listen = |event: &Event<'_>| {
-        warned.set(warned.get() || matches!(event, Event::Warning { .. }));
-        listener(event);
-    };
-    match Build::open_narrow(request, graph, messages, &mut listen)? {
-        Some(build) => finish(build, &warned).map(Some),
-        None => Ok(None),
-    }
-}
-
 /// From the first task to what the run leaves.
 fn finish(mut build: Build<'_>, warned: &Cell<bool>) -> Result<Summary, Error> {
     let request = build.request;
@@ -188,6 +167,13 @@ struct Done {
     key: Option<Digest>,
     would_run: bool,
     is_fresh: bool,
+}
+
+impl Done {
+    /// Of a task that is up to date: as its last success left it.
+    fn fresh(outputs: Vec<OutFile>, key: Option<Digest>) -> Done {
+        Done { outputs: outputs.into(), key, would_run: false, is_fresh: true }
+    }
 }
 
 /// A task that waits for files to be read, or runs.

@@ -126,8 +126,7 @@ impl Build<'_> {
         if self.vouched.stands.is(id, Stand::Needed) {
             let record = record::read(&self.held.state, &self.names.id(self.graph.name(id)));
             let Some(record) = record else { return false };
-            self.done[id] =
-                Done { outputs: record.outputs.into(), key: Some(record.key), ..Done::default() };
+            self.done[id] = Done::fresh(record.outputs, Some(record.key));
         }
         self.active.remove(&id);
         self.done[id].is_fresh = true;

@@ -69,10 +69,10 @@ pub(super) fn recover(path: &Path) -> Result<State, Trouble> {
     Ok(state)
 }
 
-/// All rows in one sequential scan of so many bytes, about. A row whose value or sum is wrong counts as absent. Keys that
-/// are wrong or do not ascend are another matter: what is sought by its key is not found then, so
-/// it could be neither replaced nor removed, and a page that points back to an earlier one gives
-/// rows without end.
+/// All rows in one sequential scan; `size` is about how many bytes they have. A row whose value or sum
+/// is wrong counts as absent. Keys that are wrong or do not ascend are another matter: what is sought by
+/// its key is not found then, so it could be neither replaced nor removed, and a page that points back to
+/// an earlier one gives rows without end.
 fn read_rows(connection: &Connection, size: u64) -> Result<State, Trouble> {
     let disorder = || Trouble::Damaged("its rows are out of order".to_owned());
     let mut statement = connection.prepare("SELECT tab, id, value, sum FROM rows")?;

@@ -1,0 +1,119 @@
+//! What a proof rests on as bytes: claims in blocks, whose paths are written one from the other, so that
+//! a block in which nothing is another is taken over as it is.
+
+use rustc_hash::FxHashMap;
+
+use super::{Claim, Fact, MOST_READERS};
+
+/// Claims in one block, whose paths are written one from the other.
+pub(super) const BLOCK: usize = 512;
+
+/// What a proof rests on, as it is written: blocks of claims.
+#[derive(Clone, Debug, Default)]
+pub struct Basis {
+    pub(super) blocks: Vec<Vec<u8>>,
+}
+
+impl Basis {
+    /// Of these claims.
+    pub fn new(mut claims: Vec<Claim>) -> Basis {
+        claims.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Basis { blocks: claims.chunks(BLOCK).map(block_of).collect() }
+    }
+}
+
+/// A claim: how many bytes its path shares with the one before it in the block (2), the rest with its
+/// length (2), the number of readers (1), these (4 each), a byte for the sort of fact, and its value.
+/// All numbers are little-endian.
+fn block_of(claims: &[Claim]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut before: &[u8] = b"";
+    for Claim { path, fact, readers } in claims {
+        let shared = path.iter().zip(before).take_while(|(a, b)| a == b).count();
+        // No system has longer paths, and what is cut off would be no fact that holds.
+        let shared = shared.min(usize::from(u16::MAX));
+        let rest = &path[shared..path.len().min(shared + usize::from(u16::MAX))];
+        bytes.extend_from_slice(&(shared as u16).to_le_bytes());
+        bytes.extend_from_slice(&(rest.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(rest);
+        let few = if readers.len() > MOST_READERS { &[] } else { &readers[..] };
+        bytes.push(few.len() as u8);
+        few.iter().for_each(|reader| bytes.extend_from_slice(&reader.to_le_bytes()));
+        fact.encode(&mut bytes);
+        before = path;
+    }
+    bytes
+}
+
+/// A block without what was judged again or is gone, and with what was seen anew of its paths, which
+/// is taken from there.
+pub(super) fn merged(
+    block: &[u8],
+    new: &mut FxHashMap<Vec<u8>, Claim>,
+    (is_judged, is_gone): (impl Fn(u32) -> bool, impl Fn(&[u8]) -> bool),
+) -> Vec<u8> {
+    let (mut claims, mut walk) = (Vec::new(), Walk::over(block));
+    while let Some(Some(fact)) = walk.next() {
+        let all = walk.is_of_all();
+        let readers: Vec<u32> = walk.each_reader().filter(|&one| !is_judged(one)).collect();
+        if is_gone(&walk.path) {
+            continue;
+        }
+        let other = if all { None } else { new.remove(&walk.path) };
+        if readers.is_empty() && !all {
+            claims.extend(other);
+            continue;
+        }
+        let mut claim = Claim { path: walk.path.clone(), fact, readers };
+        if let Some(other) = other {
+            if claim.fact != other.fact {
+                claim.fact = Fact::Doubtful;
+            }
+            claim.readers.extend(other.readers);
+            claim.readers.sort_unstable();
+            claim.readers.dedup();
+        }
+        claims.push(claim);
+    }
+    block_of(&claims)
+}
+
+/// Goes through the claims of a block.
+pub(super) struct Walk<'b> {
+    rest: &'b [u8],
+    /// The path of the last fact.
+    pub(super) path: Vec<u8>,
+    readers: &'b [u8],
+}
+
+impl<'b> Walk<'b> {
+    pub(super) fn over(block: &'b [u8]) -> Walk<'b> {
+        Walk { rest: block, path: Vec::new(), readers: &[] }
+    }
+
+    /// The next fact, none within if it cannot be read; path and readers are those of it.
+    pub(super) fn next(&mut self) -> Option<Option<Fact>> {
+        (!self.rest.is_empty()).then(|| self.read())
+    }
+
+    fn read(&mut self) -> Option<Fact> {
+        let (shared, rest) = self.rest.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (tail, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+        self.path.truncate(usize::from(u16::from_le_bytes(*shared)));
+        self.path.extend_from_slice(tail);
+        let (&count, rest) = rest.split_first()?;
+        (self.readers, self.rest) = rest.split_at_checked(4 * usize::from(count))?;
+        Fact::decode(&mut self.rest)
+    }
+
+    /// Whether everybody rests on the last fact.
+    pub(super) fn is_of_all(&self) -> bool {
+        self.readers.is_empty()
+    }
+
+    /// Who rests on the last fact.
+    pub(super) fn each_reader(&self) -> impl Iterator<Item = u32> {
+        self.readers.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+}

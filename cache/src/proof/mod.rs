@@ -1,0 +1,409 @@
+//! Proofs: what a build saw of the disk, so that the next one need only look whether it is as it was.
+//!
+//! A proof says: whoever asks this question again, and finds each of these facts as it was, gets
+//! the same answer. It is one file, read in one piece and checked on a few threads: no state is
+//! read, no Taskfile understood, nothing decided. Each fact has its readers, numbers that mean
+//! something to the caller alone: if it is no longer so, the answer is in doubt only as far as it
+//! rests on them. A fact without readers is everybody's. Knows neither tasks nor what the answer
+//! means. Whether the facts are all that it depends on is the matter of who writes it.
+//!
+//! A proof may be lost at any time. It is forgotten before anything that it rests on is changed by
+//! taskr itself: [`Writer`](crate::Writer) and [`Intents`](crate::Intents) do so by themselves.
+
+mod blocks;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustc_hash::FxHashMap;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use blocks::{Walk, merged};
+
+use crate::content::Seen;
+use crate::digest::{Digest, checksum};
+use crate::resting::{Folder, NAME_BYTES};
+use crate::spread::spread;
+use crate::stamp::{FileKind, Stamp};
+
+pub use blocks::Basis;
+
+/// So many are kept: one for each question that is asked in turn.
+const MOST: usize = 16;
+
+/// How a proof begins. The number moves with the layout and with what facts mean.
+const MAGIC: &[u8; 16] = b"taskr proof v3\r\n";
+
+/// What was seen at one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Nothing.
+    Absent,
+    /// Something of this kind; a link is not followed.
+    Is(FileKind),
+    /// The same thing, whatever is in it: device and inode; a link is not followed.
+    Same(u64, u64),
+    /// These stamps.
+    Seen(Seen),
+    /// What the path leads to, links followed: nothing, or something with this stamp. Of a folder
+    /// it stands for the names in it.
+    LeadsTo(Option<Stamp>),
+    /// Nothing that can be told by looking again: it never counts as being so.
+    Doubtful,
+}
+
+/// A fact, and who rests on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Relative to the workspace, or absolute.
+    pub path: Vec<u8>,
+    /// What was seen there.
+    pub fact: Fact,
+    /// Whose answer is in doubt if it is no longer so, ascending; nobody: everybody's.
+    pub readers: Vec<u32>,
+}
+
+impl Claim {
+    /// A fact that everybody rests on.
+    pub fn of_all(path: Vec<u8>, fact: Fact) -> Claim {
+        Claim { path, fact, readers: Vec::new() }
+    }
+}
+
+/// What more read than so many is everybody's: it takes room, and if it changes most is in doubt.
+const MOST_READERS: usize = 255;
+
+/// A question: what was asked, and by whom. Two that differ in anything have different names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question(pub Digest);
+
+/// A proof, and how it stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The whole file, looked over once.
+    bytes: Arc<Vec<u8>>,
+    doubted: Vec<u32>,
+}
+
+impl Standing {
+    /// The answer.
+    pub fn answer(&self) -> &[u8] {
+        Parts::of(&self.bytes).map_or(&[], |parts| parts.answer)
+    }
+
+    /// Who rests on facts that are no longer so, ascending, each once.
+    pub fn doubted(&self) -> &[u32] {
+        &self.doubted
+    }
+
+    /// The paths of facts that some of these rest on, as far as these alone are asked about.
+    pub fn paths_of(&self, is_one: impl Fn(u32) -> bool) -> Vec<Vec<u8>> {
+        let mut paths = Vec::new();
+        for block in self.blocks() {
+            let mut walk = Walk::over(block);
+            while let Some(Some(_)) = walk.next() {
+                if walk.each_reader().any(&is_one) {
+                    paths.push(walk.path.clone());
+                }
+            }
+        }
+        paths
+    }
+
+    /// What it rests on, with what was seen anew: of those that were judged again all is new, of the
+    /// others nothing. What is `gone` is left out.
+    ///
+    /// Where both looked at the same file and saw different things, nobody can tell what the former
+    /// would make of it: then it is doubtful.
+    pub fn basis_with(
+        &self,
+        new: Vec<Claim>,
+        is_judged: impl Fn(u32) -> bool,
+        is_gone: impl Fn(&[u8]) -> bool,
+    ) -> Basis {
+        let (shared, mut others): (Vec<Claim>, Vec<Claim>) =
+            new.into_iter().partition(|claim| !claim.readers.is_empty());
+        let mut shared: FxHashMap<Vec<u8>, Claim> =
+            shared.into_iter().map(|claim| (claim.path.clone(), claim)).collect();
+        let mut blocks = Vec::new();
+        for block in self.blocks() {
+            let mut walk = Walk::over(block);
+            let mut moves = false;
+            while let Some(Some(_)) = walk.next() {
+                moves |= walk.each_reader().any(&is_judged)
+                    || shared.contains_key(&walk.path)
+                    || is_gone(&walk.path);
+            }
+            match moves {
+                false => blocks.push(block.to_vec()),
+                true => blocks.push(merged(block, &mut shared, (&is_judged, &is_gone))),
+            }
+        }
+        others.extend(shared.into_values());
+        blocks.extend(Basis::new(others).blocks);
+        Basis { blocks }
+    }
+
+    fn blocks(&self) -> Vec<&[u8]> {
+        Parts::of(&self.bytes).map(|parts| parts.blocks).unwrap_or_default()
+    }
+
+    /// Whether what everybody rests on is so now, in the workspace `root`.
+    pub fn still_holds_for_all(&self, root: &Path) -> bool {
+        let holds = || {
+            let root = Root::open(root)?;
+            for block in Parts::of(&self.bytes)?.blocks {
+                let mut walk = Walk::over(block);
+                while let Some(fact) = walk.next() {
+                    let (fact, path) = (fact?, OsStr::from_bytes(&walk.path));
+                    if walk.is_of_all() && !fact.is_so(path, &root)? {
+                        return None;
+                    }
+                }
+            }
+            Some(())
+        };
+        holds().is_some()
+    }
+}
+
+impl Question {
+    fn name(self) -> String {
+        self.0.to_string()[..NAME_BYTES].to_owned()
+    }
+
+    /// Keeps the answer, and what it rests on, in `dir`.
+    ///
+    /// # Errors
+    /// It could not be written. Then there is none.
+    pub fn prove(self, dir: &Path, answer: &[u8], basis: &Basis) -> io::Result<()> {
+        let folder = Folder::make(dir)?;
+        folder.leave_room("", MOST)?;
+        folder.write(&self.name(), &encode(self, answer, basis))
+    }
+
+    /// Keeps what goes with proofs of this question in `dir`: it stays when they are forgotten. Of
+    /// which proof it is who proves has to say.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn keep(self, dir: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = Folder::make(dir)?;
+        folder.leave_room(KEPT, MOST_KEPT)?;
+        folder.write(&format!("{}{KEPT}", self.name()), bytes)
+    }
+
+    /// What was kept in `dir`, if it can be read.
+    pub fn kept(self, dir: &Path) -> Option<Vec<u8>> {
+        Folder::open(dir).ok()??.read(&format!("{}{KEPT}", self.name()))
+    }
+
+    /// The proof in `dir`, if there is one and all that everybody rests on is so now, in the
+    /// workspace `root`. Whatever cannot be read or asked is no proof.
+    pub fn standing(self, dir: &Path, root: &Path) -> Option<Standing> {
+        let bytes = Folder::open(dir).ok()??.read(&self.name())?;
+        let parts = if is_whole(self, &bytes) { Parts::of(&bytes)? } else { return None };
+        let doubted = doubted(&parts.blocks, &Root::open(root)?)?;
+        Some(Standing { bytes: Arc::new(bytes), doubted })
+    }
+}
+
+/// What is kept with proofs has their name and this.
+const KEPT: &str = ".kept";
+
+/// So many of that there may be: it can be large.
+const MOST_KEPT: usize = 4;
+
+/// After [`MAGIC`]: the checksum of all that follows (16 bytes); the question (32); the answer with
+/// its length; then blocks with their lengths, each of a few hundred claims. Lengths are 4 bytes,
+/// little-endian.
+fn encode(question: Question, answer: &[u8], basis: &Basis) -> Vec<u8> {
+    let mut body = question.0.as_bytes().to_vec();
+    put(&mut body, answer);
+    basis.blocks.iter().for_each(|block| put(&mut body, block));
+    [&MAGIC[..], &checksum(&body), &body].concat()
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// What stands before the answer: [`MAGIC`], the checksum, the question.
+const HEAD_BYTES: usize = 16 + 16 + 32;
+
+/// Whether this is the proof of a question, and undamaged.
+fn is_whole(question: Question, bytes: &[u8]) -> bool {
+    let rest = bytes.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<16>);
+    rest.is_some_and(|(sum, body)| {
+        body.starts_with(question.0.as_bytes()) && checksum(body) == *sum
+    })
+}
+
+/// The answer and the blocks of claims.
+struct Parts<'b> {
+    answer: &'b [u8],
+    blocks: Vec<&'b [u8]>,
+}
+
+impl Parts<'_> {
+    fn of(bytes: &[u8]) -> Option<Parts<'_>> {
+        let mut rest = bytes.get(HEAD_BYTES..)?;
+        let answer = take(&mut rest)?;
+        let mut blocks = Vec::new();
+        while !rest.is_empty() {
+            blocks.push(take(&mut rest)?);
+        }
+        Some(Parts { answer, blocks })
+    }
+}
+
+fn take<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (taken, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    *bytes = rest;
+    Some(taken)
+}
+
+/// The workspace. Most paths are asked for from the open folder, which costs less.
+struct Root<'r> {
+    path: &'r Path,
+    folder: OwnedFd,
+}
+
+impl<'r> Root<'r> {
+    fn open(path: &'r Path) -> Option<Root<'r>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        Some(Root { path, folder })
+    }
+}
+
+/// A thread that asks for facts asks for at least so many blocks: it costs 60 µs, a fact half a
+/// microsecond.
+const LEAST_BLOCKS: usize = 2;
+
+/// Who rests on facts that are not so; none if everybody does.
+fn doubted(blocks: &[&[u8]], root: &Root<'_>) -> Option<Vec<u32>> {
+    let is_lost = AtomicBool::new(false);
+    let found = spread(blocks, LEAST_BLOCKS, |block, (): &mut ()| {
+        // What the others would find is of no use then.
+        if is_lost.load(Ordering::Relaxed) {
+            return None;
+        }
+        let doubted = doubted_in(block, root);
+        is_lost.fetch_or(doubted.is_none(), Ordering::Relaxed);
+        doubted
+    });
+    let found: Option<Vec<Vec<u32>>> = found.into_iter().collect();
+    let mut doubted = found?.concat();
+    doubted.sort_unstable();
+    doubted.dedup();
+    Some(doubted)
+}
+
+/// The readers of facts of a block that are not so; `None` if one of these is everybody's, or cannot
+/// be read or asked.
+fn doubted_in(block: &[u8], root: &Root<'_>) -> Option<Vec<u32>> {
+    let (mut walk, mut doubted) = (Walk::over(block), Vec::new());
+    while let Some(fact) = walk.next() {
+        if !fact?.is_so(OsStr::from_bytes(&walk.path), root)? {
+            if walk.is_of_all() {
+                return None;
+            }
+            doubted.extend(walk.each_reader());
+        }
+    }
+    Some(doubted)
+}
+
+impl Fact {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Fact::Absent => out.push(0),
+            Fact::Is(kind) => out.extend_from_slice(&[1, *kind as u8]),
+            Fact::Same(dev, ino) => {
+                out.push(2);
+                out.extend_from_slice(&dev.to_le_bytes());
+                out.extend_from_slice(&ino.to_le_bytes());
+            }
+            Fact::Seen(seen) => {
+                out.push(3);
+                seen.encode(out);
+            }
+            Fact::LeadsTo(None) => out.push(4),
+            Fact::LeadsTo(Some(stamp)) => {
+                out.push(5);
+                stamp.encode(out);
+            }
+            Fact::Doubtful => out.push(6),
+        }
+    }
+
+    /// Reads what [`Fact::encode`] wrote, and moves `bytes` behind it.
+    fn decode(bytes: &mut &[u8]) -> Option<Fact> {
+        let (&sort, rest) = bytes.split_first()?;
+        *bytes = rest;
+        Some(match sort {
+            0 => Fact::Absent,
+            1 => {
+                let (&kind, rest) = bytes.split_first()?;
+                *bytes = rest;
+                Fact::Is(*KINDS.get(usize::from(kind))?)
+            }
+            2 => {
+                let (dev, rest) = bytes.split_first_chunk()?;
+                let (ino, rest) = rest.split_first_chunk()?;
+                *bytes = rest;
+                Fact::Same(u64::from_le_bytes(*dev), u64::from_le_bytes(*ino))
+            }
+            3 => Fact::Seen(Seen::decode(bytes)?),
+            4 => Fact::LeadsTo(None),
+            5 => Fact::LeadsTo(Some(Stamp::decode(bytes)?)),
+            6 => Fact::Doubtful,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is so now; `None` if that cannot be asked.
+    fn is_so(&self, path: &OsStr, root: &Root<'_>) -> Option<bool> {
+        let now = |flags| match rustix::fs::statat(&root.folder, path_or_dot(path), flags) {
+            Ok(stat) => Some(Some(Stamp::from_stat(&stat))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Some(None),
+            Err(_) => None,
+        };
+        let link = || now(AtFlags::SYMLINK_NOFOLLOW);
+        Some(match *self {
+            Fact::Absent => link()?.is_none(),
+            Fact::Is(kind) => link()?.is_some_and(|stamp| stamp.kind() == kind),
+            Fact::Same(dev, ino) => {
+                link()?.is_some_and(|stamp| (stamp.dev, stamp.ino) == (dev, ino))
+            }
+            Fact::Seen(expected) => match link()? {
+                Some(stamp) if stamp.kind() != FileKind::Symlink => {
+                    expected == Seen { link: stamp, file: None }
+                }
+                // Asked as whoever saw it did, loops of links and folders behind them included.
+                _ => Seen::of(&root.path.join(path)).ok()? == Some(expected),
+            },
+            Fact::LeadsTo(expected) => now(AtFlags::empty())? == expected,
+            Fact::Doubtful => false,
+        })
+    }
+}
+
+/// In the order of their numbers.
+const KINDS: [FileKind; 4] = [FileKind::File, FileKind::Dir, FileKind::Symlink, FileKind::Other];
+
+/// A folder is asked for by name; the workspace itself has none.
+fn path_or_dot(path: &OsStr) -> &OsStr {
+    if path.is_empty() { OsStr::new(".") } else { path }
+}

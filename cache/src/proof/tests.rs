@@ -1,0 +1,306 @@
+//! Proofs of workspaces on the disk; what is merged against what one by one would give.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use super::blocks::BLOCK;
+use super::*;
+use crate::random::Random;
+use crate::resting::{FOLDER, forget};
+
+const ASKED: Question = Question(Digest::from_bytes([7; 32]));
+
+/// A workspace with a folder of state, and facts of all sorts that are so.
+fn world() -> (tempfile::TempDir, Vec<Claim>) {
+    let world = tempfile::tempdir().unwrap();
+    let root = world.path();
+    fs::create_dir(root.join("state")).unwrap();
+    fs::create_dir_all(root.join("src/deep")).unwrap();
+    let mut facts: Vec<(Vec<u8>, Fact)> = Vec::new();
+    for number in 0..3 * BLOCK {
+        let path = format!("src/{number:05}.c");
+        fs::write(root.join(&path), "x").unwrap();
+        let seen = Seen::of(&root.join(&path)).unwrap().unwrap();
+        facts.push((path.into_bytes(), Fact::Seen(seen)));
+    }
+    symlink("00001.c", root.join("src/link")).unwrap();
+    symlink("nowhere", root.join("src/broken")).unwrap();
+    for link in ["src/link", "src/broken"] {
+        let seen = Seen::of(&root.join(link)).unwrap().unwrap();
+        facts.push((link.into(), Fact::Seen(seen)));
+    }
+    let deep = Stamp::of(&root.join("src/deep")).unwrap().unwrap();
+    facts.push((b"src/none".to_vec(), Fact::Absent));
+    facts.push((b"src".to_vec(), Fact::Is(FileKind::Dir)));
+    facts.push((b"src/deep".to_vec(), Fact::Same(deep.dev, deep.ino)));
+    facts.push((b"src/deep".to_vec(), Fact::LeadsTo(Some(deep))));
+    facts.push((b"".to_vec(), Fact::LeadsTo(Stamp::of(root).unwrap())));
+    facts.push((b"src/broken".to_vec(), Fact::LeadsTo(None)));
+    facts.push((
+        root.join("src/00003.c").into_os_string().into_encoded_bytes(),
+        Fact::LeadsTo(Stamp::of(&root.join("src/00003.c")).unwrap()),
+    ));
+    let claims = facts.into_iter().map(|(path, fact)| Claim::of_all(path, fact));
+    (world, claims.collect())
+}
+
+fn proved() -> (tempfile::TempDir, PathBuf) {
+    let (world, facts) = world();
+    let state = world.path().join("state");
+    ASKED.prove(&state, b"answer", &Basis::new(facts)).unwrap();
+    (world, state)
+}
+
+/// The answer, if nothing is in doubt.
+fn answer_to(question: Question, root: &Path) -> Option<Vec<u8>> {
+    let standing = question.standing(&root.join("state"), root)?;
+    standing.doubted().is_empty().then(|| standing.answer().to_vec())
+}
+
+fn answer(world: &tempfile::TempDir) -> Option<Vec<u8>> {
+    answer_to(ASKED, world.path())
+}
+
+#[test]
+fn what_is_as_it_was_has_its_answer_and_each_change_has_none() {
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 12] = [
+        ("first", |root| fs::write(root.join("src/00000.c"), "yy").unwrap()),
+        ("last", |root| fs::write(root.join("src/01535.c"), "yy").unwrap()),
+        ("gone", |root| fs::remove_file(root.join("src/00700.c")).unwrap()),
+        ("appeared", |root| fs::write(root.join("src/none"), "").unwrap()),
+        ("in a folder", |root| fs::write(root.join("src/deep/new"), "").unwrap()),
+        ("in the workspace", |root| fs::write(root.join("new"), "").unwrap()),
+        ("another folder", |root| {
+            fs::rename(root.join("src/deep"), root.join("src/old")).unwrap();
+            fs::create_dir(root.join("src/deep")).unwrap();
+        }),
+        ("no folder", |root| {
+            fs::rename(root.join("src"), root.join("old")).unwrap();
+            fs::write(root.join("src"), "").unwrap();
+        }),
+        ("behind a link", |root| fs::write(root.join("src/00001.c"), "yy").unwrap()),
+        ("a link that leads somewhere", |root| {
+            fs::write(root.join("src/nowhere"), "").unwrap();
+        }),
+        ("another link", |root| {
+            fs::remove_file(root.join("src/link")).unwrap();
+            symlink("00002.c", root.join("src/link")).unwrap();
+        }),
+        ("the same bytes", |root| {
+            let path = root.join("src/00009.c");
+            fs::write(root.join("copy"), "x").unwrap();
+            fs::rename(root.join("copy"), path).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        let (world, _) = proved();
+        assert_eq!(answer(&world).as_deref(), Some(&b"answer"[..]), "{what}");
+        change(world.path());
+        assert_eq!(answer(&world), None, "{what}");
+    }
+}
+
+#[test]
+fn another_question_and_a_forgotten_proof_have_no_answer() {
+    let (world, state) = proved();
+    let other = Question(Digest::from_bytes([8; 32]));
+    assert_eq!(answer_to(other, world.path()), None);
+    // Its name alone makes a proof no other's.
+    let path = |question: Question| state.join(FOLDER).join(question.name());
+    fs::copy(path(ASKED), path(other)).unwrap();
+    assert_eq!(answer_to(other, world.path()), None);
+    forget(&state).unwrap();
+    assert_eq!(answer(&world), None);
+    forget(&state).unwrap();
+    forget(&world.path().join("none")).unwrap();
+}
+
+#[test]
+fn each_truncation_and_each_flipped_byte_is_no_proof() {
+    let (world, state) = proved();
+    let path = state.join(FOLDER).join(ASKED.name());
+    let bytes = fs::read(&path).unwrap();
+    let mut random = Random(1);
+    for round in 0..300 {
+        let mut damaged = bytes.clone();
+        match round % 2 {
+            0 => damaged.truncate(random.below(bytes.len())),
+            _ => damaged[random.below(bytes.len())] ^= 1 << random.below(8),
+        }
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(answer(&world), None, "{round}");
+    }
+    fs::write(&path, &bytes).unwrap();
+    assert!(answer(&world).is_some());
+}
+
+#[test]
+fn so_many_are_kept() {
+    let (world, facts) = world();
+    let state = world.path().join("state");
+    for number in 0..3 * MOST as u8 {
+        let question = Question(Digest::from_bytes([number; 32]));
+        question.prove(&state, &[number], &Basis::new(facts[..3].to_vec())).unwrap();
+        assert_eq!(answer_to(question, world.path()), Some(vec![number]));
+        assert!(fs::read_dir(state.join(FOLDER)).unwrap().count() <= MOST);
+    }
+    assert_eq!(fs::read_dir(state.join(FOLDER)).unwrap().count(), MOST);
+}
+
+#[test]
+fn a_link_in_its_place_is_not_followed_and_what_others_put_there_stays() {
+    let (world, claims) = world();
+    let (state, strange) = (world.path().join("state"), world.path().join("strange"));
+    fs::create_dir(&strange).unwrap();
+    fs::write(strange.join("thesis.txt"), "mine").unwrap();
+    fs::write(strange.join(ASKED.name()), "mine").unwrap();
+    symlink("../strange", state.join(FOLDER)).unwrap();
+    forget(&state).unwrap();
+    assert!(ASKED.prove(&state, b"answer", &Basis::new(claims.clone())).is_err());
+    assert!(answer(&world).is_none());
+    assert_eq!(fs::read_dir(&strange).unwrap().count(), 2);
+
+    fs::remove_file(state.join(FOLDER)).unwrap();
+    ASKED.prove(&state, b"answer", &Basis::new(claims)).unwrap();
+    fs::create_dir(state.join(FOLDER).join("folder")).unwrap();
+    fs::write(state.join(FOLDER).join("notes"), "mine").unwrap();
+    forget(&state).unwrap();
+    assert_eq!(fs::read_dir(state.join(FOLDER)).unwrap().count(), 2);
+}
+
+#[test]
+fn what_is_no_longer_so_puts_its_readers_in_doubt_and_nobody_else() {
+    let (world, mut claims) = world();
+    let root = world.path();
+    let state = root.join("state");
+    for (number, claim) in claims.iter_mut().enumerate() {
+        if claim.path.ends_with(b".c") && claim.path.starts_with(b"src") {
+            claim.readers = vec![number as u32 % 7, 100];
+        }
+    }
+    claims[5].readers = (0..1000).collect();
+    claims.push(Claim { path: b"src/x".to_vec(), fact: Fact::Doubtful, readers: vec![50] });
+    ASKED.prove(&state, b"answer", &Basis::new(claims.clone())).unwrap();
+    let standing = || ASKED.standing(&state, root);
+    assert_eq!(standing().unwrap().doubted(), [50], "what is doubtful is never so");
+    assert_eq!(standing().unwrap().answer(), b"answer");
+
+    fs::write(root.join("src/00008.c"), "yy").unwrap();
+    fs::remove_file(root.join("src/00600.c")).unwrap();
+    let now = standing().unwrap();
+    assert_eq!(now.doubted(), [1, 5, 50, 100]);
+    assert!(now.still_holds_for_all(root));
+    claims.sort_by(|a, b| a.path.cmp(&b.path));
+    claims.iter_mut().filter(|claim| claim.readers.len() > 2).for_each(|c| c.readers.clear());
+    let mut kept = claims_in(now.blocks());
+    kept.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(kept.len(), claims.len());
+    assert!(claims.iter().all(|claim| kept.contains(claim)));
+
+    // What too many read is everybody's.
+    fs::write(root.join("src/00005.c"), "yy").unwrap();
+    assert!(!now.still_holds_for_all(root));
+    assert!(standing().is_none());
+}
+
+fn claims_in(blocks: Vec<&[u8]>) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for block in blocks {
+        let mut walk = Walk::over(block);
+        while let Some(Some(fact)) = walk.next() {
+            let readers = walk.each_reader().collect();
+            claims.push(Claim { path: walk.path.clone(), fact, readers });
+        }
+    }
+    claims
+}
+
+fn claim(path: &str, fact: Fact, readers: &[u32]) -> Claim {
+    Claim { path: path.into(), fact, readers: readers.to_vec() }
+}
+
+#[test]
+fn what_was_judged_again_rests_on_what_it_saw_now() {
+    let (was, is) = (Fact::Same(1, 1), Fact::Same(2, 2));
+    let old = vec![
+        claim("all", was, &[]),
+        claim("changed", was, &[1]),
+        claim("gone", was, &[]),
+        claim("no longer read", was, &[1]),
+        claim("of others", was, &[2, 3]),
+        claim("shared", was, &[1, 2]),
+        claim("shared, changed", was, &[1, 2]),
+    ];
+    let new = vec![
+        claim("all", is, &[]),
+        claim("changed", is, &[1]),
+        claim("gone", is, &[]),
+        claim("new", Fact::Doubtful, &[4]),
+        claim("shared", was, &[1, 4]),
+        claim("shared, changed", is, &[1]),
+    ];
+    let bytes = Arc::new(encode(ASKED, b"", &Basis::new(old)));
+    let standing = Standing { bytes, doubted: Vec::new() };
+    let judged = |reader| reader == 1 || reader == 4;
+    let basis = standing.basis_with(new, judged, |path| path == b"gone");
+    let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
+    merged.sort_by(|a, b| a.path.cmp(&b.path));
+    let expected = [
+        // Both count: whoever comes next sees that they are not so.
+        claim("all", was, &[]),
+        claim("all", is, &[]),
+        claim("changed", is, &[1]),
+        claim("gone", is, &[]),
+        claim("new", Fact::Doubtful, &[4]),
+        claim("of others", was, &[2, 3]),
+        claim("shared", was, &[1, 2, 4]),
+        claim("shared, changed", Fact::Doubtful, &[1, 2]),
+    ];
+    assert_eq!(merged, expected);
+    let mut paths = standing.paths_of(|reader| reader == 3);
+    paths.sort();
+    assert_eq!(paths, [b"of others"]);
+}
+
+/// Blocks in which nothing is another stay as they are; all together say the same as one by one.
+#[test]
+fn many_claims_are_merged_as_few() {
+    let mut random = Random(11);
+    let path = |number: usize| format!("src/{number:04}.c");
+    let fact = |value: usize| Fact::Same(value as u64, 7);
+    let old: Vec<Claim> =
+        (0..5 * BLOCK).map(|at| claim(&path(at), fact(0), &[at as u32 / 2])).collect();
+    for round in 0..20 {
+        let judged: Vec<u32> = (0..random.below(6)).map(|_| random.below(1500) as u32).collect();
+        let is_judged = |reader| judged.contains(&reader);
+        let new: Vec<Claim> = (0..random.below(9))
+            .filter(|_| !judged.is_empty())
+            .map(|_| random.below(6 * BLOCK))
+            .collect::<std::collections::BTreeSet<usize>>()
+            .into_iter()
+            .map(|at| claim(&path(at), fact(random.below(2)), &judged[..1]))
+            .collect();
+        let bytes = Arc::new(encode(ASKED, b"", &Basis::new(old.clone())));
+        let standing = Standing { bytes, doubted: Vec::new() };
+        let basis = standing.basis_with(new.clone(), is_judged, |_| false);
+        let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
+        merged.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut expected: BTreeMap<Vec<u8>, Claim> = BTreeMap::new();
+        for one in old.iter().filter(|one| !is_judged(one.readers[0])).chain(&new) {
+            match expected.get_mut(&one.path) {
+                None => _ = expected.insert(one.path.clone(), one.clone()),
+                Some(known) => {
+                    if known.fact != one.fact {
+                        known.fact = Fact::Doubtful;
+                    }
+                    known.readers.extend(&one.readers);
+                    known.readers.sort_unstable();
+                }
+            }
+        }
+        assert_eq!(merged, expected.into_values().collect::<Vec<_>>(), "round {round}");
+    }
+}
