@@ -15,8 +15,8 @@ fn a_task_that_writes_without_end() {
         run = "grep VmHWM /proc/$PPID/status > $HOME/before"
         [target.big]
         run = """
-        head -c 100000000 /dev/zero | tr '\\0' 'x'
-        yes | head -c 50000000
+        head -c 60000000 /dev/zero | tr '\\0' 'x'
+        yes | head -c 30000000
         grep VmHWM /proc/$PPID/status > $HOME/after
         """
         "#,

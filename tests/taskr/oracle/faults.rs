@@ -176,16 +176,20 @@ impl Session {
         self.kill_within(random, longest_us)
     }
 
-    /// The same at a moment not later than this.
+    /// The same at a moment not later than this; in one of three, soon after a task began.
     pub(crate) fn kill_within(&mut self, random: &mut Random, longest_us: usize) -> Check {
         let mut build = Build { sleep_ms: 6, ..self.random_build(random) };
+        let in_a_task = random.one_in(3);
         if !build.force && random.one_in(3) {
             build.force = true;
             build.flags.push("-B".to_owned());
         }
         let mut command = self.command(&build);
         let mut live = Live::start(&mut command);
-        let patience_us = random.below(longest_us);
+        while in_a_task && live.runs() && !self.log().exists() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        let patience_us = random.below(if in_a_task { 2_000 } else { longest_us });
         std::thread::sleep(Duration::from_micros(patience_us as u64));
         let alive = live.kill();
         let built = self.built(live.wait());

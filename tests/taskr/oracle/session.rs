@@ -337,7 +337,7 @@ impl Session {
 
     /// The log of the toy tasks of the next build. Each has its own, since tasks of a killed one
     /// may write theirs a little longer.
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.project.outside(&format!("toy-{}.log", self.tally.builds))
     }
 
