@@ -1,6 +1,6 @@
 //! What a success leaves, encoded; the only user of the state database.
 //!
-//! Six tables of the state, all values checksummed below this module:
+//! Seven tables of the state, all values checksummed below this module:
 //!
 //! | table | id | value |
 //! | --- | --- | --- |
@@ -10,6 +10,7 @@
 //! | 4 failures | Taskfile, task | the key under which its last run failed, 32 bytes |
 //! | 5 ledger | Taskfile, task | a JSON array of [`Flaw`]s, oldest first, the last twenty |
 //! | 6 memory | Taskfile, task | bytes that its last run had at most, u64 LE; only much of it |
+//! | 7 makes | path | [`Seen`], whether this make takes tokens from a named pipe: 1 or 0 |
 //!
 //! Numbers are little-endian, lists carry their count, bytes their length. Any row may be lost
 //! at any time and costs a rerun. A row that does not decode is absent. The version of all this
@@ -25,6 +26,7 @@ const DURATIONS: u8 = 3;
 const FAILURES: u8 = 4;
 const LEDGER: u8 = 5;
 const MEMORY: u8 = 6;
+const MAKES: u8 = 7;
 
 /// So many flaws of a task are kept.
 const MOST_FLAWS: usize = 20;
@@ -64,9 +66,38 @@ pub fn key_of_file(path: Vec<u8>) -> (u8, Vec<u8>) {
     (STAMPS, path)
 }
 
+/// The key of what is kept of a make.
+pub fn key_of_make(path: &[u8]) -> (u8, Vec<u8>) {
+    (MAKES, path.to_vec())
+}
+
+/// Whether the make at `path` takes tokens from a named pipe, if that was said when it had exactly
+/// these stamps.
+pub fn known_make(state: &State, path: &[u8], seen: &Seen) -> Option<bool> {
+    let mut value = state.get(MAKES, path)?;
+    (Seen::decode(&mut value)? == *seen).then_some(value == [1])
+}
+
+/// Keeps what a make said of itself.
+pub fn write_make(writer: &mut Writer, path: &[u8], seen: &Seen, fifo: bool) {
+    let mut value = Vec::new();
+    seen.encode(&mut value);
+    value.push(u8::from(fifo));
+    writer.put(MAKES, path.to_vec(), value);
+}
+
 /// The record under `id`.
 pub fn read(state: &State, id: &[u8]) -> Option<Record> {
     decode(state.get(RECORDS, id)?)
+}
+
+/// What others need of the record under `id`: what the task made, and its key.
+pub fn read_result(state: &State, id: &[u8]) -> Option<(Vec<OutFile>, Digest)> {
+    let mut rest = Reader(state.get(RECORDS, id)?);
+    let (_intent, _declared) = (rest.number()?, rest.array::<32>()?);
+    let key = Digest::from_bytes(rest.array()?);
+    Manifest::skip(&mut rest.0)?;
+    Some((rest.list(decode_output)?, key))
 }
 
 /// All records with their ids.
@@ -252,11 +283,7 @@ fn decode(value: &[u8]) -> Option<Record> {
         declared: Digest::from_bytes(rest.array()?),
         key: Digest::from_bytes(rest.array()?),
         manifest: Manifest::decode(&mut rest.0)?,
-        outputs: rest.list(|rest| {
-            let (path, flags) = (rest.bytes()?, rest.array::<1>()?[0]);
-            let (published, adopted) = (flags & 1 != 0, flags & 2 != 0);
-            Some(OutFile { path, made: decode_made(rest)?, published, adopted })
-        })?,
+        outputs: rest.list(decode_output)?,
         installs: rest.list(|rest| Some((rest.bytes()?, rest.number()?, rest.number()?)))?,
         found: rest.list(|rest| {
             let paths = rest.list(Reader::bytes)?;
@@ -273,6 +300,12 @@ fn decode(value: &[u8]) -> Option<Record> {
         reason: String::from_utf8(rest.bytes()?).ok()?,
     };
     rest.0.is_empty().then_some(record)
+}
+
+fn decode_output(rest: &mut Reader<'_>) -> Option<OutFile> {
+    let (path, flags) = (rest.bytes()?, rest.array::<1>()?[0]);
+    let (published, adopted) = (flags & 1 != 0, flags & 2 != 0);
+    Some(OutFile { path, made: decode_made(rest)?, published, adopted })
 }
 
 fn decode_made(rest: &mut Reader<'_>) -> Option<Made> {
@@ -374,6 +407,19 @@ mod tests {
             assert_eq!(decode(&bytes[..len]), None, "length {len}");
         }
         assert_eq!(decode(&[&bytes[..], b"x"].concat()), None);
+    }
+
+    #[test]
+    fn what_others_need_is_read_alone() {
+        let record = example();
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut writer = Writer::new(dir.path());
+        write(&mut writer, b"t".to_vec(), &record);
+        assert_eq!(writer.close(), None);
+        let (state, _) = State::open(dir.path(), taskr_cache::Access::Read);
+        assert_eq!(read(&state, b"t"), Some(record.clone()));
+        assert_eq!(read_result(&state, b"t"), Some((record.outputs, record.key)));
+        assert_eq!(read_result(&state, b"u"), None);
     }
 
     #[test]

@@ -243,6 +243,18 @@ impl Manifest {
         Some(Manifest::of_sorted(fields))
     }
 
+    /// Moves `bytes` behind what [`Manifest::encode`] wrote.
+    pub fn skip(bytes: &mut &[u8]) -> Option<()> {
+        for _ in 0..take_u32(bytes)? {
+            take(bytes, 1)?;
+            for _part in 0..2 {
+                let len = take_u32(bytes)? as usize;
+                take(bytes, len)?;
+            }
+        }
+        Some(())
+    }
+
     /// Why `self`, the present, is not `old`, the recorded one; empty if they are equal. Causes
     /// come before what they have for an effect: a command that names its inputs changes when
     /// one joins or leaves, and is told last then; that another command runs another program

@@ -5,6 +5,7 @@
 //! Whatever is not so, the run is none, nothing was done, and the usual one follows.
 
 use std::cell::Cell;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use taskr_cache::{Access, Intents, State, Writer};
 use super::open::{
     Held, Opened, duration_ms, io, make_state_dir, note_of, read_state, refuse_nested,
 };
+use super::tokens::make_of;
 use super::vouch::{Stand, Stands};
 use super::wanted::find_wanted;
 use super::{Build, Done, Listener, Messages, Partly, Request, new_run_id};
@@ -64,8 +66,8 @@ impl<'a> Build<'a> {
         refuse_nested(request, &request.root.join(STATE_DIR))?;
         let Some(stands) = Stands::of(&graph, &before.doubted) else { return Ok(None) };
         let names = Names::new(&request.taskfile);
-        let lookup = Lookup { graph: &graph, stands: &stands, names: &names };
-        let Some(held) = hold(&root, (request, &run_id), before, &lookup)? else { return Ok(None) };
+        let lookup = Lookup { request, graph: &graph, stands: &stands, names: &names };
+        let Some(held) = hold(&root, &run_id, before, &lookup)? else { return Ok(None) };
         let Some(done) = done_before(&graph, &stands, (&held, &names)) else { return Ok(None) };
         let plan = plan(&graph, request, &stands, (&held, &names))?;
         for warning in &held.warnings {
@@ -85,6 +87,7 @@ impl<'a> Build<'a> {
 
 /// Of whom the state is asked.
 struct Lookup<'l> {
+    request: &'l Request<'l>,
     graph: &'l Graph,
     stands: &'l Stands,
     names: &'l Names,
@@ -95,8 +98,8 @@ struct Lookup<'l> {
 const MOST_LOOKED_UP: usize = 2000;
 
 impl Lookup<'_> {
-    /// What the state says of the tasks that are in doubt or needed by one, and of the files that those
-    /// in doubt looked at.
+    /// What the state says of the tasks that are in doubt or needed by one, of the files that those in
+    /// doubt looked at, and of make.
     fn read(&self, dir: &Path, before: &Partly) -> Option<Held> {
         let ids = self.graph.tasks().ids();
         let looked_up: Vec<TaskId> =
@@ -110,7 +113,10 @@ impl Lookup<'_> {
         let in_doubt =
             |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);
         let files = before.standing.paths_of(in_doubt).into_iter().map(record::key_of_file);
-        let mut keys: Vec<_> = tasks.flat_map(|id| record::keys_of(&id)).chain(files).collect();
+        let make =
+            make_of(self.request).map(|make| record::key_of_make(make.as_os_str().as_bytes()));
+        let tasks = tasks.flat_map(|id| record::keys_of(&id));
+        let mut keys: Vec<_> = tasks.chain(files).chain(make).collect();
         keys.sort_unstable();
         keys.dedup();
         let state = State::some(dir, keys.into_iter())?;
@@ -121,13 +127,13 @@ impl Lookup<'_> {
 /// The lock and the state, if nobody else has that and all that vouches for the graph is still so.
 fn hold(
     root: &Root,
-    (request, run_id): (&Request<'_>, &str),
+    run_id: &str,
     before: &Partly,
     lookup: &Lookup<'_>,
 ) -> Result<Option<Held>, Error> {
     let dir = root.path().join(STATE_DIR);
     make_state_dir(root)?;
-    let note = note_of(request, run_id);
+    let note = note_of(lookup.request, run_id);
     // Why it cannot be had the usual run tells.
     let Ok(Acquired::Held(lock)) = Lock::acquire(&dir, &note, Wait::No) else { return Ok(None) };
     if !before.standing.still_holds_for_all(root.path()) {
@@ -149,8 +155,8 @@ fn done_before(
     let needed = graph.tasks().ids().filter(|&id| stands.is(id, Stand::Needed));
     let tasks = needed.filter(|&id| graph.kind(id) != Kind::Group);
     let done = tasks.map(|id| {
-        let record = record::read(&held.state, &names.id(graph.name(id)))?;
-        Some((id, Done::fresh(record.outputs, Some(record.key))))
+        let (outputs, key) = record::read_result(&held.state, &names.id(graph.name(id)))?;
+        Some((id, Done::fresh(outputs, Some(key))))
     });
     done.collect()
 }

@@ -221,6 +221,9 @@ impl<'a> Build<'a> {
         self.workers.finish();
         self.hear_the_last();
         self.tokens.keep_for(0);
+        // While the guard looks whether anything was left behind.
+        self.settle_store();
+        self.held.writer.iter_mut().for_each(Writer::settle);
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
         }

@@ -289,6 +289,12 @@ impl Build<'_> {
             || is_worth_storing(&record.outputs, record.duration_ms)
     }
 
+    /// Begins what [`close_store`](Build::close_store) waits for.
+    pub(super) fn settle_store(&mut self) {
+        let saver = self.kept.as_mut().and_then(|kept| kept.saver.as_mut());
+        saver.into_iter().for_each(Saver::settle);
+    }
+
     /// Waits until the store has what it is to have. Sentences for the user.
     pub(super) fn close_store(&mut self) -> Vec<String> {
         let Some(Kept { mut store, saver, saved, .. }) = self.kept.take() else {

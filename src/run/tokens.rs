@@ -3,14 +3,20 @@
 //! Tokens are taken and given back by the loop alone, so that none can get lost between threads.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Build;
+use taskr_cache::Seen;
+
 use super::ask::Topic;
+use super::{Build, Request};
 use crate::jobserver::{Bell, MAKEFLAGS, Pool, knows_fifo};
 use crate::outdir::STATE_DIR;
 use crate::process::{Command, RUN_ID_VAR, Said, Status, find_program};
+use crate::record;
 use crate::report::one_line;
 use crate::workers::Message;
 
@@ -36,8 +42,8 @@ pub(super) struct Tokens<'p> {
 enum Opening {
     /// Nothing has started yet that could ask it for a token.
     NotYet,
-    /// This make is asked what it takes.
-    Asking(PathBuf),
+    /// This make is asked what it takes; it had these stamps, if its answer is to be kept.
+    Asking(PathBuf, Option<Seen>),
     /// There is one, or it was tried in vain, or there is one of somebody else.
     Done,
 }
@@ -84,7 +90,7 @@ impl<'p> Tokens<'p> {
 
     /// Whether the first command waits for what make says.
     pub(super) fn is_asking_make(&self) -> bool {
-        matches!(self.opening, Opening::Asking(_))
+        matches!(self.opening, Opening::Asking(..))
     }
 
     /// A command did not end well, and perhaps not with all that it had taken.
@@ -113,25 +119,48 @@ impl Drop for Tokens<'_> {
     }
 }
 
+/// The machine's make.
+pub(super) fn make_of(request: &Request<'_>) -> Option<PathBuf> {
+    let default = OsStr::new("/usr/bin:/bin");
+    let search = request.env.get(OsStr::new("PATH"));
+    let search = search.map_or(default, |search| search.as_os_str());
+    find_program(OsStr::new("make"), search, &request.root)
+}
+
+/// Whether a program is a make, and not what finds out each time which one to start: a script, or a
+/// link to a tool that keeps versions apart.
+fn is_itself(make: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = File::open(make).and_then(|mut file| file.read_exact(&mut start));
+    let name = make.canonicalize().ok();
+    let name = name.as_deref().and_then(Path::file_name).unwrap_or_default();
+    read.is_ok() && start == *b"\x7fELF" && (name == "make" || name == "gmake")
+}
+
 impl Build<'_> {
     /// Before the first command starts the job server is opened, and before that `make` asked what it
     /// takes. Says whether that is done; if not the answer will come as a message.
     pub(super) fn has_opened_pool(&mut self) -> bool {
         match self.tokens.opening {
             Opening::Done => return true,
-            Opening::Asking(_) => return false,
+            Opening::Asking(..) => return false,
             Opening::NotYet => {}
         }
         // The guard shall not inherit what children do.
         self.start_guard();
-        let default = OsStr::new("/usr/bin:/bin");
-        let search = self.request.env.get(OsStr::new("PATH"));
-        let search = search.map_or(default, |search| search.as_os_str());
-        let Some(make) = find_program(OsStr::new("make"), search, self.root.path()) else {
+        let Some(make) = make_of(self.request) else {
             self.open_pool(true);
             return true;
         };
-        self.tokens.opening = Opening::Asking(make.clone());
+        let seen = Seen::of(&make).ok().flatten().filter(|_| is_itself(&make));
+        let known = seen.and_then(|seen| {
+            record::known_make(&self.held.state, make.as_os_str().as_bytes(), &seen)
+        });
+        if let Some(fifo) = known {
+            self.open_pool(fifo);
+            return true;
+        }
+        self.tokens.opening = Opening::Asking(make.clone(), seen);
         let mut env = self.request.env.clone();
         for name in [MAKEFLAGS, "MFLAGS", "MAKELEVEL"] {
             env.remove(OsStr::new(name));
@@ -152,7 +181,7 @@ impl Build<'_> {
 
     /// What the machine's make said. One that cannot say it takes what all take.
     pub(super) fn make_said(&mut self, said: &Result<Said, String>) {
-        let Opening::Asking(make) = self.tokens.opening.clone() else { return };
+        let Opening::Asking(make, seen) = self.tokens.opening.clone() else { return };
         let silent = said.as_ref().is_ok_and(|said| matches!(said.status, Status::Signal(_)));
         if silent && !self.plan.is_stopped() {
             let make = one_line(&make.display().to_string());
@@ -160,7 +189,11 @@ impl Build<'_> {
             self.warn(None, &format!("`{make} --version` does not answer: {what}"));
         }
         let answer = said.as_ref().ok().filter(|said| said.status.success());
-        self.open_pool(answer.is_some_and(|said| knows_fifo(&said.output)));
+        let fifo = answer.is_some_and(|said| knows_fifo(&said.output));
+        if let (Some(writer), Some(seen), Some(_)) = (&mut self.held.writer, seen, answer) {
+            record::write_make(writer, make.as_os_str().as_bytes(), &seen, fifo);
+        }
+        self.open_pool(fifo);
         self.start_runnable();
     }
 

@@ -124,9 +124,10 @@ impl Build<'_> {
             return false;
         }
         if self.vouched.stands.is(id, Stand::Needed) {
-            let record = record::read(&self.held.state, &self.names.id(self.graph.name(id)));
-            let Some(record) = record else { return false };
-            self.done[id] = Done::fresh(record.outputs, Some(record.key));
+            let id_in_state = self.names.id(self.graph.name(id));
+            let result = record::read_result(&self.held.state, &id_in_state);
+            let Some((outputs, key)) = result else { return false };
+            self.done[id] = Done::fresh(outputs, Some(key));
         }
         self.active.remove(&id);
         self.done[id].is_fresh = true;

@@ -2,12 +2,8 @@
 //! out, no output of another task. An edit of a `.gitignore` is a change as any other.
 
 use std::fs;
-use std::time::Duration;
 
-use crate::project::Project;
-
-/// Longer than stamps take to settle.
-const SETTLED: Duration = Duration::from_millis(2_300);
+use crate::project::{Project, SETTLED};
 
 /// A project whose target `list` writes down the files that its inputs are.
 fn listing(inputs: &str) -> Project {

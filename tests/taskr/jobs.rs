@@ -1,12 +1,14 @@
 //! One `-j` for taskr, make and cargo within each other: how many commands ran at once is told by
 //! what they write.
 
+use std::cell::Cell;
 use std::fs;
 use std::process::Command;
+use std::thread::sleep;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::project::{Live, Project, until};
+use crate::project::{Live, Project, SETTLED, until};
 
 /// `job` runs for a moment, `meet N` until N of them run at once.
 fn project(taskfile: &str) -> Project {
@@ -187,6 +189,42 @@ fn a_make_that_does_not_answer_holds_up_nobody_for_long() {
     p.remove("o");
     p.taskr(["o"]).makes("o", "o\n").says("restored").ok();
     p.taskr(["o"]).ok();
+}
+
+/// What a make says of itself is kept until it is another; a script may start another each time.
+#[test]
+fn a_make_that_is_known_is_not_asked() {
+    let p = Project::new("[target.t]\ninputs = ['in']\nrun = 'ran t; echo \"[$MAKEFLAGS]\"'\n");
+    let compile = |version: &str| {
+        let source = p.outside("make.c");
+        let text = format!(
+            "#include <stdio.h>\n#include <stdlib.h>\n\
+             int main(void) {{ if (system(\"ran make\")) return 1; puts(\"GNU Make {version}\"); }}\n"
+        );
+        fs::write(&source, text).expect("a source");
+        let mut cc = Command::new("cc");
+        let compiled = cc.arg(source).arg("-o").arg(p.outside("bin/make")).status();
+        assert!(compiled.expect("a compiler").success());
+    };
+    let edits = Cell::new(0);
+    let build = |ran: &[&str], flag: &str| {
+        edits.set(edits.get() + 1);
+        p.write("in", &edits.get().to_string());
+        p.taskr(["t"]).ran(ran.to_vec()).says(flag).ok();
+    };
+    compile("4.3");
+    build(&["make", "t"], "--jobserver-auth=1");
+    build(&["t"], "--jobserver-auth=1");
+    compile("4.4");
+    build(&["make", "t"], "--jobserver-auth=fifo:");
+    build(&["t"], "--jobserver-auth=fifo:");
+    // So is it where the graph of an earlier build is taken.
+    sleep(SETTLED);
+    p.fresh("t");
+    (0..3).for_each(|_| build(&["t"], "--jobserver-auth=fifo:"));
+    p.program("make", "ran make; echo GNU Make 4.3");
+    build(&["make", "t"], "--jobserver-auth=1");
+    build(&["make", "t"], "--jobserver-auth=1");
 }
 
 #[test]

@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 /// Longer than anything here takes; a run that reaches it is killed and fails its test.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Longer than stamps take to settle: then nothing looks as if it might still be being written.
+pub(crate) const SETTLED: Duration = Duration::from_millis(2_300);
+
 /// What a run left: its end and its streams, lossily as text.
 #[derive(Debug)]
 pub(crate) struct Output {

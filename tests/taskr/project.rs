@@ -19,7 +19,7 @@ use std::process::Command;
 use std::time::Duration;
 
 // A test gets all its words from here.
-pub(crate) use crate::live::{Live, Output, until, within};
+pub(crate) use crate::live::{Live, Output, SETTLED, until, within};
 pub(crate) use crate::tree::{Entry, Tree, fingerprint, tree};
 use crate::tree::{compare, entry};
 

@@ -3,13 +3,9 @@
 //! build goes the long way.
 
 use std::fs;
-use std::time::Duration;
 
 use crate::faults::{lacks, times_looked_at, times_opened};
-use crate::project::{Project, fingerprint};
-
-/// Longer than stamps take to settle.
-const SETTLED: Duration = Duration::from_millis(2_300);
+use crate::project::{Project, SETTLED, fingerprint};
 
 const TASKFILE: &str = "
 [target.copy]

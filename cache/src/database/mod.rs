@@ -125,6 +125,12 @@ pub(crate) fn open_to_write(
     Ok(connection)
 }
 
+/// Moves all rows into the database file, as far as no other connection hinders that; [`close`] has
+/// then less to do.
+pub(crate) fn settle(connection: &Connection) {
+    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+}
+
 /// Moves all rows into the database file and closes it. If that fails (a full disk), they are safe
 /// in the `-wal`, and the next to open it goes on.
 pub(crate) fn close(connection: Connection) {

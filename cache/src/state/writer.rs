@@ -39,6 +39,8 @@ enum Link {
 
 enum Message {
     Change(Change),
+    /// Commit, and move it into the database file.
+    Settle,
     /// Commit, and answer with the sentence about the first failure, if it was not told yet.
     Flush(Sender<Option<String>>),
 }
@@ -80,6 +82,15 @@ impl Writer {
                     None => self.stop(),
                 }
             }
+        }
+    }
+
+    /// Begins what [`Writer::close`] will wait for: that everything so far is committed, and in the
+    /// database file. Returns at once.
+    pub fn settle(&mut self) {
+        if let Link::Running(sender, _) = &self.link {
+            // As in `send`.
+            let _ = sender.send(Message::Settle);
         }
     }
 
@@ -155,13 +166,19 @@ impl Recorder {
     /// Until the writer hangs up; returns the sentence if it was not told.
     fn run(mut self, messages: &Receiver<Message>) -> Option<String> {
         while let Ok(first) = messages.recv() {
-            let (batch, flush) = collect(first, messages);
+            // While others come.
+            self.open();
+            let (batch, end) = collect(first, messages);
             if !batch.is_empty() {
                 self.commit(&batch);
             }
-            if let Some(reply) = flush {
-                // A writer that no longer waits for the answer is being dropped.
-                let _ = reply.send(self.sentence());
+            match (end, &self.stage) {
+                (End::Flush(reply), _) => {
+                    // A writer that no longer waits for the answer is being dropped.
+                    let _ = reply.send(self.sentence());
+                }
+                (End::Settle, Stage::Open(connection)) => database::settle(connection),
+                (End::Settle | End::Batch, _) => {}
             }
         }
         let sentence = self.sentence();
@@ -178,27 +195,29 @@ impl Recorder {
         }
     }
 
-    /// Commits a batch, or remembers why not.
-    fn commit(&mut self, batch: &[Change]) {
-        if let Err(trouble) = self.try_commit(batch) {
-            // Closes the connection before its files are moved.
-            self.stage = Stage::Failed(None);
-            self.stage = Stage::Failed(Some(self.explain(trouble)));
+    /// Opens the database, or remembers why not.
+    fn open(&mut self) {
+        if matches!(self.stage, Stage::Unopened) {
+            match open_in(&self.dir) {
+                Ok(connection) => self.stage = Stage::Open(connection),
+                Err(trouble) => self.fail(trouble),
+            }
         }
     }
 
-    fn try_commit(&mut self, batch: &[Change]) -> Result<(), Trouble> {
-        if matches!(self.stage, Stage::Unopened) {
-            database::require_version()?;
-            Files::look(&LAYOUT, &self.dir)?;
-            let remote = database::is_remote(&self.dir);
-            let connection = database::open_to_write(&LAYOUT, &self.dir, remote)?;
-            self.stage = Stage::Open(connection);
+    /// Commits a batch, or remembers why not.
+    fn commit(&mut self, batch: &[Change]) {
+        if let Stage::Open(connection) = &mut self.stage
+            && let Err(trouble) = apply(connection, batch)
+        {
+            self.fail(trouble);
         }
-        match &mut self.stage {
-            Stage::Open(connection) => apply(connection, batch),
-            _ => Ok(()),
-        }
+    }
+
+    fn fail(&mut self, trouble: Trouble) {
+        // Closes the connection before its files are moved.
+        self.stage = Stage::Failed(None);
+        self.stage = Stage::Failed(Some(self.explain(trouble)));
     }
 
     /// A database found damaged only now is moved aside, or every later run would fail here again.
@@ -219,17 +238,29 @@ impl Recorder {
     }
 }
 
-/// The first message and what follows it within a batch; a request to flush ends the batch.
-fn collect(
-    first: Message,
-    messages: &Receiver<Message>,
-) -> (Vec<Change>, Option<Sender<Option<String>>>) {
+fn open_in(dir: &Path) -> Result<Connection, Trouble> {
+    database::require_version()?;
+    Files::look(&LAYOUT, dir)?;
+    database::open_to_write(&LAYOUT, dir, database::is_remote(dir))
+}
+
+/// What ends a batch.
+enum End {
+    /// Its size, its time, or the end of all.
+    Batch,
+    Settle,
+    Flush(Sender<Option<String>>),
+}
+
+/// The first message and what follows it within a batch.
+fn collect(first: Message, messages: &Receiver<Message>) -> (Vec<Change>, End) {
     let deadline = Instant::now() + BATCH_TIME;
     let mut batch = Vec::new();
     let mut next = Ok(first);
     while let Ok(message) = next {
         match message {
-            Message::Flush(reply) => return (batch, Some(reply)),
+            Message::Flush(reply) => return (batch, End::Flush(reply)),
+            Message::Settle => return (batch, End::Settle),
             Message::Change(change) => batch.push(change),
         }
         if batch.len() == BATCH_CHANGES {
@@ -237,7 +268,7 @@ fn collect(
         }
         next = messages.recv_deadline(deadline);
     }
-    (batch, None)
+    (batch, End::Batch)
 }
 
 fn apply(connection: &mut Connection, batch: &[Change]) -> Result<(), Trouble> {

@@ -111,6 +111,11 @@ impl Index {
         Ok(())
     }
 
+    /// Begins what [`Index::close`] has to do.
+    pub(super) fn settle(&self) {
+        database::settle(&self.connection);
+    }
+
     /// Closes it, all rows in its one file.
     pub(super) fn close(self) {
         database::close(self.connection);

@@ -92,6 +92,8 @@ pub(super) enum Message {
     },
     /// It cannot be restored.
     Broken(Digest),
+    /// Commit, and move it into the index's file.
+    Settle,
     /// Commit, then answer.
     Flush(Sender<()>),
 }
@@ -118,6 +120,14 @@ impl Saver {
     /// Says that the entries under `key` cannot be restored: they are removed.
     pub fn broken(&mut self, key: Digest) {
         self.send(Message::Broken(key));
+    }
+
+    /// Begins what [`Saver::close`] will wait for: that everything so far is stored. Returns at once.
+    pub fn settle(&mut self) {
+        if let Link::Running(sender, _) = &self.link {
+            // As in `send`.
+            let _ = sender.send(Message::Settle);
+        }
     }
 
     /// Waits until everything so far is stored, or known not to be.

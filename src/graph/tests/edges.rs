@@ -247,7 +247,8 @@ fn clashes_are_found_among_many() {
     );
 }
 
-/// Thousands of patterns in one folder are no product, nor is the chain of those who read one.
+/// Thousands of patterns in one folder are no product, nor is the chain of those who read one: as
+/// products they take minutes.
 #[test]
 fn many_patterns_and_many_readers_are_no_product() {
     let items: Vec<String> = (0..6000).map(|n| format!("\"i{n}\"")).collect();
@@ -264,7 +265,6 @@ fn many_patterns_and_many_readers_are_no_product() {
             "[target.r{n}]\nafter = [\"r{before}\"]\ninputs = [\"o/i1.c\"]\nrun = \"x\"\n"
         ));
     }
-    let began = std::time::Instant::now();
     let graph = graph(&text);
     assert_eq!(graph.makers().of(b"o/i77.c").map(|id| graph.name(id)), Some("o@i77"));
     let needs = graph.needs(graph.find("p@i77").expect("declared"));
@@ -272,8 +272,6 @@ fn many_patterns_and_many_readers_are_no_product() {
         needs.iter().map(|&id| graph.name(id)).collect::<Vec<_>>(),
         ["m@i77,n=1", "m@i77,n=2"]
     );
-    // As products they take minutes.
-    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 
 /// Installs are outputs like others where it comes to clashes.

@@ -127,10 +127,9 @@ fn who_is_skipped_counts_as_not_succeeded() {
     assert_eq!(d.states(&["use"]), [State::Ready]);
 }
 
-/// Ten times the tasks may take forty times as long, which is four times what is linear.
 #[test]
-fn many_failures_are_held_against_as_many_others_in_no_more_than_linear_time() {
-    let took = |count: usize| {
+fn many_failures_are_held_against_as_many_others() {
+    for count in [200, 2000] {
         let items: Vec<String> = (0..count).map(|n| format!("'{n}'")).collect();
         let matrix = format!("matrix = {{ n = [{}] }}\n", items.join(", "));
         let text = format!(
@@ -138,7 +137,6 @@ fn many_failures_are_held_against_as_many_others_in_no_more_than_linear_time() {
              [target.g]\n{matrix}after = ['f']\ninputs = ['?i/{{{{ matrix.n }}}}', '?j/{{{{ matrix.n }}}}/*']\nrun = 'x'\n"
         );
         let mut d = drive(&text, &["g"]);
-        let begun = std::time::Instant::now();
         let mut ended = 0;
         while let Next::Start(id) = d.plan.next(9) {
             let task = d.graph.task(id);
@@ -150,8 +148,5 @@ fn many_failures_are_held_against_as_many_others_in_no_more_than_linear_time() {
             ended += 1;
         }
         assert_eq!(ended, 2 * count + 2, "all of both, and their groups");
-        begun.elapsed()
-    };
-    let (few, many) = (took(200), took(2000));
-    assert!(many < few.max(std::time::Duration::from_millis(10)) * 40, "{few:?} {many:?}");
+    }
 }

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::disk::{decode, see, write_node};
 use super::model::{Model, Place, Task};
@@ -14,10 +13,7 @@ use super::settings::change_ignores;
 use super::steps::{Time, change};
 use super::tally::Tally;
 use super::world::{Node, World, Writes};
-use crate::project::{Entry, Live, Output, Project, tree};
-
-/// Longer than stamps take to settle.
-const SETTLED: Duration = Duration::from_millis(2_200);
+use crate::project::{Entry, Live, Output, Project, SETTLED, tree};
 
 /// What went wrong, in words.
 pub(crate) type Check = Result<(), String>;

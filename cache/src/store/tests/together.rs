@@ -111,7 +111,7 @@ fn a_saver_that_is_stopped_waits_for_nobody() {
     let told = Instant::now();
     saver.stop_early();
     let saved = saver.close();
-    assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+    assert!(told.elapsed() < Duration::from_secs(10), "it has twenty: {:?}", told.elapsed());
     assert_eq!((saved.entries, saved.dropped), (0, 1));
     // Told while it waits for the end.
     let mut saver = world.saver();
