@@ -21,8 +21,36 @@ use project::{KINDS, Kind, Project};
 const USAGE: &str = "taskr-bench generate KIND SIZE DIR, or taskr-bench VERB [OPTIONS], where VERB \
      is compare, restore, monorepo, load or goals";
 
+/// What `--help` says, behind whatever verb.
+fn help() -> String {
+    format!(
+        "taskr-bench measures taskr beside its peers, on projects that it makes.
+
+  taskr-bench generate KIND SIZE DIR  a project, the same for each tool
+  taskr-bench compare [OPTIONS]       builds from nothing, with nothing to do, after edits
+  taskr-bench restore [OPTIONS]       large outputs that come back, beside a copy by hand
+  taskr-bench monorepo [OPTIONS]      many packages: a fresh clone, outputs deleted, new times
+  taskr-bench load [OPTIONS]          reading Taskfiles of growing size, with --sizes 1000,10000
+  taskr-bench goals FILE...           what was measured, held against what was aimed at
+
+Options:
+  {}
+
+  restore, monorepo and load take {}
+
+What each of them means, and the last figures: bench/README.md
+",
+        compare::USAGE,
+        words::USAGE,
+    )
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    }
     match start(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

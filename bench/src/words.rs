@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// How they are called.
-const USAGE: &str = "[--runs N] [--jobs N] [--taskr PATH] [--turbo PATH] [--task PATH] [--dir DIR] \
+pub(crate) const USAGE: &str = "[--runs N] [--jobs N] [--taskr PATH] [--turbo PATH] [--task PATH] [--dir DIR] \
      [--json FILE]";
 
 /// What is measured with, and how often.

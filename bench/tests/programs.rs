@@ -29,6 +29,18 @@ fn a_run_is_measured() {
 }
 
 #[test]
+fn help_is_no_mistake() {
+    let bench = env!("CARGO_BIN_EXE_taskr-bench");
+    for words in [&["--help"][..], &["compare", "-h"], &["goals", "--help"]] {
+        let output = run(Path::new("."), &[&[bench], words].concat());
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        for verb in ["generate", "compare", "restore", "monorepo", "load", "goals"] {
+            assert!(said(&output).contains(&format!("  taskr-bench {verb} ")), "{output:?}");
+        }
+    }
+}
+
+#[test]
 fn a_project_is_built_by_its_limit() {
     let folder = tempfile::tempdir().expect("a folder");
     let bench = env!("CARGO_BIN_EXE_taskr-bench");

@@ -95,6 +95,14 @@ impl KeyHasher {
     }
 }
 
+/// [`checksum`] of pieces, one behind the other.
+pub(crate) fn checksum_of(pieces: &[&[u8]]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    pieces.iter().for_each(|piece| _ = hasher.update(piece));
+    let digest = hasher.finalize();
+    std::array::from_fn(|place| digest.as_bytes()[place])
+}
+
 /// Tells a whole record from a torn or damaged one: the first 16 bytes of its blake3.
 pub(crate) fn checksum(record: &[u8]) -> [u8; 16] {
     let digest = Digest::of(record);

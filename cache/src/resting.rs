@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -52,15 +52,17 @@ impl Folder {
         Folder::open(dir)?.ok_or_else(|| io::ErrorKind::NotADirectory.into())
     }
 
-    /// Writes a file as a whole, or not at all.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    /// Writes a file of these pieces as a whole, or not at all.
+    pub(crate) fn write(&self, name: &str, pieces: &[&[u8]]) -> io::Result<()> {
         let fresh = format!("{name}.new");
         // Whoever left it half-written is gone: the lock is the caller's.
         self.remove(&CString::new(&*fresh)?)?;
         let written = (|| {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             let file = rustix::fs::openat(&self.0, &*fresh, flags, Mode::from_raw_mode(0o666))?;
-            File::from(file).write_all(bytes)?;
+            let mut file = BufWriter::new(File::from(file));
+            pieces.iter().try_for_each(|piece| file.write_all(piece))?;
+            file.flush()?;
             Ok(rustix::fs::renameat(&self.0, &*fresh, &self.0, name)?)
         })();
         if written.is_err() {

@@ -115,6 +115,9 @@ impl Stamp {
         self.kind() == FileKind::File && self.mode & 0o111 != 0
     }
 
+    /// How many bytes [`Stamp::encode`] appends.
+    pub(crate) const BYTES: usize = 60;
+
     /// Appends the 60 bytes described at the type.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.dev.to_le_bytes());

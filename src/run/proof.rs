@@ -335,7 +335,7 @@ impl Build<'_> {
         (!has_asked).then(|| USUAL.into_iter().chain(named).chain(before).collect())
     }
 
-    fn basis(&self, ask: &Ask<'_>) -> Option<Basis> {
+    fn basis(&self, ask: &Ask<'_>) -> Option<Basis<'_>> {
         let dir = self.root.path().join(STATE_DIR);
         // Whatever is older than the begin of this run by the time to settle was so all the time.
         let clock = Clock::read(&dir).ok()?.back(self.begun.elapsed());

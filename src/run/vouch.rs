@@ -94,7 +94,7 @@ impl Vouched {
 
     /// What vouched, with what this run saw: of the tasks that it judged all is new, of the others
     /// nothing. Without what `is_gone`.
-    pub(super) fn basis_with(&self, new: Vec<Claim>, is_gone: impl Fn(&[u8]) -> bool) -> Basis {
+    pub(super) fn basis_with(&self, new: Vec<Claim>, is_gone: impl Fn(&[u8]) -> bool) -> Basis<'_> {
         let Some(standing) = &self.standing else { return Basis::new(new) };
         let is_judged =
             |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);

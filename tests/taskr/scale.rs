@@ -1,8 +1,8 @@
-//! Size is no matter: 5,000 tasks in a chain, side by side, or as items, from the Taskfile's text to
+//! Size is no matter: 4,000 tasks in a chain, side by side, or as items, from the Taskfile's text to
 //! a build with nothing to do, on a thread with 2 MiB of stack: a function that calls itself for
 //! each of them would need more.
 //!
-//! Nothing here spawns 5,000 processes. A workspace of a few tasks is built for real; what the
+//! Nothing here spawns 4,000 processes. A workspace of a few tasks is built for real; what the
 //! program recorded of one of them is written down for all others, with their own numbers in it.
 //! So the records are those that the program itself makes: were they not, tasks would not be
 //! fresh, and the first one that starts ends the test.
@@ -32,7 +32,7 @@ use taskr::run::{Force, Request, run};
 use taskr_cache::{Access, Seen, State, Writer, boot_id};
 
 /// The number of tasks, if nothing else is asked for.
-const USUAL: usize = 5_000;
+const USUAL: usize = 4_000;
 
 /// How much larger the large workspace is than the small one.
 const TIMES: usize = 10;

@@ -19,6 +19,7 @@ use std::path::Path;
 
 pub(crate) use limits::limit;
 use options::Options;
+pub(crate) use options::USAGE;
 use tool::Tool;
 
 use crate::facts::{Facts, facts};

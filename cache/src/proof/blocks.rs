@@ -1,6 +1,8 @@
 //! What a proof rests on as bytes: claims in blocks, whose paths are written one from the other, so that
 //! a block in which nothing is another is taken over as it is.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
 
 use super::{Claim, Fact, MOST_READERS};
@@ -8,17 +10,17 @@ use super::{Claim, Fact, MOST_READERS};
 /// Claims in one block, whose paths are written one from the other.
 pub(super) const BLOCK: usize = 512;
 
-/// What a proof rests on, as it is written: blocks of claims.
+/// What a proof rests on, as it is written: blocks of claims, of which some are another proof's.
 #[derive(Clone, Debug, Default)]
-pub struct Basis {
-    pub(super) blocks: Vec<Vec<u8>>,
+pub struct Basis<'b> {
+    pub(super) blocks: Vec<Cow<'b, [u8]>>,
 }
 
-impl Basis {
+impl Basis<'_> {
     /// Of these claims.
-    pub fn new(mut claims: Vec<Claim>) -> Basis {
+    pub fn new(mut claims: Vec<Claim>) -> Basis<'static> {
         claims.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        Basis { blocks: claims.chunks(BLOCK).map(block_of).collect() }
+        Basis { blocks: claims.chunks(BLOCK).map(|claims| Cow::Owned(block_of(claims))).collect() }
     }
 }
 
@@ -53,7 +55,8 @@ pub(super) fn merged(
     (is_judged, is_gone): (impl Fn(u32) -> bool, impl Fn(&[u8]) -> bool),
 ) -> Vec<u8> {
     let (mut claims, mut walk) = (Vec::new(), Walk::over(block));
-    while let Some(Some(fact)) = walk.next() {
+    while let Some(Some(())) = walk.next() {
+        let Some(fact) = walk.fact() else { break };
         let all = walk.is_of_all();
         let readers: Vec<u32> = walk.each_reader().filter(|&one| !is_judged(one)).collect();
         if is_gone(&walk.path) {
@@ -84,27 +87,35 @@ pub(super) struct Walk<'b> {
     /// The path of the last fact.
     pub(super) path: Vec<u8>,
     readers: &'b [u8],
+    fact: &'b [u8],
 }
 
 impl<'b> Walk<'b> {
     pub(super) fn over(block: &'b [u8]) -> Walk<'b> {
-        Walk { rest: block, path: Vec::new(), readers: &[] }
+        Walk { rest: block, path: Vec::new(), readers: &[], fact: &[] }
     }
 
-    /// The next fact, none within if it cannot be read; path and readers are those of it.
-    pub(super) fn next(&mut self) -> Option<Option<Fact>> {
+    /// Goes to the next fact, none within if it cannot be read; path and readers are those of it.
+    pub(super) fn next(&mut self) -> Option<Option<()>> {
         (!self.rest.is_empty()).then(|| self.read())
     }
 
-    fn read(&mut self) -> Option<Fact> {
+    fn read(&mut self) -> Option<()> {
         let (shared, rest) = self.rest.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;
         let (tail, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
         self.path.truncate(usize::from(u16::from_le_bytes(*shared)));
         self.path.extend_from_slice(tail);
         let (&count, rest) = rest.split_first()?;
-        (self.readers, self.rest) = rest.split_at_checked(4 * usize::from(count))?;
-        Fact::decode(&mut self.rest)
+        let (readers, rest) = rest.split_at_checked(4 * usize::from(count))?;
+        self.readers = readers;
+        (self.fact, self.rest) = rest.split_at_checked(Fact::bytes(rest)?)?;
+        Some(())
+    }
+
+    /// The fact; none if it cannot be read.
+    pub(super) fn fact(&self) -> Option<Fact> {
+        Fact::decode(&mut { self.fact })
     }
 
     /// Whether everybody rests on the last fact.

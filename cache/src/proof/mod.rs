@@ -14,6 +14,7 @@ mod blocks;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -29,7 +30,7 @@ use rustix::io::Errno;
 use blocks::{Walk, merged};
 
 use crate::content::Seen;
-use crate::digest::{Digest, checksum};
+use crate::digest::{Digest, checksum, checksum_of};
 use crate::resting::{Folder, NAME_BYTES};
 use crate::spread::spread;
 use crate::stamp::{FileKind, Stamp};
@@ -109,7 +110,7 @@ impl Standing {
         let mut paths = Vec::new();
         for block in self.blocks() {
             let mut walk = Walk::over(block);
-            while let Some(Some(_)) = walk.next() {
+            while let Some(Some(())) = walk.next() {
                 if walk.each_reader().any(&is_one) {
                     paths.push(walk.path.clone());
                 }
@@ -128,7 +129,7 @@ impl Standing {
         new: Vec<Claim>,
         is_judged: impl Fn(u32) -> bool,
         is_gone: impl Fn(&[u8]) -> bool,
-    ) -> Basis {
+    ) -> Basis<'_> {
         let (shared, mut others): (Vec<Claim>, Vec<Claim>) =
             new.into_iter().partition(|claim| !claim.readers.is_empty());
         let mut shared: FxHashMap<Vec<u8>, Claim> =
@@ -137,14 +138,17 @@ impl Standing {
         for block in self.blocks() {
             let mut walk = Walk::over(block);
             let mut moves = false;
-            while let Some(Some(_)) = walk.next() {
+            while let Some(Some(())) = walk.next() {
                 moves |= walk.each_reader().any(&is_judged)
                     || shared.contains_key(&walk.path)
                     || is_gone(&walk.path);
             }
             match moves {
-                false => blocks.push(block.to_vec()),
-                true => blocks.push(merged(block, &mut shared, (&is_judged, &is_gone))),
+                false => blocks.push(Cow::Borrowed(block)),
+                true => {
+                    let all = merged(block, &mut shared, (&is_judged, &is_gone));
+                    blocks.push(Cow::Owned(all));
+                }
             }
         }
         others.extend(shared.into_values());
@@ -162,9 +166,10 @@ impl Standing {
             let root = Root::open(root)?;
             for block in Parts::of(&self.bytes)?.blocks {
                 let mut walk = Walk::over(block);
-                while let Some(fact) = walk.next() {
-                    let (fact, path) = (fact?, OsStr::from_bytes(&walk.path));
-                    if walk.is_of_all() && !fact.is_so(path, &root)? {
+                while let Some(next) = walk.next() {
+                    next?;
+                    let path = OsStr::from_bytes(&walk.path);
+                    if walk.is_of_all() && !walk.fact()?.is_so(path, &root)? {
                         return None;
                     }
                 }
@@ -184,10 +189,10 @@ impl Question {
     ///
     /// # Errors
     /// It could not be written. Then there is none.
-    pub fn prove(self, dir: &Path, answer: &[u8], basis: &Basis) -> io::Result<()> {
+    pub fn prove(self, dir: &Path, answer: &[u8], basis: &Basis<'_>) -> io::Result<()> {
         let folder = Folder::make(dir)?;
         folder.leave_room("", MOST)?;
-        folder.write(&self.name(), &encode(self, answer, basis))
+        encoded(self, answer, basis, |pieces| folder.write(&self.name(), pieces))
     }
 
     /// Keeps what goes with proofs of this question in `dir`: it stays when they are forgotten. Of
@@ -198,7 +203,7 @@ impl Question {
     pub fn keep(self, dir: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = Folder::make(dir)?;
         folder.leave_room(KEPT, MOST_KEPT)?;
-        folder.write(&format!("{}{KEPT}", self.name()), bytes)
+        folder.write(&format!("{}{KEPT}", self.name()), &[bytes])
     }
 
     /// What was kept in `dir`, if it can be read.
@@ -224,17 +229,21 @@ const MOST_KEPT: usize = 4;
 
 /// After [`MAGIC`]: the checksum of all that follows (16 bytes); the question (32); the answer with
 /// its length; then blocks with their lengths, each of a few hundred claims. Lengths are 4 bytes,
-/// little-endian.
-fn encode(question: Question, answer: &[u8], basis: &Basis) -> Vec<u8> {
-    let mut body = question.0.as_bytes().to_vec();
-    put(&mut body, answer);
-    basis.blocks.iter().for_each(|block| put(&mut body, block));
-    [&MAGIC[..], &checksum(&body), &body].concat()
-}
-
-fn put(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(bytes);
+/// little-endian. Its pieces are not copied: most of it may be another proof's.
+fn encoded<T>(
+    question: Question,
+    answer: &[u8],
+    basis: &Basis<'_>,
+    take: impl FnOnce(&[&[u8]]) -> T,
+) -> T {
+    let parts: Vec<&[u8]> =
+        [answer].into_iter().chain(basis.blocks.iter().map(|block| &**block)).collect();
+    let length = |part: &&[u8]| u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let lengths: Vec<[u8; 4]> = parts.iter().map(length).collect();
+    let parts = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]);
+    let body: Vec<&[u8]> = [&question.0.as_bytes()[..]].into_iter().chain(parts).collect();
+    let sum = checksum_of(&body);
+    take(&[&[&MAGIC[..], &sum], &body[..]].concat())
 }
 
 /// What stands before the answer: [`MAGIC`], the checksum, the question.
@@ -314,8 +323,9 @@ fn doubted(blocks: &[&[u8]], root: &Root<'_>) -> Option<Vec<u32>> {
 /// be read or asked.
 fn doubted_in(block: &[u8], root: &Root<'_>) -> Option<Vec<u32>> {
     let (mut walk, mut doubted) = (Walk::over(block), Vec::new());
-    while let Some(fact) = walk.next() {
-        if !fact?.is_so(OsStr::from_bytes(&walk.path), root)? {
+    while let Some(next) = walk.next() {
+        next?;
+        if !walk.fact()?.is_so(OsStr::from_bytes(&walk.path), root)? {
             if walk.is_of_all() {
                 return None;
             }
@@ -346,6 +356,19 @@ impl Fact {
             }
             Fact::Doubtful => out.push(6),
         }
+    }
+
+    /// How many bytes at the front of these are a fact, as it seems.
+    fn bytes(bytes: &[u8]) -> Option<usize> {
+        Some(match bytes.first()? {
+            1 => 2,
+            2 => 1 + 16,
+            // Two stamps, of which the second may be none.
+            3 if bytes.get(1 + Stamp::BYTES)? == &0 => 2 + Stamp::BYTES,
+            3 => 2 + 2 * Stamp::BYTES,
+            5 => 1 + Stamp::BYTES,
+            _ => 1,
+        })
     }
 
     /// Reads what [`Fact::encode`] wrote, and moves `bytes` behind it.

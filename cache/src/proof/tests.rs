@@ -210,7 +210,8 @@ fn claims_in(blocks: Vec<&[u8]>) -> Vec<Claim> {
     let mut claims = Vec::new();
     for block in blocks {
         let mut walk = Walk::over(block);
-        while let Some(Some(fact)) = walk.next() {
+        while let Some(Some(())) = walk.next() {
+            let fact = walk.fact().expect("a fact");
             let readers = walk.each_reader().collect();
             claims.push(Claim { path: walk.path.clone(), fact, readers });
         }
@@ -242,7 +243,7 @@ fn what_was_judged_again_rests_on_what_it_saw_now() {
         claim("shared", was, &[1, 4]),
         claim("shared, changed", is, &[1]),
     ];
-    let bytes = Arc::new(encode(ASKED, b"", &Basis::new(old)));
+    let bytes = Arc::new(encoded(ASKED, b"", &Basis::new(old), |pieces| pieces.concat()));
     let standing = Standing { bytes, doubted: Vec::new() };
     let judged = |reader| reader == 1 || reader == 4;
     let basis = standing.basis_with(new, judged, |path| path == b"gone");
@@ -283,7 +284,8 @@ fn many_claims_are_merged_as_few() {
             .into_iter()
             .map(|at| claim(&path(at), fact(random.below(2)), &judged[..1]))
             .collect();
-        let bytes = Arc::new(encode(ASKED, b"", &Basis::new(old.clone())));
+        let bytes =
+            Arc::new(encoded(ASKED, b"", &Basis::new(old.clone()), |pieces| pieces.concat()));
         let standing = Standing { bytes, doubted: Vec::new() };
         let basis = standing.basis_with(new.clone(), is_judged, |_| false);
         let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());

@@ -1,7 +1,7 @@
 //! Every system call may fail once, with every error: the exit code tells the truth, nothing hangs,
 //! and when the fault is over the next build is right.
 //!
-//! A sample of 200 in the test command (`TASKR_INJECT_SEED` chooses another), with
+//! A sample of 120 in the test command (`TASKR_INJECT_SEED` chooses another), with
 //! `TASKR_INJECT=1000` so many of each sort of build, with `TASKR_INJECT=all` every one.
 
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::project::{Output, Project};
 
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EINTR"];
 /// Of each sort of build.
-const SAMPLE: usize = 50;
+const SAMPLE: usize = 30;
 const LIMIT: Duration = Duration::from_secs(20);
 const ARGS: [&str; 2] = ["-j1", "left"];
 

@@ -31,7 +31,7 @@ use session::Session;
 use tally::Tally;
 use world::World;
 
-const GRAPHS: usize = 100;
+const GRAPHS: usize = 80;
 const STEPS: usize = 6;
 const THREADS: usize = 2;
 /// One case in so many rests before a step, so that what is fresh is proved.
