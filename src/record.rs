@@ -61,6 +61,11 @@ pub fn keys_of(id: &[u8]) -> impl Iterator<Item = (u8, Vec<u8>)> + use<> {
     [RECORDS, DURATIONS, FAILURES, LEDGER, MEMORY].map(|table| (table, id.to_vec())).into_iter()
 }
 
+/// The key of the record under `id`.
+pub fn key_of_record(id: Vec<u8>) -> (u8, Vec<u8>) {
+    (RECORDS, id)
+}
+
 /// The key of what is kept of a file.
 pub fn key_of_file(path: Vec<u8>) -> (u8, Vec<u8>) {
     (STAMPS, path)

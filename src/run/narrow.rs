@@ -93,32 +93,28 @@ struct Lookup<'l> {
     names: &'l Names,
 }
 
-/// Of more tasks the whole state is read: a row that is looked up costs about eight times what it costs
-/// where all are read, and a task has five.
-const MOST_LOOKED_UP: usize = 2000;
-
 impl Lookup<'_> {
     /// What the state says of the tasks that are in doubt or needed by one, of the files that those in
     /// doubt looked at, and of make.
     fn read(&self, dir: &Path, before: &Partly) -> Option<Held> {
-        let ids = self.graph.tasks().ids();
-        let looked_up: Vec<TaskId> =
-            ids.filter(|&id| !self.stands.is(id, Stand::Vouched)).collect();
-        if looked_up.len() > MOST_LOOKED_UP {
-            return Some(read_state(dir, Access::Write));
-        }
         let intents = Intents::read(dir).ok()?;
-        let tasks = looked_up.iter().map(|&id| self.names.id(self.graph.name(id)));
-        let tasks = tasks.chain(intents.iter().map(|intent| intent.task.clone()));
+        let ids = |stand| self.graph.tasks().ids().filter(move |&id| self.stands.is(id, stand));
+        let state_id = |id| self.names.id(self.graph.name(id));
+        let judged = ids(Stand::InDoubt).map(state_id);
+        let judged = judged.chain(intents.iter().map(|intent| intent.task.clone()));
+        let judged = judged.flat_map(|id| record::keys_of(&id));
+        let needed = ids(Stand::Needed).map(state_id).map(record::key_of_record);
         let in_doubt =
             |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);
         let files = before.standing.paths_of(in_doubt).into_iter().map(record::key_of_file);
-        let make =
-            make_of(self.request).map(|make| record::key_of_make(make.as_os_str().as_bytes()));
-        let tasks = tasks.flat_map(|id| record::keys_of(&id));
-        let mut keys: Vec<_> = tasks.chain(files).chain(make).collect();
+        let make = make_of(self.request);
+        let make = make.map(|make| record::key_of_make(make.as_os_str().as_bytes()));
+        let mut keys: Vec<_> = judged.chain(needed).chain(files).chain(make).collect();
         keys.sort_unstable();
         keys.dedup();
+        if State::is_better_read_whole(dir, keys.len()) {
+            return Some(read_state(dir, Access::Write));
+        }
         let state = State::some(dir, keys.into_iter())?;
         Some(Held::of(state, intents, before.next_intent))
     }

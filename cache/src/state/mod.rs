@@ -28,6 +28,12 @@ pub enum Access {
     Read,
 }
 
+/// A row takes about so many bytes of the database.
+const ROW_BYTES: u64 = 256;
+
+/// To look up one row takes as long as reading so many of all.
+const LOOKUP_ROWS: usize = 8;
+
 /// How often a database that others are writing is copied or read before giving up.
 const ATTEMPTS: usize = 5;
 
@@ -42,13 +48,20 @@ impl State {
     }
 
     /// The rows of these keys, each once, as far as they are there; none if it cannot be asked for
-    /// them, or something of it lies elsewhere. For few rows: of many [`State::open`] is quicker.
+    /// them, or something of it lies elsewhere. For few rows, see [`State::is_better_read_whole`].
     ///
     /// The same holds for a [`Writer`] as there.
     pub fn some(dir: &Path, keys: impl Iterator<Item = (u8, Vec<u8>)>) -> Option<State> {
         require_version().ok()?;
         Files::look(&LAYOUT, dir).ok()?.whole_size()?;
         database::read_some(&dir.join(LAYOUT.file), keys).ok()
+    }
+
+    /// Whether [`State::open`] takes less time than [`State::some`] for so many keys.
+    pub fn is_better_read_whole(dir: &Path, keys: usize) -> bool {
+        let size = Files::look(&LAYOUT, dir).ok().and_then(|files| files.whole_size());
+        let rows = usize::try_from(size.unwrap_or(0) / ROW_BYTES).unwrap_or(usize::MAX);
+        keys.saturating_mul(LOOKUP_ROWS) > rows
     }
 
     /// Removes the database in `dir`, which no [`Writer`] of this process has open: what it says is
