@@ -80,7 +80,11 @@ pub fn key_of_make(path: &[u8]) -> (u8, Vec<u8>) {
 /// these stamps.
 pub fn known_make(state: &State, path: &[u8], seen: &Seen) -> Option<bool> {
     let mut value = state.get(MAKES, path)?;
-    (Seen::decode(&mut value)? == *seen).then_some(value == [1])
+    match (Seen::decode(&mut value)? == *seen, value) {
+        (true, [0]) => Some(false),
+        (true, [1]) => Some(true),
+        _ => None,
+    }
 }
 
 /// Keeps what a make said of itself.

@@ -51,6 +51,10 @@ impl Away {
 impl Build<'_> {
     /// While only unrecorded tasks run the workspace is free for others.
     pub(super) fn give_way(&mut self) {
+        // What make says is kept.
+        if self.tokens.is_asking_make() {
+            return;
+        }
         let all_unrecorded = self.active.iter().all(|(&id, active)| {
             let waits_or_runs =
                 matches!(active, Active::Running(_) | Active::Resting(_) | Active::Runnable(_));

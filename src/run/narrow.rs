@@ -94,8 +94,8 @@ struct Lookup<'l> {
 }
 
 impl Lookup<'_> {
-    /// What the state says of the tasks that are in doubt or needed by one, of the files that those in
-    /// doubt looked at, and of make.
+    /// What the state says of the tasks that are in doubt, of the files that they looked at and of make,
+    /// and the records of tasks that they need or that are the same in other profiles.
     fn read(&self, dir: &Path, before: &Partly) -> Option<Held> {
         let intents = Intents::read(dir).ok()?;
         let ids = |stand| self.graph.tasks().ids().filter(move |&id| self.stands.is(id, stand));
@@ -103,7 +103,10 @@ impl Lookup<'_> {
         let judged = ids(Stand::InDoubt).map(state_id);
         let judged = judged.chain(intents.iter().map(|intent| intent.task.clone()));
         let judged = judged.flat_map(|id| record::keys_of(&id));
-        let needed = ids(Stand::Needed).map(state_id).map(record::key_of_record);
+        let others = ids(Stand::InDoubt).flat_map(|id| self.graph.in_other_profiles(id));
+        let needed = ids(Stand::Needed).map(state_id);
+        let needed = needed.chain(others.map(|name| self.names.id(&name)));
+        let needed = needed.map(record::key_of_record);
         let in_doubt =
             |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);
         let files = before.standing.paths_of(in_doubt).into_iter().map(record::key_of_file);
@@ -113,7 +116,9 @@ impl Lookup<'_> {
         keys.sort_unstable();
         keys.dedup();
         if State::is_better_read_whole(dir, keys.len()) {
-            return Some(read_state(dir, Access::Write));
+            // What is wrong with it the usual run mends, and tells.
+            let held = read_state(dir, Access::Read);
+            return held.warnings.is_empty().then_some(held);
         }
         let state = State::some(dir, keys.into_iter())?;
         Some(Held::of(state, intents, before.next_intent))

@@ -221,9 +221,7 @@ impl<'a> Build<'a> {
         self.workers.finish();
         self.hear_the_last();
         self.tokens.keep_for(0);
-        // While the guard looks whether anything was left behind.
-        self.settle_store();
-        self.held.writer.iter_mut().for_each(Writer::settle);
+        self.checkpoint();
         if let Some(guard) = self.guard.take().and_then(Arc::into_inner) {
             guard.finish();
         }
@@ -273,6 +271,14 @@ impl<'a> Build<'a> {
         }
         (self.listener)(&Event::RunFinished { run_id: &self.run_id, summary: &summary });
         summary
+    }
+
+    /// Store and state are written while the guard looks whether anything was left behind.
+    fn checkpoint(&mut self) {
+        if !self.held.is_lost() {
+            self.checkpoint_store();
+            self.held.writer.iter_mut().for_each(Writer::checkpoint);
+        }
     }
 
     /// The intents file is made when the first task starts, so that a run with nothing to do

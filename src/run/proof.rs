@@ -366,7 +366,7 @@ impl Build<'_> {
             let (path, fact) = self.fact_of_state(name)?;
             claims.push(Claim::of_all(path, fact));
         }
-        Some(self.vouched.basis_with(claims, is_of_state))
+        self.vouched.basis_with(claims, is_of_state)
     }
 
     /// Whether enough tasks will not be in doubt: those are that looked at what is not settled.

@@ -3,8 +3,6 @@
 //! Tokens are taken and given back by the loop alone, so that none can get lost between threads.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,7 +40,7 @@ pub(super) struct Tokens<'p> {
 enum Opening {
     /// Nothing has started yet that could ask it for a token.
     NotYet,
-    /// This make is asked what it takes; it had these stamps, if its answer is to be kept.
+    /// This make, with these stamps, is asked what it takes.
     Asking(PathBuf, Option<Seen>),
     /// There is one, or it was tried in vain, or there is one of somebody else.
     Done,
@@ -128,13 +126,11 @@ pub(super) fn make_of(request: &Request<'_>) -> Option<PathBuf> {
 }
 
 /// Whether a program is a make, and not what finds out each time which one to start: a script, or a
-/// link to a tool that keeps versions apart.
+/// tool that keeps versions apart.
 fn is_itself(make: &Path) -> bool {
-    let mut start = [0; 4];
-    let read = File::open(make).and_then(|mut file| file.read_exact(&mut start));
-    let name = make.canonicalize().ok();
-    let name = name.as_deref().and_then(Path::file_name).unwrap_or_default();
-    read.is_ok() && start == *b"\x7fELF" && (name == "make" || name == "gmake")
+    let bytes = std::fs::read(make).unwrap_or_default();
+    let name: &[u8] = b"GNU Make";
+    bytes.starts_with(b"\x7fELF") && bytes.windows(name.len()).any(|window| window == name)
 }
 
 impl Build<'_> {
@@ -152,8 +148,8 @@ impl Build<'_> {
             self.open_pool(true);
             return true;
         };
-        let seen = Seen::of(&make).ok().flatten().filter(|_| is_itself(&make));
-        let known = seen.and_then(|seen| {
+        let seen = Seen::of(&make).ok().flatten();
+        let known = seen.filter(|_| !self.request.rehash).and_then(|seen| {
             record::known_make(&self.held.state, make.as_os_str().as_bytes(), &seen)
         });
         if let Some(fifo) = known {
@@ -190,11 +186,22 @@ impl Build<'_> {
         }
         let answer = said.as_ref().ok().filter(|said| said.status.success());
         let fifo = answer.is_some_and(|said| knows_fifo(&said.output));
-        if let (Some(writer), Some(seen), Some(_)) = (&mut self.held.writer, seen, answer) {
-            record::write_make(writer, make.as_os_str().as_bytes(), &seen, fifo);
+        if let (Some(seen), Some(_)) = (seen, answer) {
+            self.keep_answer(&make, &seen, fifo);
         }
         self.open_pool(fifo);
         self.start_runnable();
+    }
+
+    fn keep_answer(&mut self, make: &Path, seen: &Seen, fifo: bool) {
+        let path = make.as_os_str().as_bytes();
+        let file = self.paths.intern(path);
+        if self.is_settled(file, seen)
+            && is_itself(make)
+            && let Some(writer) = &mut self.held.writer
+        {
+            record::write_make(writer, path, seen, fifo);
+        }
     }
 
     fn open_pool(&mut self, fifo: bool) {

@@ -93,9 +93,13 @@ impl Vouched {
     }
 
     /// What vouched, with what this run saw: of the tasks that it judged all is new, of the others
-    /// nothing. Without what `is_gone`.
-    pub(super) fn basis_with(&self, new: Vec<Claim>, is_gone: impl Fn(&[u8]) -> bool) -> Basis<'_> {
-        let Some(standing) = &self.standing else { return Basis::new(new) };
+    /// nothing. Without what `is_gone`. None if what vouched cannot be read.
+    pub(super) fn basis_with(
+        &self,
+        new: Vec<Claim>,
+        is_gone: impl Fn(&[u8]) -> bool,
+    ) -> Option<Basis<'_>> {
+        let Some(standing) = &self.standing else { return Some(Basis::new(new)) };
         let is_judged =
             |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);
         standing.basis_with(new, is_judged, is_gone)

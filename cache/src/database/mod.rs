@@ -127,7 +127,7 @@ pub(crate) fn open_to_write(
 
 /// Moves all rows into the database file, as far as no other connection hinders that; [`close`] has
 /// then less to do.
-pub(crate) fn settle(connection: &Connection) {
+pub(crate) fn checkpoint(connection: &Connection) {
     let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
 }
 

@@ -48,15 +48,16 @@ fn block_of(claims: &[Claim]) -> Vec<u8> {
 }
 
 /// A block without what was judged again or is gone, and with what was seen anew of its paths, which
-/// is taken from there.
+/// is taken from there. None if it cannot be read.
 pub(super) fn merged(
     block: &[u8],
     new: &mut FxHashMap<Vec<u8>, Claim>,
     (is_judged, is_gone): (impl Fn(u32) -> bool, impl Fn(&[u8]) -> bool),
-) -> Vec<u8> {
+) -> Option<Vec<u8>> {
     let (mut claims, mut walk) = (Vec::new(), Walk::over(block));
-    while let Some(Some(())) = walk.next() {
-        let Some(fact) = walk.fact() else { break };
+    while let Some(next) = walk.next() {
+        next?;
+        let fact = walk.fact()?;
         let all = walk.is_of_all();
         let readers: Vec<u32> = walk.each_reader().filter(|&one| !is_judged(one)).collect();
         if is_gone(&walk.path) {
@@ -78,7 +79,7 @@ pub(super) fn merged(
         }
         claims.push(claim);
     }
-    block_of(&claims)
+    Some(block_of(&claims))
 }
 
 /// Goes through the claims of a block.

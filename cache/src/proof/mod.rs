@@ -123,13 +123,13 @@ impl Standing {
     /// others nothing. What is `gone` is left out.
     ///
     /// Where both looked at the same file and saw different things, nobody can tell what the former
-    /// would make of it: then it is doubtful.
+    /// would make of it: then it is doubtful. None if it cannot be read.
     pub fn basis_with(
         &self,
         new: Vec<Claim>,
         is_judged: impl Fn(u32) -> bool,
         is_gone: impl Fn(&[u8]) -> bool,
-    ) -> Basis<'_> {
+    ) -> Option<Basis<'_>> {
         let (shared, mut others): (Vec<Claim>, Vec<Claim>) =
             new.into_iter().partition(|claim| !claim.readers.is_empty());
         let mut shared: FxHashMap<Vec<u8>, Claim> =
@@ -138,7 +138,8 @@ impl Standing {
         for block in self.blocks() {
             let mut walk = Walk::over(block);
             let mut moves = false;
-            while let Some(Some(())) = walk.next() {
+            while let Some(next) = walk.next() {
+                next?;
                 moves |= walk.each_reader().any(&is_judged)
                     || shared.contains_key(&walk.path)
                     || is_gone(&walk.path);
@@ -146,14 +147,14 @@ impl Standing {
             match moves {
                 false => blocks.push(Cow::Borrowed(block)),
                 true => {
-                    let all = merged(block, &mut shared, (&is_judged, &is_gone));
+                    let all = merged(block, &mut shared, (&is_judged, &is_gone))?;
                     blocks.push(Cow::Owned(all));
                 }
             }
         }
         others.extend(shared.into_values());
         blocks.extend(Basis::new(others).blocks);
-        Basis { blocks }
+        Some(Basis { blocks })
     }
 
     fn blocks(&self) -> Vec<&[u8]> {
@@ -358,16 +359,20 @@ impl Fact {
         }
     }
 
-    /// How many bytes at the front of these are a fact, as it seems.
+    /// How many bytes at the front of these [`Fact::decode`] would read.
     fn bytes(bytes: &[u8]) -> Option<usize> {
         Some(match bytes.first()? {
+            0 | 4 | 6 => 1,
             1 => 2,
             2 => 1 + 16,
             // Two stamps, of which the second may be none.
-            3 if bytes.get(1 + Stamp::BYTES)? == &0 => 2 + Stamp::BYTES,
-            3 => 2 + 2 * Stamp::BYTES,
+            3 => match bytes.get(1 + Stamp::BYTES)? {
+                0 => 2 + Stamp::BYTES,
+                1 => 2 + 2 * Stamp::BYTES,
+                _ => return None,
+            },
             5 => 1 + Stamp::BYTES,
-            _ => 1,
+            _ => return None,
         })
     }
 

@@ -246,7 +246,7 @@ fn what_was_judged_again_rests_on_what_it_saw_now() {
     let bytes = Arc::new(encoded(ASKED, b"", &Basis::new(old), |pieces| pieces.concat()));
     let standing = Standing { bytes, doubted: Vec::new() };
     let judged = |reader| reader == 1 || reader == 4;
-    let basis = standing.basis_with(new, judged, |path| path == b"gone");
+    let basis = standing.basis_with(new, judged, |path| path == b"gone").unwrap();
     let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
     merged.sort_by(|a, b| a.path.cmp(&b.path));
     let expected = [
@@ -287,7 +287,7 @@ fn many_claims_are_merged_as_few() {
         let bytes =
             Arc::new(encoded(ASKED, b"", &Basis::new(old.clone()), |pieces| pieces.concat()));
         let standing = Standing { bytes, doubted: Vec::new() };
-        let basis = standing.basis_with(new.clone(), is_judged, |_| false);
+        let basis = standing.basis_with(new.clone(), is_judged, |_| false).unwrap();
         let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
         merged.sort_by(|a, b| a.path.cmp(&b.path));
         let mut expected: BTreeMap<Vec<u8>, Claim> = BTreeMap::new();

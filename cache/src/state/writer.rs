@@ -40,7 +40,7 @@ enum Link {
 enum Message {
     Change(Change),
     /// Commit, and move it into the database file.
-    Settle,
+    Checkpoint,
     /// Commit, and answer with the sentence about the first failure, if it was not told yet.
     Flush(Sender<Option<String>>),
 }
@@ -87,10 +87,10 @@ impl Writer {
 
     /// Begins what [`Writer::close`] will wait for: that everything so far is committed, and in the
     /// database file. Returns at once.
-    pub fn settle(&mut self) {
+    pub fn checkpoint(&mut self) {
         if let Link::Running(sender, _) = &self.link {
             // As in `send`.
-            let _ = sender.send(Message::Settle);
+            let _ = sender.send(Message::Checkpoint);
         }
     }
 
@@ -177,8 +177,8 @@ impl Recorder {
                     // A writer that no longer waits for the answer is being dropped.
                     let _ = reply.send(self.sentence());
                 }
-                (End::Settle, Stage::Open(connection)) => database::settle(connection),
-                (End::Settle | End::Batch, _) => {}
+                (End::Checkpoint, Stage::Open(connection)) => database::checkpoint(connection),
+                (End::Checkpoint | End::Batch, _) => {}
             }
         }
         let sentence = self.sentence();
@@ -248,7 +248,7 @@ fn open_in(dir: &Path) -> Result<Connection, Trouble> {
 enum End {
     /// Its size, its time, or the end of all.
     Batch,
-    Settle,
+    Checkpoint,
     Flush(Sender<Option<String>>),
 }
 
@@ -260,7 +260,7 @@ fn collect(first: Message, messages: &Receiver<Message>) -> (Vec<Change>, End) {
     while let Ok(message) = next {
         match message {
             Message::Flush(reply) => return (batch, End::Flush(reply)),
-            Message::Settle => return (batch, End::Settle),
+            Message::Checkpoint => return (batch, End::Checkpoint),
             Message::Change(change) => batch.push(change),
         }
         if batch.len() == BATCH_CHANGES {

@@ -112,8 +112,8 @@ impl Index {
     }
 
     /// Begins what [`Index::close`] has to do.
-    pub(super) fn settle(&self) {
-        database::settle(&self.connection);
+    pub(super) fn checkpoint(&self) {
+        database::checkpoint(&self.connection);
     }
 
     /// Closes it, all rows in its one file.

@@ -98,9 +98,9 @@ impl Keeper {
                     // A saver that no longer waits for the answer is being dropped.
                     let _ = reply.send(());
                 }
-                Ok(Message::Settle) => {
+                Ok(Message::Checkpoint) => {
                     self.commit();
-                    self.index.iter().for_each(Index::settle);
+                    self.index.iter().for_each(Index::checkpoint);
                 }
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => self.commit(),
@@ -123,7 +123,7 @@ impl Keeper {
                 Ok(Some(Change::Used { key, root, saved_ms, spent_ms }))
             }
             Message::Broken(key) => Ok(Some(Change::Broken(key))),
-            Message::Settle | Message::Flush(_) => Ok(None),
+            Message::Checkpoint | Message::Flush(_) => Ok(None),
         });
         match (taken, &mut self.batch) {
             (Ok(Some(change)), Some(batch)) => batch.changes.push(change),

@@ -93,7 +93,7 @@ pub(super) enum Message {
     /// It cannot be restored.
     Broken(Digest),
     /// Commit, and move it into the index's file.
-    Settle,
+    Checkpoint,
     /// Commit, then answer.
     Flush(Sender<()>),
 }
@@ -123,10 +123,10 @@ impl Saver {
     }
 
     /// Begins what [`Saver::close`] will wait for: that everything so far is stored. Returns at once.
-    pub fn settle(&mut self) {
+    pub fn checkpoint(&mut self) {
         if let Link::Running(sender, _) = &self.link {
             // As in `send`.
-            let _ = sender.send(Message::Settle);
+            let _ = sender.send(Message::Checkpoint);
         }
     }
 
