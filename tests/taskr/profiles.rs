@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::project::Project;
+use crate::project::{Project, SETTLED};
 
 const TASKFILE: &str = r#"
 default = ["app", "doc"]
@@ -135,6 +135,35 @@ error: `app@profile=debug` and `app@profile=release` both write bin/app
     p.taskr(["app", "--profile", "debug"]).any_ran().makes("bin/app", "-g\n-g\n").ok();
     p.taskr(["app"]).ran(["app default"]).makes("bin/app", "-O2\n-O2\n").ok();
     p.fresh("app");
+}
+
+/// A build that reads of the state what a few tasks need knows nevertheless that what stands there is
+/// another profile's, and nobody's own.
+#[test]
+fn a_build_of_few_tasks_knows_what_another_profile_made() {
+    // Of a smaller state all would be read.
+    let others: Vec<String> = (0..150).map(|number| format!("'{number}'")).collect();
+    let others = others.join(", ");
+    let p = Project::new(&format!(
+        "[profile.debug.vars]\nx = 'd'\n[vars]\nx = 'o'\n\
+         [target.app]\ninputs = ['in']\noutputs = ['app']\n\
+         run = 'ran app; echo {{{{ x }}}} > {{{{ outputs }}}}; ! grep -q wrong in'\n\
+         [target.other]\nmatrix = {{ n = [{others}] }}\ninputs = []\nrun = 'true'\n\
+         [target.all]\ndeps = ['app', 'other']\n",
+    ));
+    let debug = ["all", "--profile", "debug"];
+    p.write("in", "right");
+    p.taskr(debug).any_ran().any_files().ok();
+    p.taskr(["all"]).any_ran().any_files().ok();
+    p.accept_files();
+    std::thread::sleep(SETTLED);
+    for text in ["wrong", "wrong again"] {
+        p.write("in", text);
+        p.taskr(debug).ran(["app"]).exits(1);
+    }
+    p.write("in", "right again");
+    p.taskr(debug).ran(["app"]).makes("app", "d\n").never_says("not as taskr left it").ok();
+    assert!(!p.path(".taskr/replaced").exists());
 }
 
 #[test]
