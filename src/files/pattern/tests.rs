@@ -434,7 +434,7 @@ fn matches_as_the_slow_reading_does() {
     let tokens = ["a", "b", ".", "*", "?", "[ab]", "[!a]", "{a,b}", "{b,{.,a*}b}"];
     let mut chance = Chance(0x7A5C);
     let mut matched = 0;
-    for round in 0..20_000 {
+    for round in 0..8_000 {
         let components: Vec<String> = (0..=chance.below(4))
             .map(|_| match chance.below(4) {
                 0 => "**".to_owned(),
@@ -473,7 +473,7 @@ fn matches_as_the_slow_reading_does() {
             }
         }
     }
-    assert!(matched > 10_000, "the test sees matches: {matched}");
+    assert!(matched > 4_000, "the test sees matches: {matched}");
 }
 
 #[test]

@@ -215,14 +215,14 @@ fn sizes_at_the_limits() {
     assert!(large.starts_with("error: Taskfile.toml is larger than 64 MiB"), "{large}");
 
     let mut text = String::from("default = 't0'\n");
-    for n in 0..150_000 {
+    for n in 0..50_000 {
         text.push_str(&format!("[target.t{n}]\ninputs = ['src/{n}/**']\nrun = 'make -C {n}'\n"));
     }
-    assert!(text.len() > 9 << 20);
-    assert_eq!(good(&text).targets.len(), 150_000);
+    assert!(text.len() > 2 << 20);
+    assert_eq!(good(&text).targets.len(), 50_000);
     text.push_str("[target.last]\nrun = 3\n");
     let wrong = answer(text.as_bytes());
-    assert!(wrong.contains("--> Taskfile.toml:450003:7\n"), "{wrong}");
+    assert!(wrong.contains("--> Taskfile.toml:150003:7\n"), "{wrong}");
 }
 
 #[test]
@@ -230,28 +230,28 @@ fn depth_is_an_error_and_no_crash() {
     let deep = "error: more than 80 levels, one within the other";
     for (before, unit) in [("a = ", "["), ("a = ", "{a="), ("", "a."), ("[", "a."), ("b = {", "a.")]
     {
-        for times in [1000, 3_000_000] {
+        for times in [1000, 300_000] {
             let shown = answer(format!("{before}{}", unit.repeat(times)).as_bytes());
             assert!(shown.starts_with("error: "), "{before}{unit}: {shown}");
         }
     }
-    assert!(answer(format!("a = {}", "[".repeat(3_000_000)).as_bytes()).starts_with(deep));
+    assert!(answer(format!("a = {}", "[".repeat(300_000)).as_bytes()).starts_with(deep));
     let closed = answer(format!("a = {}{}", "[".repeat(81), "]".repeat(81)).as_bytes());
     assert!(closed.starts_with(deep), "{closed}");
     let dotted = answer(format!("[{}a]\n", "a.".repeat(100)).as_bytes());
     assert!(dotted.starts_with(deep) && dotted.contains("Taskfile.toml:1:162\n"), "{dotted}");
-    let brackets = answer("[".repeat(3_000_000).as_bytes());
+    let brackets = answer("[".repeat(300_000).as_bytes());
     assert!(brackets.starts_with("error: a name is missing here"), "{brackets}");
 }
 
 #[test]
 fn a_file_full_of_errors_ends() {
     for line in ["x = 1\n", "[x]\n", "x\n", "[target.x]\n"] {
-        let shown = answer(line.repeat(500_000).as_bytes());
+        let shown = answer(line.repeat(100_000).as_bytes());
         assert!(shown.starts_with("error: "), "{shown}");
     }
     let mut text = String::from("[target.a]\n");
-    for n in 0..200_000 {
+    for n in 0..50_000 {
         text.push_str(&format!("inputz{n} = [1, 2, 3]\n"));
     }
     let shown = answer(text.as_bytes());
