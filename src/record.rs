@@ -72,8 +72,8 @@ pub fn key_of_file(path: Vec<u8>) -> (u8, Vec<u8>) {
 }
 
 /// The key of what is kept of a make.
-pub fn key_of_make(path: &[u8]) -> (u8, Vec<u8>) {
-    (MAKES, path.to_vec())
+pub fn key_of_make(path: Vec<u8>) -> (u8, Vec<u8>) {
+    (MAKES, path)
 }
 
 /// Whether the make at `path` takes tokens from a named pipe, if that was said when it had exactly

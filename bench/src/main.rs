@@ -33,16 +33,31 @@ fn help() -> String {
   taskr-bench load [OPTIONS]          reading Taskfiles of growing size, with --sizes 1000,10000
   taskr-bench goals FILE...           what was measured, held against what was aimed at
 
-Options:
-  {}
+{}
 
-  restore, monorepo and load take {}
+restore, monorepo and load take
+    {}
 
 What each of them means, and the last figures: bench/README.md
 ",
-        compare::USAGE,
-        words::USAGE,
+        in_lines(compare::USAGE),
+        in_lines(words::USAGE),
     )
+}
+
+/// Options in lines that fit a terminal.
+fn in_lines(options: &str) -> String {
+    let mut text = String::new();
+    let mut column = 4;
+    for option in options.split_inclusive("] ") {
+        if column + option.len() > 80 {
+            text.push_str("\n    ");
+            column = 4;
+        }
+        text.push_str(option);
+        column += option.len();
+    }
+    text
 }
 
 fn main() -> ExitCode {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// How they are called.
-pub(crate) const USAGE: &str = "[--runs N] [--jobs N] [--taskr PATH] [--turbo PATH] [--task PATH] [--dir DIR] \
-     [--json FILE]";
+pub(crate) const USAGE: &str = "[--runs N] [--jobs N] [--taskr PATH] [--turbo PATH] [--task PATH] \
+     [--dir DIR] [--json FILE]";
 
 /// What is measured with, and how often.
 #[derive(Clone, Debug)]

@@ -34,8 +34,10 @@ fn help_is_no_mistake() {
     for words in [&["--help"][..], &["compare", "-h"], &["goals", "--help"]] {
         let output = run(Path::new("."), &[&[bench], words].concat());
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let said = said(&output);
+        assert!(said.lines().all(|line| line.chars().count() <= 100), "{said}");
         for verb in ["generate", "compare", "restore", "monorepo", "load", "goals"] {
-            assert!(said(&output).contains(&format!("  taskr-bench {verb} ")), "{output:?}");
+            assert!(said.contains(&format!("  taskr-bench {verb} ")), "{said}");
         }
     }
 }

@@ -99,14 +99,16 @@ impl KeyHasher {
 pub(crate) fn checksum_of(pieces: &[&[u8]]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     pieces.iter().for_each(|piece| _ = hasher.update(piece));
-    let digest = hasher.finalize();
-    std::array::from_fn(|place| digest.as_bytes()[place])
+    front_of(hasher.finalize().as_bytes())
 }
 
 /// Tells a whole record from a torn or damaged one: the first 16 bytes of its blake3.
 pub(crate) fn checksum(record: &[u8]) -> [u8; 16] {
-    let digest = Digest::of(record);
-    std::array::from_fn(|place| digest.0[place])
+    front_of(&Digest::of(record).0)
+}
+
+fn front_of(digest: &[u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|place| digest[place])
 }
 
 #[cfg(test)]

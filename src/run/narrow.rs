@@ -5,16 +5,14 @@
 //! Whatever is not so, the run is none, nothing was done, and the usual one follows.
 
 use std::cell::Cell;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::Instant;
 
 use rustc_hash::FxHashSet;
-use taskr_cache::{Access, Intents, State, Writer};
+use taskr_cache::{Intents, State, Writer};
 
-use super::open::{
-    Held, Opened, duration_ms, io, make_state_dir, note_of, read_state, refuse_nested,
-};
+use super::open::{Held, Opened, duration_ms, io, make_state_dir, note_of, refuse_nested};
 use super::tokens::make_of;
 use super::vouch::{Stand, Stands};
 use super::wanted::find_wanted;
@@ -111,16 +109,12 @@ impl Lookup<'_> {
             |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);
         let files = before.standing.paths_of(in_doubt).into_iter().map(record::key_of_file);
         let make = make_of(self.request);
-        let make = make.map(|make| record::key_of_make(make.as_os_str().as_bytes()));
+        let make = make.map(|make| record::key_of_make(make.into_os_string().into_vec()));
         let mut keys: Vec<_> = judged.chain(needed).chain(files).chain(make).collect();
         keys.sort_unstable();
         keys.dedup();
-        if State::is_better_read_whole(dir, keys.len()) {
-            // What is wrong with it the usual run mends, and tells.
-            let held = read_state(dir, Access::Read);
-            return held.warnings.is_empty().then_some(held);
-        }
-        let state = State::some(dir, keys.into_iter())?;
+        // What is wrong with it the usual run mends, and tells.
+        let state = State::some(dir, &keys)?;
         Some(Held::of(state, intents, before.next_intent))
     }
 }

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::project::Project;
+use crate::project::{Project, SETTLED};
 use crate::repository::committed;
 
 /// `ui` depends on `core` by its manifest, `app` on `ui` by its Taskfile.
@@ -304,8 +303,7 @@ fn built() -> Project {
 #[test]
 fn what_says_what_packages_are_is_looked_at_again() {
     let projects: Vec<Project> = CHANGES.iter().map(|_| built()).collect();
-    // Longer than stamps take to settle.
-    std::thread::sleep(Duration::from_millis(2_300));
+    std::thread::sleep(SETTLED);
     for (p, (files, ran, code)) in projects.iter().zip(CHANGES) {
         p.taskr::<&str>([]).says("3 tasks up to date").ok();
         assert_eq!(fs::read_dir(p.path(".taskr/proofs")).map_or(0, Iterator::count), 1);

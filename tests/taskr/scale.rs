@@ -31,6 +31,8 @@ use taskr::record::{self, Names};
 use taskr::run::{Force, Request, run};
 use taskr_cache::{Access, Seen, State, Writer, boot_id};
 
+use crate::project::SETTLED;
+
 /// The number of tasks, if nothing else is asked for.
 const USUAL: usize = 4_000;
 
@@ -142,8 +144,7 @@ fn measured<const N: usize>(
     counts: [usize; N],
 ) -> [Vec<(&'static str, Duration)>; N] {
     let workspaces = counts.map(|count| Workspace::seeded(shape, count));
-    // Stamps are believed two seconds after the files were written.
-    thread::sleep(Duration::from_millis(2100));
+    thread::sleep(SETTLED);
     workspaces.map(|workspace| workspace.measure(shape))
 }
 

@@ -235,7 +235,7 @@ fn encoded<T>(
     question: Question,
     answer: &[u8],
     basis: &Basis<'_>,
-    take: impl FnOnce(&[&[u8]]) -> T,
+    hand_over: impl FnOnce(&[&[u8]]) -> T,
 ) -> T {
     let parts: Vec<&[u8]> =
         [answer].into_iter().chain(basis.blocks.iter().map(|block| &**block)).collect();
@@ -244,7 +244,7 @@ fn encoded<T>(
     let parts = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]);
     let body: Vec<&[u8]> = [&question.0.as_bytes()[..]].into_iter().chain(parts).collect();
     let sum = checksum_of(&body);
-    take(&[&[&MAGIC[..], &sum], &body[..]].concat())
+    hand_over(&[&[&MAGIC[..], &sum], &body[..]].concat())
 }
 
 /// What stands before the answer: [`MAGIC`], the checksum, the question.

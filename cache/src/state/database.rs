@@ -36,10 +36,7 @@ pub(super) fn read_immutable(path: &Path, size: u64) -> Result<State, Trouble> {
 }
 
 /// Some rows of such a database: those of these keys, as far as they are there.
-pub(super) fn read_some(
-    path: &Path,
-    keys: impl Iterator<Item = (u8, Vec<u8>)>,
-) -> Result<State, Trouble> {
+pub(super) fn read_some(path: &Path, keys: &[(u8, Vec<u8>)]) -> Result<State, Trouble> {
     let connection = database::open(path, "?immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     database::check(&LAYOUT, &connection)?;
     let mut found = Rows::default();
@@ -50,7 +47,7 @@ pub(super) fn read_some(
         if let Some(row) = rows.next()?
             && let (ValueRef::Blob(value), ValueRef::Blob(sum)) = (row.get_ref(0)?, row.get_ref(1)?)
         {
-            found.push(table, &id, value, sum);
+            found.push(*table, id, value, sum);
         }
     }
     Ok(found.into_state())

@@ -1,7 +1,7 @@
 //! The state database: opaque ids to opaque bytes, kept from run to run in `<dir>/state.db`.
 //!
-//! Read in one pass into a [`State`], changed by a [`Writer`] on a thread of its own; there are no
-//! queries on the way. Knows nothing of what the rows mean. It may be lost at any time: whatever is
+//! Read into a [`State`], in one pass or the few rows that are needed, and changed by a [`Writer`] on a
+//! thread of its own; there are no queries on the way. Knows nothing of what the rows mean. It may be lost at any time: whatever is
 //! damaged, newer, locked or unreadable is an empty state and one sentence, never an error.
 
 mod database;
@@ -32,7 +32,7 @@ pub enum Access {
 const ROW_BYTES: u64 = 256;
 
 /// To look up one row takes as long as reading so many of all.
-const LOOKUP_ROWS: usize = 8;
+const LOOKUP_ROWS: u64 = 8;
 
 /// How often a database that others are writing is copied or read before giving up.
 const ATTEMPTS: usize = 5;
@@ -47,21 +47,20 @@ impl State {
         open_with(dir, access, &std::env::temp_dir())
     }
 
-    /// The rows of these keys, each once, as far as they are there; none if it cannot be asked for
-    /// them, or something of it lies elsewhere. For few rows, see [`State::is_better_read_whole`].
+    /// The rows of these keys, each once, as far as they are there; all rows where that takes less
+    /// time. None if something of the database lies elsewhere, or is not right: [`State::open`] knows
+    /// what to do then.
     ///
     /// The same holds for a [`Writer`] as there.
-    pub fn some(dir: &Path, keys: impl Iterator<Item = (u8, Vec<u8>)>) -> Option<State> {
+    pub fn some(dir: &Path, keys: &[(u8, Vec<u8>)]) -> Option<State> {
         require_version().ok()?;
-        Files::look(&LAYOUT, dir).ok()?.whole_size()?;
-        database::read_some(&dir.join(LAYOUT.file), keys).ok()
-    }
-
-    /// Whether [`State::open`] takes less time than [`State::some`] for so many keys.
-    pub fn is_better_read_whole(dir: &Path, keys: usize) -> bool {
-        let size = Files::look(&LAYOUT, dir).ok().and_then(|files| files.whole_size());
-        let rows = usize::try_from(size.unwrap_or(0) / ROW_BYTES).unwrap_or(usize::MAX);
-        keys.saturating_mul(LOOKUP_ROWS) > rows
+        let size = Files::look(&LAYOUT, dir).ok()?.whole_size()?;
+        let database = dir.join(LAYOUT.file);
+        let are_few = (keys.len() as u64).saturating_mul(LOOKUP_ROWS) <= size / ROW_BYTES;
+        match are_few {
+            true => database::read_some(&database, keys).ok(),
+            false => database::read_immutable(&database, size).ok(),
+        }
     }
 
     /// Removes the database in `dir`, which no [`Writer`] of this process has open: what it says is

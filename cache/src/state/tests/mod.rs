@@ -219,15 +219,21 @@ fn a_second_writer_goes_on_where_the_first_ended() {
 #[test]
 fn some_rows_are_those_that_all_have() {
     let dir = tempfile::tempdir().unwrap();
-    let keys = || [0, 3, 7, 700].into_iter().flat_map(|at| [(1, id_of(at)), (3, id_of(at))]);
-    assert!(State::some(dir.path(), keys()).is_none(), "there is no database");
-    fill(dir.path(), 20);
-    let some = State::some(dir.path(), keys()).expect("a database that was closed");
-    assert_eq!(count_known(&some, 20), 3);
+    let keys = [0, 3, 7, 7000].into_iter().flat_map(|at| [(1, id_of(at)), (3, id_of(at))]);
+    let keys: Vec<_> = keys.collect();
+    assert!(State::some(dir.path(), &keys).is_none(), "there is no database");
+    fill(dir.path(), 2000);
+    let some = State::some(dir.path(), &keys).expect("a database that was closed");
+    assert_eq!(count_known(&some, 2000), 3);
     assert_eq!(some.get(1, &id_of(7)), Some(&value_of(1, 7)[..]));
     assert_eq!(some.get(1, &id_of(6)), None);
+    let many: Vec<_> = (0..1000).map(|at| (1, id_of(at))).collect();
+    let all = State::some(dir.path(), &many).expect("a database that was closed");
+    assert_eq!(count_known(&all, 2000), count_known(&open_well(dir.path(), Access::Read), 2000));
     fs::write(dir.path().join("state.db-wal"), "something").unwrap();
-    assert!(State::some(dir.path(), keys()).is_none(), "somebody did not end");
+    for keys in [keys, many] {
+        assert!(State::some(dir.path(), &keys).is_none(), "somebody did not end");
+    }
 }
 
 #[test]
