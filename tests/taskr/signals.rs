@@ -59,15 +59,22 @@ fn interrupt_of_the_group() {
 /// S02, S15: a task that will not end; the second Ctrl-C is the last.
 #[test]
 fn the_second_interrupt_kills() {
-    let (p, mut live) = sleeper_with("grace = '60s'", "trap '' INT TERM HUP");
-    live.signal(Signal::INT);
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(live.runs(), "the first one waits for the task's grace");
-    let second = Instant::now();
-    live.signal(Signal::INT);
-    live.dies_by(Signal::INT);
-    assert!(second.elapsed() < Duration::from_secs(30), "its grace: {:?}", second.elapsed());
-    comes_through(&p);
+    let within = || {
+        let (p, mut live) = sleeper_with("grace = '60s'", "trap '' INT TERM HUP");
+        live.signal(Signal::INT);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(live.runs(), "the first one waits for the task's grace");
+        let second = Instant::now();
+        live.signal(Signal::INT);
+        live.dies_by(Signal::INT);
+        let within = second.elapsed();
+        assert!(within < Duration::from_secs(30), "its grace: {within:?}");
+        comes_through(&p);
+        within
+    };
+    // The promise itself is a second; what others do on the machine may cost one try more, or two.
+    let promised = (0..3).any(|_| within() < Duration::from_secs(3));
+    assert!(promised, "three times later than after three seconds");
 }
 
 /// S15: after the grace (5 s) it is killed without being asked again.
