@@ -236,7 +236,7 @@ impl Project {
     /// Waits until no process of this project is left.
     pub(crate) fn await_no_process(&self) {
         let mut left = Vec::new();
-        let gone = within(Duration::from_secs(10), || {
+        let gone = within(Duration::from_secs(60), || {
             left = self.processes();
             left.is_empty()
         });

@@ -115,8 +115,8 @@ fn asked_for_by_name_a_service_runs_until_ctrl_c() {
         "[target.other]\ninputs = ['a']\nrun = 'ran other'\n".to_owned(),
     ]);
     let live = ready(&p, &["web"], 2);
-    // The workspace is free meanwhile.
-    assert!(p.spawn(["--no-wait", "other"]).wait().status.success());
+    // From a moment after they are ready.
+    until("the workspace is free", || p.spawn(["--no-wait", "other"]).wait().status.success());
     live.signal(Signal::INT);
     let output = live.wait();
     assert_eq!(output.status.code(), Some(0), "Ctrl-C is how it ends: {output}");

@@ -57,11 +57,15 @@ fn no_wait_gives_up() {
 /// An unrecorded task does not need the workspace, but its own folder.
 #[test]
 fn one_taskr_at_a_time_runs_an_unrecorded_task() {
-    let p =
-        Project::new("[target.s]\nrun = \"ran s; until [ -e $HOME/go ]; do sleep 0.01; done\"\n");
+    let p = Project::new(
+        "[target.s]\nrun = \"ran s; until [ -e $HOME/go ]; do sleep 0.01; done\"\n\
+         [target.other]\ninputs = []\nrun = 'ran other'\n",
+    );
     let first = p.spawn(["s"]);
     p.await_ran("s");
-    p.take_ran();
+    // From a moment after its task has begun.
+    until("the workspace is free", || p.spawn(["--no-wait", "other"]).wait().status.success());
+    assert_eq!(p.take_ran(), ["s", "other"]);
     let holder = format!("another taskr runs it (process {}:", first.pid().as_raw_nonzero());
     p.taskr(["--no-wait", "s"]).says(holder).exits(75);
     let mut second = p.spawn(["s"]);

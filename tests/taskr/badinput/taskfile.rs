@@ -128,7 +128,7 @@ fn large_files() {
     let output = sh(&p, "", "taskr a");
     assert!(output.status.success(), "{output}");
     assert_eq!(p.take_ran(), ["a"]);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     let text = "error: Taskfile.toml is larger than 64 MiB, the most that taskr reads\n\
                 help: a target with `foreach` or `matrix` says in a few lines what thousands say";
     // 8 TiB would not fit into memory: it is not read.

@@ -42,7 +42,7 @@ fn programs_are_busy(p: &Project) -> bool {
         let begun = Instant::now();
         let path = p.outside("busy");
         let mut busy = false;
-        while !busy && begun.elapsed() < Duration::from_secs(20) {
+        while !busy && begun.elapsed() < Duration::from_secs(60) {
             let mut file = File::create(&path).expect("a file");
             file.write_all(b"#!/bin/sh\n").expect("a script");
             fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("a mode");

@@ -17,7 +17,7 @@ use crate::project::{Output, Project};
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EMFILE", "EACCES", "EINTR"];
 /// Of each sort of build.
 const SAMPLE: usize = 30;
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 const ARGS: [&str; 2] = ["-j1", "left"];
 
 fn inject(start: &Start) {
