@@ -156,6 +156,27 @@ fn an_export_has_what_the_workspace_stands_on_and_nothing_else() {
     other.taskr(["small"]).env("HOME", &home).ran(["small"]).ok();
 }
 
+/// A result that holds the path of its checkout, and may be used in another all the same.
+#[test]
+fn an_export_has_what_is_relocatable() {
+    let task = "[target.t]\ninputs = []\noutputs = ['o']\ncache = true\nrelocatable = true\n\
+                run = 'ran t; pwd > o'\n";
+    let p = Project::new(task).with_store();
+    p.taskr(["t"]).ran(["t"]).any_files().ok();
+    let told = p.taskr(["cache", "export", "../results.taskr"]).ok();
+    assert!(told.stdout.starts_with("exported 1 result to ../results.taskr ("), "{told}");
+    assert_eq!(told.stdout.lines().count(), 1, "nothing is missed: {told}");
+    let home = p.outside("home2");
+    fs::create_dir(&home).expect("a folder");
+    let other = p.sibling("other");
+    other.write("Taskfile.toml", task);
+    let import = ["cache", "import", "../results.taskr"];
+    other.taskr(import).env("HOME", &home).says("imported 1 result from ../results.taskr").ok();
+    other.taskr(["t"]).env("HOME", &home).ran::<&str>([]).says("1 restored").ok();
+    let made = fs::read(p.path("o")).expect("made");
+    assert_eq!(fs::read(p.outside("other/o")).expect("restored"), made);
+}
+
 #[test]
 fn an_export_tells_how_many_results_are_gone() {
     let p = built();

@@ -40,16 +40,21 @@ pub struct Exported {
     pub blobs: usize,
     /// How long the stream is.
     pub bytes: u64,
-    /// Keys under which there is nothing whole.
+    /// Tasks of which there is nothing whole.
     pub missing: usize,
 }
 
 impl Admin {
-    /// Writes the results under these keys. What is damaged is left out.
+    /// Writes the results of tasks, each under the keys that it may have. What is damaged is left
+    /// out.
     ///
     /// # Errors
     /// The store cannot be read, or the stream not be written.
-    pub fn export(&self, keys: &[Digest], to: &mut impl Write) -> Result<Exported, StoreError> {
+    pub fn export(
+        &self,
+        tasks: &BTreeSet<Vec<Digest>>,
+        to: &mut impl Write,
+    ) -> Result<Exported, StoreError> {
         let mut export = Export {
             blobs: Blobs::new(&self.dir),
             to: Hashing { to, hasher: blake3::Hasher::new(), bytes: 0 },
@@ -59,14 +64,11 @@ impl Admin {
         };
         export.write(MAGIC)?;
         let index = Index::open_to_read(&self.dir)?;
-        for key in keys.iter().collect::<BTreeSet<_>>() {
+        for keys in tasks {
+            let under = |key| index.iter().map(move |index| index.rows().under(key));
+            let kept = keys.iter().flat_map(under).collect::<Result<Vec<_>, _>>()?.concat();
             let mut whole = false;
-            for kept in index
-                .iter()
-                .map(|index| index.rows().under(key))
-                .collect::<Result<Vec<_>, _>>()?
-                .concat()
-            {
+            for kept in kept {
                 whole |= export.entry(&kept)?;
             }
             export.exported.missing += usize::from(!whole);

@@ -3,6 +3,7 @@
 //! What is exported is what the records of this workspace stand on now, so that the cache of a CI
 //! holds what its last runs used, and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -74,8 +75,8 @@ pub(super) fn export(
 }
 
 /// The keys of all records of the workspace, whichever Taskfile they are of, but of tasks of which
-/// nothing is ever kept.
-fn keys(workspace: &Workspace) -> Vec<Digest> {
+/// nothing is ever kept. Each has two: that of a result that may be used in any place counts, too.
+fn keys(workspace: &Workspace) -> BTreeSet<Vec<Digest>> {
     let state = workspace.state();
     let (names, graph) = (workspace.names(), graph(workspace));
     let never = |id: &[u8]| {
@@ -84,10 +85,7 @@ fn keys(workspace: &Workspace) -> Vec<Digest> {
         task.is_some_and(|task| !task.rule.may_be_kept())
     };
     let records = record::read_all(&state).filter(|(id, record)| !record.unstable && !never(id));
-    let mut keys: Vec<Digest> = records.map(|(_, record)| record.key).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+    records.map(|(_, record)| vec![record.key, record.manifest.key_anywhere()]).collect()
 }
 
 /// The tasks of the Taskfile. One that is wrong keeps nobody from carrying results.
@@ -97,7 +95,7 @@ fn graph(workspace: &Workspace) -> Option<Graph> {
 
 fn write(
     admin: &Admin,
-    keys: &[Digest],
+    keys: &BTreeSet<Vec<Digest>>,
     to: impl Write,
     shown: &str,
     at: &StoreAt,

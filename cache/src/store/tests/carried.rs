@@ -30,7 +30,7 @@ fn saved(numbers: std::ops::Range<usize>) -> World {
 }
 
 fn export(world: &World, numbers: std::ops::Range<usize>) -> (Exported, Vec<u8>) {
-    let keys: Vec<Digest> = numbers.map(key).collect();
+    let keys = numbers.map(|number| vec![key(number)]).collect();
     let mut stream = Vec::new();
     let exported = admin(world).export(&keys, &mut stream).unwrap();
     assert_eq!(exported.bytes, stream.len() as u64);

@@ -108,7 +108,7 @@ fn without_a_store_nothing_is_made() {
     assert_eq!(verify(&world), (Verified::default(), Vec::new()));
     assert_eq!(admin(&world).clear().unwrap().entries, 0);
     assert_eq!(admin(&world).info().unwrap().entries, 0);
-    assert_eq!(admin(&world).export(&[key(1)], &mut Vec::new()).unwrap().missing, 1);
+    assert_eq!(admin(&world).export(&[vec![key(1)]].into(), &mut Vec::new()).unwrap().missing, 1);
     assert!(!world.dir().exists());
 }
 
