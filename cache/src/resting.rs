@@ -108,7 +108,7 @@ impl Folder {
     pub(crate) fn leave_room(&self, ending: &str, most: usize) -> io::Result<()> {
         let age = |name: CString| {
             let stat = rustix::fs::statat(&self.0, &*name, AtFlags::SYMLINK_NOFOLLOW);
-            (stat.map_or(i128::MIN, |stat| Stamp::from_stat(&stat).ctime_ns), name)
+            (stat.map_or(i64::MIN, |stat| Stamp::from_stat(&stat).ctime_ns), name)
         };
         let mut all: Vec<_> = self.named(ending)?.into_iter().map(age).collect();
         all.sort_unstable();

@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// A stamp is settled when it is at least this much older than the file system's clock, in
 /// nanoseconds: twice the coarsest tick in use (ext4 with 128-byte inodes: 1 s).
-const SETTLE_NS: i128 = 2_000_000_000;
+const SETTLE_NS: i64 = 2_000_000_000;
 
 /// What sort of thing a path names.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Hash)]
@@ -34,8 +34,11 @@ pub enum FileKind {
 
 /// What `stat` says of a file, as far as a change of content moves it.
 ///
-/// On disk ([`Stamp::encode`]): `dev` 8, `ino` 8, `mode` 4, `size` 8, `mtime_ns` 16 and `ctime_ns`
-/// 16 bytes, all little-endian, 60 bytes in all. Equal bytes and equal stamps are the same thing.
+/// Times before 1677 and after 2262 are taken for the end of that span. A stamp with one is never
+/// settled, so it stands for nothing.
+///
+/// On disk ([`Stamp::encode`]): `dev` 8, `ino` 8, `mode` 4, `size` 8, `mtime_ns` 8 and `ctime_ns` 8
+/// bytes, all little-endian, 44 bytes in all. Equal bytes and equal stamps are the same thing.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Stamp {
     /// Device number.
@@ -47,9 +50,9 @@ pub struct Stamp {
     /// Size in bytes.
     pub size: u64,
     /// Last change of content, in nanoseconds since 1970; anybody may set it.
-    pub mtime_ns: i128,
+    pub mtime_ns: i64,
     /// Last change of the inode, in nanoseconds since 1970; only the kernel sets it.
-    pub ctime_ns: i128,
+    pub ctime_ns: i64,
 }
 
 impl Stamp {
@@ -89,7 +92,10 @@ impl Stamp {
     /// For callers that ask `fstatat` or `fstat` themselves.
     #[allow(clippy::unnecessary_cast, reason = "the fields' types differ by platform")]
     pub fn from_stat(stat: &Stat) -> Stamp {
-        let ns = |seconds: i64, ns: u64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        let ns = |seconds: i64, ns: u64| {
+            let nanoseconds = i64::try_from(ns).unwrap_or(i64::MAX);
+            seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+        };
         Stamp {
             dev: stat.st_dev as u64,
             ino: stat.st_ino as u64,
@@ -116,9 +122,9 @@ impl Stamp {
     }
 
     /// How many bytes [`Stamp::encode`] appends.
-    pub(crate) const BYTES: usize = 60;
+    pub(crate) const BYTES: usize = 44;
 
-    /// Appends the 60 bytes described at the type.
+    /// Appends the 44 bytes described at the type.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.dev.to_le_bytes());
         out.extend_from_slice(&self.ino.to_le_bytes());
@@ -135,8 +141,8 @@ impl Stamp {
             ino: u64::from_le_bytes(take(bytes)?),
             mode: u32::from_le_bytes(take(bytes)?),
             size: u64::from_le_bytes(take(bytes)?),
-            mtime_ns: i128::from_le_bytes(take(bytes)?),
-            ctime_ns: i128::from_le_bytes(take(bytes)?),
+            mtime_ns: i64::from_le_bytes(take(bytes)?),
+            ctime_ns: i64::from_le_bytes(take(bytes)?),
         })
     }
 }
@@ -162,7 +168,7 @@ fn present(stat: rustix::io::Result<Stat>) -> io::Result<Option<Stamp>> {
 /// too, once [`Clock::learn`] has seen that their file system is one whose stamps are believed.
 #[derive(Debug)]
 pub struct Clock {
-    now_ns: i128,
+    now_ns: i64,
     trusted: FxHashMap<u64, bool>,
 }
 
@@ -188,19 +194,20 @@ impl Clock {
 
     /// A clock that stands at `now_ns` and believes the stamps of `trusted_devices`, for tests of
     /// what is decided by a clock.
-    pub fn at(now_ns: i128, trusted_devices: &[u64]) -> Clock {
+    pub fn at(now_ns: i64, trusted_devices: &[u64]) -> Clock {
         let trusted = trusted_devices.iter().map(|&dev| (dev, true)).collect();
         Clock { now_ns, trusted }
     }
 
     /// The same clock, `ago` before it was read.
     pub fn back(mut self, ago: std::time::Duration) -> Clock {
-        self.now_ns -= i128::try_from(ago.as_nanos()).unwrap_or(i128::MAX);
+        let ago_ns = i64::try_from(ago.as_nanos()).unwrap_or(i64::MAX);
+        self.now_ns = self.now_ns.saturating_sub(ago_ns);
         self
     }
 
     /// What the clock said, in nanoseconds since 1970.
-    pub fn now_ns(&self) -> i128 {
+    pub fn now_ns(&self) -> i64 {
         self.now_ns
     }
 
@@ -257,10 +264,10 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    const SECOND: i128 = 1_000_000_000;
-    const NOW: i128 = 1_800_000_000 * SECOND;
+    const SECOND: i64 = 1_000_000_000;
+    const NOW: i64 = 1_800_000_000 * SECOND;
 
-    fn stamp(dev: u64, mtime_ns: i128, ctime_ns: i128) -> Stamp {
+    fn stamp(dev: u64, mtime_ns: i64, ctime_ns: i64) -> Stamp {
         Stamp { dev, ino: 2, mode: 0o100_644, size: 3, mtime_ns, ctime_ns }
     }
 
@@ -327,13 +334,13 @@ mod tests {
             ino: 0,
             mode: u32::MAX,
             size: u64::MAX,
-            mtime_ns: i128::MIN,
-            ctime_ns: i128::MAX,
+            mtime_ns: i64::MIN,
+            ctime_ns: i64::MAX,
         };
         for stamp in [stamp(1, NOW, NOW), stamp(1, -5, 7), extreme] {
             let mut bytes = Vec::new();
             stamp.encode(&mut bytes);
-            assert_eq!(bytes.len(), 60);
+            assert_eq!(bytes.len(), 44);
             for length in 0..bytes.len() {
                 assert_eq!(Stamp::decode(&mut &bytes[..length]), None);
             }
@@ -359,7 +366,7 @@ mod tests {
             ("before 1970", 1, -5 * SECOND, old, true),
             ("mtime in the future", 1, NOW + 10 * year, old, false),
             ("ctime in the future: the clock was set back", 1, old, NOW + 1, false),
-            ("absurd", 1, i128::MIN, i128::MIN, false),
+            ("absurd", 1, i64::MIN, i64::MIN, false),
             ("unknown device", 2, old, old, false),
         ];
         for (what, dev, mtime_ns, ctime_ns, expected) in table {

@@ -362,7 +362,7 @@ impl Build<'_> {
 
     /// A file that was first heard of after the run: it may have changed while the task read it,
     /// unless its stamps are older than the start.
-    fn may_have_moved(&self, file: FileId, seen: Option<Seen>, started_ns: i128) -> bool {
+    fn may_have_moved(&self, file: FileId, seen: Option<Seen>, started_ns: i64) -> bool {
         let is_ours =
             |seen: &Seen| self.deeds.made.contains(&file) || self.deeds.fixed.is_work(file, seen);
         let Some(seen) = seen.filter(|seen| !is_ours(seen)) else { return false };

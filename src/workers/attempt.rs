@@ -191,7 +191,7 @@ impl Attempt<'_> {
     pub(super) fn collect(
         &mut self,
         standing: &Standing,
-        started_ns: i128,
+        started_ns: i64,
     ) -> std::result::Result<Ran, Stop> {
         let collected = Collected::find(self.context, self.run, standing, self.buffer)?;
         self.ended.warnings.extend(collected.warnings.iter().cloned());
@@ -220,7 +220,7 @@ impl Attempt<'_> {
     fn check_found(
         &self,
         found: &Found,
-        started_ns: i128,
+        started_ns: i64,
     ) -> std::result::Result<Vec<Vec<u8>>, Stop> {
         let (answer, answered) = bounded(1);
         let read = DepfileRead { task: self.run.task, found: found.clone(), started_ns, answer };

@@ -269,7 +269,7 @@ pub struct DepfileRead {
     /// Paths with stamps.
     pub found: Found,
     /// The file system's clock when the command started, in nanoseconds since 1970.
-    pub started_ns: i128,
+    pub started_ns: i64,
     /// Where the answer goes.
     pub answer: Sender<Checked>,
 }

@@ -41,7 +41,7 @@ pub use blocks::Basis;
 const MOST: usize = 16;
 
 /// How a proof begins. The number moves with the layout and with what facts mean.
-const MAGIC: &[u8; 16] = b"taskr proof v3\r\n";
+const MAGIC: &[u8; 16] = b"taskr proof v4\r\n";
 
 /// What was seen at one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

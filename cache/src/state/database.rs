@@ -9,7 +9,7 @@ use std::path::Path;
 /// `PRAGMA user_version` of the database, and part of each row's sum. It also stands for what
 /// callers put into rows: no release has written another layout of them; the first change after
 /// a release needs another number.
-pub(super) const FORMAT: i32 = 1;
+pub(super) const FORMAT: i32 = 2;
 
 /// The state database. In its one table `tab` is the caller's table, 0 to 255; `sum` is described at
 /// [`State`]. The `application_id` is "task" in ASCII.
