@@ -83,7 +83,7 @@ impl Rows<'_> {
         root: Option<&Digest>,
     ) -> Result<Vec<Kept>, Trouble> {
         let sql = format!("{COLUMNS} WHERE key = ?1 AND root IN (x'', ?2) ORDER BY root");
-        let mut statement = self.connection.prepare(&sql)?;
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params![key.as_bytes(), bytes_of(root)])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
@@ -97,7 +97,7 @@ impl Rows<'_> {
 
     /// All entries under `key`, whatever they are bound to.
     pub(super) fn under(&self, key: &Digest) -> Result<Vec<Kept>, Trouble> {
-        let mut statement = self.connection.prepare(&format!("{COLUMNS} WHERE key = ?1"))?;
+        let mut statement = self.connection.prepare_cached(&format!("{COLUMNS} WHERE key = ?1"))?;
         let mut rows = statement.query([key.as_bytes()])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
@@ -116,7 +116,7 @@ impl Rows<'_> {
             "{COLUMNS} WHERE static = ?1 AND root IN (x'', ?2) ORDER BY ended DESC \
              LIMIT {LISTS_FROM}"
         );
-        let mut statement = self.connection.prepare(&sql)?;
+        let mut statement = self.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params![static_key.as_bytes(), root.as_bytes()])?;
         let mut lists = Vec::new();
         while let Some(row) = rows.next()?
