@@ -4,7 +4,9 @@
 //! Nothing is known afterwards that asking one by one would not find out. An error is left for that
 //! to meet.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use taskr_cache::{Content, FileKind, Seen, measure_at, spread};
 
 use super::list::list;
-use super::{Fact, Files, Query, ancestors, stamped};
+use super::{Fact, Files, Query, stamped};
 use crate::ids::{FileId, Id, Paths};
 
 /// A larger file is read by itself, in bytes.
@@ -102,9 +104,17 @@ pub fn open_folder(path: &Path) -> Option<OwnedFd> {
 
 /// Files that follow one another and lie in the same folder.
 fn in_folders<'i>(paths: &Paths, ids: &'i [FileId]) -> Vec<&'i [FileId]> {
-    let folder = |id: FileId| ancestors(paths.bytes(id)).nth(1);
+    let folder = |id: FileId| folder_and_name(paths.bytes(id)).0;
     let folders = ids.chunk_by(|&one, &next| folder(one) == folder(next));
     folders.flat_map(|files| files.chunks(AT_ONCE)).collect()
+}
+
+fn folder_and_name(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(0) => path.split_at(1),
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (b"", path),
+    }
 }
 
 /// What is there, and whether it was read. Of what cannot be asked for nothing is said.
@@ -116,10 +126,16 @@ fn look_at(
     buffer: &mut Vec<u8>,
 ) -> Vec<(FileId, Fact, bool)> {
     let mut looked = Vec::with_capacity(files.len());
-    let Some(folder) = files.first().and_then(|&id| paths.path(id).parent()) else { return looked };
-    let Some(folder) = open_folder(&root.join(folder)) else { return looked };
+    let path = |bytes| Path::new(OsStr::from_bytes(bytes));
+    let Some(&first) = files.first() else { return looked };
+    let (folder, _) = folder_and_name(paths.bytes(first));
+    let Some(folder) = open_folder(&root.join(path(folder))) else { return looked };
     for &id in files {
-        let Some(name) = paths.path(id).file_name().map(Path::new) else { continue };
+        let (_, name) = folder_and_name(paths.bytes(id));
+        if name.is_empty() {
+            continue;
+        }
+        let name = path(name);
         let Ok(seen) = Seen::at(folder.as_fd(), name) else { continue };
         let mut fact = stamped(seen);
         let mut was_read = false;

@@ -262,6 +262,8 @@ struct Lookups {
 /// What this run did to the workspace, for its end.
 #[derive(Default)]
 struct Deeds {
+    /// Whether a command was started.
+    commands: bool,
     /// Outputs of its tasks.
     made: FxHashSet<FileId>,
     /// Folders that may be empty now; they go when nothing runs any more.

@@ -154,13 +154,17 @@ impl Used {
         used.tasks += 1;
     }
 
-    /// As [`Used::outdated`], while this thread does something else.
+    /// As [`Used::outdated`], if anything is asked, while this thread does something else.
     pub(super) fn outdated_while<T>(
         &self,
         paths: &Paths,
         root: &Root,
+        asks: bool,
         other: impl FnOnce() -> T,
     ) -> (T, Vec<String>) {
+        if !asks {
+            return (other(), Vec::new());
+        }
         if self.all.len() < MANY {
             return (other(), self.outdated(paths, root));
         }

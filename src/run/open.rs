@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{Access, Digest, Intent, Intents, State, Writer, boot_id};
@@ -42,6 +42,9 @@ use crate::plan::{Course, Pipeline, Plan, Rests, State as Stage};
 use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
 use crate::workers::{self, Context, Message, Workers};
+
+/// In a run so short that started no command nobody can tell an edit in it from one behind it.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// The Taskfile's name as part of a task's folder, where it is not the usual one.
 pub(super) fn prefix(taskfile: &[u8]) -> Option<&[u8]> {
@@ -236,10 +239,11 @@ impl<'a> Build<'a> {
             }
         }
         let lost = self.held.is_lost();
+        let Build { held, deeds, paths, root, names, begun, .. } = self;
+        let asks = deeds.commands || begun.elapsed() >= MOMENT;
         // While the state is written.
-        let Build { held, deeds, paths, root, names, .. } = self;
         let (mut warnings, outdated) =
-            deeds.used.outdated_while(paths, root, || held.close(root, names));
+            deeds.used.outdated_while(paths, root, asks, || held.close(root, names));
         laps.end("finish writing the state", self.listener);
         warnings.extend(unstored);
         if self.deeds.replaced > MOST_NAMED {

@@ -55,6 +55,7 @@ impl Build<'_> {
     pub(super) fn enter(&mut self, id: TaskId, due: Due, launch: Launch) -> Run {
         if !matches!(launch, Launch::Restore(_)) {
             self.look_again_later();
+            self.deeds.commands = true;
         }
         let run = self.job_of(id, &due, launch);
         self.give_console(id);

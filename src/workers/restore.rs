@@ -127,7 +127,6 @@ impl Attempt<'_> {
         let (root, out) = (&self.context.root, self.run.dir.join("out"));
         let stays: FxHashSet<&[u8]> =
             files.iter().filter(|file| file.from == file.to).map(|file| &file.to[..]).collect();
-        root.create_dirs(&out).map_err(|e| Stop::io("prepare", &out, &e))?;
         let standing = list_tree(root.path(), &out).map_err(|e| Stop::io("list", &out, &e))?;
         let (folders, others): (Vec<_>, Vec<_>) =
             standing.into_iter().partition(|(_, folder)| *folder);
