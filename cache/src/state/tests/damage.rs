@@ -1,5 +1,6 @@
 //! Truncated, flipped, foreign: never a panic, never a row that was not put.
 
+use super::super::database::FORMAT;
 use super::*;
 use rusqlite::Connection;
 use std::os::unix::fs::symlink;
@@ -165,7 +166,7 @@ fn foreign(what: &str) -> TempDir {
             fill(dir.path(), 2);
             fifo(&dir.path().join("state.db-wal"));
         }
-        "newer version" => alter("PRAGMA user_version = 2"),
+        "newer version" => alter(&format!("PRAGMA user_version = {}", FORMAT + 1)),
         "no version" => alter("PRAGMA user_version = 0"),
         "another program" => alter("PRAGMA application_id = 7"),
         "second table" => alter("CREATE TABLE more(x)"),
