@@ -4,46 +4,51 @@
 //! the work, and keeps no thread.
 
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// More threads only wait for each other.
 const MOST_THREADS: usize = 8;
 
-/// What `work` makes of each item, in their order. Each thread has at least `least` items, and
-/// scratch space of its own; with fewer than twice as many items there is no other thread.
+/// What `work` makes of each item, in their order. `least` of them are worth a thread's start: with
+/// fewer than twice as many there is no other thread. Each thread takes as many at once, as long as
+/// there are some, and has scratch space of its own.
 pub fn spread<T: Sync, S: Default, R: Send>(
     items: &[T],
     least: usize,
     work: impl Fn(&T, &mut S) -> R + Sync,
 ) -> Vec<R> {
-    let part = |items: &[T]| {
-        let mut scratch = S::default();
-        items.iter().map(|item| work(item, &mut scratch)).collect::<Vec<R>>()
-    };
-    let enough = items.len() / least.max(1);
-    if enough < 2 {
-        return part(items);
-    }
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(MOST_THREADS).min(enough);
-    thread::scope(|scope| {
-        let mut parts = items.chunks(items.len().div_ceil(threads));
-        let own = parts.next().unwrap_or_default();
-        let part = &part;
-        let spawn =
-            |items| (items, thread::Builder::new().spawn_scoped(scope, move || part(items)));
-        let others: Vec<_> = parts.map(spawn).collect();
-        let mut all = part(own);
-        for (items, thread) in others {
-            match thread.map(thread::ScopedJoinHandle::join) {
-                Ok(Ok(done)) => all.extend(done),
-                Ok(Err(panic)) => resume_unwind(panic),
-                // The system gives no more threads.
-                Err(_) => all.extend(part(items)),
-            }
+    let least = least.max(1);
+    let goes: Vec<&[T]> = items.chunks(least).collect();
+    let next = AtomicUsize::new(0);
+    // Each go with its place.
+    let part = || {
+        let (mut scratch, mut done) = (S::default(), Vec::new());
+        while let place = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(go) = goes.get(place)
+        {
+            done.push((place, go.iter().map(|item| work(item, &mut scratch)).collect::<Vec<R>>()));
         }
-        all
-    })
+        done
+    };
+    let enough = items.len() / least;
+    let processors = match enough {
+        0 | 1 => 1,
+        _ => thread::available_parallelism().map_or(1, usize::from),
+    };
+    let threads = processors.min(MOST_THREADS).min(enough);
+    let mut done = thread::scope(|scope| {
+        // Where the system gives no more threads there are fewer.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, part).ok();
+        let others: Vec<_> = (1..threads).filter_map(spawn).collect();
+        let mut done = part();
+        for thread in others {
+            done.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|&(place, _)| place);
+    done.into_iter().flat_map(|(_, done)| done).collect()
 }
 
 #[cfg(test)]
@@ -66,13 +71,27 @@ mod tests {
     #[test]
     fn few_items_stay_on_their_thread() {
         let own = thread::current().id();
-        let on = |count: usize, least| {
-            let items = vec![(); count];
-            let threads = spread(&items, least, |(), (): &mut ()| thread::current().id());
-            threads.iter().all(|thread| *thread == own)
-        };
-        assert!(on(5, 3));
-        let several = thread::available_parallelism().is_ok_and(|processors| processors.get() > 1);
-        assert_eq!(on(6, 3), !several);
+        let threads = spread(&[(); 5], 3, |(), (): &mut ()| thread::current().id());
+        assert!(threads.iter().all(|thread| *thread == own));
+    }
+
+    #[test]
+    fn who_is_done_takes_more() {
+        if thread::available_parallelism().is_ok_and(|processors| processors.get() < 2) {
+            return;
+        }
+        // The first item is not done before all others are: by another thread.
+        let left = AtomicUsize::new(99);
+        let items: Vec<usize> = (0..100).collect();
+        let threads = spread(&items, 1, |&item, (): &mut ()| {
+            while item == 0 && left.load(Ordering::Acquire) > 0 {
+                thread::yield_now();
+            }
+            if item > 0 {
+                left.fetch_sub(1, Ordering::AcqRel);
+            }
+            thread::current().id()
+        });
+        assert!(threads[1..].iter().all(|thread| *thread != threads[0]));
     }
 }
