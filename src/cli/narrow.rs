@@ -89,7 +89,7 @@ pub(super) fn narrow(
     if !warnings.is_empty() {
         return Ok(None);
     }
-    let (kept, env_asked) = (Arc::new(kept), Arc::new(AtomicBool::new(false)));
+    let env_asked = Arc::new(AtomicBool::new(false));
     let load = || {
         let around = Around::new(root.to_owned(), machine(&env_asked, jobs));
         Graph::revive(kept.clone(), around).ok_or_else(|| Error::Usage {

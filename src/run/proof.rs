@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashSet;
 use taskr_cache::{
@@ -88,6 +88,8 @@ pub struct Partly {
     note: Option<Vec<u8>>,
     /// Of the graph that was kept.
     kept: Option<Digest>,
+    /// That graph, if it was read.
+    graph: Option<Arc<Vec<u8>>>,
     /// The variables that it rests on; none for all of them.
     variables: Option<BTreeSet<String>>,
 }
@@ -99,9 +101,10 @@ impl Partly {
     }
 
     /// The graph that was kept, of the workspace `root`.
-    pub fn kept(&self, root: &Path) -> Option<Vec<u8>> {
+    pub fn kept(&self, root: &Path) -> Option<Arc<Vec<u8>>> {
         let digest = self.kept?;
-        let kept = self.question.kept(&root.join(STATE_DIR))?;
+        let read = || self.question.kept(&root.join(STATE_DIR)).map(Arc::new);
+        let kept = self.graph.clone().or_else(read)?;
         (digest_of(&kept) == digest).then_some(kept)
     }
 
@@ -121,7 +124,10 @@ impl Partly {
 impl Proved {
     /// What is proved of `question` in the workspace `root` with this environment.
     pub fn of(question: Question, root: &Path, env: &Env) -> Option<Proved> {
-        let standing = question.standing(&root.join(STATE_DIR), root)?;
+        let (dir, graph) = (root.join(STATE_DIR), OnceLock::new());
+        // It will be needed, and is read while another thread still asks the disk.
+        let read_graph = || _ = graph.get_or_init(|| question.kept(&dir).map(Arc::new));
+        let standing = question.standing(&dir, root, &read_graph)?;
         let answer = Answer::decode(standing.answer())?;
         variables_are(answer.variables, env)?.then_some(())?;
         let Answer { tasks, jobs, next_intent, names, mut doubted, note, kept, variables } = answer;
@@ -142,6 +148,7 @@ impl Proved {
             doubted,
             note,
             kept,
+            graph: graph.into_inner().flatten(),
             variables,
         };
         is_few.then_some(Proved::Partly(partly))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use taskr_cache::Seen;
+use taskr_cache::{Seen, Writer};
 
 use super::gather::Gathered;
 use super::{Active, Build, Due, Running};
@@ -56,6 +56,7 @@ impl Build<'_> {
         if !matches!(launch, Launch::Restore(_)) {
             self.look_again_later();
             self.deeds.commands = true;
+            self.open_for_records(id);
         }
         let run = self.job_of(id, &due, launch);
         self.give_console(id);
@@ -67,6 +68,17 @@ impl Build<'_> {
         let begun_ms = self.now_ms();
         self.active.insert(id, Active::Running(Box::new(Running { due, intent, begun_ms })));
         run
+    }
+
+    /// While the command of a task runs state and store are opened for what it will leave.
+    fn open_for_records(&mut self, id: TaskId) {
+        if self.graph.task(id).kind() != Kind::Recorded {
+            return;
+        }
+        self.held.writer.iter_mut().for_each(Writer::open);
+        if self.has_store(id) {
+            self.open_store();
+        }
     }
 
     pub(super) fn tell_started(&mut self, id: TaskId, due: &Due) {

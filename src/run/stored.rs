@@ -289,6 +289,12 @@ impl Build<'_> {
             || is_worth_storing(&record.outputs, record.duration_ms)
     }
 
+    /// Something will be stored.
+    pub(super) fn open_store(&mut self) {
+        let saver = self.kept.as_mut().and_then(|kept| kept.saver.as_mut());
+        saver.into_iter().for_each(Saver::open);
+    }
+
     /// Begins what [`close_store`](Build::close_store) waits for.
     pub(super) fn checkpoint_store(&mut self) {
         let saver = self.kept.as_mut().and_then(|kept| kept.saver.as_mut());

@@ -213,11 +213,17 @@ impl Question {
     }
 
     /// The proof in `dir`, if there is one and all that everybody rests on is so now, in the
-    /// workspace `root`. Whatever cannot be read or asked is no proof.
-    pub fn standing(self, dir: &Path, root: &Path) -> Option<Standing> {
+    /// workspace `root`. Whatever cannot be read or asked is no proof. As soon as somebody is in
+    /// doubt `in_doubt` is called, on any thread and once or more, while others go on.
+    pub fn standing(
+        self,
+        dir: &Path,
+        root: &Path,
+        in_doubt: &(dyn Fn() + Sync),
+    ) -> Option<Standing> {
         let bytes = Folder::open(dir).ok()??.read(&self.name())?;
         let parts = if is_whole(self, &bytes) { Parts::of(&bytes)? } else { return None };
-        let doubted = doubted(&parts.blocks, &Root::open(root)?)?;
+        let doubted = doubted(&parts.blocks, &Root::open(root)?, in_doubt)?;
         Some(Standing { bytes: Arc::new(bytes), doubted })
     }
 }
@@ -302,7 +308,7 @@ impl<'r> Root<'r> {
 const LEAST_BLOCKS: usize = 2;
 
 /// Who rests on facts that are not so; none if everybody does.
-fn doubted(blocks: &[&[u8]], root: &Root<'_>) -> Option<Vec<u32>> {
+fn doubted(blocks: &[&[u8]], root: &Root<'_>, in_doubt: &(dyn Fn() + Sync)) -> Option<Vec<u32>> {
     let is_lost = AtomicBool::new(false);
     let found = spread(blocks, LEAST_BLOCKS, |block, (): &mut ()| {
         // What the others would find is of no use then.
@@ -311,6 +317,9 @@ fn doubted(blocks: &[&[u8]], root: &Root<'_>) -> Option<Vec<u32>> {
         }
         let doubted = doubted_in(block, root);
         is_lost.fetch_or(doubted.is_none(), Ordering::Relaxed);
+        if doubted.as_ref().is_some_and(|readers| !readers.is_empty()) {
+            in_doubt();
+        }
         doubted
     });
     let found: Option<Vec<Vec<u32>>> = found.into_iter().collect();

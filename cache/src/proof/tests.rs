@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::blocks::BLOCK;
 use super::*;
@@ -55,7 +56,10 @@ fn proved() -> (tempfile::TempDir, PathBuf) {
 
 /// The answer, if nothing is in doubt.
 fn answer_to(question: Question, root: &Path) -> Option<Vec<u8>> {
-    let standing = question.standing(&root.join("state"), root)?;
+    let asked = AtomicBool::new(false);
+    let in_doubt = || asked.store(true, Ordering::Relaxed);
+    let standing = question.standing(&root.join("state"), root, &in_doubt)?;
+    assert_eq!(asked.load(Ordering::Relaxed), !standing.doubted().is_empty());
     standing.doubted().is_empty().then(|| standing.answer().to_vec())
 }
 
@@ -184,8 +188,11 @@ fn what_is_no_longer_so_puts_its_readers_in_doubt_and_nobody_else() {
     claims[5].readers = (0..1000).collect();
     claims.push(Claim { path: b"src/x".to_vec(), fact: Fact::Doubtful, readers: vec![50] });
     ASKED.prove(&state, b"answer", &Basis::new(claims.clone())).unwrap();
-    let standing = || ASKED.standing(&state, root);
+    let asked = AtomicBool::new(false);
+    let in_doubt = || asked.store(true, Ordering::Relaxed);
+    let standing = || ASKED.standing(&state, root, &in_doubt);
     assert_eq!(standing().unwrap().doubted(), [50], "what is doubtful is never so");
+    assert!(asked.load(Ordering::Relaxed));
     assert_eq!(standing().unwrap().answer(), b"answer");
 
     fs::write(root.join("src/00008.c"), "yy").unwrap();

@@ -2,7 +2,8 @@
 //!
 //! Changes are collected and committed in batches, off everybody's path; they are committed in the
 //! order in which they were given, so a crash loses the newest and never one in between. Thread and
-//! database are opened by the first change: a run that changes nothing writes nothing.
+//! database are opened by the first change, or when somebody knows that it will come: a run that
+//! changes nothing writes nothing.
 
 use super::database::LAYOUT;
 use super::snapshot;
@@ -38,6 +39,8 @@ enum Link {
 }
 
 enum Message {
+    /// Changes will come.
+    Open,
     Change(Change),
     /// Commit, and move it into the database file.
     Checkpoint,
@@ -58,14 +61,22 @@ impl Writer {
         Writer { dir: dir.to_owned(), link: Link::Idle }
     }
 
+    /// Opens the database, if it is not, while somebody else works: changes will come. Returns at
+    /// once.
+    pub fn open(&mut self) {
+        if matches!(self.link, Link::Idle) {
+            self.send(Message::Open);
+        }
+    }
+
     /// Sets the row `id` of `table`. Returns at once.
     pub fn put(&mut self, table: u8, id: Vec<u8>, value: Vec<u8>) {
-        self.send(Change { table, id, value: Some(value) });
+        self.send(Message::Change(Change { table, id, value: Some(value) }));
     }
 
     /// Removes the row `id` of `table`, if there is one. Returns at once.
     pub fn delete(&mut self, table: u8, id: Vec<u8>) {
-        self.send(Change { table, id, value: None });
+        self.send(Message::Change(Change { table, id, value: None }));
     }
 
     /// Waits until everything so far is committed, or known not to be. A sentence, once, if writing
@@ -100,13 +111,13 @@ impl Writer {
         self.stop()
     }
 
-    fn send(&mut self, change: Change) {
+    fn send(&mut self, message: Message) {
         if matches!(self.link, Link::Idle) {
             self.link = start(&self.dir);
         }
         if let Link::Running(sender, _) = &self.link {
             // It fails only when the thread is gone, which `flush` and `close` tell.
-            let _ = sender.send(Message::Change(change));
+            let _ = sender.send(message);
         }
     }
 
@@ -262,6 +273,8 @@ fn collect(first: Message, messages: &Receiver<Message>) -> (Vec<Change>, End) {
             Message::Flush(reply) => return (batch, End::Flush(reply)),
             Message::Checkpoint => return (batch, End::Checkpoint),
             Message::Change(change) => batch.push(change),
+            // By now it is.
+            Message::Open => {}
         }
         if batch.len() == BATCH_CHANGES {
             break;

@@ -93,6 +93,8 @@ impl Keeper {
                 Some(batch) => messages.recv_deadline(batch.deadline),
             };
             match message {
+                // What is wrong with it meets who writes first.
+                Ok(Message::Open) => self.index = self.open().ok(),
                 Ok(Message::Flush(reply)) => {
                     self.commit();
                     // A saver that no longer waits for the answer is being dropped.
@@ -123,7 +125,7 @@ impl Keeper {
                 Ok(Some(Change::Used { key, root, saved_ms, spent_ms }))
             }
             Message::Broken(key) => Ok(Some(Change::Broken(key))),
-            Message::Checkpoint | Message::Flush(_) => Ok(None),
+            Message::Open | Message::Checkpoint | Message::Flush(_) => Ok(None),
         });
         match (taken, &mut self.batch) {
             (Ok(Some(change)), Some(batch)) => batch.changes.push(change),

@@ -82,6 +82,8 @@ enum Link {
 
 /// What the thread is told.
 pub(super) enum Message {
+    /// Something will come.
+    Open,
     Save(Box<Save>),
     /// It was restored.
     Used {
@@ -104,6 +106,14 @@ impl Saver {
     pub fn new(dir: &Path, limit_bytes: Option<u64>) -> Saver {
         let stopped = Arc::new(AtomicBool::new(false));
         Saver { dir: dir.to_owned(), limit_bytes, stopped, link: Link::Idle }
+    }
+
+    /// Opens a store that is there, if it is not open, while somebody else works: something will come.
+    /// Returns at once.
+    pub fn open(&mut self) {
+        if matches!(self.link, Link::Idle) && self.dir.is_dir() {
+            self.send(Message::Open);
+        }
     }
 
     /// Stores a success. Nothing is stored if a file is no longer what its digest says.
