@@ -10,6 +10,7 @@ use super::attempt::Stop;
 use super::job::{Before, Declared, Run, Success};
 use super::outputs::{
     Digested, Step, digest, is_dir, is_made, is_still_made, join, look, look_at, make_way, move_to,
+    prepared,
 };
 use super::standing::{Standing, aside};
 use crate::files::list_tree;
@@ -27,6 +28,8 @@ pub(super) struct Found {
     pub(super) seen: Seen,
     /// What its record says of that.
     pub(super) published: bool,
+    /// Whether it came to its place with its whole folder: nothing else was there.
+    pub(super) placed: bool,
 }
 
 /// All outputs of a task, digested, not yet published.
@@ -49,7 +52,11 @@ impl Collected {
         let root = &context.root;
         let out = run.dir.join("out");
         let staged = list_tree(root.path(), &out).map_err(|e| Stop::io("list", &out, &e))?;
-        let staged: Vec<&[u8]> = staged.iter().map(|(path, _)| &path[out.len() + 1..]).collect();
+        let staged = staged.iter().map(|(path, is_folder)| (&path[out.len() + 1..], *is_folder));
+        // What was made for one output is none of another.
+        let is_prepared = |path: &[u8]| run.outputs.iter().any(|own| prepared(own) == path);
+        let staged = staged.filter(|(path, is_folder)| !(*is_folder && is_prepared(path)));
+        let staged: Vec<&[u8]> = staged.map(|(path, _)| path).collect();
         let mut taken: FxHashSet<&[u8]> = FxHashSet::default();
         let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         let mut warnings = Vec::new();
@@ -99,7 +106,7 @@ impl Collected {
             let Digested { made, seen, found } = digested;
             let published = from != to;
             collected.names_root |= found;
-            collected.files.push(Found { from, to, made, seen, published });
+            collected.files.push(Found { from, to, made, seen, published, placed: false });
         }
         Ok(collected)
     }
@@ -119,6 +126,11 @@ impl Collected {
         let touched = remove_stale(context, run, standing, &self.files)?;
         let mut outputs = Vec::with_capacity(self.files.len());
         for file in self.files {
+            if file.placed {
+                let Found { to: path, made, seen, published, .. } = file;
+                outputs.push((OutFile { path, made, published, adopted: false }, seen));
+                continue;
+            }
             let moves = file.from != file.to;
             let untouched = standing.is_untouched(root, &file.to)?;
             let stays = standing.stays.get(&file.to);

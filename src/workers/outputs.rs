@@ -8,10 +8,11 @@ use std::os::unix::ffi::OsStrExt;
 use taskr_cache::{FileKind, HashError, Seen, hash_at};
 
 use super::attempt::Stop;
+use super::job::Declared;
 use crate::files::{Ignored, Pattern, list, list_tree};
 use crate::graph::Output;
 use crate::outcome::{Made, shown};
-use crate::outdir::{Root, dir_of};
+use crate::outdir::{Root, below, dir_of};
 
 /// What a step of an attempt comes to.
 pub(super) type Step<T> = Result<T, Stop>;
@@ -138,6 +139,14 @@ pub(super) fn is_still_made(root: &Root, path: &[u8], made: &Made) -> Step<bool>
 pub(super) fn holds(root: &Root, path: &[u8], made: Option<&Made>, buffer: &mut Vec<u8>) -> bool {
     let Some(made) = made else { return false };
     digest(root, path, path, buffer, None).is_ok_and(|now| now.made == *made)
+}
+
+/// The folder that is made for an output before the command runs, below `out/`.
+pub(super) fn prepared(declared: &Declared) -> &[u8] {
+    match &declared.output {
+        Output::Path(path) => dir_of(below(path, &declared.dir)),
+        Output::Glob(pattern) => below(pattern.base(), &declared.dir),
+    }
 }
 
 pub(super) fn move_to(root: &Root, from: &[u8], to: &[u8]) -> Step<()> {

@@ -1,13 +1,16 @@
 //! Brings a task's outputs from the store: all of them, or none.
 //!
 //! Everything is copied and verified beside the outputs, before anything of theirs is touched;
-//! what is already as it should be stays. Then it is published as what a command left is. The
-//! intent is written in between, so that a crash at any point leaves a dirty task.
+//! what is already as it should be stays. Then it is published as what a command left is, but for a
+//! folder that is not there at all: it is made beside its place and moved there whole. The intent is
+//! written in between, so that a crash at any point leaves a dirty task.
 //!
 //! Knows no key: that the entry is the right one was decided before.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -18,11 +21,13 @@ use taskr_cache::{BlobError, Blobs, Entry, Place, Seen, Stored, What, spread};
 use super::attempt::{Attempt, Stop};
 use super::collected::{Collected, Found, not_replaced};
 use super::job::{Before, Restore, Result, Run, Success};
-use super::outputs::{Digested, Step, digest, join, look};
+use super::outputs::{Step, digest, join, look};
 use super::standing::Standing;
 use super::{Context, Piece, Writer};
 use crate::files::list_tree;
+use crate::graph::Output;
 use crate::outcome::{Made, shown};
+use crate::outdir::{Root, dir_of, is_within};
 
 /// So much of a log is told at once.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -57,7 +62,7 @@ impl Attempt<'_> {
     fn bring(&mut self, restore: &Restore) -> Step<Success> {
         let root = &self.context.root;
         fits(self.run, &restore.entry)?;
-        let files = self.stage(restore)?;
+        let (mut files, absent) = self.stage(restore)?;
         let mut standing = Standing::look(root, self.run)?;
         let stays = files.iter().filter(|file| file.from == file.to);
         standing.keeps =
@@ -68,6 +73,7 @@ impl Attempt<'_> {
             .set_aside(self.context, self.run, self.buffer)
             .and_then(|()| self.clear_out(&files))
             .and_then(|()| {
+                absent.iter().for_each(|folder| folder.place(root, &mut files));
                 let collected = Collected { files, ..Collected::default() };
                 collected.publish(self.context, self.run, &mut standing)
             })
@@ -96,8 +102,9 @@ impl Attempt<'_> {
         self.run.dir.join("restore")
     }
 
-    /// Copies what is not there yet; says of each output where it is now.
-    fn stage(&mut self, restore: &Restore) -> Step<Vec<Found>> {
+    /// Copies what is not there yet; says of each output where it is now, and what can be placed as a
+    /// whole.
+    fn stage(&mut self, restore: &Restore) -> Step<(Vec<Found>, Vec<Absent>)> {
         let (root, folder) = (&self.context.root, self.folder());
         let failed = |error| Stop::io("prepare", &folder, &error);
         root.make_empty(&folder).map_err(failed)?;
@@ -107,7 +114,10 @@ impl Attempt<'_> {
         let files = &restore.entry.files;
         let stop_asked = self.context.stop.clone();
         let blobs = restore.blobs.clone().unless(move || stop_asked.requested().is_some());
-        let stage = Stage { context: self.context, run: self.run, blobs, folder, dir, before };
+        let absent = Absent::of(root, self.run, &restore.entry, &folder)?;
+        let stage =
+            Stage { context: self.context, run: self.run, blobs, folder, dir, absent, before };
+        stage.make_folders(files)?;
         let bytes: u64 = files.iter().filter_map(Stored::blob).map(|blob| blob.size).sum();
         let least = if bytes < MANY_BYTES { LEAST_FILES } else { 1 };
         let numbered: Vec<(usize, &Stored)> = files.iter().enumerate().collect();
@@ -119,7 +129,8 @@ impl Attempt<'_> {
             let copied = stage.blobs.copy_to(log, &mut file, self.buffer);
             copied.map_err(|error| stop(&error, "its log: "))?;
         }
-        found.into_iter().collect()
+        let found: Step<Vec<Found>> = found.into_iter().collect();
+        Ok((found?, stage.absent))
     }
 
     /// What is in `out/` and does not stay goes: it is all taskr's own.
@@ -156,6 +167,55 @@ impl Attempt<'_> {
     }
 }
 
+/// A declared folder that is not there.
+struct Absent {
+    output: Vec<u8>,
+    /// Where it is made.
+    staged: Vec<u8>,
+}
+
+impl Absent {
+    /// Those that the entry has files for, to be made in `folder`.
+    fn of(root: &Root, run: &Run, entry: &Entry, folder: &[u8]) -> Step<Vec<Absent>> {
+        let mut absent: Vec<Absent> = Vec::new();
+        for declared in &run.outputs {
+            let output = match &declared.output {
+                Output::Path(path) => &path[..],
+                Output::Glob(pattern) => pattern.base(),
+            };
+            let is_below = |file: &Stored| {
+                file.place == Place::Workspace
+                    && file.path != output
+                    && is_within(&file.path, output)
+            };
+            if entry.files.iter().any(is_below) && look(root, output)?.is_none() {
+                let staged = join(folder, format!("whole{}", absent.len()).as_bytes());
+                absent.push(Absent { output: output.to_vec(), staged });
+            }
+        }
+        Ok(absent)
+    }
+
+    /// Where `path` lies meanwhile, if it is in the folder.
+    fn staged(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let below = path.strip_prefix(&self.output[..])?.strip_prefix(b"/")?;
+        Some(join(&self.staged, below))
+    }
+
+    /// Moves the folder to its place. Where that cannot be its files are published one by one.
+    fn place(&self, root: &Root, files: &mut [Found]) {
+        if root.rename(&self.staged, &self.output).is_err() {
+            return;
+        }
+        for file in files {
+            if is_within(&file.from, &self.staged) {
+                file.from = file.to.clone();
+                file.placed = true;
+            }
+        }
+    }
+}
+
 /// Where the files of one entry are brought to, beside their places.
 struct Stage<'a> {
     context: &'a Context,
@@ -164,6 +224,7 @@ struct Stage<'a> {
     folder: Vec<u8>,
     /// The same, open.
     dir: OwnedFd,
+    absent: Vec<Absent>,
     before: FxHashMap<&'a [u8], &'a Before>,
 }
 
@@ -178,40 +239,84 @@ impl Stage<'_> {
             Place::Out => join(&self.run.dir.join("out"), &stored.path),
         };
         let (made, published) = (Made::from(&stored.what), stored.published);
-        if let Some(seen) = self.already(&to, &made, buffer)? {
-            return Ok(Found { from: to.clone(), to, made, seen, published });
-        }
-        let name = number.to_string();
-        let from = join(&self.folder, name.as_bytes());
-        self.copy(&stored.what, &name, &from, buffer)?;
+        let from = match self.in_absent(&to) {
+            Some(from) => {
+                let parent = self.context.root.parent(&from);
+                let (dir, name) = parent.map_err(|error| Stop::io("write", &from, &error))?;
+                self.copy(&stored.what, (dir.as_fd(), name), &from, buffer)?;
+                from
+            }
+            None => {
+                if let Some(seen) = self.already(&to, &made, buffer)? {
+                    return Ok(Found {
+                        from: to.clone(),
+                        to,
+                        made,
+                        seen,
+                        published,
+                        placed: false,
+                    });
+                }
+                let name = number.to_string();
+                let from = join(&self.folder, name.as_bytes());
+                self.copy(&stored.what, (self.dir.as_fd(), name.as_ref()), &from, buffer)?;
+                from
+            }
+        };
         let seen = look(&self.context.root, &from)?;
         let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&from))))?;
-        Ok(Found { from, to, made, seen, published })
+        Ok(Found { from, to, made, seen, published, placed: false })
+    }
+
+    /// Where a file of a folder that is made as a whole lies until then.
+    fn in_absent(&self, to: &[u8]) -> Option<Vec<u8>> {
+        self.absent.iter().find_map(|folder| folder.staged(to))
+    }
+
+    /// The folders that files of folders that are made as a whole lie in.
+    fn make_folders(&self, files: &[Stored]) -> Step<()> {
+        let files = files.iter().filter(|file| file.place == Place::Workspace);
+        let staged = files.filter_map(|file| self.in_absent(&file.path));
+        let folders: BTreeSet<Vec<u8>> = staged.map(|path| dir_of(&path).to_vec()).collect();
+        folders.iter().try_for_each(|folder| {
+            let made = self.context.root.create_dirs(folder);
+            made.map_err(|error| Stop::io("prepare", folder, &error))
+        })
     }
 
     /// The stamps of what stands at `to`, if that is what is to be there.
     fn already(&self, to: &[u8], made: &Made, buffer: &mut Vec<u8>) -> Step<Option<Seen>> {
         let root = &self.context.root;
+        // An empty folder makes way, so that it does not pass for an output.
+        if *made == Made::Folder {
+            return Ok(None);
+        }
         let Some(seen) = look(root, to)? else { return Ok(None) };
         let own = self.before.get(to);
         if own.is_some_and(|own| own.seen == Some(seen) && own.file.made == *made) {
             return Ok(Some(seen));
         }
         let now = digest(root, to, to, buffer, None).ok();
-        let equal = |now: &Digested| now.made == *made && *made != Made::Folder;
-        Ok(now.filter(equal).map(|now| now.seen))
+        Ok(now.filter(|now| now.made == *made).map(|now| now.seen))
     }
 
-    fn copy(&self, what: &What, name: &str, path: &[u8], buffer: &mut Vec<u8>) -> Step<()> {
+    /// Copies to the new file `name` in the folder `dir`, which is `path`.
+    fn copy(
+        &self,
+        what: &What,
+        (dir, name): (BorrowedFd<'_>, &OsStr),
+        path: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Step<()> {
         let failed = |error: rustix::io::Errno| Stop::io("write", path, &error.into());
         match what {
             What::File { executable, blob } => self
                 .blobs
-                .restore(blob, *executable, self.dir.as_fd(), name.as_ref(), buffer)
+                .restore(blob, *executable, dir, name, buffer)
                 .map_err(|error| stop(&error, "")),
-            What::Link(text) => rustix::fs::symlinkat(&text[..], &self.dir, name).map_err(failed),
+            What::Link(text) => rustix::fs::symlinkat(&text[..], dir, name).map_err(failed),
             What::Folder => {
-                rustix::fs::mkdirat(&self.dir, name, Mode::from_raw_mode(0o777)).map_err(failed)
+                rustix::fs::mkdirat(dir, name, Mode::from_raw_mode(0o777)).map_err(failed)
             }
         }
     }

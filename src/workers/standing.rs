@@ -3,21 +3,24 @@
 //! A file that taskr did not make is never removed: what is not as some record says moves to
 //! `replaced/`, and is named.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use taskr_cache::{FileKind, Seen};
 
 use super::Context;
 use super::attempt::Stop;
 use super::intent::IntentBody;
 use super::job::{Before, Declared, Run};
-use super::outputs::{Step, holds, is_dir, join, look, look_at, make_way, move_to, standing_at};
+use super::outputs::{
+    Step, holds, is_dir, join, look, look_at, make_way, move_to, prepared, standing_at,
+};
 use crate::error::said;
 use crate::files::list_tree;
 use crate::graph::Output;
 use crate::outcome::{Made, Recorded, shown};
-use crate::outdir::{Root, STATE_DIR, below, dir_of, is_within};
+use crate::outdir::{Root, STATE_DIR, dir_of, is_within};
 
 /// What stood at the declared outputs when the task was about to run.
 #[derive(Default)]
@@ -37,10 +40,13 @@ pub(super) struct Standing {
 impl Standing {
     /// Lists it.
     pub(super) fn look(root: &Root, run: &Run) -> Step<Standing> {
-        let mut found = Vec::new();
+        let (mut found, mut listed) = (Vec::new(), FxHashSet::default());
         for Declared { output, .. } in &run.outputs {
             for path in look_at(root, output)? {
-                if let Some(seen) = look(root, &path)? {
+                // A file may be of two of them.
+                if let Some(seen) = look(root, &path)?
+                    && listed.insert(path.clone())
+                {
                     found.push((path, seen));
                 }
             }
@@ -153,12 +159,12 @@ impl Standing {
             root.create_dirs(&path).map_err(failed(&path))?;
         }
         for declared in &run.outputs {
-            let (dir, staged) = match &declared.output {
-                Output::Path(path) => (dir_of(path), dir_of(below(path, &declared.dir))),
-                Output::Glob(pattern) => (b"".as_slice(), below(pattern.base(), &declared.dir)),
+            let dir = match &declared.output {
+                Output::Path(path) => dir_of(path),
+                Output::Glob(_) => b"".as_slice(),
             };
             root.create_dirs(dir).map_err(failed(dir))?;
-            let staged = join(&out, staged);
+            let staged = join(&out, prepared(declared));
             root.create_dirs(&staged).map_err(failed(&staged))?;
         }
         Ok(())
@@ -239,7 +245,8 @@ impl Standing {
             let now = look(root, path).ok().flatten();
             self.stays.get(path).is_none_or(|(seen, _)| now.as_ref() != Some(seen))
         };
-        standing.filter(is_new).collect()
+        let written: BTreeSet<Vec<u8>> = standing.filter(is_new).collect();
+        written.into_iter().collect()
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use filetime::FileTime;
@@ -601,4 +602,46 @@ fn what_keeps_one_workspace_from_restoring_costs_the_others_nothing() {
     refused.never_says("so it runs").exits(1);
     fs::remove_file(p.outside("other/a.out")).expect("it was there");
     other.taskr(["--strict", "a"]).says("1 restored").ok();
+}
+
+/// Folders that are not there come back as a whole, all else file by file: it is the same.
+#[test]
+fn folders_that_are_gone_and_folders_that_lack_something() {
+    let p = Project::new(
+        "[target.t]\ninputs = []\noutputs = ['o', 'g/**', 'g/h/deep']\ncache = true\n\
+         run = \"\"\"ran t; mkdir -p o/deep/er o/none g/h/deep; echo 1 > o/deep/er/f\n\
+         ln -s deep/er/f o/link; echo x > o/x; chmod +x o/x; echo 2 > g/h/i; echo 3 > g/h/deep/j\"\"\"\n",
+    )
+    .with_store();
+    let shell = |script: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", script]).current_dir(p.root());
+        let output = shell.output().expect("sh");
+        assert!(output.status.success(), "{script}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let list =
+        || shell("find o g -printf '%p %y %m %l\\n' | sort; cat o/deep/er/f o/x g/h/i g/h/deep/j");
+    p.taskr(["t"]).ran(["t"]).any_files().ok();
+    let made = list();
+    assert_eq!(made.lines().count(), 16, "{made}");
+    for (gone, told) in [
+        ("rm -r o g", "1 restored"),
+        ("rm -r o", "1 restored"),
+        ("rm -r g", "1 restored"),
+        ("rm -r g/h/deep", "1 restored"),
+        ("rm o/x", "1 restored"),
+        ("rm -r o; mkdir o", "1 restored"),
+        ("rm -r o; mkdir o; echo 9 > o/x", "o/x was not as taskr left it: it is kept in "),
+        ("rm -r o; echo 9 > o", "o was not as taskr left it: it is kept in "),
+    ] {
+        shell(gone);
+        let output = p.spawn(["t"]).wait();
+        assert!(output.stdout.contains("1 restored"), "{gone}: {output}");
+        assert!(output.to_string().contains(told), "{gone}: {output}");
+        assert_eq!(list(), made, "{gone}");
+        p.accept_files();
+        p.fresh("t");
+        assert_eq!(shell("ls -A .taskr/tasks/t/restore"), "", "{gone}");
+    }
 }
