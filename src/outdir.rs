@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use taskr_cache::Digest;
 
@@ -127,6 +127,18 @@ impl Root {
             Err(Errno::XDEV) => self.copy_across(from, to),
             other => Ok(other?),
         }
+    }
+
+    /// Moves a folder to where nothing is. Folders above `to` are made.
+    ///
+    /// # Errors
+    /// Something stands at `to`, be it an empty folder; it is another file system; no permission.
+    pub fn place(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        let (source, source_name) = self.parent(from)?;
+        self.create_dirs(dir_of(to))?;
+        let (target, target_name) = self.parent(to)?;
+        let flags = RenameFlags::NOREPLACE;
+        Ok(fs::renameat_with(&source, source_name, &target, target_name, flags)?)
     }
 
     /// Removes a file or a link; absence is no error.

@@ -34,8 +34,8 @@ pub enum FileKind {
 
 /// What `stat` says of a file, as far as a change of content moves it.
 ///
-/// Times before 1677 and after 2262 are taken for the end of that span. A stamp with one is never
-/// settled, so it stands for nothing.
+/// Times before 1677 and after 2262 are taken for the end of that span. `ctime`, which nobody can
+/// set, moves all the same; and a stamp of after 2262 is never settled, so it stands for nothing.
 ///
 /// On disk ([`Stamp::encode`]): `dev` 8, `ino` 8, `mode` 4, `size` 8, `mtime_ns` 8 and `ctime_ns` 8
 /// bytes, all little-endian, 44 bytes in all. Equal bytes and equal stamps are the same thing.

@@ -55,26 +55,28 @@ impl Files {
         id.index() >= self.facts.len() || matches!(self.facts[id], Fact::Unasked)
     }
 
-    /// Nobody asked for this.
+    /// Of this what nobody was told is not known any more. What somebody was told stays: it is what
+    /// he goes by.
     pub fn take_back(&mut self, queries: &[Query], ids: &[FileId]) {
-        for query in queries {
+        for query in queries.iter().filter(|query| !self.told_lists.contains(*query)) {
             self.listings.remove(query);
         }
+        self.told.grow(self.facts.len());
         for &id in ids {
-            if !self.is_unasked(id) {
+            if !self.is_unasked(id) && !self.told[id] {
                 self.facts[id] = Fact::Unasked;
             }
         }
     }
 
     /// Asks for all of these that were not asked for yet, and reads small files whose content is not
-    /// known. Gives those that it read.
+    /// known. Gives those that it read, with what they hold.
     pub fn look_ahead(
         &mut self,
         paths: &Paths,
         ids: &[FileId],
         beside: &Beside<'_>,
-    ) -> Vec<FileId> {
+    ) -> Vec<(FileId, Seen, Content)> {
         self.facts.grow(paths.len());
         let unasked = ids.iter().copied().filter(|&id| matches!(self.facts[id], Fact::Unasked));
         let mut unasked: Vec<FileId> = unasked.collect();
@@ -88,8 +90,8 @@ impl Files {
         let mut read = Vec::new();
         for (id, fact, was_read) in looked.into_iter().flatten() {
             self.facts[id] = fact;
-            if was_read {
-                read.push(id);
+            if let (true, Fact::Present(seen, Some(content))) = (was_read, fact) {
+                read.push((id, seen, content));
             }
         }
         read
@@ -205,7 +207,8 @@ mod tests {
         };
         let beside =
             Beside { recall: &recall, reads: &|| _ = reads.fetch_add(1, Ordering::Relaxed) };
-        let read = once.look_ahead(&paths, &ids, &beside);
+        let read: Vec<FileId> =
+            once.look_ahead(&paths, &ids, &beside).into_iter().map(|(id, ..)| id).collect();
         assert_eq!(read.len(), reads.load(Ordering::Relaxed));
         assert!(recalled.load(Ordering::Relaxed) > 300);
         let mut buffer = Vec::new();
@@ -256,6 +259,26 @@ mod tests {
         assert_eq!(files.list_ahead(&mut paths, &queries), ahead);
         assert_eq!(files.list(&mut paths, &queries[0].0, &queries[0].1).unwrap(), ahead[0]);
         files.take_back(&queries, &ahead[0]);
-        assert_eq!(files.list(&mut paths, &queries[0].0, &queries[0].1).unwrap().len(), 1);
+        assert_eq!(files.list(&mut paths, &queries[0].0, &queries[0].1).unwrap(), ahead[0]);
+        fs::remove_file(root.path().join("z.c")).unwrap();
+        fs::remove_file(root.path().join("a/y.c")).unwrap();
+        assert_eq!(files.list(&mut paths, &queries[1].0, &queries[1].1).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_somebody_was_told_is_not_taken_back() {
+        let root = tempfile::tempdir().unwrap();
+        let mut paths = Paths::default();
+        let ids = ["told", "untold"].map(|name| {
+            fs::write(root.path().join(name), name).unwrap();
+            paths.intern(name.as_bytes())
+        });
+        let mut files = Files::new(root.path(), Ignored::default());
+        let beside = Beside { recall: &|_, _| None, reads: &|| () };
+        files.look_ahead(&paths, &ids, &beside);
+        let told = files.look(&paths, ids[0], |_| None).unwrap();
+        files.take_back(&[], &ids);
+        assert_eq!(ids.map(|id| files.is_unasked(id)), [false, true]);
+        assert_eq!(files.known(&paths, ids[0]), told);
     }
 }

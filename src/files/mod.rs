@@ -109,10 +109,14 @@ pub type Query = (Pattern, Vec<Pattern>);
 pub struct Files {
     root: PathBuf,
     facts: IdVec<FileId, Fact>,
+    /// Whether somebody was told what is known of a path.
+    told: IdVec<FileId, bool>,
     /// How often each path was forgotten, and all of them.
     versions: IdVec<FileId, u32>,
     forgotten: u32,
     listings: HashMap<Query, Arc<[FileId]>>,
+    /// Those that somebody was told.
+    told_lists: HashSet<Query>,
     /// What no listing finds.
     ignored: Ignored,
     would_go: HashSet<FileId>,
@@ -124,9 +128,11 @@ impl Files {
         Files {
             root: root.to_owned(),
             facts: IdVec::new(),
+            told: IdVec::new(),
             versions: IdVec::new(),
             forgotten: 0,
             listings: HashMap::new(),
+            told_lists: HashSet::new(),
             ignored,
             would_go: HashSet::new(),
         }
@@ -157,6 +163,8 @@ impl Files {
     /// to read whatever is there.
     pub fn known(&mut self, paths: &Paths, id: FileId) -> Look {
         self.facts.grow(paths.len());
+        self.told.grow(paths.len());
+        self.told[id] = true;
         match self.facts[id] {
             Fact::Absent => Look::Known(None, Content::Absent),
             Fact::Present(seen, Some(content)) => Look::Known(Some(seen), content),
@@ -238,6 +246,7 @@ impl Files {
         skip: &[Pattern],
     ) -> io::Result<Arc<[FileId]>> {
         let query = (pattern.clone(), skip.to_vec());
+        self.told_lists.insert(query.clone());
         if let Some(known) = self.listings.get(&query) {
             return Ok(known.clone());
         }

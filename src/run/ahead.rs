@@ -1,11 +1,10 @@
 //! What tasks that are ready will look at, asked for together before the first of them is judged:
 //! listings, stamps, small files.
 //!
-//! It decides nothing: what is known afterwards would have been found out one by one. Of ready tasks
-//! all, for what those that they need leave may be of it; of others, as long as no command was
-//! started, what lies where no task makes anything. And it is not kept for long: where a command is
-//! started, what was looked at for tasks that are still to be judged is asked for again when their
-//! turn comes.
+//! It decides nothing: what is known afterwards would have been found out one by one. Only of ready
+//! tasks, for what those that they need leave may be of it. And it is not kept for long: where a
+//! command is started, what was looked at only for tasks that are still to be judged is asked for
+//! again when their turn comes.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -16,11 +15,10 @@ use taskr_cache::{Clock, Seen};
 use super::Build;
 use super::noted::skipped_by;
 use super::spent::Part;
-use crate::files::{Beside, Look, Query};
-use crate::graph::{Graph, Input, Kind};
+use crate::files::{Beside, Query};
+use crate::graph::{Input, Kind};
 use crate::ids::{FileId, IdVec, TaskId};
 use crate::outdir::STATE_DIR;
-use crate::plan::State;
 use crate::record;
 
 /// So many tasks are looked ahead for at once.
@@ -34,12 +32,6 @@ pub(super) struct Ahead {
     is_waiting: IdVec<TaskId, bool>,
     /// Those that were.
     looked: FxHashMap<TaskId, Looked>,
-    /// So often was looked.
-    looks: usize,
-    /// At the second look: those that wait for others.
-    unready: VecDeque<TaskId>,
-    /// Those of them that were looked ahead for in part.
-    early: FxHashMap<TaskId, Looked>,
     /// For so many the next look is: for more while nothing runs.
     most: usize,
 }
@@ -59,9 +51,6 @@ impl Ahead {
             waiting: VecDeque::new(),
             is_waiting: IdVec::filled(tasks, false),
             looked: FxHashMap::default(),
-            looks: 0,
-            unready: VecDeque::new(),
-            early: FxHashMap::default(),
             most: MOST_TASKS,
         }
     }
@@ -95,19 +84,13 @@ impl Ahead {
 impl Build<'_> {
     /// The task is about to be judged.
     pub(super) fn look_ahead(&mut self, id: TaskId) {
-        self.ahead.early.remove(&id);
         if self.ahead.looked.remove(&id).is_some() {
             return;
         }
         let was = self.spent.enter(Part::List);
         let mut looked = Vec::new();
         for id in self.ahead.take(id) {
-            looked.push((id, self.will_look_at(id, |_, _| true)));
-        }
-        let ready = looked.len();
-        for id in self.unready(MOST_TASKS - ready) {
-            let is_made_by_none = |graph: &Graph, place: &[u8]| graph.makers().are_elsewhere(place);
-            looked.push((id, self.will_look_at(id, is_made_by_none)));
+            looked.push((id, self.will_look_at(id)));
         }
         let queries = looked.iter().flat_map(|(_, looked)| looked.queries.iter().cloned());
         let lists = self.files.list_ahead(&mut self.paths, &queries.collect::<Vec<_>>());
@@ -122,38 +105,11 @@ impl Build<'_> {
         self.spent.enter(Part::Look);
         self.look_at_all(&all);
         self.spent.enter(was);
-        self.ahead.early.extend(looked.drain(ready..));
         self.ahead.looked.extend(looked.into_iter().filter(|&(other, _)| other != id));
-    }
-
-    /// At most so many tasks that are not ready. None at the first look, behind which a command may
-    /// be started, and none after a command.
-    fn unready(&mut self, most: usize) -> Vec<TaskId> {
-        self.ahead.looks += 1;
-        if self.ahead.looks == 1 || self.deeds.commands {
-            return Vec::new();
-        }
-        let is_unready = |state: State| matches!(state, State::Waiting(_));
-        if self.ahead.looks == 2 {
-            let wanted = self.plan.wanted().filter(|&(_, state)| is_unready(state));
-            self.ahead.unready = wanted.map(|(id, _)| id).collect();
-        }
-        let mut unready = Vec::new();
-        while unready.len() < most
-            && let Some(id) = self.ahead.unready.pop_front()
-        {
-            if is_unready(self.plan.state(id)) {
-                unready.push(id);
-            }
-        }
-        unready
     }
 
     /// A command is started: who knows how long it is until others are judged.
     pub(super) fn look_again_later(&mut self) {
-        for looked in std::mem::take(&mut self.ahead.early).into_values() {
-            self.files.take_back(&looked.queries, &looked.files);
-        }
         for (id, looked) in std::mem::take(&mut self.ahead.looked) {
             self.files.take_back(&looked.queries, &looked.files);
             self.ahead.add(vec![id]);
@@ -179,15 +135,13 @@ impl Build<'_> {
         let read =
             self.files.look_ahead(&self.paths, files, &Beside { recall: &recall, reads: &reads });
         self.clock = self.clock.take().or(clock.into_inner().flatten());
-        for file in read {
-            if let Look::Known(Some(seen), content) = self.files.known(&self.paths, file) {
-                self.keep_content(file, Some((seen, content)));
-            }
+        for (file, seen, content) in read {
+            self.keep_content(file, Some((seen, content)));
         }
     }
 
-    /// The patterns that a task will list, and the files that it names: those in places that count.
-    fn will_look_at(&mut self, id: TaskId, counts: impl Fn(&Graph, &[u8]) -> bool) -> Looked {
+    /// The patterns that a task will list, and the files that it names.
+    fn will_look_at(&mut self, id: TaskId) -> Looked {
         let mut looked = Looked::default();
         let task = self.graph.task(id);
         if task.kind() == Kind::Group || task.rule.skipped.is_some() || self.vouched.has(id) {
@@ -195,16 +149,13 @@ impl Build<'_> {
         }
         for (at, input) in task.rule.inputs.iter().enumerate() {
             match &input.value {
-                Input::Path { path, .. } if counts(&self.graph, path) => {
-                    looked.files.push(self.paths.intern(path));
-                }
-                Input::Glob { pattern, .. } if counts(&self.graph, pattern.base()) => {
+                Input::Path { path, .. } => looked.files.push(self.paths.intern(path)),
+                Input::Glob { pattern, .. } => {
                     let mut skip = skipped_by(&self.graph, id, at, pattern);
                     skip.extend(self.missing_outputs(pattern));
                     looked.queries.push((pattern.clone(), skip));
                 }
-                // Outputs are known by now, `!` is a part of what is listed.
-                Input::Path { .. } | Input::Glob { .. } => {}
+                // Known by now, or a part of what is listed.
                 Input::Outputs { .. } | Input::Not(_) => {}
             }
         }

@@ -137,6 +137,7 @@ impl Build<'_> {
 
     /// Asks for what these tasks wait for.
     pub(super) fn ask_one(&mut self, topic: Topic, command: Command, waits: Vec<TaskId>) {
+        self.deeds.commands = true;
         let number = self.lookups.questions.topics.len();
         self.lookups.questions.topics.push(topic.clone());
         self.lookups.questions.known.insert(topic, Asked::Waits(waits));

@@ -262,7 +262,7 @@ struct Lookups {
 /// What this run did to the workspace, for its end.
 #[derive(Default)]
 struct Deeds {
-    /// Whether a command was started.
+    /// Whether a command was started, be it a service's or a question's.
     commands: bool,
     /// Outputs of its tasks.
     made: FxHashSet<FileId>,

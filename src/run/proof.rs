@@ -21,7 +21,7 @@ use taskr_cache::{
 use super::Build;
 use crate::files::{is_there_and_why, list_and_why, why_of_tree};
 use crate::graph::{Asks, Kind, Output};
-use crate::ids::{FileId, IdVec, TaskId};
+use crate::ids::{FileId, Id, IdVec, TaskId};
 use crate::outcome::Summary;
 use crate::outdir::STATE_DIR;
 use crate::process::{is_program, places_of};
@@ -409,7 +409,9 @@ impl Build<'_> {
             };
             claims.push(Claim { path: path.to_vec(), fact, readers });
         }
-        Some(claims)
+        // What somebody goes by who was found up to date must be known still.
+        let is_fresh = |&number: &u32| self.done[TaskId::from_index(number as usize)].is_fresh;
+        (!readers.values().flatten().any(is_fresh)).then_some(claims)
     }
 
     /// Inputs that were listed. They are listed again, from behind the stamps.

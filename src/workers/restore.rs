@@ -204,7 +204,7 @@ impl Absent {
 
     /// Moves the folder to its place. Where that cannot be its files are published one by one.
     fn place(&self, root: &Root, files: &mut [Found]) {
-        if root.rename(&self.staged, &self.output).is_err() {
+        if root.place(&self.staged, &self.output).is_err() {
             return;
         }
         for file in files {

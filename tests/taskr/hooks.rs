@@ -138,9 +138,9 @@ fn a_commit_runs_what_it_reaches_and_stops_if_that_fails() {
     p.write("src/a", "bad\n");
     let output = tries(&p, &["commit", "-qam", "third"]);
     assert_eq!(output.status.code(), Some(1), "{output}");
-    let mut ran = p.take_ran();
-    ran.sort();
-    assert_eq!(ran, ["lint", "page"], "-a stages both");
+    // Whether `page` has begun before the other failed is nobody's promise.
+    assert!(p.take_ran().contains(&"lint".to_owned()), "{output}");
+    assert!(format!("{output}").contains("2 tasks: "), "-a stages both: {output}");
     assert!(format!("{output}").contains("✗ lint  failed"), "{output}");
     assert_eq!(does(&p, ["rev-list", "--count", "HEAD"]), "2\n");
     // Nothing that a task reads: nothing runs.

@@ -31,7 +31,7 @@ pub struct Writer {
 
 #[derive(Debug)]
 enum Link {
-    /// Nothing was put yet.
+    /// Nothing was put yet, or announced.
     Idle,
     Running(Sender<Message>, JoinHandle<Option<String>>),
     /// The thread could not be started, or is gone; the sentence, until it was told.
@@ -56,7 +56,7 @@ struct Change {
 }
 
 impl Writer {
-    /// A writer for the database in `dir`, which must exist by the first change.
+    /// A writer for the database in `dir`, which must exist when it is opened.
     pub fn new(dir: &Path) -> Writer {
         Writer { dir: dir.to_owned(), link: Link::Idle }
     }

@@ -93,8 +93,8 @@ impl Keeper {
                 Some(batch) => messages.recv_deadline(batch.deadline),
             };
             match message {
-                // What is wrong with it meets who writes first.
-                Ok(Message::Open) => self.index = self.open().ok(),
+                // What is wrong with it, or who holds it, meets who writes first.
+                Ok(Message::Open) => self.index = self.open(Duration::ZERO).ok(),
                 Ok(Message::Flush(reply)) => {
                     self.commit();
                     // A saver that no longer waits for the answer is being dropped.
@@ -148,9 +148,9 @@ impl Keeper {
         for _ in 0..ATTEMPTS {
             if !self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
                 self.index = None;
-                self.index = Some(self.open()?);
+                self.index = Some(self.open(PATIENCE)?);
             }
-            let lock = self.wait_for(Hold::Shared)?.ok_or_else(in_use)?;
+            let lock = self.wait_for(Hold::Shared, PATIENCE)?.ok_or_else(in_use)?;
             // Whoever moves the index aside holds the lock alone.
             if self.index.as_ref().is_some_and(|index| index.is_at(&self.dir)) {
                 self.batch = Some(Batch {
@@ -167,13 +167,13 @@ impl Keeper {
     }
 
     /// The lock, unless others hold it too long, or nobody wants to wait any more.
-    fn wait_for(&self, hold: Hold) -> io::Result<Option<Lock>> {
-        let deadline = Instant::now() + PATIENCE;
+    fn wait_for(&self, hold: Hold, patience: Duration) -> io::Result<Option<Lock>> {
+        let deadline = Instant::now() + patience;
         let waits = || Instant::now() < deadline && !self.stopped.load(Ordering::Relaxed);
         Lock::take_while(&self.dir, hold, waits)
     }
 
-    fn open(&mut self) -> Result<Index, Trouble> {
+    fn open(&mut self, patience: Duration) -> Result<Index, Trouble> {
         folder::make(&self.dir)?;
         self.limit_bytes.get_or_insert_with(|| trim::default_limit(&self.dir));
         let mut alone = Lock::take(&self.dir, Hold::Exclusive, Duration::ZERO)?;
@@ -181,12 +181,12 @@ impl Keeper {
             folder::sweep(&self.dir)?;
         } else {
             // Nobody moves the files away while they are opened.
-            let shared = self.wait_for(Hold::Shared)?.ok_or_else(in_use)?;
+            let shared = self.wait_for(Hold::Shared, patience)?.ok_or_else(in_use)?;
             match Index::open_to_write(&self.dir) {
                 Err(Trouble::Damaged(_)) => drop(shared),
                 other => return other,
             }
-            alone = self.wait_for(Hold::Exclusive)?;
+            alone = self.wait_for(Hold::Exclusive, patience)?;
         }
         let _alone = alone.ok_or_else(in_use)?;
         let (index, sentence) = Index::open_or_replace(&self.dir)?;
@@ -299,7 +299,7 @@ impl Keeper {
 
     fn set_aside(&mut self, why: &str) -> Result<(), Trouble> {
         let index = self.index.take();
-        let _alone = self.wait_for(Hold::Exclusive)?.ok_or_else(in_use)?;
+        let _alone = self.wait_for(Hold::Exclusive, PATIENCE)?.ok_or_else(in_use)?;
         // Another process may have done so meanwhile.
         if index.is_none_or(|index| index.is_at(&self.dir)) {
             let sentence = index::set_aside(&self.dir, why)?;

@@ -1,7 +1,8 @@
 //! The handle of the thread that writes to the store.
 //!
 //! Everything returns at once but [`Saver::flush`] and what closes. The thread is started by
-//! the first call that has something to write: a run that saves nothing makes no folder.
+//! the first call that has something to write, or knows that there will be: a run that saves nothing
+//! makes no folder.
 
 use super::entry::Entry;
 use super::keeper::Keeper;

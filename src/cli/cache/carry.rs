@@ -75,17 +75,25 @@ pub(super) fn export(
 }
 
 /// The keys of all records of the workspace, whichever Taskfile they are of, but of tasks of which
-/// nothing is ever kept. Each has two: that of a result that may be used in any place counts, too.
+/// nothing is ever kept. One whose results may be used in any place has two.
 fn keys(workspace: &Workspace) -> BTreeSet<Vec<Digest>> {
     let state = workspace.state();
     let (names, graph) = (workspace.names(), graph(workspace));
-    let never = |id: &[u8]| {
-        let task = names.task(id).zip(graph.as_ref());
-        let task = task.and_then(|(name, graph)| Some(graph.task(graph.find(name)?)));
-        task.is_some_and(|task| !task.rule.may_be_kept())
+    let rule = |id: &[u8]| {
+        let (name, graph) = names.task(id).zip(graph.as_ref())?;
+        Some(&graph.task(graph.find(name)?).rule)
     };
-    let records = record::read_all(&state).filter(|(id, record)| !record.unstable && !never(id));
-    records.map(|(_, record)| vec![record.key, record.manifest.key_anywhere()]).collect()
+    let mut keys = BTreeSet::new();
+    for (id, record) in record::read_all(&state).filter(|(_, record)| !record.unstable) {
+        let rule = rule(id);
+        if rule.is_some_and(|rule| !rule.may_be_kept()) {
+            continue;
+        }
+        let anywhere = rule.is_some_and(|rule| rule.target.policy.relocatable);
+        let anywhere = anywhere.then(|| record.manifest.key_anywhere());
+        keys.insert(anywhere.into_iter().chain([record.key]).collect());
+    }
+    keys
 }
 
 /// The tasks of the Taskfile. One that is wrong keeps nobody from carrying results.
