@@ -308,7 +308,6 @@ impl Build<'_> {
     fn start_service(&mut self, id: TaskId) {
         self.start_guard();
         self.look_again_later();
-        self.deeds.commands = true;
         let named = self.services.is_named(id);
         let number = self.new_service(id);
         let Some(one) = self.services.all.get(&id) else { return };

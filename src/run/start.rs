@@ -55,7 +55,6 @@ impl Build<'_> {
     pub(super) fn enter(&mut self, id: TaskId, due: Due, launch: Launch) -> Run {
         if !matches!(launch, Launch::Restore(_)) {
             self.look_again_later();
-            self.deeds.commands = true;
             self.open_for_records(id);
         }
         let run = self.job_of(id, &due, launch);

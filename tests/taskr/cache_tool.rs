@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::project::{Live, Output, Project, until};
+use crate::project::{Live, Output, Project, Workspace, until};
 
 /// Results of some size.
 const TASKS: &str = r#"
@@ -130,6 +130,15 @@ fn clearing_leaves_nothing_to_restore() {
     assert_eq!(info(&p)["entries"], 1);
 }
 
+/// Another home, and another checkout.
+fn another_machine<'p>(p: &'p Project, taskfile: &str) -> (PathBuf, Workspace<'p>) {
+    let home = p.outside("home2");
+    fs::create_dir(&home).expect("a folder");
+    let other = p.sibling("other");
+    other.write("Taskfile.toml", taskfile);
+    (home, other)
+}
+
 #[test]
 fn an_export_has_what_the_workspace_stands_on_and_nothing_else() {
     let p = built();
@@ -139,11 +148,8 @@ fn an_export_has_what_the_workspace_stands_on_and_nothing_else() {
     let told = p.taskr(["cache", "export", "../results.taskr"]).ok();
     assert!(told.stdout.starts_with("exported 2 results to ../results.taskr (10"), "{told}");
     assert_eq!(told.stdout.lines().count(), 1, "what is never kept is not missed: {told}");
-    // Another machine: another home, another checkout.
-    let home = p.outside("home2");
-    fs::create_dir(&home).expect("a folder");
-    let other = p.sibling("other");
-    other.write("Taskfile.toml", TASKS).write("a.in", "2\n");
+    let (home, other) = another_machine(&p, TASKS);
+    other.write("a.in", "2\n");
     let import = ["cache", "import", "../results.taskr"];
     other.taskr(import).env("HOME", &home).says("imported 2 results from ../results.taskr").ok();
     other.taskr(ALL).env("HOME", &home).ran(["never"]).says("2 restored").ok();
@@ -166,10 +172,7 @@ fn an_export_has_what_is_relocatable() {
     let told = p.taskr(["cache", "export", "../results.taskr"]).ok();
     assert!(told.stdout.starts_with("exported 1 result to ../results.taskr ("), "{told}");
     assert_eq!(told.stdout.lines().count(), 1, "nothing is missed: {told}");
-    let home = p.outside("home2");
-    fs::create_dir(&home).expect("a folder");
-    let other = p.sibling("other");
-    other.write("Taskfile.toml", task);
+    let (home, other) = another_machine(&p, task);
     let import = ["cache", "import", "../results.taskr"];
     other.taskr(import).env("HOME", &home).says("imported 1 result from ../results.taskr").ok();
     other.taskr(["t"]).env("HOME", &home).ran::<&str>([]).says("1 restored").ok();
