@@ -4,6 +4,8 @@
 //! folder swapped for one meanwhile, cannot lead a write outside. Knows nothing of what the
 //! files mean. The state database and the intents have their own writers in `taskr-cache`.
 
+mod held;
+
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,9 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use taskr_cache::Digest;
+
+pub use held::Held;
 
 /// Removes a folder that only taskr and its tasks wrote into; absence is no error.
 ///
@@ -76,16 +80,25 @@ impl Root {
     /// # Errors
     /// A file stands in the way, or no permission.
     pub fn create_dirs(&self, dir: &[u8]) -> io::Result<()> {
-        if dir.is_empty() || self.folder(dir).is_ok() {
-            return Ok(());
-        }
-        // From below: what is there is mostly all but the last.
-        self.create_dirs(dir_of(dir))?;
-        let (parent, name) = self.parent(dir)?;
-        match fs::mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
-            Ok(()) => Ok(()),
-            Err(Errno::EXIST) => self.folder(dir).map(drop),
-            Err(error) => Err(error.into()),
+        self.hold(dir).map(drop)
+    }
+
+    /// Opens the folder `dir`, made with all above it if it is not there.
+    ///
+    /// # Errors
+    /// A file stands in the way, or no permission.
+    pub fn hold(&self, dir: &[u8]) -> io::Result<Held> {
+        match self.folder(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // From below: what is there is mostly all but the last.
+                let above = self.hold(dir_of(dir))?;
+                let made = fs::mkdirat(&above.fd, name_of(dir), Mode::from_raw_mode(0o777));
+                match made {
+                    Err(error) if error != Errno::EXIST => Err(error.into()),
+                    _ => Ok(Held { fd: self.folder(dir)?, is_new: made.is_ok() }),
+                }
+            }
+            found => Ok(Held { fd: found?, is_new: false }),
         }
     }
 
@@ -116,13 +129,7 @@ impl Root {
     /// A folder stands at `to`, no space, no permission.
     pub fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
         let (source, source_name) = self.parent(from)?;
-        let (target, target_name) = match self.parent(to) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.create_dirs(dir_of(to))?;
-                self.parent(to)?
-            }
-            other => other?,
-        };
+        let (target, target_name) = self.in_made_folder(to, || self.parent(to))?;
         match fs::renameat(&source, source_name, &target, target_name) {
             Err(Errno::XDEV) => self.copy_across(from, to),
             other => Ok(other?),
@@ -180,14 +187,12 @@ impl Root {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        match fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => return Ok(()),
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::Directory => {
-                return Ok(fs::unlinkat(&parent, name, AtFlags::empty())?);
-            }
-            _ => {}
+        // Most are empty, or not there.
+        match fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(Errno::NOTDIR) => Ok(fs::unlinkat(&parent, name, AtFlags::empty())?),
+            Err(_) => remove_folder(&self.absolute(path)),
         }
-        remove_folder(&self.absolute(path))
     }
 
     /// Writes a file whole, by a temporary name and a rename.
@@ -195,8 +200,7 @@ impl Root {
     /// # Errors
     /// No space, no permission.
     pub fn write(&self, path: &[u8], bytes: &[u8]) -> io::Result<()> {
-        self.create_dirs(dir_of(path))?;
-        self.replace(path, |file| file.write_all(bytes))
+        self.in_made_folder(path, || self.replace(path, |file| file.write_all(bytes)))
     }
 
     /// As [`Root::write`], and locks the file before it gets its name. The lock lasts as long as
@@ -221,11 +225,23 @@ impl Root {
     /// # Errors
     /// No space, no permission.
     pub fn create(&self, path: &[u8]) -> io::Result<std::fs::File> {
-        self.create_dirs(dir_of(path))?;
-        let (parent, name) = self.parent(path)?;
         let flags =
             OFlags::CREATE | OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(fs::openat(&parent, name, flags, Mode::from_raw_mode(0o666))?.into())
+        self.in_made_folder(path, || {
+            let (parent, name) = self.parent(path)?;
+            Ok(fs::openat(&parent, name, flags, Mode::from_raw_mode(0o666))?.into())
+        })
+    }
+
+    /// Does `work`, and once more if the folder of `path` was not there and is made now.
+    fn in_made_folder<T>(&self, path: &[u8], work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match work() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_dirs(dir_of(path))?;
+                work()
+            }
+            other => other,
+        }
     }
 
     /// The folder that `path` lies in, by descriptor, and its last component.
@@ -233,9 +249,7 @@ impl Root {
     /// # Errors
     /// The folder is not there, or does not lie beneath the root.
     pub fn parent<'a>(&self, path: &'a [u8]) -> io::Result<(OwnedFd, &'a OsStr)> {
-        let dir = dir_of(path);
-        let name = if dir.is_empty() { path } else { &path[dir.len() + 1..] };
-        Ok((self.folder(dir)?, OsStr::from_bytes(name)))
+        Ok((self.folder(dir_of(path))?, name_of(path)))
     }
 
     fn folder(&self, dir: &[u8]) -> io::Result<OwnedFd> {
@@ -361,6 +375,12 @@ fn component(name: &[u8]) -> String {
 /// The folder part of a path, empty at the root.
 pub fn dir_of(path: &[u8]) -> &[u8] {
     path.iter().rposition(|&byte| byte == b'/').map_or(b"", |at| &path[..at])
+}
+
+/// The last component of a path.
+fn name_of(path: &[u8]) -> &OsStr {
+    let dir = dir_of(path);
+    OsStr::from_bytes(if dir.is_empty() { path } else { &path[dir.len() + 1..] })
 }
 
 /// Where a path of a target in the folder `dir` lies below its `out/`: relative to the folder if

@@ -140,6 +140,7 @@ impl Collected {
             let adopted = (!file.published && !moves && foreign)
                 || (run.keep_outputs && !moves && was_adopted);
             let stayed = moves && equal && untouched;
+            let mut now = None;
             if stayed {
                 root.remove_file(&file.from).map_err(|e| Stop::io("remove", &file.from, &e))?;
             } else if moves {
@@ -150,15 +151,17 @@ impl Collected {
                     make_way(root, &file.to);
                     move_to(root, &file.from, &file.to)?;
                 }
-                check_published(root, &file)?;
+                now = check_published(root, &file)?;
             }
             let old = before.get(&file.to[..]).filter(|before| before.file.made == file.made);
             if let (Some(old), true) = (old, !moves || (run.new_command && !stayed)) {
                 let known = standing.aside.get(&file.to).copied().or(old.seen);
-                keep_old_self(root, run, old, known)?;
+                if keep_old_self(root, run, old, known)? {
+                    now = None;
+                }
             }
-            let seen = look(root, &file.to)?;
-            let seen = seen.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&file.to))))?;
+            let now = now.map_or_else(|| look(root, &file.to), |now| Ok(Some(now)))?;
+            let seen = now.ok_or_else(|| Stop::Failed(format!("{} vanished", shown(&file.to))))?;
             let Found { to, made, published, .. } = file;
             outputs.push((OutFile { path: to, made, published, adopted }, seen));
         }
@@ -272,21 +275,20 @@ fn place_of_staged(path: &[u8], declared: &Declared) -> Option<Vec<u8>> {
 }
 
 /// What was digested is what was published: only the times of the name's own change differ, or
-/// the bytes are compared again where a copy had to be made.
-fn check_published(root: &Root, file: &Found) -> Step<()> {
-    let Some(now) = look(root, &file.to)? else { return Ok(()) };
+/// the bytes are compared again where a copy had to be made. Says what is there now.
+fn check_published(root: &Root, file: &Found) -> Step<Option<Seen>> {
+    let Some(now) = look(root, &file.to)? else { return Ok(None) };
     let (a, b) = (&file.seen.link, &now.link);
     let same = (a.ino, a.size, a.mtime_ns, a.mode) == (b.ino, b.size, b.mtime_ns, b.mode);
     if same || file.made == Made::Folder || is_made(root, &file.to, Some(&file.made)) {
-        return Ok(());
+        return Ok(Some(now));
     }
     Err(Stop::Failed(format!("{} was changed by another process meanwhile", shown(&file.to))))
 }
 
-/// A file that is equal to the one set aside: the old one
-/// takes its place again.
-fn keep_old_self(root: &Root, run: &Run, before: &Before, known: Option<Seen>) -> Step<()> {
-    let Some(known) = known else { return Ok(()) };
+/// A file that is equal to the one set aside: the old one takes its place again. Says whether it did.
+fn keep_old_self(root: &Root, run: &Run, before: &Before, known: Option<Seen>) -> Step<bool> {
+    let Some(known) = known else { return Ok(false) };
     let path = &before.file.path;
     let out = run.dir.join("out");
     let old = match path.strip_prefix(&out[..]) {
@@ -298,10 +300,11 @@ fn keep_old_self(root: &Root, run: &Run, before: &Before, known: Option<Seen>) -
         let (a, b) = (seen.link, known.link);
         (a.ino, a.size, a.mtime_ns, a.mode) == (b.ino, b.size, b.mtime_ns, b.mode)
     };
-    if before.file.made != Made::Folder && look(root, &old)?.is_some_and(same) {
+    let is_there = before.file.made != Made::Folder && look(root, &old)?.is_some_and(same);
+    if is_there {
         move_to(root, &old, path)?;
     }
-    Ok(())
+    Ok(is_there)
 }
 
 /// Removes what the last success left in place and this one did not write again, also where it

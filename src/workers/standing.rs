@@ -146,26 +146,34 @@ impl Standing {
                 None => Stop::io("prepare", &path, &error),
             }
         };
-        let (out, old) = (run.dir.join("out"), run.dir.join("aside/out"));
-        for name in ["tmp", "failed", "restore"] {
+        let (own, out) = (run.dir.path(), run.dir.join("out"));
+        let held = root.hold(own).map_err(failed(own))?;
+        let there = held.names().map_err(failed(own))?;
+        let is_there = |name: &str| there.contains(name.as_bytes());
+        for name in ["tmp", "failed", "restore"].into_iter().filter(|name| is_there(name)) {
             let path = run.dir.join(name);
             root.remove_tree(&path).map_err(failed(&path))?;
         }
-        if run.intent.is_some() && look(root, &out)?.is_some() {
-            root.rename(&out, &old).map_err(failed(&out))?;
+        if is_there("out") {
+            let gone = match run.intent.is_some() {
+                true => root.rename(&out, &run.dir.join("aside/out")),
+                false => root.remove_tree(&out),
+            };
+            gone.map_err(failed(&out))?;
         }
-        root.remove_tree(&out).map_err(failed(&out))?;
-        for path in [out.clone(), run.dir.join("tmp"), run.dir.join("state")] {
-            root.create_dirs(&path).map_err(failed(&path))?;
+        for name in ["out", "tmp", "state"] {
+            held.make(name).map_err(failed(&run.dir.join(name)))?;
         }
         for declared in &run.outputs {
             let dir = match &declared.output {
                 Output::Path(path) => dir_of(path),
                 Output::Glob(_) => b"".as_slice(),
             };
-            root.create_dirs(dir).map_err(failed(dir))?;
-            let staged = join(&out, prepared(declared));
-            root.create_dirs(&staged).map_err(failed(&staged))?;
+            for folder in [dir.to_vec(), join(&out, prepared(declared))] {
+                if !folder.is_empty() && folder != out {
+                    root.create_dirs(&folder).map_err(failed(&folder))?;
+                }
+            }
         }
         Ok(())
     }
