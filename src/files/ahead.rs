@@ -24,7 +24,7 @@ const LARGEST_BYTES: u64 = 64 * 1024;
 const AT_ONCE: usize = 64;
 
 /// A thread that asks for files has at least so many goes: it costs as much as one of them.
-const LEAST_GOES: usize = 4;
+pub(super) const LEAST_GOES: usize = 4;
 
 /// What is known beside the disk.
 pub struct Beside<'b> {
@@ -82,7 +82,7 @@ impl Files {
         let mut unasked: Vec<FileId> = unasked.collect();
         unasked.sort_unstable();
         unasked.dedup();
-        let goes = in_folders(paths, &unasked);
+        let goes = in_folders(&unasked, |&id| paths.bytes(id));
         let root = &self.root;
         let looked = spread(&goes, LEAST_GOES, |go, buffer: &mut Vec<u8>| {
             look_at(root, paths, go, beside, buffer)
@@ -99,19 +99,27 @@ impl Files {
 }
 
 /// A folder, to ask for what lies in it.
-pub fn open_folder(path: &Path) -> Option<OwnedFd> {
+pub(super) fn open_folder(path: &Path) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty()).ok()
 }
 
 /// Files that follow one another and lie in the same folder.
-fn in_folders<'i>(paths: &Paths, ids: &'i [FileId]) -> Vec<&'i [FileId]> {
-    let folder = |id: FileId| folder_and_name(paths.bytes(id)).0;
-    let folders = ids.chunk_by(|&one, &next| folder(one) == folder(next));
-    folders.flat_map(|files| files.chunks(AT_ONCE)).collect()
+pub(super) fn in_folders<'i, T>(
+    mut items: &'i [T],
+    path: impl Fn(&'i T) -> &'i [u8],
+) -> Vec<&'i [T]> {
+    let folders: Vec<&[u8]> = items.iter().map(|item| folder_and_name(path(item)).0).collect();
+    let mut goes = Vec::new();
+    for same in folders.chunk_by(|one, next| one == next) {
+        let (files, others) = items.split_at(same.len());
+        goes.extend(files.chunks(AT_ONCE));
+        items = others;
+    }
+    goes
 }
 
-fn folder_and_name(path: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn folder_and_name(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|&byte| byte == b'/') {
         Some(0) => path.split_at(1),
         Some(at) => (&path[..at], &path[at + 1..]),

@@ -3,6 +3,7 @@
 //! Knows no task. What earlier runs knew of a path is handed in by the caller; what must be
 //! read to be known is measured elsewhere and told to [`Files::learn`].
 
+mod again;
 mod ahead;
 mod depfile;
 mod dotenv;
@@ -22,7 +23,8 @@ use taskr_cache::{Content, FileKind, Seen};
 
 use crate::ids::{FileId, Id, IdVec, Paths};
 
-pub use ahead::{Beside, open_folder};
+pub use again::ask_again;
+pub use ahead::Beside;
 pub use depfile::{DepfileError, parse as parse_depfile};
 pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
 pub use ignored::{GITIGNORE, Ignored, IgnoredBy, IgnoredMatch};

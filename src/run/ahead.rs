@@ -111,6 +111,7 @@ impl Build<'_> {
     /// A command is started: who knows how long it is until others are judged.
     pub(super) fn look_again_later(&mut self) {
         self.deeds.commands = true;
+        self.deeds.alone = None;
         for (id, looked) in std::mem::take(&mut self.ahead.looked) {
             self.files.take_back(&looked.queries, &looked.files);
             self.ahead.add(vec![id]);

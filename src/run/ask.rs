@@ -42,6 +42,11 @@ impl Questions {
     pub(super) fn decide(&self) -> bool {
         self.known.keys().any(|topic| *topic != Topic::Make)
     }
+
+    /// Whether one is being answered.
+    pub(super) fn are_open(&self) -> bool {
+        self.known.values().any(|asked| matches!(asked, Asked::Waits(_)))
+    }
 }
 
 #[derive(Debug)]
@@ -138,6 +143,7 @@ impl Build<'_> {
     /// Asks for what these tasks wait for.
     pub(super) fn ask_one(&mut self, topic: Topic, command: Command, waits: Vec<TaskId>) {
         self.deeds.commands = true;
+        self.deeds.alone = None;
         let number = self.lookups.questions.topics.len();
         self.lookups.questions.topics.push(topic.clone());
         self.lookups.questions.known.insert(topic, Asked::Waits(waits));

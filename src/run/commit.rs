@@ -6,7 +6,7 @@ use super::away::described;
 use super::date::unix_ms;
 use super::finish::{End, reasons_text};
 use super::gather::Gap;
-use super::moved::unstable_text;
+use super::moved::{Reading, unstable_text};
 use super::spent::Part;
 use super::{Active, Again, Build, Done, Running};
 use crate::error::Error;
@@ -215,7 +215,7 @@ impl Build<'_> {
         self.compare_with_before(id, &running, &record);
         self.write_record(id, &record);
         if !self.graph.task(id).rule.target.policy.fixes_inputs {
-            self.note_used(&running, success);
+            self.note_used(id, &running, success);
         }
         self.save(id, &record, success);
         self.spent.enter(was);
@@ -224,9 +224,10 @@ impl Build<'_> {
 
     /// Keeps in mind what a task read, to see at the end whether it is still that. Not of
     /// formatters: another may go on with what one has left, and they make nothing of it.
-    fn note_used(&mut self, running: &Running, success: &Success) {
+    fn note_used(&mut self, id: TaskId, running: &Running, success: &Success) {
+        let asked = self.deeds.alone.filter(|&(alone, _)| alone == id).map(|(_, begun)| begun);
         for &(file, seen, content) in &running.due.gathered.inputs {
-            self.deeds.used.note(file, seen, content);
+            self.deeds.used.note(file, Reading { seen, content, asked });
         }
         for (path, seen) in success.found.iter().flatten() {
             let Some(file) = self.paths.get(path).filter(|&file| !is_declared(running, file))
@@ -234,7 +235,7 @@ impl Build<'_> {
                 continue;
             };
             if let Ok(Look::Known(_, content)) = self.look(file) {
-                self.deeds.used.note(file, *seen, content);
+                self.deeds.used.note(file, Reading { seen: *seen, content, asked });
             }
         }
     }

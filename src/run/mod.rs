@@ -264,6 +264,9 @@ struct Lookups {
 struct Deeds {
     /// Whether a command was started, be it a service's or a question's.
     commands: bool,
+    /// The task whose command was started last, and when, if nothing else was at work: what its worker
+    /// asked for after it no other command has changed.
+    alone: Option<(TaskId, Instant)>,
     /// Outputs of its tasks.
     made: FxHashSet<FileId>,
     /// Folders that may be empty now; they go when nothing runs any more.

@@ -3,20 +3,19 @@
 //!
 //! That an input moved while its task ran is found by the worker; here it only gets a name.
 
-use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::io;
 use std::path::Path;
+use std::time::Instant;
 
-use taskr_cache::{Content, Seen, measure, spread};
+use taskr_cache::{Content, Seen, measure};
 
 use super::commit::MOST_NAMED;
 use super::{Build, Running};
-use crate::files::{Pattern, list, open_folder};
+use crate::files::{Pattern, ask_again, list};
 use crate::graph::{Input, Rule};
 use crate::ids::{FileId, Id, IdVec, Paths, TaskId};
 use crate::outcome::shown;
-use crate::outdir::{Root, dir_of};
+use crate::outdir::Root;
 
 /// A file that changed under a task.
 pub(super) struct Moved {
@@ -113,10 +112,6 @@ fn advice(rule: &Rule, path: &[u8]) -> String {
     format!("add \"!{pattern}\" to its `inputs`")
 }
 
-/// Files of one folder that one thread asks for in one go, and how many goes it has at least.
-const AT_ONCE: usize = 64;
-const LEAST_GOES: usize = 8;
-
 /// So many files are worth a thread beside that which writes the state.
 const MANY: usize = 512;
 
@@ -128,10 +123,19 @@ pub(super) struct Used {
     places: IdVec<FileId, usize>,
 }
 
+/// What a task read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) seen: Option<Seen>,
+    pub(super) content: Content,
+    /// If that was asked for again after the task's command, and nothing else was at work: when the
+    /// command was started.
+    pub(super) asked: Option<Instant>,
+}
+
 #[derive(Debug)]
 struct Use {
-    seen: Option<Seen>,
-    content: Content,
+    last: Reading,
     /// How many tasks used this content.
     tasks: usize,
     /// How many used an older one.
@@ -140,18 +144,25 @@ struct Use {
 
 impl Used {
     /// One more task used this.
-    pub(super) fn note(&mut self, file: FileId, seen: Option<Seen>, content: Content) {
+    pub(super) fn note(&mut self, file: FileId, reading: Reading) {
         self.places.grow(file.index() + 1);
         if self.places[file] == 0 {
-            self.all.push((file, Use { seen, content, tasks: 0, outdated: 0 }));
+            self.all.push((file, Use { last: reading, tasks: 0, outdated: 0 }));
             self.places[file] = self.all.len();
         }
         let used = &mut self.all[self.places[file] - 1].1;
-        if used.content != content {
+        if used.last.content != reading.content {
             used.outdated += std::mem::take(&mut used.tasks);
         }
-        (used.seen, used.content) = (seen, content);
+        used.last = reading;
         used.tasks += 1;
+    }
+
+    /// Does without another look at what was asked for since the last command was started, at `begun`,
+    /// and is to be told of by nobody.
+    pub(super) fn forget_asked_since(&mut self, begun: Instant) {
+        self.places = IdVec::default();
+        self.all.retain(|(_, used)| used.outdated > 0 || used.last.asked != Some(begun));
     }
 
     /// As [`Used::outdated`], if anything is asked, while this thread does something else.
@@ -181,20 +192,13 @@ impl Used {
     /// Warnings about files that are not what tasks of this run read. One question to the disk
     /// for each file.
     fn outdated(&self, paths: &Paths, root: &Root) -> Vec<String> {
-        let folder = |file: FileId| dir_of(paths.bytes(file));
-        let goes = self.all.chunk_by(|(one, _), (next, _)| folder(*one) == folder(*next));
-        let goes: Vec<_> = goes.flat_map(|files| files.chunks(AT_ONCE)).collect();
-        let outdated = spread(&goes, LEAST_GOES, |go, buffer: &mut Vec<u8>| {
-            let file = go.first().map(|(file, _)| *file);
-            let dir = file.and_then(|file| open_folder(&root.absolute(folder(file))));
-            let tasks = |(file, used): &(FileId, Use)| {
-                let path = paths.bytes(*file);
-                let still = used.is_still((dir.as_ref(), path), root, buffer);
-                (path, used.outdated + if still { 0 } else { used.tasks })
-            };
-            go.iter().map(tasks).filter(|(_, tasks)| *tasks > 0).collect::<Vec<_>>()
-        });
-        let mut outdated = outdated.concat();
+        let count = |(file, used): &(FileId, Use), now, buffer: &mut Vec<u8>| {
+            let path = paths.bytes(*file);
+            let still = used.is_still(now, &root.absolute(path), buffer);
+            (path, used.outdated + if still { 0 } else { used.tasks })
+        };
+        let mut outdated = ask_again(root.path(), &self.all, |(file, _)| paths.bytes(*file), count);
+        outdated.retain(|(_, tasks)| *tasks > 0);
         outdated.sort_unstable();
         let mut warnings: Vec<String> = (outdated.iter().take(MOST_NAMED))
             .map(|(path, tasks)| {
@@ -215,23 +219,12 @@ impl Used {
 }
 
 impl Use {
-    /// Whether the path, which lies in that folder if it could be opened, still holds this.
-    fn is_still(
-        &self,
-        (dir, path): (Option<&OwnedFd>, &[u8]),
-        root: &Root,
-        buffer: &mut Vec<u8>,
-    ) -> bool {
-        let name = Path::new(OsStr::from_bytes(path)).file_name();
-        let seen = match (dir, name) {
-            (Some(dir), Some(name)) => Seen::at(dir.as_fd(), Path::new(name)),
-            _ => Seen::of(&root.absolute(path)),
-        };
-        if seen.is_ok_and(|seen| seen == self.seen) {
+    /// Whether the path, at which this stands now, still holds what was read.
+    fn is_still(&self, now: io::Result<Option<Seen>>, path: &Path, buffer: &mut Vec<u8>) -> bool {
+        if now.is_ok_and(|now| now == self.last.seen) {
             return true;
         }
-        let now = measure(&root.absolute(path), buffer)
-            .map(|now| now.map_or(Content::Absent, |(_, now)| now));
-        now.is_ok_and(|now| now == self.content)
+        let now = measure(path, buffer).map(|now| now.map_or(Content::Absent, |(_, now)| now));
+        now.is_ok_and(|now| now == self.last.content)
     }
 }

@@ -43,7 +43,8 @@ use crate::process::{RUN_ID_VAR, Stopper};
 use crate::record::{self, Names};
 use crate::workers::{self, Context, Message, Workers};
 
-/// In a run so short that started no command nobody can tell an edit in it from one behind it.
+/// So little time behind the last command, or in a run without one, that nobody can tell an edit in it from
+/// one behind it.
 const MOMENT: Duration = Duration::from_millis(500);
 
 /// The Taskfile's name as part of a task's folder, where it is not the usual one.
@@ -239,11 +240,7 @@ impl<'a> Build<'a> {
             }
         }
         let lost = self.held.is_lost();
-        let Build { held, deeds, paths, root, names, begun, .. } = self;
-        let asks = deeds.commands || begun.elapsed() >= MOMENT;
-        // While the state is written.
-        let (mut warnings, outdated) =
-            deeds.used.outdated_while(paths, root, asks, || held.close(root, names));
+        let (mut warnings, outdated) = self.close_state();
         laps.end("finish writing the state", self.listener);
         warnings.extend(unstored);
         if self.deeds.replaced > MOST_NAMED {
@@ -275,6 +272,17 @@ impl<'a> Build<'a> {
         }
         (self.listener)(&Event::RunFinished { run_id: &self.run_id, summary: &summary });
         summary
+    }
+
+    /// What is to be said of the state that is written now, and of files that are not what tasks of
+    /// this run read, which is asked meanwhile.
+    fn close_state(&mut self) -> (Vec<String>, Vec<String>) {
+        let Build { held, deeds, paths, root, names, begun, .. } = self;
+        let asks = deeds.commands || begun.elapsed() >= MOMENT;
+        if let Some((_, begun)) = deeds.alone.filter(|(_, begun)| begun.elapsed() < MOMENT) {
+            deeds.used.forget_asked_since(begun);
+        }
+        deeds.used.outdated_while(paths, root, asks, || held.close(root, names))
     }
 
     /// Store and state are written while the guard looks whether anything was left behind.

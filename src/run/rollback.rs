@@ -94,6 +94,7 @@ impl Build<'_> {
             }
             self.is_not_done(one.task);
             let job = self.undo_of(one);
+            self.deeds.alone = None;
             self.workers.start(Job::Undo(Box::new(job)));
             let undone = self.wait_for_undone(&mut signals);
             self.tell_undone(one, undone);

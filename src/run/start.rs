@@ -1,6 +1,7 @@
 //! A task that must run goes to a worker, with all that the worker needs to know of it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use taskr_cache::{Seen, Writer};
 
@@ -56,6 +57,9 @@ impl Build<'_> {
         if !matches!(launch, Launch::Restore(_)) {
             self.look_again_later();
             self.open_for_records(id);
+            let others = !self.active.is_empty() || !self.services.all.is_empty();
+            let is_alone = !others && !self.lookups.questions.are_open();
+            self.deeds.alone = is_alone.then(|| (id, Instant::now()));
         }
         let run = self.job_of(id, &due, launch);
         self.give_console(id);

@@ -12,6 +12,7 @@ use taskr_cache::{Blob, Digest, Entry, FileKind, Place, Save, Saver, Seen, Store
 use super::date::unix_ms;
 use super::finish::End;
 use super::gather::{Gap, Gathered};
+use super::moved::Reading;
 use super::{Build, Done, Due, Running};
 use crate::files::Look;
 use crate::graph::Cache;
@@ -229,13 +230,13 @@ impl Build<'_> {
     /// Keeps in mind what the result stands on, to see at the end whether it is still that.
     fn note_read(&mut self, running: &Running, manifest: &Manifest) {
         for &(file, seen, content) in &running.due.gathered.inputs {
-            self.deeds.used.note(file, seen, content);
+            self.deeds.used.note(file, Reading { seen, content, asked: None });
         }
         let found = manifest.fields().iter().filter(|field| field.tag == Tag::Discovered);
         for field in found {
             let file = self.paths.intern(&field.name);
             if let Ok(Look::Known(seen, content)) = self.look(file) {
-                self.deeds.used.note(file, seen, content);
+                self.deeds.used.note(file, Reading { seen, content, asked: None });
             }
         }
     }

@@ -29,7 +29,7 @@ use super::standing::Standing;
 use super::written::{has_other_files, written};
 use super::{Context, Piece, Writer};
 use crate::error::said;
-use crate::files::{list, parse_depfile};
+use crate::files::{ask_again, list, parse_depfile};
 use crate::ids::TaskId;
 use crate::lock::{Acquired, Note, TaskLock, Wait};
 use crate::outcome::shown;
@@ -333,18 +333,18 @@ impl Attempt<'_> {
 
     /// The inputs that are not what they were when the task was judged, but for those that its
     /// command may change.
-    fn moved_inputs(&mut self) -> std::result::Result<Vec<Vec<u8>>, Stop> {
-        let root = self.context.root.path().to_owned();
-        let mut moved = Vec::new();
-        let fixes = &self.run.fixes;
-        for input in self.run.inputs.iter().filter(|input| !fixes.covers(&input.path)) {
-            if has_moved(&self.context.root.absolute(&input.path), input, self.buffer) {
-                moved.push(input.path.clone());
-            }
-        }
+    fn moved_inputs(&self) -> std::result::Result<Vec<Vec<u8>>, Stop> {
+        let (root, fixes) = (self.context.root.path(), &self.run.fixes);
+        let still = |input: &Expected, now, buffer: &mut Vec<u8>| {
+            let path = self.context.root.absolute(&input.path);
+            fixes.covers(&input.path) || !has_moved(&now, &path, input, buffer)
+        };
+        let still = ask_again(root, &self.run.inputs, |input| &input.path, still);
+        let inputs = self.run.inputs.iter().zip(still).filter(|(_, still)| !still);
+        let mut moved: Vec<_> = inputs.map(|(input, _)| input.path.clone()).collect();
         for listed in &self.run.globs {
             let Listed { pattern, skip, digest } = listed;
-            let now = list(&root, pattern, skip, &self.context.ignored)
+            let now = list(root, pattern, skip, &self.context.ignored)
                 .map_err(|error| Stop::io("list", pattern.text(), &error))?;
             if listing_digest(now.iter().map(|path| &path[..])) != *digest
                 && has_other_files(self.run, listed, &now)
@@ -471,9 +471,15 @@ pub(super) fn lock_folder(
     }
 }
 
-fn has_moved(path: &Path, expected: &Expected, buffer: &mut Vec<u8>) -> bool {
-    match Seen::of(path) {
-        Ok(seen) if seen != expected.seen => true,
+/// Whether the path, at which this stands now, holds something else.
+fn has_moved(
+    now: &io::Result<Option<Seen>>,
+    path: &Path,
+    expected: &Expected,
+    buffer: &mut Vec<u8>,
+) -> bool {
+    match now {
+        Ok(seen) if *seen != expected.seen => true,
         Err(_) => true,
         Ok(None) => false,
         Ok(Some(_)) if expected.settled => false,
