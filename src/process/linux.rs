@@ -3,8 +3,8 @@
 //!
 //! Knows no policy: `system` asks. A process that cannot be read is somebody else's, or gone.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::thread;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -18,6 +18,8 @@ const LOOKS: u32 = 32;
 /// After how many looks, some 30 ms, an empty environment is believed: one that is being made
 /// begins empty.
 const EMPTY_LOOKS: u32 = 5;
+/// What is read at once of a file in `/proc`; hardly an environment is longer.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// How much memory this process had at most: `VmHWM` of proc_pid_status(5), in kibibytes.
 pub(super) fn own_peak_bytes() -> Option<u64> {
@@ -77,24 +79,42 @@ pub(super) fn pids() -> io::Result<impl Iterator<Item = i32>> {
 }
 
 pub(super) fn stat(pid: i32) -> Option<Stat> {
-    Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    Stat::parse(&read(pid, "stat").ok()?)
+}
+
+/// A file of a process, by one read if it is no longer than a piece. [`fs::read`] begins with 32
+/// bytes, as the system says of such a file that it has none: nine calls for what three do.
+fn read(pid: i32, name: &str) -> io::Result<Vec<u8>> {
+    let mut file = File::open(format!("/proc/{pid}/{name}"))?;
+    let mut bytes = vec![0; PIECE_BYTES];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    if length == PIECE_BYTES {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Whether `entry` (`NAME=value`) is in the environment that the process's program was started
 /// with.
 ///
-/// In the middle of `execve`, and of dying, a process shows none, or the beginning of one: it is
-/// given time to get through.
+/// In the middle of `execve`, and of dying, a process shows none, or between two reads the beginning
+/// of one: it is given time to get through. One read gives all of an environment or nothing
+/// (`environ_read` in fs/proc/base.c, and `create_elf_tables`, which says last where it ends), so
+/// that most processes are not asked anything else.
 pub(super) fn was_started_with(pid: i32, entry: &[u8]) -> bool {
     let mut backoff = Backoff::new();
     for look in 0..LOOKS {
-        let environment = match fs::read(format!("/proc/{pid}/environ")) {
+        let environment = match read(pid, "environ") {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return false,
             // EIO is what a reader gets whose process has just left that memory.
             read => read.unwrap_or_default(),
         };
         if environment.split(|&byte| byte == 0).any(|found| found == entry) {
             return true;
+        }
+        if (1..PIECE_BYTES).contains(&environment.len()) {
+            return false;
         }
         let Some(stat) = stat(pid).filter(Stat::has_program) else {
             return false;
@@ -119,6 +139,8 @@ pub(super) fn kill_if(pid: i32, still: impl Fn() -> bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Child, Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -169,27 +191,57 @@ mod tests {
         assert_eq!(stat.environment_bytes(), u64::try_from(environment.len()).ok());
     }
 
-    /// The moment between two programs is met by looking often: a chain of `exec`s is always found.
-    #[test]
-    fn a_process_that_keeps_changing_its_program_is_never_missed() {
-        use std::process::{Command, Stdio};
-        let script = r#"[ "$1" -lt 100000 ] && exec sh -c "$S" sh $(($1 + 1))"#;
-        let mut child = Command::new("sh")
-            .args(["-c", script, "sh", "0"])
-            .envs([("S", script), ("MARK", "exec-1")])
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("started");
+    /// A process with this environment and no more.
+    fn started_with(words: &[&str], variables: &[(&str, &str)]) -> (Child, i32) {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::null()).env_clear();
+        let child = command.envs(variables.iter().copied()).spawn().expect("started");
         let pid = i32::try_from(child.id()).expect("a pid");
-        let (mut looks, mut between, mut missed) = (0, 0, 0);
-        while looks < 1_000_000 && between < 50 {
-            looks += 1;
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            between += u32::from(environment.is_empty());
-            missed += u32::from(!was_started_with(pid, b"MARK=exec-1"));
-        }
+        (child, pid)
+    }
+
+    fn end(mut child: Child) {
         child.kill().expect("killed");
         child.wait().expect("reaped");
-        assert_eq!((between, missed), (50, 0), "{looks} looks");
+    }
+
+    /// What stands last is found wherever pieces end, and nothing else is.
+    #[test]
+    fn an_environment_of_any_length_is_read_whole() {
+        let fixed = "A=\0ZMARK=long-1\0".len();
+        for length in [100, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 100_000] {
+            let filling = "x".repeat(length - fixed);
+            let variables = [("A", &filling[..]), ("ZMARK", "long-1")];
+            let (child, pid) = started_with(&["sleep", "60"], &variables);
+            assert!(was_started_with(pid, b"ZMARK=long-1"), "{length} bytes");
+            assert_eq!(read(pid, "environ").map(|bytes| bytes.len()).ok(), Some(length));
+            for other in [&b"ZMARK=long-"[..], b"ZMARK=long-12", b"MARK=long-1"] {
+                assert!(!was_started_with(pid, other), "{length} bytes");
+            }
+            end(child);
+        }
+    }
+
+    /// The moment between two programs is met by looking often: a chain of `exec`s is always found,
+    /// whether its environment is read at once or in pieces.
+    #[test]
+    fn a_process_that_keeps_changing_its_program_is_never_missed() {
+        let script = r#"[ "$1" -lt 100000 ] && exec sh -c "$S" sh $(($1 + 1))"#;
+        for filling in [100, 2 * PIECE_BYTES] {
+            let filling = "x".repeat(filling);
+            let path = std::env::var("PATH").expect("text");
+            let variables =
+                [("S", script), ("PATH", &path), ("FILL", &filling), ("MARK", "exec-1")];
+            let (child, pid) = started_with(&["/bin/sh", "-c", script, "sh", "0"], &variables);
+            let (mut looks, mut between, mut missed) = (0, 0, 0);
+            while looks < 1_000_000 && between < 50 {
+                looks += 1;
+                let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+                between += u32::from(environment.is_empty());
+                missed += u32::from(!was_started_with(pid, b"MARK=exec-1"));
+            }
+            end(child);
+            assert_eq!((between, missed), (50, 0), "{looks} looks");
+        }
     }
 }

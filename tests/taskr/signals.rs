@@ -134,14 +134,39 @@ fn a_session_of_its_own_is_no_escape() {
     comes_through(&p);
 }
 
-/// A finished build leaves nothing either.
+/// A finished build leaves nothing either, not even for a moment: who waited for it may begin.
 #[test]
 fn what_a_task_leaves_behind_is_ended() {
-    let p = Project::new(
-        "[target.t]\ninputs = []\noutputs = [\"o\"]\nrun = \"ran t; sleep 1000 & setsid sleep 1000 & echo o > {{ outputs }}\"\n",
-    );
-    p.taskr(["t"]).ran(["t"]).makes("o", "o\n").any_warning().ok();
-    p.await_no_process();
+    let leaves = [
+        "sleep 1000 &",
+        "setsid sleep 1000 &",
+        // As a daemon does it: nobody knows any more who began it.
+        "(setsid sh -c 'sleep 1000 >/dev/null 2>&1 &' &)",
+    ];
+    for leaves in leaves {
+        let script = format!("ran t\n{leaves}\necho o > {{{{ outputs }}}}");
+        let p = Project::new(&taskfile(&script));
+        p.write("in", "1");
+        p.taskr(["t"]).ran(["t"]).makes("o", "o\n").any_warning().ok();
+        assert_eq!(p.processes(), Vec::<i32>::new(), "{leaves}");
+    }
+}
+
+/// A shell that becomes taskr leaves it children that no task began.
+#[test]
+fn a_child_that_taskr_did_not_start_is_left_alone() {
+    let p = Project::new("[target.t]\ninputs = []\nrun = \"ran t\"\n");
+    let taskr = p.command(&p.root(), ["t"]);
+    let script = "sleep 1000 </dev/null >/dev/null 2>&1 & exec \"$@\"";
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", script, "sh"]).arg(taskr.get_program()).args(taskr.get_args());
+    p.clear_environment(command.current_dir(p.root()));
+    let output = Live::start(&mut command).wait();
+    assert!(output.status.success(), "{output}");
+    assert_eq!(p.take_ran(), ["t"]);
+    let [own] = p.processes()[..] else { panic!("{:?} live", p.processes()) };
+    let own = rustix::process::Pid::from_raw(own).expect("a pid");
+    rustix::process::kill_process(own, Signal::KILL).expect("it lives");
 }
 
 /// S09: a child in the background that keeps the pipe open does not keep the build.
