@@ -1,10 +1,11 @@
 //! Lays a project into a folder: sources, a file for each tool, the program that its tasks call.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::project::{Project, STEP, Source};
+use crate::project::{Project, STEP, Source, Task};
 use crate::render;
 
 /// Writes all of it into a folder that is new or empty. Sources are links to those in `sources`
@@ -17,16 +18,17 @@ pub(crate) fn lay(project: &Project, dir: &Path, sources: Option<&Path>) -> io::
     if fs::read_dir(dir)?.next().is_some() {
         return Err(io::Error::other("the folder is not empty"));
     }
-    fs::create_dir(dir.join("src"))?;
+    // Not every tool makes folders.
+    let made = project.tasks.iter().filter_map(Task::folder);
+    let read = project.sources.iter().filter_map(Source::folder);
+    for folder in read.chain(made).collect::<BTreeSet<&str>>() {
+        fs::create_dir_all(dir.join(folder))?;
+    }
     for source in &project.sources {
         match sources {
             Some(other) => fs::hard_link(other.join(&source.path), dir.join(&source.path))?,
             None => write(source, dir)?,
         }
-    }
-    // Not every tool makes folders.
-    for folder in project.tasks.iter().filter_map(|task| task.folder()) {
-        fs::create_dir_all(dir.join(folder))?;
     }
     for (name, text) in render::files(project) {
         fs::write(dir.join(name), text)?;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// How they are called.
-pub(crate) const USAGE: &str = "[--runs N] [--jobs N] [--taskr PATH] [--turbo PATH] [--task PATH] \
-     [--dir DIR] [--json FILE]";
+pub(crate) const USAGE: &str = "[--runs N] [--jobs N] [--taskr PATH] [--turbo PATH] [--moon PATH] \
+     [--task PATH] [--dir DIR] [--json FILE]";
 
 /// What is measured with, and how often.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Words {
     taskr: Option<PathBuf>,
     /// Turborepo's own program.
     pub(crate) turbo: Option<PathBuf>,
+    /// moon's own program.
+    pub(crate) moon: Option<PathBuf>,
     /// go-task's program.
     pub(crate) task: Option<PathBuf>,
     /// Where projects are made; a folder for temporary files if not said.
@@ -32,8 +34,16 @@ impl Words {
     /// What is wrong with the first wrong one.
     pub(crate) fn parse(args: &[String]) -> Result<Words, String> {
         let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut words =
-            Words { runs: 9, jobs, taskr: None, turbo: None, task: None, dir: None, json: None };
+        let mut words = Words {
+            runs: 9,
+            jobs,
+            taskr: None,
+            turbo: None,
+            moon: None,
+            task: None,
+            dir: None,
+            json: None,
+        };
         let mut rest = args.iter();
         while let Some(option) = rest.next() {
             let value = rest.next().ok_or_else(|| format!("{option} takes a value: {USAGE}"))?;
@@ -46,6 +56,7 @@ impl Words {
                 "--jobs" => words.jobs = number()?,
                 "--taskr" => words.taskr = Some(absolute(value)?),
                 "--turbo" => words.turbo = Some(absolute(value)?),
+                "--moon" => words.moon = Some(absolute(value)?),
                 "--task" => words.task = Some(absolute(value)?),
                 "--dir" => words.dir = Some(absolute(value)?),
                 "--json" => words.json = Some(absolute(value)?),

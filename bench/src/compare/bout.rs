@@ -56,19 +56,22 @@ impl<'a> Bout<'a> {
         options: &'a Options,
         tools: &[Tool],
         base: &Path,
-        (shape, kind, size): (&'static str, Kind, usize),
+        (shape, project): (&'static str, Project),
     ) -> Bout<'a> {
+        let size = project.tasks.len();
         let place = base.join(format!("{shape}-{size}"));
-        let fast = |tool: &&Tool| !tool.sort.is_slow() || size <= options.slow_to;
-        let (some, slow): (Vec<&Tool>, Vec<&Tool>) = tools.iter().partition(fast);
-        let left_out = |tool: &&Tool| {
-            let (name, most) = (tool.sort.name(), options.slow_to);
-            format!("{shape} {size}: {name} is left out above {most} tasks (--slow-to)")
-        };
-        let notes = slow.iter().map(left_out).collect();
-        let entrant = |tool: &Tool| Entrant { tool: tool.clone(), dir: PathBuf::new(), out: false };
-        let entrants = some.into_iter().map(entrant).collect();
-        let project = Project::generate(kind, size);
+        let (mut entrants, mut notes) = (Vec::new(), Vec::new());
+        for tool in tools {
+            match too_much(tool.sort, &project, options.slow_to) {
+                Some(why) => {
+                    notes.push(format!("{shape} {size}: {} is left out {why}", tool.sort.name()));
+                }
+                None => {
+                    let tool = tool.clone();
+                    entrants.push(Entrant { tool, dir: PathBuf::new(), out: false });
+                }
+            }
+        }
         Bout { options, shape, size, project, place, entrants, notes }
     }
 
@@ -243,6 +246,15 @@ impl<'a> Bout<'a> {
     }
 }
 
+/// Why a tool cannot take part in a project, if it cannot.
+fn too_much(sort: Sort, project: &Project, slow_to: usize) -> Option<String> {
+    if sort.is_slow() && project.tasks.len() > slow_to {
+        return Some(format!("above {slow_to} tasks (--slow-to)"));
+    }
+    let why = "where only depfiles say what is included";
+    (sort.must_be_told() && project.kind == Kind::RealC).then(|| why.to_owned())
+}
+
 /// Whether a step of it is seen. tup shows its commands a world of its own, without our count.
 fn counts(sort: Sort) -> bool {
     !matches!(sort, Sort::Tup | Sort::Stat | Sort::Hash | Sort::Copy)
@@ -309,7 +321,8 @@ mod tests {
         let right = fake(folder.path(), Sort::Make, "cat src/00000$n.txt");
         let tools = [right, fake(folder.path(), sort, text)];
         let options = Options::parse(&args).expect("right");
-        let mut bout = Bout::new(&options, &tools, folder.path(), ("wide", Kind::Wide, 3));
+        let project = Project::generate(Kind::Wide, 3)?;
+        let mut bout = Bout::new(&options, &tools, folder.path(), ("wide", project));
         let rows = bout.fight()?;
         Ok((rows, bout.notes))
     }
@@ -358,6 +371,17 @@ mod tests {
         assert_eq!(seen, expected);
         let told = "wide 3: doit is left out: edit-one: make and doit differ in out/000000.txt";
         assert_eq!(notes, [told]);
+    }
+
+    #[test]
+    fn who_must_be_told_headers_has_no_part_in_real_c() {
+        let project = Project { kind: Kind::RealC, sources: Vec::new(), tasks: Vec::new() };
+        let why = too_much(Sort::Mise, &project, 0).expect("nobody tells it");
+        assert_eq!(why, "where only depfiles say what is included");
+        assert_eq!(too_much(Sort::Samurai, &project, 0), None);
+        let project = Project::generate(Kind::Wide, 3).expect("sources");
+        assert!(too_much(Sort::Tup, &project, 2).is_some_and(|why| why.contains("--slow-to")));
+        assert_eq!(too_much(Sort::Mise, &project, 3), None);
     }
 
     #[test]

@@ -206,12 +206,12 @@ mod tests {
 
     #[test]
     fn commands_wait_for_those_they_need() {
-        let text = commands(&Project::generate(Kind::W1, 3));
+        let text = commands(&Project::generate(Kind::W1, 3).expect("sources"));
         let expected = "tools/step join obj/000000.o src/000000.c src/shared.h\n\
                         tools/step join obj/000001.o src/000001.c src/shared.h\n\
                         \ntools/step list app obj\n";
         assert_eq!(text, expected);
-        let text = commands(&Project::generate(Kind::CLike, 3));
+        let text = commands(&Project::generate(Kind::CLike, 3).expect("sources"));
         let first: Vec<&str> = text.split("\n\n").collect();
         assert_eq!(first[0], "$ echo '#define GENERATED 1' > gen/generated.h");
         assert!(first[1].starts_with("cc -O0") && first[2].starts_with("$ rm -f all.a"), "{text}");

@@ -24,6 +24,7 @@ use tool::Tool;
 
 use crate::facts::{Facts, facts};
 use crate::measure::Summary;
+use crate::project::Project;
 use bout::{Bout, Steps};
 
 /// One line of the result.
@@ -89,10 +90,15 @@ impl Comparison {
         }
         for &(shape, kind) in &options.shapes {
             for size in options.sizes_of(kind) {
-                let mut bout = Bout::new(options, tools, base, (shape, kind, size));
-                let rows = bout.fight()?;
-                self.notes.append(&mut bout.notes);
-                self.tell(rows);
+                match Project::generate(kind, size) {
+                    Ok(project) => {
+                        let mut bout = Bout::new(options, tools, base, (shape, project));
+                        let rows = bout.fight()?;
+                        self.notes.append(&mut bout.notes);
+                        self.tell(rows);
+                    }
+                    Err(absent) => self.notes.push(format!("{shape} is left out: {absent}")),
+                }
             }
         }
         Ok(())

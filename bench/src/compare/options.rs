@@ -41,8 +41,9 @@ pub(crate) struct Options {
 }
 
 /// How they are called.
-pub(crate) const USAGE: &str = "taskr-bench compare [--shapes w1,chain,wide,diamond,c-like,big] \
-     [--sizes 1000,10000] [--scenarios start,cold,no-op,…] [--tools taskr,ninja,make,…] [--jobs N] \
+pub(crate) const USAGE: &str = "taskr-bench compare \
+     [--shapes w1,chain,wide,diamond,c-like,big,real-c] [--sizes 1000,10000] \
+     [--scenarios start,cold,no-op,…] [--tools taskr,ninja,make,…] [--jobs N] \
      [--cold N] [--runs N] [--edits N] [--big N] [--slow-to N] [--settle-ms N] [--TOOL PATH] \
      [--dir DIR] [--json FILE] [--out DIR]";
 
@@ -128,7 +129,12 @@ impl Options {
 
     /// The sizes of a shape.
     pub(crate) fn sizes_of(&self, kind: Kind) -> Vec<usize> {
-        if kind == Kind::Big { vec![self.big] } else { self.sizes.clone() }
+        match kind {
+            Kind::Big => vec![self.big],
+            // It is as large as it is.
+            Kind::RealC => vec![0],
+            _ => self.sizes.clone(),
+        }
     }
 
     /// Where a tool is.
@@ -203,7 +209,7 @@ mod tests {
             ("--sizes 2", "--sizes takes numbers from 3, not `2`"),
             (
                 "--shapes ring",
-                "--shapes takes some of w1,chain,wide,diamond,c-like,big, not `ring`",
+                "--shapes takes some of w1,chain,wide,diamond,c-like,big,real-c, not `ring`",
             ),
             ("--scenarios warm", "--scenarios takes some of start,cold,no-op,touch-one,"),
             ("--tools bazel", "--tools takes some of taskr,ninja,make,samurai,go-task,"),

@@ -25,7 +25,7 @@ const EMPTY: &str = "empty program";
 /// One fails.
 pub(super) fn start(options: &Options, tools: &[Tool], base: &Path) -> Result<Vec<Row>, String> {
     let folder = base.join(START);
-    let project = Project::generate(Kind::Chain, TARGETS);
+    let project = Project::generate(Kind::Chain, TARGETS)?;
     let mut calls = Vec::new();
     if let Some(empty) = lay::beside("taskr-bench-empty") {
         calls.push(("version", 0, EMPTY, Command::new(empty)));

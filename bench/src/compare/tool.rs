@@ -100,6 +100,11 @@ impl Sort {
         matches!(self, Sort::GoTask | Sort::Just | Sort::Doit | Sort::Tup | Sort::Mise)
     }
 
+    /// Whether it must be told what a source includes: it neither reads depfiles nor watches.
+    pub(crate) fn must_be_told(self) -> bool {
+        matches!(self, Sort::GoTask | Sort::Doit | Sort::Mise)
+    }
+
     /// Whether a figure of it means something there.
     pub(crate) fn takes_part(self, what: What) -> bool {
         match self {

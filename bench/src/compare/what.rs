@@ -170,7 +170,7 @@ impl What {
 /// What an edit adds.
 fn line(path: &str, number: usize) -> String {
     match path.rsplit_once('.') {
-        Some((_, "c" | "h")) => format!("int edit{number}(void);\n"),
+        Some((_, "c" | "h")) => format!("/* edit {number} */\n"),
         _ => format!("edit {number}\n"),
     }
 }
@@ -180,10 +180,14 @@ mod tests {
     use super::*;
     use crate::project::Kind;
 
+    fn generate(kind: Kind, size: usize) -> Project {
+        Project::generate(kind, size).expect("sources")
+    }
+
     #[test]
     fn what_must_run_is_known() {
         let expected = |kind, what: What| {
-            let expected = what.expected(&Project::generate(kind, 10)).expect("it is counted");
+            let expected = what.expected(&generate(kind, 10)).expect("it is counted");
             (expected.fewest, expected.most)
         };
         for (what, of_w1, of_chain) in [
@@ -199,7 +203,7 @@ mod tests {
             assert_eq!(expected(Kind::W1, what), of_w1, "{what:?}");
             assert_eq!(expected(Kind::Chain, what), of_chain, "{what:?}");
         }
-        assert_eq!(What::NoOp.expected(&Project::generate(Kind::Wide, 10)), None);
+        assert_eq!(What::NoOp.expected(&generate(Kind::Wide, 10)), None);
     }
 
     #[test]
@@ -210,8 +214,9 @@ mod tests {
             (Kind::Diamond, "src/000000.txt", Some("src/top")),
             (Kind::CLike, "src/f000000.c", Some("src/h0.h")),
             (Kind::Big, "src/000000.bin", None),
+            (Kind::RealC, "src/common/debug.c", Some("src/common/mem.h")),
         ] {
-            let project = Project::generate(kind, 20);
+            let project = generate(kind, 20);
             assert_eq!((project.own_source(), project.shared_source()), (Some(own), shared));
             assert_eq!(What::EditHeader.is_of(&project), shared.is_some());
         }
@@ -221,7 +226,7 @@ mod tests {
     fn files_are_changed_and_taken_away() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().join("wide");
-        let project = Project::generate(Kind::Wide, 3);
+        let project = generate(Kind::Wide, 3);
         crate::write(&project, &dir).expect("a project");
         let source = dir.join("src/000000.txt");
         let old = SystemTime::UNIX_EPOCH;

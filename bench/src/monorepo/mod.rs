@@ -1,6 +1,6 @@
-//! `taskr-bench monorepo`: one repository of many packages, built by taskr, Turborepo, go-task and
-//! ninja from a fresh clone whose results are in the store, after all outputs were deleted, with
-//! nothing to do, and after all sources got new times.
+//! `taskr-bench monorepo`: one repository of many packages, built by taskr, Turborepo, moon,
+//! go-task and ninja from a fresh clone whose results are in the store, after all outputs were
+//! deleted, with nothing to do, and after all sources got new times.
 //!
 //! Each clone lies at another path and all its files are new. Tools take turns, and nothing is
 //! told if their outputs differ. go-task and ninja have no store and build what the others restore;
@@ -44,6 +44,7 @@ pub(crate) fn monorepo(args: &[String]) -> Result<(), String> {
     let programs = [
         (Sort::Taskr, Some(&*taskr)),
         (Sort::Turbo, words.turbo.as_deref()),
+        (Sort::Moon, words.moon.as_deref()),
         (Sort::GoTask, words.task.as_deref()),
         (Sort::Ninja, Some(Path::new("ninja"))),
     ];
@@ -107,11 +108,11 @@ impl Bench<'_> {
             let mut clones = Vec::new();
             for (tool, samples) in tools.iter().zip(&mut samples) {
                 let clone = self.clone_for(tool, round)?;
-                let first = run(&self.build(tool, &clone))?;
                 if round == 0 {
-                    samples[0].push(first);
+                    samples[0].push(run(&self.build(tool, &clone))?);
                 } else {
-                    samples[1].push(first);
+                    self.carry(tool, &clone)?;
+                    samples[1].push(run(&self.build(tool, &clone))?);
                     self.again(tool, &clone, samples)?;
                 }
                 clones.push((tool, clone));
@@ -160,10 +161,24 @@ impl Bench<'_> {
     }
 
     fn clone_for(&self, tool: &Tool, round: usize) -> Result<PathBuf, String> {
-        let name = format!("{}-{round}", tool.sort.name());
+        let clone = self.clone_of(tool, round);
         let origin = self.origin.to_string_lossy();
-        git(self.dir, &["clone", "-q", &origin, &name])?;
-        Ok(self.dir.join(name))
+        git(self.dir, &["clone", "-q", &origin, &clone.to_string_lossy()])?;
+        Ok(clone)
+    }
+
+    fn clone_of(&self, tool: &Tool, round: usize) -> PathBuf {
+        self.dir.join(format!("{}-{round}", tool.sort.name()))
+    }
+
+    /// Copies what a tool keeps in its workspace from the clone of the first round into a new one.
+    fn carry(&self, tool: &Tool, clone: &Path) -> Result<(), String> {
+        let first = self.clone_of(tool, 0);
+        tool.sort.kept().iter().try_for_each(|kept| {
+            let from = first.join(kept);
+            let copied = copy(&from, &clone.join(kept));
+            copied.map_err(|error| format!("{}: {error}", from.display()))
+        })
     }
 
     /// Every output is there and the same for all tools, byte for byte.
@@ -187,6 +202,16 @@ impl Bench<'_> {
         }
         Ok(())
     }
+}
+
+/// Copies a folder of files into a new one.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 fn clone_name(clone: &Path) -> String {
@@ -248,8 +273,8 @@ mod tests {
 
     const SMALL: Size = Size { packages: 3, files: 6 };
 
-    /// go-task's part played by a script that builds each package with its own command.
-    fn measured(script: &str) -> Result<Vec<Ways>, String> {
+    /// A tool's part played by a script that builds each package with its own command.
+    fn measured(sort: Sort, script: &str) -> Result<Vec<Ways>, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let program = |name: &str, script: &str| {
             let path = folder.path().join(name);
@@ -263,7 +288,7 @@ mod tests {
         let (one, two) = (program("one", right), program("two", &format!("{right}\n{script}")));
         let tools = [
             Tool::find(Sort::Turbo, Some(&one)).expect("it says its version"),
-            Tool::find(Sort::GoTask, Some(&two)).expect("it says its version"),
+            Tool::find(sort, Some(&two)).expect("it says its version"),
         ];
         let origin = folder.path().join("origin");
         write(&origin, SMALL)?;
@@ -274,7 +299,7 @@ mod tests {
 
     #[test]
     fn each_way_is_measured_for_each_tool() {
-        let ways = measured("").expect("the same");
+        let ways = measured(Sort::GoTask, "").expect("the same");
         let runs: Vec<Vec<usize>> =
             ways.iter().map(|ways| ways.iter().map(|way| way.runs).collect()).collect();
         assert_eq!(runs, [[1, 2, 2, 2, 2], [1, 2, 2, 2, 2]]);
@@ -287,9 +312,17 @@ mod tests {
             ("rm packages/p02/dist/all.txt", "go-task left no packages/p02/dist/all.txt"),
             ("exit 1", "exit status: 1"),
         ] {
-            let message = measured(wrong).expect_err(wrong);
+            let message = measured(Sort::GoTask, wrong).expect_err(wrong);
             assert!(message.contains(told), "{wrong}: {message}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_in_the_workspace_comes_into_the_next() {
+        let script = "case $PWD in *-0) mkdir -p .moon/cache/hashes .moon/cache/outputs
+                      echo p00 > .moon/cache/outputs/p00.tar.gz ;; esac
+                      grep -q p00 .moon/cache/outputs/p00.tar.gz";
+        assert_eq!(measured(Sort::Moon, script).expect("it is there").len(), 2);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The repository that `monorepo` measures: packages with many small sources, each built from its
-//! own and from what one other package made, described for taskr, Turborepo, go-task and
-//! ninja.
+//! own and from what one other package made, described for taskr, Turborepo, moon, go-task
+//! and ninja.
 //!
 //! Nothing is random: two numbers decide every byte.
 
@@ -26,10 +26,12 @@ pub(crate) fn files(size: Size) -> Vec<(String, String)> {
         ("package.json".to_owned(), ROOT_PACKAGE.to_owned()),
         ("package-lock.json".to_owned(), lock(size)),
         ("turbo.json".to_owned(), TURBO.to_owned()),
-        (".gitignore".to_owned(), "dist/\n.taskr/\n.task/\n.turbo/\nnode_modules/\n".to_owned()),
+        (".moon/workspace.yml".to_owned(), MOON.to_owned()),
+        (".gitignore".to_owned(), IGNORED.to_owned()),
     ];
     for package in 0..size.packages {
         files.push((format!("packages/p{package:02}/package.json"), own_package(package)));
+        files.push((format!("packages/p{package:02}/moon.yml"), moon_package(package)));
     }
     for number in 0..size.files {
         files.push((source(size, number), format!("source {number}\n").repeat(30)));
@@ -127,6 +129,28 @@ fn own_package(package: usize) -> String {
         needed.unwrap_or_default()
     )
 }
+
+/// `moon.yml`. Its `deps` are Turborepo's `dependsOn`; the toolchain `system` brings no programs.
+fn moon_package(package: usize) -> String {
+    let needed = needs(package).map(|needed| format!("../p{needed:02}/dist/size.txt"));
+    let command = command("", &needed.unwrap_or_default(), "dist");
+    let needed = needs(package).map(|needed| format!("p{needed:02}")).unwrap_or_default();
+    format!(
+        "toolchains:\n  default: system\ndependsOn: [{needed}]\ntasks:\n  build:\n    \
+         script: '{command}'\n    deps: ['^:build']\n    inputs: ['src/**/*']\n    \
+         outputs: [dist]\n"
+    )
+}
+
+/// Asking git for each package's files, as it does by itself, takes moon about twice the work.
+const MOON: &str = "\
+projects: ['packages/*']
+telemetry: false
+hasher:
+  walkStrategy: glob
+";
+
+const IGNORED: &str = "dist/\n.taskr/\n.task/\n.turbo/\n.moon/cache/\nnode_modules/\n";
 
 const ROOT_PACKAGE: &str = r#"{
   "name": "bench",

@@ -8,6 +8,8 @@ use std::process::Command;
 pub(crate) enum Sort {
     Taskr,
     Turbo,
+    /// Its store lies in the workspace, see [`Sort::kept`].
+    Moon,
     /// Has no store: what is not there is built.
     GoTask,
     /// Has none either, and lists no folders: its file names all sources.
@@ -29,8 +31,18 @@ impl Sort {
         match self {
             Sort::Taskr => "taskr",
             Sort::Turbo => "Turborepo",
+            Sort::Moon => "moon",
             Sort::GoTask => "go-task",
             Sort::Ninja => "ninja",
+        }
+    }
+
+    /// Where in the workspace its store lies, if none can be named to it: CI carries these folders
+    /// from one clone to the next.
+    pub(crate) fn kept(self) -> &'static [&'static str] {
+        match self {
+            Sort::Moon => &[".moon/cache/hashes", ".moon/cache/outputs"],
+            _ => &[],
         }
     }
 }
@@ -67,6 +79,12 @@ impl Tool {
                 command.env("TURBO_TELEMETRY_DISABLED", "1").env("DO_NOT_TRACK", "1");
                 command.args(["run", "build", "--ui=stream", "--output-logs=errors-only"]);
                 command.arg("--cache-dir").arg(store).arg(format!("--concurrency={jobs}"));
+            }
+            Sort::Moon => {
+                // What it unpacks and translates for itself; nothing is fetched.
+                command.env("MOON_HOME", store).env("PROTO_HOME", store.join("proto"));
+                command.env("XDG_CACHE_HOME", store.join("cache")).env("PROTO_OFFLINE", "1");
+                command.args(["run", ":build", "--quiet", &format!("--concurrency={jobs}")]);
             }
             Sort::Ninja => {
                 command.args(["--quiet", &format!("-j{jobs}")]);

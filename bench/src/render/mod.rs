@@ -58,14 +58,25 @@ fn taskfile(project: &Project) -> String {
         Kind::CLike => format!(
             "default = [\"archive\"]\n\n[target.header]\noutputs = [\"gen/generated.h\"]\n\
              run     = \"{}\"\n\n\
-             [target.obj]\nforeach = [\"src/*.c\"]\nafter   = [\"header\"]\n\
-             outputs = [\"obj/{{{{ item.stem }}}}.o\"]\nrun     = \"{}\"\n\n\
-             [target.archive]\ninputs  = [\"@obj\"]\noutputs = [\"all.a\"]\nrun     = \"{}\"\n",
+             [target.obj]\nforeach = [\"src/*.c\"]\nafter   = [\"header\"]\n{}",
             shell(Command::Header),
-            shell(Command::Compile),
-            shell(Command::Archive)
+            objects(Command::Compile)
+        ),
+        Kind::RealC => format!(
+            "default = [\"archive\"]\n\n[target.obj]\nforeach = [\"src/**/*.c\"]\n{}",
+            objects(Command::CompileReal)
         ),
     }
+}
+
+/// The last tasks of two kinds.
+fn objects(compile: Command) -> String {
+    format!(
+        "outputs = [\"obj/{{{{ item.stem }}}}.o\"]\nrun     = \"{}\"\n\n\
+         [target.archive]\ninputs  = [\"@obj\"]\noutputs = [\"all.a\"]\nrun     = \"{}\"\n",
+        shell(compile),
+        shell(Command::Archive)
+    )
 }
 
 /// The last task of two kinds.
@@ -96,7 +107,7 @@ fn ninja(project: &Project) -> String {
     for command in commands(project) {
         let line = command.shell("$in", "$out", "$out.d");
         let _ = write!(text, "rule {}\n  command = {line}\n", command.name());
-        if command == Command::Compile {
+        if command.has_depfile() {
             text += "  depfile = $out.d\n  deps = gcc\n";
         }
     }
@@ -139,11 +150,11 @@ fn makefile(project: &Project) -> String {
         if !first.is_empty() {
             let _ = write!(text, " | {}", first.join(" "));
         }
-        let inputs = if task.command == Command::Compile { "$<" } else { "$^" };
+        let inputs = if task.command.has_depfile() { "$<" } else { "$^" };
         let line = task.command.shell(inputs, "$@", "$@.d");
         let _ = write!(text, "\n\t{line}\n");
     }
-    if project.kind == Kind::CLike {
+    if project.tasks.iter().any(|task| task.command.has_depfile()) {
         text += "-include $(wildcard obj/*.d)\n";
     }
     text

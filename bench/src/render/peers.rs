@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::goals;
-use crate::project::{Command, Project, Task};
+use crate::project::{Project, Task};
 
 /// Who makes what, by the number of the task.
 struct Edges<'a>(HashMap<&'a str, usize>);
@@ -39,11 +39,7 @@ fn reads(task: &Task) -> impl Iterator<Item = &str> {
 
 /// The shell's text with all names in it.
 pub(crate) fn line(task: &Task) -> String {
-    let inputs = match task.command {
-        Command::Compile => task.inputs[0].clone(),
-        _ => task.inputs.join(" "),
-    };
-    task.command.shell(&inputs, &task.output, &format!("{}.d", task.output))
+    task.command.shell(&task.inputs.join(" "), &task.output, &format!("{}.d", task.output))
 }
 
 /// A text between single quotes for YAML.
@@ -121,11 +117,11 @@ pub(super) fn tup(project: &Project) -> String {
     for task in &project.tasks {
         let named = task.inputs.join(" ");
         let after = task.after.map(|after| format!(" | {after}")).unwrap_or_default();
-        let depfile = match task.command {
-            Command::Compile => format!(" {}.d", task.output),
-            _ => String::new(),
-        };
-        let _ = writeln!(text, ": {named}{after} |> {} |> {}{depfile}", line(task), task.output);
+        let _ = write!(text, ": {named}{after} |> {} |> {}", line(task), task.output);
+        if task.command.has_depfile() {
+            let _ = write!(text, " {}.d", task.output);
+        }
+        text.push('\n');
     }
     text
 }
@@ -155,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_task_needs_who_makes_what_it_reads() {
-        let project = Project::generate(Kind::CLike, 4);
+        let project = Project::generate(Kind::CLike, 4).expect("sources");
         let yml = go_task(&project);
         let expected = "  t1:\n    deps: [t0]\n    sources: [src/f000000.c, src/h0.h, src/h1.h, \
                         src/h2.h, src/h3.h, src/h4.h, gen/generated.h]\n    \
@@ -176,7 +172,7 @@ mod tests {
     fn quotes_are_kept() {
         assert_eq!(single("echo 'a'"), "'echo ''a'''");
         assert_eq!(double(r#"a "b" \c"#), r#""a \"b\" \\c""#);
-        let project = Project::generate(Kind::Wide, 3);
+        let project = Project::generate(Kind::Wide, 3).expect("sources");
         let dodo = doit(&project);
         let expected = "    ([\"src/000000.txt\"], \"out/000000.txt\", \
                         \"cat src/000000.txt > out/000000.txt\"),\n";

@@ -1,15 +1,19 @@
 //! The projects: tasks, their edges and their sources, the same for all tools.
 //!
-//! Knows no tool's language. Nothing is random: kind and size decide every byte.
+//! Knows no tool's language. Nothing is random: kind and size decide every byte, but for what
+//! others wrote.
+
+mod real_c;
 
 /// The kinds by the names of the command line.
-pub(crate) const KINDS: [(&str, Kind); 6] = [
+pub(crate) const KINDS: [(&str, Kind); 7] = [
     ("w1", Kind::W1),
     ("chain", Kind::Chain),
     ("wide", Kind::Wide),
     ("diamond", Kind::Diamond),
     ("c-like", Kind::CLike),
     ("big", Kind::Big),
+    ("real-c", Kind::RealC),
 ];
 
 /// Tasks of [`Kind::Big`] if nothing else is said: 200 inputs and what lists them.
@@ -37,6 +41,8 @@ pub(crate) enum Kind {
     CLike,
     /// Large sources, of which only the sizes are written, and a list of what was written.
     Big,
+    /// What zstd is made of: objects with depfiles, an archive.
+    RealC,
 }
 
 impl Kind {
@@ -64,8 +70,10 @@ pub(crate) enum Command {
     Count,
     /// Writes the generated header.
     Header,
-    /// Compiles its first input and writes a depfile.
+    /// Compiles its one input and writes a depfile.
     Compile,
+    /// The same for sources that nobody here wrote. Its depfile names the system's headers too.
+    CompileReal,
     /// Puts all objects into an archive.
     Archive,
 }
@@ -80,14 +88,19 @@ impl Command {
             Command::Copy => "copy",
             Command::Count => "count",
             Command::Header => "header",
-            Command::Compile => "compile",
+            Command::Compile | Command::CompileReal => "compile",
             Command::Archive => "archive",
         }
     }
 
     /// Whether its text names its inputs.
     pub(crate) fn names_inputs(self) -> bool {
-        matches!(self, Command::Join | Command::Size | Command::Copy | Command::Compile)
+        self.has_depfile() || matches!(self, Command::Join | Command::Size | Command::Copy)
+    }
+
+    /// Whether it writes what else it read.
+    pub(crate) fn has_depfile(self) -> bool {
+        matches!(self, Command::Compile | Command::CompileReal)
     }
 
     /// Whether it is words for [`STEP`], which counts how often it is called.
@@ -97,7 +110,7 @@ impl Command {
 
     /// Whether it is more than words.
     pub(crate) fn needs_a_shell(self) -> bool {
-        !self.is_step() && self != Command::Compile
+        !self.is_step() && !self.has_depfile()
     }
 
     /// The shell's text, with the words that a tool has for inputs, output and depfile.
@@ -111,6 +124,9 @@ impl Command {
             Command::Header => format!("echo '#define GENERATED 1' > {output}"),
             Command::Compile => {
                 format!("cc -O0 -Igen -MMD -MF {depfile} -c -o {output} {inputs}")
+            }
+            Command::CompileReal => {
+                format!("cc -O1 -DZSTD_DISABLE_ASM -MD -MF {depfile} -c -o {output} {inputs}")
             }
             Command::Archive => {
                 format!("rm -f {output}; find obj -name '*.o' | sort | xargs ar rcsD {output}")
@@ -148,7 +164,7 @@ impl Task {
 /// A source: its text, again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// Where it lies, in `src`.
+    /// Where it lies, in `src` or deeper.
     pub(crate) path: String,
     /// What it says.
     pub(crate) text: String,
@@ -159,6 +175,11 @@ pub(crate) struct Source {
 impl Source {
     fn new(path: impl Into<String>, text: impl Into<String>) -> Source {
         Source { path: path.into(), text: text.into(), times: 1 }
+    }
+
+    /// The folder that it lies in.
+    pub(crate) fn folder(&self) -> Option<&str> {
+        self.path.rsplit_once('/').map(|(folder, _)| folder)
     }
 
     /// A source of about so many bytes.
@@ -180,16 +201,20 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// A project of `size` tasks, at least three.
-    pub(crate) fn generate(kind: Kind, size: usize) -> Project {
-        match kind {
+    /// A project of `size` tasks, at least three; [`Kind::RealC`] is as large as it is.
+    ///
+    /// # Errors
+    /// Sources that nobody here wrote are not there.
+    pub(crate) fn generate(kind: Kind, size: usize) -> Result<Project, String> {
+        Ok(match kind {
             Kind::W1 => w1(size),
             Kind::Big => big(size),
             Kind::Chain => chain(size),
             Kind::Wide => wide(size),
             Kind::Diamond => diamond(size),
             Kind::CLike => c_like(size),
-        }
+            Kind::RealC => real_c::project()?,
+        })
     }
 
     /// Whether all tasks call [`STEP`], so that what ran can be counted.
@@ -209,6 +234,7 @@ impl Project {
             Kind::W1 => Some(W1_HEADER),
             Kind::Diamond => Some(DIAMOND_TOP),
             Kind::CLike => Some("src/h0.h"),
+            Kind::RealC => Some(real_c::HEADER),
             Kind::Chain | Kind::Wide | Kind::Big => None,
         }
     }
