@@ -4,7 +4,6 @@
 //! That an input moved while its task ran is found by the worker; here it only gets a name.
 
 use std::io;
-use std::path::Path;
 use std::time::Instant;
 
 use taskr_cache::{Content, Seen, measure};
@@ -194,7 +193,7 @@ impl Used {
     fn outdated(&self, paths: &Paths, root: &Root) -> Vec<String> {
         let count = |(file, used): &(FileId, Use), now, buffer: &mut Vec<u8>| {
             let path = paths.bytes(*file);
-            let still = used.is_still(now, &root.absolute(path), buffer);
+            let still = used.is_still(now, (root, path), buffer);
             (path, used.outdated + if still { 0 } else { used.tasks })
         };
         let mut outdated = ask_again(root.path(), &self.all, |(file, _)| paths.bytes(*file), count);
@@ -220,11 +219,17 @@ impl Used {
 
 impl Use {
     /// Whether the path, at which this stands now, still holds what was read.
-    fn is_still(&self, now: io::Result<Option<Seen>>, path: &Path, buffer: &mut Vec<u8>) -> bool {
+    fn is_still(
+        &self,
+        now: io::Result<Option<Seen>>,
+        (root, path): (&Root, &[u8]),
+        buffer: &mut Vec<u8>,
+    ) -> bool {
         if now.is_ok_and(|now| now == self.last.seen) {
             return true;
         }
-        let now = measure(path, buffer).map(|now| now.map_or(Content::Absent, |(_, now)| now));
+        let now = measure(&root.absolute(path), buffer)
+            .map(|now| now.map_or(Content::Absent, |(_, now)| now));
         now.is_ok_and(|now| now == self.last.content)
     }
 }

@@ -288,7 +288,7 @@ impl<'a> Build<'a> {
     /// Store and state are written while the guard looks whether anything was left behind.
     fn checkpoint(&mut self) {
         if !self.held.is_lost() {
-            self.checkpoint_store();
+            self.commit_store();
             self.held.writer.iter_mut().for_each(Writer::checkpoint);
         }
     }

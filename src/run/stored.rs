@@ -297,9 +297,9 @@ impl Build<'_> {
     }
 
     /// Begins what [`close_store`](Build::close_store) waits for.
-    pub(super) fn checkpoint_store(&mut self) {
+    pub(super) fn commit_store(&mut self) {
         let saver = self.kept.as_mut().and_then(|kept| kept.saver.as_mut());
-        saver.into_iter().for_each(Saver::checkpoint);
+        saver.into_iter().for_each(Saver::commit);
     }
 
     /// Waits until the store has what it is to have. Sentences for the user.

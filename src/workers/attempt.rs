@@ -12,7 +12,6 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
@@ -33,7 +32,7 @@ use crate::files::{ask_again, list, parse_depfile};
 use crate::ids::TaskId;
 use crate::lock::{Acquired, Note, TaskLock, Wait};
 use crate::outcome::shown;
-use crate::outdir::{STATE_DIR, TaskDir};
+use crate::outdir::{Root, STATE_DIR, TaskDir};
 use crate::process::{self, Command, Console, Status, why_not_started};
 
 /// A failed task shows so many lines of its output, and so many bytes at most.
@@ -336,8 +335,7 @@ impl Attempt<'_> {
     fn moved_inputs(&self) -> std::result::Result<Vec<Vec<u8>>, Stop> {
         let (root, fixes) = (self.context.root.path(), &self.run.fixes);
         let still = |input: &Expected, now, buffer: &mut Vec<u8>| {
-            let path = self.context.root.absolute(&input.path);
-            fixes.covers(&input.path) || !has_moved(&now, &path, input, buffer)
+            fixes.covers(&input.path) || !has_moved(&now, &self.context.root, input, buffer)
         };
         let still = ask_again(root, &self.run.inputs, |input| &input.path, still);
         let inputs = self.run.inputs.iter().zip(still).filter(|(_, still)| !still);
@@ -471,10 +469,10 @@ pub(super) fn lock_folder(
     }
 }
 
-/// Whether the path, at which this stands now, holds something else.
+/// Whether the path of an input, at which this stands now, holds something else.
 fn has_moved(
     now: &io::Result<Option<Seen>>,
-    path: &Path,
+    root: &Root,
     expected: &Expected,
     buffer: &mut Vec<u8>,
 ) -> bool {
@@ -483,7 +481,7 @@ fn has_moved(
         Err(_) => true,
         Ok(None) => false,
         Ok(Some(_)) if expected.settled => false,
-        Ok(Some(_)) => match measure(path, buffer) {
+        Ok(Some(_)) => match measure(&root.absolute(&expected.path), buffer) {
             Ok(Some((_, content))) => content != expected.content,
             _ => true,
         },

@@ -8,6 +8,7 @@ mod files;
 
 use crate::filesystem::{self, FileSystem};
 pub(crate) use files::{Files, copy, remove, set_aside};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,13 @@ pub(crate) struct Layout {
     /// The statements that make its tables, then its indices, as SQLite keeps them. In another
     /// order `VACUUM` would make another database of it.
     pub(crate) schema: &'static [&'static str],
+    /// Whether it is worth waiting for the disk so that no power loss tears it.
+    pub(crate) synced: bool,
 }
+
+/// With more pages in its `-wal` a commit moves them into the database file, which waits for the disk. The
+/// first to open a database that was [left](leave) reads as many.
+const MOST_LEFT_PAGES: i32 = 128;
 
 /// Before 3.51.3 a WAL that two connections wrote and checkpointed at once could be corrupted.
 const MINIMUM_SQLITE: i32 = 3_051_003;
@@ -120,9 +127,23 @@ pub(crate) fn open_to_write(
     let mode = if remote { "DELETE" } else { "WAL" };
     connection.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
     if !remote {
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(
+            None,
+            "synchronous",
+            if layout.synced { "NORMAL" } else { "OFF" },
+        )?;
+        if layout.synced {
+            connection.pragma_update(None, "wal_autocheckpoint", MOST_LEFT_PAGES)?;
+        }
     }
     Ok(connection)
+}
+
+/// Closes it without waiting for the disk: what was committed last stays in the `-wal`, until that has
+/// [`MOST_LEFT_PAGES`].
+pub(crate) fn leave(connection: Connection) {
+    let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    let _ = connection.close();
 }
 
 /// Moves all rows into the database file, as far as no other connection hinders that; [`close`] has

@@ -30,6 +30,8 @@ pub(super) const LAYOUT: Layout = Layout {
         "CREATE TABLE totals(value BLOB, sum BLOB)",
         "CREATE INDEX lists ON entries(static, ended) WHERE static IS NOT NULL",
     ],
+    // With it all that the store has would be lost.
+    synced: true,
 };
 
 /// An open index.
@@ -111,9 +113,9 @@ impl Index {
         Ok(())
     }
 
-    /// Begins what [`Index::close`] has to do.
-    pub(super) fn checkpoint(&self) {
-        database::checkpoint(&self.connection);
+    /// Closes it without waiting for the disk.
+    pub(super) fn leave(self) {
+        database::leave(self.connection);
     }
 
     /// Closes it, all rows in its one file.

@@ -100,10 +100,7 @@ impl Keeper {
                     // A saver that no longer waits for the answer is being dropped.
                     let _ = reply.send(());
                 }
-                Ok(Message::Checkpoint) => {
-                    self.commit();
-                    self.index.iter().for_each(Index::checkpoint);
-                }
+                Ok(Message::Commit) => self.commit(),
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => self.commit(),
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -125,7 +122,7 @@ impl Keeper {
                 Ok(Some(Change::Used { key, root, saved_ms, spent_ms }))
             }
             Message::Broken(key) => Ok(Some(Change::Broken(key))),
-            Message::Open | Message::Checkpoint | Message::Flush(_) => Ok(None),
+            Message::Open | Message::Commit | Message::Flush(_) => Ok(None),
         });
         match (taken, &mut self.batch) {
             (Ok(Some(change)), Some(batch)) => batch.changes.push(change),
@@ -323,7 +320,7 @@ impl Keeper {
             let _ = self.set_aside(&why);
         }
         if let Some(index) = self.index.take() {
-            index.close();
+            index.leave();
         }
         self.saved.spent_ms = whole_ms(self.spent);
         self.saved

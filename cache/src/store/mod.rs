@@ -9,8 +9,9 @@
 //! | `CACHEDIR.TAG` | for backup programs |
 //!
 //! A cache in every sense: what is lost, damaged or removed meanwhile is a miss, told by one
-//! sentence at most. Nothing is synced: what a power loss tore fails its digest or its sum. Knows
-//! no targets and no workspace; where a file is restored to is the caller's, by descriptor.
+//! sentence at most. Nobody waits for the disk but, now and then, for the index: what a power loss
+//! tore fails its digest or its sum. Knows no targets and no workspace; where a file is restored to is
+//! the caller's, by descriptor.
 
 mod admin;
 mod blobs;

@@ -95,8 +95,8 @@ pub(super) enum Message {
     },
     /// It cannot be restored.
     Broken(Digest),
-    /// Commit, and move it into the index's file.
-    Checkpoint,
+    /// Do not wait for more to commit together.
+    Commit,
     /// Commit, then answer.
     Flush(Sender<()>),
 }
@@ -134,10 +134,10 @@ impl Saver {
     }
 
     /// Begins what [`Saver::close`] will wait for: that everything so far is stored. Returns at once.
-    pub fn checkpoint(&mut self) {
+    pub fn commit(&mut self) {
         if let Link::Running(sender, _) = &self.link {
             // As in `send`.
-            let _ = sender.send(Message::Checkpoint);
+            let _ = sender.send(Message::Commit);
         }
     }
 

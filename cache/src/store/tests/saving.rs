@@ -89,7 +89,9 @@ fn the_folder_is_for_this_user_alone_and_no_backup() {
     assert_eq!(mode(&world.blob_path(b"content")) & !0o444, 0);
     let tag = fs::read_to_string(world.dir().join("CACHEDIR.TAG")).unwrap();
     assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
-    assert_eq!(world.names("."), ["CACHEDIR.TAG", "blobs", "index.db", "lock", "tmp"]);
+    let names =
+        ["CACHEDIR.TAG", "blobs", "index.db", "index.db-shm", "index.db-wal", "lock", "tmp"];
+    assert_eq!(world.names("."), names);
     assert_eq!(world.names("tmp"), [""; 0]);
 }
 
