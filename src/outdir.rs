@@ -4,7 +4,7 @@
 //! folder swapped for one meanwhile, cannot lead a write outside. Knows nothing of what the
 //! files mean. The state database and the intents have their own writers in `taskr-cache`.
 
-mod held;
+mod open_folder;
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use taskr_cache::Digest;
 
-pub use held::Held;
+pub use open_folder::OpenFolder;
 
 /// Removes a folder that only taskr and its tasks wrote into; absence is no error.
 ///
@@ -87,18 +87,18 @@ impl Root {
     ///
     /// # Errors
     /// A file stands in the way, or no permission.
-    pub fn hold(&self, dir: &[u8]) -> io::Result<Held> {
+    pub fn hold(&self, dir: &[u8]) -> io::Result<OpenFolder> {
         match self.folder(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.is_empty() => {
                 // From below: what is there is mostly all but the last.
                 let above = self.hold(dir_of(dir))?;
                 let made = fs::mkdirat(&above.fd, name_of(dir), Mode::from_raw_mode(0o777));
                 match made {
                     Err(error) if error != Errno::EXIST => Err(error.into()),
-                    _ => Ok(Held { fd: self.folder(dir)?, is_new: made.is_ok() }),
+                    _ => Ok(OpenFolder { fd: self.folder(dir)?, is_new: made.is_ok() }),
                 }
             }
-            found => Ok(Held { fd: found?, is_new: false }),
+            found => Ok(OpenFolder { fd: found?, is_new: false }),
         }
     }
 

@@ -28,11 +28,11 @@ pub use digest::{Digest, KeyHasher};
 pub use flat::{Coded, In, Index, Out, Piece, Pieces, digest_of, many, put_many};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
-pub use proof::{Basis, Claim, Fact, Question, Standing};
+pub use proof::{Again, Basis, Claim, Fact, Moved, Question, Standing};
 pub use said::said;
 pub use spread::spread;
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
-pub use state::{Access, State, Writer};
+pub use state::{Access, Reader, State, Writer};
 pub use store::{
     Admin, Blob, BlobError, Blobs, Differing, Entry, Exported, Imported, Info, Place, Problem,
     Save, Saved, Saver, Store, StoreError, Stored, Trimmed, Verified, What,

@@ -201,6 +201,7 @@ impl Build<'_> {
         self.tally.summary.counts.tasks += usize::from(!self.counts(id));
         self.tell_end(id, end, allowed);
         self.note_success(id, end);
+        self.note_same(id);
         let was = self.spent.enter(Part::Plan);
         self.leave_plan(id, (&end.finish, allowed), end.because);
         self.spent.enter(was);

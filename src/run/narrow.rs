@@ -10,11 +10,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use rustc_hash::FxHashSet;
-use taskr_cache::{Intents, State, Writer};
+use taskr_cache::{Intent, Intents, Reader, State, Writer};
 
 use super::open::{Held, Opened, duration_ms, io, make_state_dir, note_of, refuse_nested};
 use super::tokens::make_of;
-use super::vouch::{Stand, Stands};
+use super::vouch::{Stand, Stands, with_needs};
 use super::wanted::find_wanted;
 use super::{Build, Done, Listener, Messages, Partly, Request, new_run_id};
 use crate::error::Error;
@@ -62,11 +62,15 @@ impl<'a> Build<'a> {
         let root =
             Root::open(&request.root).map_err(|cause| io("cannot open", &request.root, cause))?;
         refuse_nested(request, &request.root.join(STATE_DIR))?;
-        let Some(stands) = Stands::of(&graph, &before.doubted) else { return Ok(None) };
+        let planned = with_needs(&graph, find_wanted(&graph, request)?);
+        let Some(mut stands) = Stands::of(&graph, before, &planned) else { return Ok(None) };
+        stands.find_needed(&graph, &[Stand::InDoubt]);
         let names = Names::new(&request.taskfile);
         let lookup = Lookup { request, graph: &graph, stands: &stands, names: &names };
         let Some(held) = hold(&root, &run_id, before, &lookup)? else { return Ok(None) };
-        let Some(done) = done_before(&graph, &stands, (&held, &names)) else { return Ok(None) };
+        let Some(done) = done_before(&graph, &stands, (&held.state, &names)) else {
+            return Ok(None);
+        };
         let plan = plan(&graph, request, &stands, (&held, &names))?;
         for warning in &held.warnings {
             listener(&Event::Warning { task: None, message: warning });
@@ -80,6 +84,20 @@ impl<'a> Build<'a> {
         build.known_tasks = Some(before.tasks);
         build.vouched.vouch(stands, &before.standing);
         Ok(Some(build))
+    }
+
+    /// Reads what the state said of tasks that are in doubt only now, and of those that they need. None
+    /// if it cannot be read any more.
+    pub(super) fn read_for(&mut self, stands: &Stands) -> Option<()> {
+        let before = self.request.ask.as_ref()?.before.as_ref()?;
+        let Build { request, graph, names, .. } = self;
+        let lookup = Lookup { request, graph, stands, names };
+        let state = self.held.reader.take()?.rows(&lookup.keys(&[], before))?;
+        for (id, one) in done_before(graph, stands, (&state, names))? {
+            self.done[id] = one;
+        }
+        self.held.state = state;
+        Some(())
     }
 }
 
@@ -96,6 +114,16 @@ impl Lookup<'_> {
     /// and the records of tasks that they need or that are the same in other profiles.
     fn read(&self, dir: &Path, before: &Partly) -> Option<Held> {
         let intents = Intents::read(dir).ok()?;
+        // What is wrong with it the usual run mends, and tells.
+        let reader = Reader::open(dir)?;
+        let state = reader.rows(&self.keys(&intents, before))?;
+        let mut held = Held::of(state, intents, before.next_intent);
+        held.reader = Some(reader);
+        Some(held)
+    }
+
+    /// The rows in question, each once.
+    fn keys(&self, intents: &[Intent], before: &Partly) -> Vec<(u8, Vec<u8>)> {
         let ids = |stand| self.graph.tasks().ids().filter(move |&id| self.stands.is(id, stand));
         let state_id = |id| self.names.id(self.graph.name(id));
         let judged = ids(Stand::InDoubt).map(state_id);
@@ -103,6 +131,7 @@ impl Lookup<'_> {
         let judged = judged.flat_map(|id| record::keys_of(&id));
         let others = ids(Stand::InDoubt).flat_map(|id| self.graph.in_other_profiles(id));
         let needed = ids(Stand::Needed).map(state_id);
+        let behind = ids(Stand::Behind).map(state_id).flat_map(|id| record::keys_of(&id));
         let needed = needed.chain(others.map(|name| self.names.id(&name)));
         let needed = needed.map(record::key_of_record);
         let in_doubt =
@@ -110,12 +139,11 @@ impl Lookup<'_> {
         let files = before.standing.paths_of(in_doubt).into_iter().map(record::key_of_file);
         let make = make_of(self.request);
         let make = make.map(|make| record::key_of_make(make.into_os_string().into_vec()));
-        let mut keys: Vec<_> = judged.chain(needed).chain(files).chain(make).collect();
+        let all = judged.chain(needed).chain(behind).chain(files).chain(make);
+        let mut keys: Vec<_> = all.collect();
         keys.sort_unstable();
         keys.dedup();
-        // What is wrong with it the usual run mends, and tells.
-        let state = State::some(dir, &keys)?;
-        Some(Held::of(state, intents, before.next_intent))
+        keys
     }
 }
 
@@ -137,7 +165,7 @@ fn hold(
     let Some(mut held) = lookup.read(&dir, before) else { return Ok(None) };
     held.warnings.extend(lock.caution());
     held.lock = Some(lock);
-    held.writer = Some(Writer::new(&dir));
+    held.writer = Some(Writer::beside_reader(&dir));
     Ok(Some(held))
 }
 
@@ -145,12 +173,12 @@ fn hold(
 fn done_before(
     graph: &Graph,
     stands: &Stands,
-    (held, names): (&Held, &Names),
+    (state, names): (&State, &Names),
 ) -> Option<Vec<(TaskId, Done)>> {
     let needed = graph.tasks().ids().filter(|&id| stands.is(id, Stand::Needed));
     let tasks = needed.filter(|&id| graph.kind(id) != Kind::Group);
     let done = tasks.map(|id| {
-        let (outputs, key) = record::read_result(&held.state, &names.id(graph.name(id)))?;
+        let (outputs, key) = record::read_result(state, &names.id(graph.name(id)))?;
         Some((id, Done::fresh(outputs, Some(key))))
     });
     done.collect()
@@ -164,7 +192,7 @@ fn plan(
     (held, names): (&Held, &Names),
 ) -> Result<Plan, Error> {
     let only: FxHashSet<TaskId> =
-        graph.tasks().ids().filter(|&id| stands.is(id, Stand::InDoubt)).collect();
+        stands.ids(Stand::InDoubt).chain(stands.ids(Stand::Behind)).collect();
     let mut durations = IdVec::filled(graph.tasks().len(), 0);
     for &id in &only {
         durations[id] = duration_ms(graph, id, (&held.state, names));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use taskr_cache::{Access, Digest, Intent, Intents, State, Writer, boot_id};
+use taskr_cache::{Access, Digest, Intent, Intents, Reader, State, Writer, boot_id};
 
 use super::admit::admission;
 use super::allowed::asked;
@@ -57,6 +57,8 @@ pub(super) struct Held {
     /// None in a dry run.
     pub(super) lock: Option<Lock>,
     pub(super) state: State,
+    /// Of a run that read only some of the state, for the rest.
+    pub(super) reader: Option<Reader>,
     /// None in a dry run, and while another taskr has the workspace.
     pub(super) writer: Option<Writer>,
     /// None until the first task starts.
@@ -77,6 +79,7 @@ impl Held {
             live_intents: live.into_iter().map(|intent| (intent.task, intent.number)).collect(),
             next_intent,
             lock: None,
+            reader: None,
             writer: None,
             intents: None,
             state,

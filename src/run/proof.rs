@@ -83,8 +83,8 @@ pub struct Partly {
     pub(super) next_intent: u64,
     /// See [`Graph::names_digest`](crate::graph::Graph::names_digest).
     pub(super) names: Digest,
-    /// The numbers of tasks that are in doubt.
-    pub(super) doubted: Vec<u32>,
+    /// The numbers of tasks that the run before left in doubt; more are by what moved since.
+    pub(super) left_in_doubt: Vec<u32>,
     note: Option<Vec<u8>>,
     /// Of the graph that was kept.
     kept: Option<Digest>,
@@ -130,7 +130,9 @@ impl Proved {
         let standing = question.standing(&dir, root, &read_graph)?;
         let answer = Answer::decode(standing.answer())?;
         variables_are(answer.variables, env)?.then_some(())?;
-        let Answer { tasks, jobs, next_intent, names, mut doubted, note, kept, variables } = answer;
+        let Answer { tasks, jobs, next_intent, names, doubted, note, kept, variables } = answer;
+        let left_in_doubt = doubted.clone();
+        let mut doubted = doubted;
         doubted.extend(standing.doubted());
         doubted.sort_unstable();
         doubted.dedup();
@@ -145,7 +147,7 @@ impl Proved {
             tasks,
             next_intent,
             names,
-            doubted,
+            left_in_doubt,
             note,
             kept,
             graph: graph.into_inner().flatten(),

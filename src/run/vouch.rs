@@ -1,18 +1,21 @@
 //! Tasks that need not be judged: an earlier build with the same question found them up to date,
 //! and nothing that they rest on has moved since ([`Partly`](super::proof::Partly)). What has moved
-//! puts in doubt who looked at it, and all that need these.
+//! puts in doubt who looked at it. Who needs these is behind them: he need not be judged either if they
+//! have the outputs that they had, and no command was started meanwhile, which might have changed
+//! whatever else he reads.
 //!
 //! Who looks at a file is noted where it is looked at, so that nothing can be forgotten; what was
 //! looked at for nobody in particular is everybody's. It decides no task that is in doubt.
 
-use rustc_hash::FxHashMap;
-use taskr_cache::{Basis, Claim, Standing};
+use rustc_hash::{FxHashMap, FxHashSet};
+use taskr_cache::{Again, Basis, Claim, Digest, Standing};
 
 use super::finish::End;
+use super::proof::Partly;
 use super::{Build, Done};
 use crate::graph::{Graph, Kind};
 use crate::ids::{FileId, Id, IdVec, TaskId};
-use crate::outcome::Finish;
+use crate::outcome::{Finish, Made, OutFile};
 use crate::record;
 
 /// Who is vouched for, and who looked at what.
@@ -21,22 +24,36 @@ pub(super) struct Vouched {
     /// What vouches, if anything does.
     standing: Option<Standing>,
     /// How each task stands; of none if nothing vouches.
-    stands: Stands,
+    pub(super) stands: Stands,
     /// Who is being judged.
     asking: Option<TaskId>,
     /// Who looked at what, as often as that was.
     looked: Vec<(FileId, TaskId)>,
+    /// Tasks that were in doubt and have the outputs that they had, and so have all that they need.
+    same: FxHashSet<TaskId>,
+    /// These outputs.
+    same_outputs: FxHashSet<Vec<u8>>,
 }
 
 /// How each task stands.
-#[derive(Debug, Default)]
-pub(super) struct Stands(IdVec<TaskId, Stand>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stands {
+    of: IdVec<TaskId, Stand>,
+    /// Those that the run before left in doubt: who needs them may have seen that they were missing.
+    left: Vec<TaskId>,
+    /// Of tasks that read what others make: which of that has moved.
+    moved: FxHashMap<TaskId, Vec<Vec<u8>>>,
+}
 
 /// How a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stand {
+    /// Not to be built.
+    Unplanned,
     /// Not vouched for.
     InDoubt,
+    /// Vouched for if what it needs is what it was.
+    Behind,
     /// Vouched for.
     Vouched,
     /// Vouched for, and needed by one that is not.
@@ -78,7 +95,7 @@ impl Vouched {
 
     /// Whether anything vouches in this run.
     pub(super) fn is_on(&self) -> bool {
-        !self.stands.0.is_empty()
+        !self.stands.of.is_empty()
     }
 
     /// From now on these are vouched for by what an earlier run saw.
@@ -87,9 +104,9 @@ impl Vouched {
         self.standing = Some(standing.clone());
     }
 
-    /// Whether the task need not be judged.
+    /// Whether the task need not be judged, as far as is known.
     pub(super) fn has(&self, id: TaskId) -> bool {
-        self.is_on() && !self.stands.is(id, Stand::InDoubt)
+        self.is_on() && !matches!(self.stands.of[id], Stand::InDoubt | Stand::Unplanned)
     }
 
     /// What vouched, with what this run saw: of the tasks that it judged all is new, of the others
@@ -100,9 +117,13 @@ impl Vouched {
         is_gone: impl Fn(&[u8]) -> bool,
     ) -> Option<Basis<'_>> {
         let Some(standing) = &self.standing else { return Some(Basis::new(new)) };
-        let is_judged =
-            |number: u32| self.stands.is(TaskId::from_index(number as usize), Stand::InDoubt);
-        standing.basis_with(new, is_judged, is_gone)
+        let is = |number: u32, stand| self.stands.is(TaskId::from_index(number as usize), stand);
+        let again = Again {
+            is_judged: &|number| is(number, Stand::InDoubt),
+            is_gone: &is_gone,
+            is_same: &|path, number| is(number, Stand::Behind) && self.same_outputs.contains(path),
+        };
+        standing.basis_with(new, &again)
     }
 }
 
@@ -117,25 +138,102 @@ impl Build<'_> {
         {
             return;
         }
-        if let Some(stands) = Stands::of(&self.graph, &before.doubted) {
+        let planned: Vec<TaskId> = self.plan.wanted().map(|(id, _)| id).collect();
+        if let Some(mut stands) = Stands::of(&self.graph, before, &planned) {
+            // Their results are read as they come by.
+            stands.find_needed(&self.graph, &[Stand::InDoubt, Stand::Behind]);
             self.vouched.vouch(stands, &before.standing);
         }
     }
 
-    /// Ends a task that is vouched for; false if it has to be judged.
+    /// Whether the task has ended by this, being vouched for; otherwise it has to be judged. Who is
+    /// behind others is judged, all that are, as soon as one of them has to be.
     pub(super) fn is_vouched(&mut self, id: TaskId) -> bool {
-        if !self.vouched.has(id) {
-            return false;
+        let is_behind = self.vouched.is_on() && self.vouched.stands.is(id, Stand::Behind);
+        let is_told = !is_behind || self.has_the_same_needs(id) && self.result_before(id).is_some();
+        if !is_told && !self.judge_all_behind() {
+            self.active.remove(&id);
+            let what = "what the build state said of it was damaged meanwhile: run taskr again";
+            self.cannot_start(id, what.to_owned(), None);
+            return true;
         }
-        if self.vouched.stands.is(id, Stand::Needed) {
-            let id_in_state = self.names.id(self.graph.name(id));
-            let result = record::read_result(&self.held.state, &id_in_state);
-            let Some((outputs, key)) = result else { return false };
+        self.vouched.has(id) && self.end_vouched(id)
+    }
+
+    /// Ends a task that is vouched for; false if it is not known what it left.
+    fn end_vouched(&mut self, id: TaskId) -> bool {
+        if !self.vouched.stands.is(id, Stand::Vouched) {
+            let Some((outputs, key)) = self.result_before(id) else { return false };
             self.done[id] = Done::fresh(outputs, Some(key));
         }
         self.active.remove(&id);
         self.done[id].is_fresh = true;
         self.end(id, &End::without_run(Finish::Fresh));
+        true
+    }
+
+    /// What the record says that the run found, or was given.
+    fn result_before(&self, id: TaskId) -> Option<(Vec<OutFile>, Digest)> {
+        record::read_result(&self.held.state, &self.names.id(self.graph.name(id)))
+    }
+
+    /// Whether nothing that the task needs is another than when it was found up to date, as far as that
+    /// was in doubt. A command might have changed more than its outputs.
+    fn has_the_same_needs(&self, id: TaskId) -> bool {
+        let vouched = &self.vouched;
+        let is_same = |need: TaskId| match vouched.stands.of[need] {
+            Stand::Vouched | Stand::Needed => {
+                self.known_tasks.is_some() || self.done[need].is_fresh
+            }
+            Stand::Unplanned => false,
+            Stand::Behind => self.done[need].is_fresh,
+            Stand::InDoubt => vouched.same.contains(&need),
+        };
+        let moved = vouched.stands.moved.get(&id).into_iter().flatten();
+        !self.deeds.commands
+            && self.graph.without_groups(self.graph.needs(id)).into_iter().all(is_same)
+            && moved.into_iter().all(|path| vouched.same_outputs.contains(path))
+    }
+
+    /// Notes whether a task that was in doubt, and ended, has the outputs that its record said it has, or
+    /// the same key where that counts, and so have all that it needs.
+    pub(super) fn note_same(&mut self, id: TaskId) {
+        let counts = self.vouched.is_on()
+            && self.vouched.stands.is(id, Stand::InDoubt)
+            && !self.vouched.stands.left.contains(&id)
+            && self.graph.kind(id) == Kind::Recorded;
+        if !counts || !self.has_the_same_needs(id) {
+            return;
+        }
+        let Some((outputs, key)) = self.result_before(id) else { return };
+        // What a link leads to counts for who reads it, and not for who made it.
+        if outputs.iter().any(|output| matches!(output.made, Made::Link(_))) {
+            return;
+        }
+        let done = &self.done[id];
+        let by_key = outputs.is_empty() || !self.graph.task(id).rule.installs.is_empty();
+        if *done.outputs == *outputs && done.key.is_some_and(|now| !by_key || now == key) {
+            self.vouched.same.insert(id);
+            self.vouched.same_outputs.extend(outputs.into_iter().map(|output| output.path));
+        }
+    }
+
+    /// What is behind others, and has not ended, is judged; false if what the state says of it cannot be
+    /// read.
+    fn judge_all_behind(&mut self) -> bool {
+        let mut stands = self.vouched.stands.clone();
+        let behind: Vec<TaskId> = stands.ids(Stand::Behind).collect();
+        for id in behind.into_iter().filter(|&id| !self.done[id].is_fresh) {
+            stands.of[id] = Stand::InDoubt;
+        }
+        // Otherwise all has been read.
+        if self.known_tasks.is_some() {
+            stands.find_needed(&self.graph, &[Stand::InDoubt]);
+            if self.read_for(&stands).is_none() {
+                return false;
+            }
+        }
+        self.vouched.stands = stands;
         true
     }
 
@@ -153,35 +251,67 @@ fn number(id: TaskId) -> u32 {
 }
 
 impl Stands {
-    /// How each task stands if these are in doubt; none if nobody can be vouched for, because one that
-    /// is in doubt may change what others read.
-    pub(super) fn of(graph: &Graph, doubted: &[u32]) -> Option<Stands> {
-        let count = graph.tasks().len();
-        let mut stands = IdVec::filled(count, Stand::Vouched);
-        let inside = doubted.iter().map(|&number| number as usize);
-        let mut stack: Vec<TaskId> =
-            inside.filter(|&number| number < count).map(TaskId::from_index).collect();
-        if stack.len() < doubted.len() {
-            return None;
-        }
-        let mut in_doubt = Vec::new();
-        while let Some(id) = stack.pop() {
-            if std::mem::replace(&mut stands[id], Stand::InDoubt) == Stand::InDoubt {
+    /// How each task stands after what moved, if these are all that is built; none if nobody can be
+    /// vouched for: one that is in doubt may change what others read, or was a task of another graph.
+    pub(super) fn of(graph: &Graph, before: &Partly, planned: &[TaskId]) -> Option<Stands> {
+        let mut stands = Stands {
+            of: IdVec::filled(graph.tasks().len(), Stand::Unplanned),
+            left: tasks_of(graph, &before.left_in_doubt)?,
+            moved: FxHashMap::default(),
+        };
+        planned.iter().for_each(|&id| stands.of[id] = Stand::Vouched);
+        let left = stands.left.clone();
+        stands.doubt(graph, &left)?;
+        for (path, all) in before.standing.moved() {
+            let all = tasks_of(graph, all)?;
+            let makes = |id: &TaskId| {
+                graph.task(*id).rule.outputs.iter().any(|output| output.value.covers(path))
+            };
+            // Who reads what one of them makes waits for that one.
+            let (makers, others): (Vec<_>, Vec<_>) = all.into_iter().partition(makes);
+            if makers.is_empty() {
+                stands.doubt(graph, &others)?;
                 continue;
             }
-            if graph.task(id).rule.target.policy.fixes_inputs {
-                return None;
+            stands.doubt(graph, &makers)?;
+            for id in others {
+                stands.moved.entry(id).or_default().push(path.clone());
             }
-            in_doubt.push(id);
+        }
+        let astray: Vec<TaskId> =
+            stands.moved.keys().copied().filter(|&id| stands.is(id, Stand::Vouched)).collect();
+        stands.doubt(graph, &astray)?;
+        Some(stands)
+    }
+
+    /// These are in doubt, and all that need them are behind.
+    fn doubt(&mut self, graph: &Graph, ids: &[TaskId]) -> Option<()> {
+        let mut stack: Vec<TaskId> = Vec::new();
+        for &id in ids {
+            self.of[id] = Stand::InDoubt;
+            (!changes_inputs(graph, id)).then_some(())?;
             stack.extend(graph.needed_by(id));
         }
+        while let Some(id) = stack.pop() {
+            if self.is(id, Stand::Vouched) {
+                self.of[id] = Stand::Behind;
+                (!changes_inputs(graph, id)).then_some(())?;
+                stack.extend(graph.needed_by(id));
+            }
+        }
+        Some(())
+    }
+
+    /// Finds out who is needed by those that stand so.
+    pub(super) fn find_needed(&mut self, graph: &Graph, by: &[Stand]) {
         // A group needs nothing itself: it stands for what is in it.
-        in_doubt.retain(|&id| graph.kind(id) != Kind::Group);
-        let (mut stack, mut seen) = (in_doubt, vec![false; count]);
+        let of_these = |&id: &TaskId| by.contains(&self.of[id]) && graph.kind(id) != Kind::Group;
+        let mut stack: Vec<TaskId> = graph.tasks().ids().filter(of_these).collect();
+        let mut seen = vec![false; self.of.len()];
         while let Some(id) = stack.pop() {
             for &need in graph.needs(id) {
-                if stands[need] == Stand::Vouched {
-                    stands[need] = Stand::Needed;
+                if self.is(need, Stand::Vouched) {
+                    self.of[need] = Stand::Needed;
                 }
                 if graph.kind(need) == Kind::Group
                     && !std::mem::replace(&mut seen[need.index()], true)
@@ -190,11 +320,38 @@ impl Stands {
                 }
             }
         }
-        Some(Stands(stands))
+    }
+
+    /// The tasks that stand so.
+    pub(super) fn ids(&self, stand: Stand) -> impl Iterator<Item = TaskId> {
+        self.of.ids().filter(move |&id| self.is(id, stand))
     }
 
     /// Whether a task stands so.
     pub(super) fn is(&self, id: TaskId, stand: Stand) -> bool {
-        self.0[id] == stand
+        self.of[id] == stand
     }
+}
+
+/// The tasks with these numbers; none if there are not as many.
+fn tasks_of(graph: &Graph, numbers: &[u32]) -> Option<Vec<TaskId>> {
+    let known = numbers.iter().all(|&number| (number as usize) < graph.tasks().len());
+    known.then(|| numbers.iter().map(|&number| TaskId::from_index(number as usize)).collect())
+}
+
+/// These tasks and all that they need.
+pub(super) fn with_needs(graph: &Graph, wanted: Vec<TaskId>) -> Vec<TaskId> {
+    let (mut all, mut stack) = (Vec::new(), wanted);
+    let mut seen = vec![false; graph.tasks().len()];
+    while let Some(id) = stack.pop() {
+        if !std::mem::replace(&mut seen[id.index()], true) {
+            all.push(id);
+            stack.extend(graph.needs(id));
+        }
+    }
+    all
+}
+
+fn changes_inputs(graph: &Graph, id: TaskId) -> bool {
+    graph.task(id).rule.target.policy.fixes_inputs
 }

@@ -162,7 +162,9 @@ impl Standing {
             gone.map_err(failed(&out))?;
         }
         for name in ["out", "tmp", "state"] {
-            held.make(name).map_err(failed(&run.dir.join(name)))?;
+            let path = run.dir.join(name);
+            // What else has the name the other way tells.
+            held.make(name).or_else(|_| root.create_dirs(&path)).map_err(failed(&path))?;
         }
         for declared in &run.outputs {
             let dir = match &declared.output {

@@ -5,6 +5,7 @@ mod allowed;
 mod asks;
 mod badinput;
 mod batch;
+mod behind;
 mod cache_tool;
 mod changes;
 mod checks;

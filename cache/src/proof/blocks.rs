@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use super::{Claim, Fact, MOST_READERS};
+use super::{Again, Claim, Fact, MOST_READERS};
 
 /// Claims in one block, whose paths are written one from the other.
 pub(super) const BLOCK: usize = 512;
@@ -52,15 +52,15 @@ fn block_of(claims: &[Claim]) -> Vec<u8> {
 pub(super) fn merged(
     block: &[u8],
     new: &mut FxHashMap<Vec<u8>, Claim>,
-    (is_judged, is_gone): (impl Fn(u32) -> bool, impl Fn(&[u8]) -> bool),
+    again: &Again<'_>,
 ) -> Option<Vec<u8>> {
     let (mut claims, mut walk) = (Vec::new(), Walk::over(block));
     while let Some(next) = walk.next() {
         next?;
         let fact = walk.fact()?;
         let all = walk.is_of_all();
-        let readers: Vec<u32> = walk.each_reader().filter(|&one| !is_judged(one)).collect();
-        if is_gone(&walk.path) {
+        let readers: Vec<u32> = walk.each_reader().filter(|&one| !(again.is_judged)(one)).collect();
+        if (again.is_gone)(&walk.path) {
             continue;
         }
         let other = if all { None } else { new.remove(&walk.path) };
@@ -70,9 +70,11 @@ pub(super) fn merged(
         }
         let mut claim = Claim { path: walk.path.clone(), fact, readers };
         if let Some(other) = other {
-            if claim.fact != other.fact {
-                claim.fact = Fact::Doubtful;
-            }
+            let is_same = |&reader: &u32| (again.is_same)(&claim.path, reader);
+            claim.fact = match claim.fact == other.fact || claim.readers.iter().all(is_same) {
+                true => other.fact,
+                false => Fact::Doubtful,
+            };
             claim.readers.extend(other.readers);
             claim.readers.sort_unstable();
             claim.readers.dedup();

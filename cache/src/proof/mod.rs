@@ -91,7 +91,20 @@ pub struct Question(pub Digest);
 pub struct Standing {
     /// The whole file, looked over once.
     bytes: Arc<Vec<u8>>,
-    doubted: Vec<u32>,
+    moved: Vec<Moved>,
+}
+
+/// The path of a fact that is no longer so, and who rests on it.
+pub type Moved = (Vec<u8>, Vec<u32>);
+
+/// What of a proof still counts beside what was seen anew.
+pub struct Again<'a> {
+    /// Who was judged again: of his all is new.
+    pub is_judged: &'a dyn Fn(u32) -> bool,
+    /// What is left out.
+    pub is_gone: &'a dyn Fn(&[u8]) -> bool,
+    /// Whether one who was not judged would make the same of what was seen anew at a path.
+    pub is_same: &'a dyn Fn(&[u8], u32) -> bool,
 }
 
 impl Standing {
@@ -100,9 +113,18 @@ impl Standing {
         Parts::of(&self.bytes).map_or(&[], |parts| parts.answer)
     }
 
-    /// Who rests on facts that are no longer so, ascending, each once.
-    pub fn doubted(&self) -> &[u32] {
-        &self.doubted
+    /// The facts that are no longer so.
+    pub fn moved(&self) -> &[Moved] {
+        &self.moved
+    }
+
+    /// Who rests on these, ascending, each once.
+    pub fn doubted(&self) -> Vec<u32> {
+        let mut doubted: Vec<u32> =
+            self.moved.iter().flat_map(|(_, readers)| readers).copied().collect();
+        doubted.sort_unstable();
+        doubted.dedup();
+        doubted
     }
 
     /// The paths of facts that some of these rest on, as far as these alone are asked about.
@@ -120,16 +142,11 @@ impl Standing {
     }
 
     /// What it rests on, with what was seen anew: of those that were judged again all is new, of the
-    /// others nothing. What is `gone` is left out.
+    /// others nothing.
     ///
     /// Where both looked at the same file and saw different things, nobody can tell what the former
-    /// would make of it: then it is doubtful. None if it cannot be read.
-    pub fn basis_with(
-        &self,
-        new: Vec<Claim>,
-        is_judged: impl Fn(u32) -> bool,
-        is_gone: impl Fn(&[u8]) -> bool,
-    ) -> Option<Basis<'_>> {
+    /// would make of it, if not `again` does: then it is doubtful. None if it cannot be read.
+    pub fn basis_with(&self, new: Vec<Claim>, again: &Again<'_>) -> Option<Basis<'_>> {
         let (shared, mut others): (Vec<Claim>, Vec<Claim>) =
             new.into_iter().partition(|claim| !claim.readers.is_empty());
         let mut shared: FxHashMap<Vec<u8>, Claim> =
@@ -140,14 +157,14 @@ impl Standing {
             let mut moves = false;
             while let Some(next) = walk.next() {
                 next?;
-                moves |= walk.each_reader().any(&is_judged)
+                moves |= walk.each_reader().any(again.is_judged)
                     || shared.contains_key(&walk.path)
-                    || is_gone(&walk.path);
+                    || (again.is_gone)(&walk.path);
             }
             match moves {
                 false => blocks.push(Cow::Borrowed(block)),
                 true => {
-                    let all = merged(block, &mut shared, (&is_judged, &is_gone))?;
+                    let all = merged(block, &mut shared, again)?;
                     blocks.push(Cow::Owned(all));
                 }
             }
@@ -223,8 +240,8 @@ impl Question {
     ) -> Option<Standing> {
         let bytes = Folder::open(dir).ok()??.read(&self.name())?;
         let parts = if is_whole(self, &bytes) { Parts::of(&bytes)? } else { return None };
-        let doubted = doubted(&parts.blocks, &Root::open(root)?, in_doubt)?;
-        Some(Standing { bytes: Arc::new(bytes), doubted })
+        let moved = moved(&parts.blocks, &Root::open(root)?, in_doubt)?;
+        Some(Standing { bytes: Arc::new(bytes), moved })
     }
 }
 
@@ -307,42 +324,39 @@ impl<'r> Root<'r> {
 /// microsecond.
 const LEAST_BLOCKS: usize = 2;
 
-/// Who rests on facts that are not so; none if everybody does.
-fn doubted(blocks: &[&[u8]], root: &Root<'_>, in_doubt: &(dyn Fn() + Sync)) -> Option<Vec<u32>> {
+/// The facts that are not so; none if everybody rests on one.
+fn moved(blocks: &[&[u8]], root: &Root<'_>, in_doubt: &(dyn Fn() + Sync)) -> Option<Vec<Moved>> {
     let is_lost = AtomicBool::new(false);
     let found = spread(blocks, LEAST_BLOCKS, |block, (): &mut ()| {
         // What the others would find is of no use then.
         if is_lost.load(Ordering::Relaxed) {
             return None;
         }
-        let doubted = doubted_in(block, root);
-        is_lost.fetch_or(doubted.is_none(), Ordering::Relaxed);
-        if doubted.as_ref().is_some_and(|readers| !readers.is_empty()) {
+        let moved = moved_in(block, root);
+        is_lost.fetch_or(moved.is_none(), Ordering::Relaxed);
+        if moved.as_ref().is_some_and(|moved| !moved.is_empty()) {
             in_doubt();
         }
-        doubted
+        moved
     });
-    let found: Option<Vec<Vec<u32>>> = found.into_iter().collect();
-    let mut doubted = found?.concat();
-    doubted.sort_unstable();
-    doubted.dedup();
-    Some(doubted)
+    let found: Option<Vec<Vec<Moved>>> = found.into_iter().collect();
+    Some(found?.concat())
 }
 
-/// The readers of facts of a block that are not so; `None` if one of these is everybody's, or cannot
-/// be read or asked.
-fn doubted_in(block: &[u8], root: &Root<'_>) -> Option<Vec<u32>> {
-    let (mut walk, mut doubted) = (Walk::over(block), Vec::new());
+/// The facts of a block that are not so; `None` if one of these is everybody's, or cannot be read or
+/// asked.
+fn moved_in(block: &[u8], root: &Root<'_>) -> Option<Vec<Moved>> {
+    let (mut walk, mut moved) = (Walk::over(block), Vec::new());
     while let Some(next) = walk.next() {
         next?;
         if !walk.fact()?.is_so(OsStr::from_bytes(&walk.path), root)? {
             if walk.is_of_all() {
                 return None;
             }
-            doubted.extend(walk.each_reader());
+            moved.push((walk.path.clone(), walk.each_reader().collect()));
         }
     }
-    Some(doubted)
+    Some(moved)
 }
 
 impl Fact {

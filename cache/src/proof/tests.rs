@@ -237,6 +237,8 @@ fn what_was_judged_again_rests_on_what_it_saw_now() {
         claim("all", was, &[]),
         claim("changed", was, &[1]),
         claim("gone", was, &[]),
+        claim("made", was, &[1, 2]),
+        claim("made, read by another", was, &[1, 2, 5]),
         claim("no longer read", was, &[1]),
         claim("of others", was, &[2, 3]),
         claim("shared", was, &[1, 2]),
@@ -246,14 +248,20 @@ fn what_was_judged_again_rests_on_what_it_saw_now() {
         claim("all", is, &[]),
         claim("changed", is, &[1]),
         claim("gone", is, &[]),
+        claim("made", is, &[1]),
+        claim("made, read by another", is, &[1]),
         claim("new", Fact::Doubtful, &[4]),
         claim("shared", was, &[1, 4]),
         claim("shared, changed", is, &[1]),
     ];
     let bytes = Arc::new(encoded(ASKED, b"", &Basis::new(old), |pieces| pieces.concat()));
-    let standing = Standing { bytes, doubted: Vec::new() };
-    let judged = |reader| reader == 1 || reader == 4;
-    let basis = standing.basis_with(new, judged, |path| path == b"gone").unwrap();
+    let standing = Standing { bytes, moved: Vec::new() };
+    let again = Again {
+        is_judged: &|reader| reader == 1 || reader == 4,
+        is_gone: &|path| path == b"gone",
+        is_same: &|path, reader| path.starts_with(b"made") && reader == 2,
+    };
+    let basis = standing.basis_with(new, &again).unwrap();
     let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
     merged.sort_by(|a, b| a.path.cmp(&b.path));
     let expected = [
@@ -262,6 +270,8 @@ fn what_was_judged_again_rests_on_what_it_saw_now() {
         claim("all", is, &[]),
         claim("changed", is, &[1]),
         claim("gone", is, &[]),
+        claim("made", is, &[1, 2]),
+        claim("made, read by another", Fact::Doubtful, &[1, 2, 5]),
         claim("new", Fact::Doubtful, &[4]),
         claim("of others", was, &[2, 3]),
         claim("shared", was, &[1, 2, 4]),
@@ -293,8 +303,9 @@ fn many_claims_are_merged_as_few() {
             .collect();
         let bytes =
             Arc::new(encoded(ASKED, b"", &Basis::new(old.clone()), |pieces| pieces.concat()));
-        let standing = Standing { bytes, doubted: Vec::new() };
-        let basis = standing.basis_with(new.clone(), is_judged, |_| false).unwrap();
+        let standing = Standing { bytes, moved: Vec::new() };
+        let again = Again { is_judged: &is_judged, is_gone: &|_| false, is_same: &|_, _| false };
+        let basis = standing.basis_with(new.clone(), &again).unwrap();
         let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
         merged.sort_by(|a, b| a.path.cmp(&b.path));
         let mut expected: BTreeMap<Vec<u8>, Claim> = BTreeMap::new();

@@ -28,6 +28,11 @@ pub(super) const LAYOUT: Layout = Layout {
 /// Reads a database of `size` bytes that has no `-wal` and no journal, without locks and without
 /// making a file.
 pub(super) fn read_immutable(path: &Path, size: u64) -> Result<State, Trouble> {
+    read_rows(&open_immutable(path, size)?, size)
+}
+
+/// Opens such a database.
+pub(super) fn open_immutable(path: &Path, size: u64) -> Result<Connection, Trouble> {
     let connection = database::open(path, "?immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     database::check(&LAYOUT, &connection)?;
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
@@ -35,13 +40,11 @@ pub(super) fn read_immutable(path: &Path, size: u64) -> Result<State, Trouble> {
     if size < u64::from(number("page_count")?) * u64::from(number("page_size")?) {
         return Err(Trouble::Damaged("it was cut short".to_owned()));
     }
-    read_rows(&connection, size)
+    Ok(connection)
 }
 
-/// Some rows of such a database: those of these keys, as far as they are there.
-pub(super) fn read_some(path: &Path, keys: &[(u8, Vec<u8>)]) -> Result<State, Trouble> {
-    let connection = database::open(path, "?immutable=1", OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    database::check(&LAYOUT, &connection)?;
+/// Some rows of a database: those of these keys, as far as they are there.
+pub(super) fn read_some(connection: &Connection, keys: &[(u8, Vec<u8>)]) -> Result<State, Trouble> {
     let mut found = Rows::default();
     let mut statement =
         connection.prepare("SELECT value, sum FROM rows WHERE tab = ?1 AND id = ?2")?;
@@ -73,7 +76,7 @@ pub(super) fn recover(path: &Path) -> Result<State, Trouble> {
 /// is wrong counts as absent. Keys that are wrong or do not ascend are another matter: what is sought by
 /// its key is not found then, so it could be neither replaced nor removed, and a page that points back to
 /// an earlier one gives rows without end.
-fn read_rows(connection: &Connection, size: u64) -> Result<State, Trouble> {
+pub(super) fn read_rows(connection: &Connection, size: u64) -> Result<State, Trouble> {
     let disorder = || Trouble::Damaged("its rows are out of order".to_owned());
     let mut statement = connection.prepare("SELECT tab, id, value, sum FROM rows")?;
     let mut rows = statement.query([])?;

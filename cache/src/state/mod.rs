@@ -11,8 +11,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use crate::database::{Files, Trouble, copy, remove, require_version, set_aside};
+use crate::database::{Files, Trouble, copy, is_remote, remove, require_version, set_aside};
 use database::LAYOUT;
+use rusqlite::Connection;
 pub use snapshot::State;
 use std::io;
 use std::path::Path;
@@ -47,22 +48,6 @@ impl State {
         open_with(dir, access, &std::env::temp_dir())
     }
 
-    /// The rows of these keys, each once, as far as they are there; all rows where that takes less
-    /// time. None if something of the database lies elsewhere, or is not right: [`State::open`] knows
-    /// what to do then.
-    ///
-    /// The same holds for a [`Writer`] as there.
-    pub fn some(dir: &Path, keys: &[(u8, Vec<u8>)]) -> Option<State> {
-        require_version().ok()?;
-        let size = Files::look(&LAYOUT, dir).ok()?.whole_size()?;
-        let database = dir.join(LAYOUT.file);
-        let are_few = (keys.len() as u64).saturating_mul(LOOKUP_ROWS) <= size / ROW_BYTES;
-        match are_few {
-            true => database::read_some(&database, keys).ok(),
-            false => database::read_immutable(&database, size).ok(),
-        }
-    }
-
     /// Removes the database in `dir`, which no [`Writer`] of this process has open: what it says is
     /// no longer so.
     ///
@@ -70,6 +55,41 @@ impl State {
     /// What the system says.
     pub fn discard(dir: &Path) -> io::Result<()> {
         remove(&LAYOUT, dir)
+    }
+}
+
+/// The database as it was when this was opened, to read some rows of it now and others later. For as
+/// long only a [`Writer`] may write there that is [beside a reader](Writer::beside_reader).
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    size: u64,
+}
+
+impl Reader {
+    /// Opens the database in `dir`. None if something of it lies elsewhere, or is not right:
+    /// [`State::open`] knows what to do then.
+    ///
+    /// The same holds for a [`Writer`] as there.
+    pub fn open(dir: &Path) -> Option<Reader> {
+        require_version().ok()?;
+        let size = Files::look(&LAYOUT, dir).ok()?.whole_size()?;
+        // There a writer has no other place than the file.
+        if is_remote(dir) {
+            return None;
+        }
+        let connection = database::open_immutable(&dir.join(LAYOUT.file), size).ok()?;
+        Some(Reader { connection, size })
+    }
+
+    /// The rows of these keys, each once, as far as they are there; all rows where that takes less time.
+    /// None if they cannot be read.
+    pub fn rows(&self, keys: &[(u8, Vec<u8>)]) -> Option<State> {
+        let are_few = (keys.len() as u64).saturating_mul(LOOKUP_ROWS) <= self.size / ROW_BYTES;
+        match are_few {
+            true => database::read_some(&self.connection, keys).ok(),
+            false => database::read_rows(&self.connection, self.size).ok(),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ const BATCH_CHANGES: usize = 1000;
 #[derive(Debug)]
 pub struct Writer {
     dir: PathBuf,
+    beside_reader: bool,
     link: Link,
 }
 
@@ -58,7 +59,13 @@ struct Change {
 impl Writer {
     /// A writer for the database in `dir`, which must exist when it is opened.
     pub fn new(dir: &Path) -> Writer {
-        Writer { dir: dir.to_owned(), link: Link::Idle }
+        Writer { dir: dir.to_owned(), beside_reader: false, link: Link::Idle }
+    }
+
+    /// A writer that leaves the database's file as it is up to its [checkpoint](Writer::checkpoint) or
+    /// its end, for a [`Reader`](super::Reader) of the same process.
+    pub fn beside_reader(dir: &Path) -> Writer {
+        Writer { dir: dir.to_owned(), beside_reader: true, link: Link::Idle }
     }
 
     /// Opens the database, if it is not, while somebody else works: changes will come. Returns at
@@ -113,7 +120,7 @@ impl Writer {
 
     fn send(&mut self, message: Message) {
         if matches!(self.link, Link::Idle) {
-            self.link = start(&self.dir);
+            self.link = start(&self.dir, self.beside_reader);
         }
         if let Link::Running(sender, _) = &self.link {
             // It fails only when the thread is gone, which `flush` and `close` tell.
@@ -141,7 +148,7 @@ impl Drop for Writer {
     }
 }
 
-fn start(dir: &Path) -> Link {
+fn start(dir: &Path, beside_reader: bool) -> Link {
     if let Err(error) = crate::resting::forget(dir) {
         return Link::Broken(Some(format!(
             "what rests on the build state cannot be forgotten ({}); this run is not recorded",
@@ -149,7 +156,7 @@ fn start(dir: &Path) -> Link {
         )));
     }
     let (sender, receiver) = crossbeam_channel::unbounded();
-    let recorder = Recorder { dir: dir.to_owned(), stage: Stage::Unopened };
+    let recorder = Recorder { dir: dir.to_owned(), beside_reader, stage: Stage::Unopened };
     let thread = thread::Builder::new().name("state".to_owned());
     match thread.spawn(move || recorder.run(&receiver)) {
         Ok(thread) => Link::Running(sender, thread),
@@ -163,6 +170,7 @@ fn start(dir: &Path) -> Link {
 /// What runs on the thread.
 struct Recorder {
     dir: PathBuf,
+    beside_reader: bool,
     stage: Stage,
 }
 
@@ -209,7 +217,7 @@ impl Recorder {
     /// Opens the database, or remembers why not.
     fn open(&mut self) {
         if matches!(self.stage, Stage::Unopened) {
-            match open_in(&self.dir) {
+            match open_in(&self.dir, self.beside_reader) {
                 Ok(connection) => self.stage = Stage::Open(connection),
                 Err(trouble) => self.fail(trouble),
             }
@@ -249,10 +257,14 @@ impl Recorder {
     }
 }
 
-fn open_in(dir: &Path) -> Result<Connection, Trouble> {
+fn open_in(dir: &Path, beside_reader: bool) -> Result<Connection, Trouble> {
     database::require_version()?;
     Files::look(&LAYOUT, dir)?;
-    database::open_to_write(&LAYOUT, dir, database::is_remote(dir))
+    let connection = database::open_to_write(&LAYOUT, dir, database::is_remote(dir))?;
+    if beside_reader {
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    }
+    Ok(connection)
 }
 
 /// What ends a batch.

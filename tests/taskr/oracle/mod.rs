@@ -2,7 +2,9 @@
 //! is what can be computed without a build, bit for bit, and nothing ran that need not.
 //!
 //! `TASKR_ORACLE=20000` sets the number of graphs, `TASKR_ORACLE_SEED=7` repeats one (with both: so
-//! many from that one on). A failure is shrunk (fewer steps, fewer targets), shown with its steps and its Taskfile, and its folder kept.
+//! many from that one on). With `TASKR_ORACLE_RESTS=8` every case rests before each of its steps, so that
+//! each change meets a proof, and so many are played at once. A failure is shrunk (fewer steps, fewer
+//! targets), shown with its steps and its Taskfile, and its folder kept.
 
 mod disk;
 mod faults;
@@ -36,6 +38,8 @@ const STEPS: usize = 6;
 const THREADS: usize = 2;
 /// One case in so many rests before a step, so that what is fresh is proved.
 const RESTS: usize = 15;
+/// Lets all of them rest before each step; so many are played at once.
+const ALWAYS_RESTS: &str = "TASKR_ORACLE_RESTS";
 /// One case in so many is compared with a clean build too.
 const CLEAN: usize = 20;
 
@@ -77,7 +81,9 @@ impl Case {
                 let seed = (self.seed as u64) << 20 | step as u64;
                 if !self.without.contains(&step) {
                     session.trace.push(format!("--- step {step}"));
-                    if self.seed.is_multiple_of(RESTS) && step == self.seed / RESTS % STEPS {
+                    let rests =
+                        self.seed.is_multiple_of(RESTS) && step == self.seed / RESTS % STEPS;
+                    if rests || number(ALWAYS_RESTS).is_some() {
                         session.rest(&mut Random::new(seed ^ 0xfeed))?;
                     }
                     session.step(&mut Random::new(seed), &mut Random::new(!seed))?;
@@ -158,7 +164,7 @@ fn incremental_builds_are_right_and_minimal() {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..THREADS {
+        for _ in 0..number(ALWAYS_RESTS).unwrap_or(THREADS) {
             scope.spawn(work);
         }
     });

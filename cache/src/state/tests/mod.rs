@@ -221,19 +221,43 @@ fn some_rows_are_those_that_all_have() {
     let dir = tempfile::tempdir().unwrap();
     let keys = [0, 3, 7, 7000].into_iter().flat_map(|at| [(1, id_of(at)), (3, id_of(at))]);
     let keys: Vec<_> = keys.collect();
-    assert!(State::some(dir.path(), &keys).is_none(), "there is no database");
+    assert!(Reader::open(dir.path()).is_none(), "there is no database");
     fill(dir.path(), 2000);
-    let some = State::some(dir.path(), &keys).expect("a database that was closed");
+    let reader = Reader::open(dir.path()).expect("a database that was closed");
+    let some = reader.rows(&keys).expect("rows");
     assert_eq!(count_known(&some, 2000), 3);
     assert_eq!(some.get(1, &id_of(7)), Some(&value_of(1, 7)[..]));
     assert_eq!(some.get(1, &id_of(6)), None);
     let many: Vec<_> = (0..1000).map(|at| (1, id_of(at))).collect();
-    let all = State::some(dir.path(), &many).expect("a database that was closed");
+    let all = reader.rows(&many).expect("rows");
     assert_eq!(count_known(&all, 2000), count_known(&open_well(dir.path(), Access::Read), 2000));
     fs::write(dir.path().join("state.db-wal"), "something").unwrap();
-    for keys in [keys, many] {
-        assert!(State::some(dir.path(), &keys).is_none(), "somebody did not end");
+    assert!(Reader::open(dir.path()).is_none(), "somebody did not end");
+}
+
+#[test]
+fn a_reader_reads_what_was_there_whatever_a_writer_beside_it_does() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path(), 3000);
+    let reader = Reader::open(dir.path()).expect("a database that was closed");
+    let mut writer = Writer::beside_reader(dir.path());
+    let new = vec![b'n'; 2000];
+    for round in 0..3 {
+        // More than SQLite leaves in a WAL by itself.
+        (0..3000).for_each(|at| writer.put(1, id_of(at), new.clone()));
+        assert_eq!(writer.flush(), None, "{round}");
     }
+    assert!(fs::metadata(dir.path().join("state.db-wal")).unwrap().len() > 8_000_000);
+    let many: Vec<_> = (0..3000).map(|at| (1, id_of(at))).collect();
+    for keys in [&many[..5], &many[..]] {
+        let rows = reader.rows(keys).expect("rows");
+        let count = u32::try_from(keys.len()).unwrap();
+        assert!((0..count).all(|at| rows.get(1, &id_of(at)) == Some(&value_of(1, at)[..])));
+    }
+    fs::remove_file(dir.path().join("state.db")).unwrap();
+    assert!(reader.rows(&many).is_some(), "it is still open");
+    drop(reader);
+    drop(writer);
 }
 
 #[test]

@@ -13,12 +13,12 @@ use rustix::io::Errno;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Held {
+pub struct OpenFolder {
     pub(super) fd: OwnedFd,
     pub(super) is_new: bool,
 }
 
-impl Held {
+impl OpenFolder {
     /// The names of all that lies in it.
     ///
     /// # Errors
