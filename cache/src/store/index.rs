@@ -63,8 +63,10 @@ impl Index {
         };
         // A folder that may not be written has no room for the memory that a WAL's users share.
         let opened = match open("") {
-            // What lies beside the index is then not read.
-            Err(Trouble::Unreadable(_)) if !files.has_journal() => open("?immutable=1"),
+            Err(Trouble::Unreadable(why)) => match Files::look(&LAYOUT, dir)?.whole_size() {
+                Some(_) => open("?immutable=1"),
+                None => Err(Trouble::Unreadable(why)),
+            },
             other => other,
         };
         let (connection, new) = opened?;

@@ -157,7 +157,8 @@ impl Session {
                 }
             }
         }
-        let build = self.asked.take().unwrap_or_else(|| self.random_build(random));
+        let asked = self.asked.take().filter(|build| self.has_all_of(build));
+        let build = asked.unwrap_or_else(|| self.random_build(random));
         self.build_and_check(&build)
     }
 
@@ -223,6 +224,12 @@ impl Session {
     /// Everything, in all profiles.
     pub(crate) fn all(&self) -> Build {
         Build::all(self.world.profiles())
+    }
+
+    /// Whether what was asked for is still there.
+    fn has_all_of(&self, build: &Build) -> bool {
+        let is_there = |id: &usize| self.world.targets.iter().any(|target| target.id == *id);
+        (!build.line || self.world.pipeline.is_some()) && build.targets.iter().all(is_there)
     }
 
     pub(crate) fn random_build(&self, random: &mut Random) -> Build {
