@@ -124,7 +124,7 @@ impl Lookup<'_> {
 
     /// The rows in question, each once.
     fn keys(&self, intents: &[Intent], before: &Partly) -> Vec<(u8, Vec<u8>)> {
-        let ids = |stand| self.graph.tasks().ids().filter(move |&id| self.stands.is(id, stand));
+        let ids = |stand| self.stands.ids(stand);
         let state_id = |id| self.names.id(self.graph.name(id));
         let judged = ids(Stand::InDoubt).map(state_id);
         let judged = judged.chain(intents.iter().map(|intent| intent.task.clone()));

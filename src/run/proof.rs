@@ -130,10 +130,10 @@ impl Proved {
         let standing = question.standing(&dir, root, &read_graph)?;
         let answer = Answer::decode(standing.answer())?;
         variables_are(answer.variables, env)?.then_some(())?;
-        let Answer { tasks, jobs, next_intent, names, doubted, note, kept, variables } = answer;
-        let left_in_doubt = doubted.clone();
-        let mut doubted = doubted;
-        doubted.extend(standing.doubted());
+        let Answer { tasks, jobs, next_intent, names, left_in_doubt, note, kept, variables } =
+            answer;
+        let mut doubted = standing.doubted();
+        doubted.extend(&left_in_doubt);
         doubted.sort_unstable();
         doubted.dedup();
         if doubted.is_empty() {
@@ -174,7 +174,7 @@ struct Answer<'b> {
     next_intent: u64,
     names: Digest,
     kept: Option<Digest>,
-    doubted: Vec<u32>,
+    left_in_doubt: Vec<u32>,
     note: Option<&'b [u8]>,
     variables: &'b [u8],
 }
@@ -190,8 +190,8 @@ impl Answer<'_> {
         }
         bytes.extend_from_slice(self.names.as_bytes());
         bytes.extend_from_slice(self.kept.as_ref().map_or(&NOT_KEPT, |kept| kept.as_bytes()));
-        bytes.extend_from_slice(&(self.doubted.len() as u32).to_le_bytes());
-        self.doubted.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        bytes.extend_from_slice(&(self.left_in_doubt.len() as u32).to_le_bytes());
+        self.left_in_doubt.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
         let length = self.note.map_or(u32::MAX, |note| note.len() as u32);
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(self.note.unwrap_or_default());
@@ -224,7 +224,7 @@ impl Answer<'_> {
             next_intent: u64::from_le_bytes(*next_intent),
             names: Digest::from_bytes(*names),
             kept: (*kept != NOT_KEPT).then(|| Digest::from_bytes(*kept)),
-            doubted: doubted.collect(),
+            left_in_doubt: doubted.collect(),
             note,
             variables,
         })
@@ -309,7 +309,7 @@ impl Build<'_> {
             next_intent: self.held.next_intent,
             names: self.graph.names_digest(),
             kept: self.keep_graph(ask),
-            doubted,
+            left_in_doubt: doubted,
             note: ask.note.as_deref(),
             variables: &encode_variables(self.variables(ask).as_ref(), &self.request.env),
         };

@@ -56,11 +56,11 @@ impl Build<'_> {
     pub(super) fn enter(&mut self, id: TaskId, due: Due, launch: Launch) -> Run {
         if !matches!(launch, Launch::Restore(_)) {
             self.look_again_later();
-            self.open_for_records(id);
             let others = !self.active.is_empty() || !self.services.all.is_empty();
             let is_alone = !others && !self.lookups.questions.are_open();
             self.deeds.alone = is_alone.then(|| (id, Instant::now()));
         }
+        self.open_for_records(id);
         let run = self.job_of(id, &due, launch);
         self.give_console(id);
         let intent = self.held.next_intent;
@@ -73,7 +73,7 @@ impl Build<'_> {
         run
     }
 
-    /// While the command of a task runs state and store are opened for what it will leave.
+    /// While a task is at work state and store are opened for what it will leave.
     fn open_for_records(&mut self, id: TaskId) {
         if self.graph.task(id).kind() != Kind::Recorded {
             return;

@@ -32,8 +32,8 @@ pub(crate) struct Layout {
     pub(crate) synced: bool,
 }
 
-/// With more pages in its `-wal` a commit moves them into the database file, which waits for the disk. The
-/// first to open a database that was [left](leave) reads as many.
+/// With more pages in its `-wal` a commit moves them into the database file, which waits for the disk. As
+/// many are read by whoever opens a database that was [left](leave).
 const MOST_LEFT_PAGES: i32 = 128;
 
 /// Before 3.51.3 a WAL that two connections wrote and checkpointed at once could be corrupted.
@@ -126,15 +126,13 @@ pub(crate) fn open_to_write(
     // Where it is refused the mode stays as it was, which is safe.
     let mode = if remote { "DELETE" } else { "WAL" };
     connection.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
-    if !remote {
-        connection.pragma_update(
-            None,
-            "synchronous",
-            if layout.synced { "NORMAL" } else { "OFF" },
-        )?;
-        if layout.synced {
+    match (remote, layout.synced) {
+        (true, _) => {}
+        (false, true) => {
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
             connection.pragma_update(None, "wal_autocheckpoint", MOST_LEFT_PAGES)?;
         }
+        (false, false) => connection.pragma_update(None, "synchronous", "OFF")?,
     }
     Ok(connection)
 }
