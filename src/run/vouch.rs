@@ -40,7 +40,7 @@ pub(super) struct Vouched {
 pub(super) struct Stands {
     of: IdVec<TaskId, Stand>,
     /// Those that the run before left in doubt: who needs them may have seen that they were missing.
-    left: Vec<TaskId>,
+    left: FxHashSet<TaskId>,
     /// Of tasks that read what others make: which of that has moved.
     moved: FxHashMap<TaskId, Vec<Vec<u8>>>,
 }
@@ -149,22 +149,23 @@ impl Build<'_> {
     /// Whether the task has ended by this, being vouched for; otherwise it has to be judged. Who is
     /// behind others is judged, all that are, as soon as one of them has to be.
     pub(super) fn is_vouched(&mut self, id: TaskId) -> bool {
-        let is_behind = self.vouched.is_on() && self.vouched.stands.is(id, Stand::Behind);
-        let is_told = !is_behind || self.has_the_same_needs(id) && self.result_before(id).is_some();
-        if !is_told && !self.judge_all_behind() {
-            self.active.remove(&id);
-            let what = "what the build state said of it was damaged meanwhile: run taskr again";
-            self.cannot_start(id, what.to_owned(), None);
-            return true;
+        if !self.vouched.has(id) {
+            return false;
         }
-        self.vouched.has(id) && self.end_vouched(id)
-    }
-
-    /// Ends a task that is vouched for; false if it is not known what it left.
-    fn end_vouched(&mut self, id: TaskId) -> bool {
-        if !self.vouched.stands.is(id, Stand::Vouched) {
-            let Some((outputs, key)) = self.result_before(id) else { return false };
-            self.done[id] = Done::fresh(outputs, Some(key));
+        let stand = self.vouched.stands.of[id];
+        if stand != Stand::Vouched {
+            let is_told = stand != Stand::Behind || self.has_the_same_needs(id);
+            match is_told.then(|| self.result_before(id)).flatten() {
+                Some((outputs, key)) => self.done[id] = Done::fresh(outputs, Some(key)),
+                None if stand == Stand::Behind && !self.judge_all_behind() => {
+                    self.active.remove(&id);
+                    let what =
+                        "what the build state said of it was damaged meanwhile: run taskr again";
+                    self.cannot_start(id, what.to_owned(), None);
+                    return true;
+                }
+                None => return false,
+            }
         }
         self.active.remove(&id);
         self.done[id].is_fresh = true;
@@ -254,13 +255,13 @@ impl Stands {
     /// How each task stands after what moved, if these are all that is built; none if nobody can be
     /// vouched for: one that is in doubt may change what others read, or was a task of another graph.
     pub(super) fn of(graph: &Graph, before: &Partly, planned: &[TaskId]) -> Option<Stands> {
+        let left = tasks_of(graph, &before.left_in_doubt)?;
         let mut stands = Stands {
             of: IdVec::filled(graph.tasks().len(), Stand::Unplanned),
-            left: tasks_of(graph, &before.left_in_doubt)?,
+            left: left.iter().copied().collect(),
             moved: FxHashMap::default(),
         };
         planned.iter().for_each(|&id| stands.of[id] = Stand::Vouched);
-        let left = stands.left.clone();
         stands.doubt(graph, &left)?;
         for (path, all) in before.standing.moved() {
             let all = tasks_of(graph, all)?;
