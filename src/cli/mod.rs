@@ -150,10 +150,10 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     let begun = Instant::now();
     let found = taskfile::find(scan.directory.as_deref(), scan.file.as_deref());
     let asked = found.as_ref().ok().and_then(|found| question(scan, found));
-    let proved =
-        found.as_ref().ok().zip(asked).and_then(|(found, asked)| {
-            Proved::of(asked, root_of(found), &workspace::environment())
-        });
+    let proved = found.as_ref().ok().zip(asked).and_then(|(found, asked)| {
+        let (root, env) = (root_of(found), workspace::environment());
+        Proved::of(asked, root, &env, &|| scan.command_line())
+    });
     let before = match proved {
         Some(Proved::All(proved)) => {
             scan.drop_run();

@@ -174,16 +174,14 @@ impl Files {
         }
     }
 
-    /// All paths that were asked for: their stamps, none if nothing is there; and whether it is
-    /// a folder, of which only that counts.
-    pub fn asked(&self) -> impl Iterator<Item = (FileId, Option<Seen>, bool)> {
+    /// All paths that were asked for: their stamps, none if nothing is there; and what they hold, as
+    /// far as that is known.
+    pub fn asked(&self) -> impl Iterator<Item = (FileId, Option<Seen>, Option<Content>)> {
         self.facts.enumerate().filter_map(|(id, fact)| match *fact {
             Fact::Unasked => None,
-            Fact::Absent => Some((id, None, false)),
-            Fact::Stamped(seen) => Some((id, Some(seen), false)),
-            Fact::Present(seen, content) => {
-                Some((id, Some(seen), content == Some(Content::Folder)))
-            }
+            Fact::Absent => Some((id, None, Some(Content::Absent))),
+            Fact::Stamped(seen) => Some((id, Some(seen), None)),
+            Fact::Present(seen, content) => Some((id, Some(seen), content)),
         })
     }
 

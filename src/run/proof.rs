@@ -11,17 +11,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 use taskr_cache::{
-    Basis, Claim, Clock, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp, Standing,
-    digest_of,
+    Basis, Claim, Clock, Content, Digest, Fact, FileKind, KeyHasher, Question, Seen, Stamp,
+    Standing, digest_of,
 };
 
 use super::Build;
 use crate::files::{is_there_and_why, list_and_why, why_of_tree};
 use crate::graph::{Asks, Kind, Output};
 use crate::ids::{FileId, Id, IdVec, TaskId};
+use crate::lock::{Acquired, Lock, Note, Wait};
 use crate::outcome::Summary;
 use crate::outdir::STATE_DIR;
 use crate::process::{is_program, places_of};
@@ -122,12 +124,21 @@ impl Partly {
 }
 
 impl Proved {
-    /// What is proved of `question` in the workspace `root` with this environment.
-    pub fn of(question: Question, root: &Path, env: &Env) -> Option<Proved> {
-        let (dir, graph) = (root.join(STATE_DIR), OnceLock::new());
+    /// What is proved of `question` in the workspace `root` with this environment. `command` is the
+    /// caller's command line, for others who wait meanwhile.
+    pub fn of(
+        question: Question,
+        root: &Path,
+        env: &Env,
+        command: &dyn Fn() -> String,
+    ) -> Option<Proved> {
+        let (dir, graph, begun) = (root.join(STATE_DIR), OnceLock::new(), Instant::now());
         // It will be needed, and is read while another thread still asks the disk.
         let read_graph = || _ = graph.get_or_init(|| question.kept(&dir).map(Arc::new));
-        let standing = question.standing(&dir, root, &read_graph)?;
+        let mut standing = question.standing(&dir, root, &read_graph)?;
+        if standing.is_renewed() {
+            settle(&mut standing, root, begun);
+        }
         let answer = Answer::decode(standing.answer())?;
         variables_are(answer.variables, env)?.then_some(())?;
         let Answer { tasks, jobs, next_intent, names, left_in_doubt, note, kept, variables } =
@@ -137,6 +148,9 @@ impl Proved {
         doubted.sort_unstable();
         doubted.dedup();
         if doubted.is_empty() {
+            if standing.is_renewed() {
+                renew(question, root, &standing, command());
+            }
             return Some(Proved::All(UpToDate { tasks, jobs }));
         }
         let variables = names_of(variables);
@@ -154,6 +168,29 @@ impl Proved {
             variables,
         };
         is_few.then_some(Proved::Partly(partly))
+    }
+}
+
+/// Forgets the new stamps that may not stand for what was read since `begun`.
+fn settle(standing: &mut Standing, root: &Path, begun: Instant) {
+    // Without a clock none may.
+    let clock = Clock::read(&root.join(STATE_DIR)).ok().map(|clock| clock.back(begun.elapsed()));
+    let mut settled = clock.map(|clock| Settled { clock, root });
+    standing.settle(|path, stamp| {
+        settled.as_mut().is_some_and(|settled| settled.check(path, stamp).is_some())
+    });
+}
+
+/// Keeps the proof with the new stamps, so that the next run need not read what this one read. Who holds
+/// the lock will prove something himself.
+fn renew(question: Question, root: &Path, standing: &Standing, command: String) {
+    let dir = root.join(STATE_DIR);
+    let note = Note { pid: std::process::id(), command, ..Note::default() };
+    if let Ok(Acquired::Held(_lock)) = Lock::acquire(&dir, &note, Wait::No)
+        && standing.still_holds_for_all(root)
+    {
+        // The next run does without.
+        let _ = question.renew(&dir, standing);
     }
 }
 
@@ -381,11 +418,9 @@ impl Build<'_> {
     /// Whether enough tasks will not be in doubt: those are that looked at what is not settled.
     fn is_worth_while(&self, settled: &mut Settled<'_>) -> bool {
         let mut is_doubtful = IdVec::<FileId, bool>::filled(self.paths.len(), false);
-        for (file, seen, is_folder) in self.files.asked() {
+        for (file, seen, content) in self.files.asked() {
             let path = self.paths.bytes(file);
-            let mut stamps = seen.iter().flat_map(Seen::stamps);
-            is_doubtful[file] =
-                !is_folder && stamps.any(|stamp| settled.check(path, stamp).is_none());
+            is_doubtful[file] = fact_of(path, (seen, content), settled) == Fact::Doubtful;
         }
         let doubted = self.in_doubt().into_iter();
         let readers = self.vouched.readers_of(|file| is_doubtful[file]);
@@ -397,18 +432,13 @@ impl Build<'_> {
     fn claims_of_files(&self, settled: &mut Settled<'_>) -> Option<Vec<Claim>> {
         let mut readers = self.vouched.readers();
         let mut claims = Vec::new();
-        for (file, seen, is_folder) in self.files.asked() {
+        for (file, seen, content) in self.files.asked() {
             let path = self.paths.bytes(file);
             let readers = readers.remove(&file).unwrap_or_default();
-            let mut is_settled =
-                |seen: &Seen| seen.stamps().all(|stamp| settled.check(path, stamp).is_some());
-            let fact = match seen {
-                None => Fact::Absent,
-                Some(_) if is_folder => Fact::Is(FileKind::Dir),
-                Some(seen) if is_settled(&seen) => Fact::Seen(seen),
-                Some(_) if readers.is_empty() => return None,
-                Some(_) => Fact::Doubtful,
-            };
+            let fact = fact_of(path, (seen, content), settled);
+            if fact == Fact::Doubtful && readers.is_empty() {
+                return None;
+            }
             claims.push(Claim { path: path.to_vec(), fact, readers });
         }
         // What somebody goes by who was found up to date must be known still.
@@ -509,6 +539,24 @@ impl Build<'_> {
         let half_done = seen.is_some() && name != "state.db" && name != "intents";
         let fact = seen.map_or(Fact::Absent, Fact::Seen);
         (!half_done).then(|| (path.into_bytes(), fact))
+    }
+}
+
+/// What was seen of a file and is known of what it holds, as a fact: doubtful if neither tells enough.
+fn fact_of(
+    path: &[u8],
+    (seen, content): (Option<Seen>, Option<Content>),
+    settled: &mut Settled<'_>,
+) -> Fact {
+    let Some(seen) = seen else { return Fact::Absent };
+    let is_settled = seen.stamps().all(|stamp| settled.check(path, stamp).is_some());
+    match content {
+        Some(Content::Folder) => Fact::Is(FileKind::Dir),
+        Some(content @ Content::File { .. }) => {
+            Fact::Holds(is_settled.then_some(seen.link), content)
+        }
+        _ if is_settled => Fact::Seen(seen),
+        _ => Fact::Doubtful,
     }
 }
 

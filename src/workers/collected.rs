@@ -165,10 +165,9 @@ impl Collected {
             let Found { to, made, published, .. } = file;
             outputs.push((OutFile { path: to, made, published, adopted }, seen));
         }
-        for name in ["aside", "tmp"] {
-            // What cannot be removed now is removed before the next attempt.
-            let _ = root.remove_tree(&run.dir.join(name));
-        }
+        // What cannot be removed now is removed before the next attempt.
+        let _ = root.remove_tree(&run.dir.join("aside"));
+        let _ = root.remove_filled(&run.dir.join("tmp"));
         Ok(Success {
             outputs,
             touched,

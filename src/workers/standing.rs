@@ -150,10 +150,12 @@ impl Standing {
         let held = root.hold(own).map_err(failed(own))?;
         let there = held.names().map_err(failed(own))?;
         let is_there = |name: &str| there.contains(name.as_bytes());
-        for name in ["tmp", "failed", "restore"].into_iter().filter(|name| is_there(name)) {
+        for name in ["failed", "restore"].into_iter().filter(|name| is_there(name)) {
             let path = run.dir.join(name);
             root.remove_tree(&path).map_err(failed(&path))?;
         }
+        let tmp = run.dir.join("tmp");
+        root.remove_filled(&tmp).map_err(failed(&tmp))?;
         if is_there("out") {
             let gone = match run.intent.is_some() {
                 true => root.rename(&out, &run.dir.join("aside/out")),

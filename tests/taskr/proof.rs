@@ -350,6 +350,43 @@ fn after_a_change_only_what_it_reaches_is_judged() {
     assert_eq!(fingerprint(&p.root()), before, "all is proved again");
 }
 
+/// A file with other stamps is read, and if it holds what it held nothing is in doubt: no Taskfile is
+/// read. The new stamps are kept once they are settled, and stand for no other content.
+#[test]
+fn what_has_other_stamps_and_holds_the_same_is_up_to_date() {
+    if lacks("strace", "-V") {
+        return;
+    }
+    let p = proved(1).remove(0);
+    let proof = || {
+        let entries = fs::read_dir(p.path(".taskr/proofs")).expect("proofs").flatten();
+        fs::read(entries.map(|entry| entry.path()).next().expect("a proof")).expect("a proof")
+    };
+    let opened = |path: &str| {
+        let opened = times_opened(&p, path, &["all"], 0);
+        assert_eq!(p.take_ran(), [""; 0]);
+        opened
+    };
+    let before = proof();
+    for (path, text) in [("src/a.txt", "a"), ("data/in/y", "y"), ("deep.txt", "tool\n")] {
+        p.write("new", text);
+        fs::rename(p.path("new"), p.path(path)).expect("another file");
+    }
+    p.accept_files();
+    assert_eq!((opened("Taskfile.toml"), opened("src/a.txt")), (0, 1));
+    assert!(proof() == before, "what is not settled stands for nothing");
+    std::thread::sleep(SETTLED);
+    assert_eq!((opened("Taskfile.toml"), opened("src/a.txt")), (0, 0));
+    assert!(proof() != before);
+    let renewed = fingerprint(&p.root());
+    p.taskr(["all"]).says("4 tasks up to date").ok();
+    assert_eq!(fingerprint(&p.root()), renewed);
+    p.write("src/a.txt", "A").write("data/in/y", "y");
+    p.taskr(["all"]).ran(["a", "tool 0", "tool 1"]).any_files().ok();
+    p.write("data/in/y", "Y");
+    p.taskr(["all"]).ran(["list"]).any_files().ok();
+}
+
 /// From the second edit on neither Taskfiles are read nor is the graph made, until one of them, or a
 /// folder that was listed, is another; what is kept and damaged is nothing.
 #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use super::{Again, Claim, Fact, MOST_READERS};
+use super::{Again, Claim, Fact, MOST_READERS, Renewed};
 
 /// Claims in one block, whose paths are written one from the other.
 pub(super) const BLOCK: usize = 512;
@@ -48,16 +48,20 @@ fn block_of(claims: &[Claim]) -> Vec<u8> {
 }
 
 /// A block without what was judged again or is gone, and with what was seen anew of its paths, which
-/// is taken from there. None if it cannot be read.
+/// is taken from there, and with new stamps. None if it cannot be read.
 pub(super) fn merged(
     block: &[u8],
     new: &mut FxHashMap<Vec<u8>, Claim>,
+    renewed: &Renewed,
     again: &Again<'_>,
 ) -> Option<Vec<u8>> {
     let (mut claims, mut walk) = (Vec::new(), Walk::over(block));
     while let Some(next) = walk.next() {
         next?;
-        let fact = walk.fact()?;
+        let mut fact = walk.fact()?;
+        if let Fact::Holds(stamp, _) = &mut fact {
+            *stamp = renewed.get(&walk.path).copied().or(*stamp);
+        }
         let all = walk.is_of_all();
         let readers: Vec<u32> = walk.each_reader().filter(|&one| !(again.is_judged)(one)).collect();
         if (again.is_gone)(&walk.path) {
@@ -71,7 +75,7 @@ pub(super) fn merged(
         let mut claim = Claim { path: walk.path.clone(), fact, readers };
         if let Some(other) = other {
             let is_same = |&reader: &u32| (again.is_same)(&claim.path, reader);
-            claim.fact = match claim.fact == other.fact || claim.readers.iter().all(is_same) {
+            claim.fact = match claim.fact.agrees(&other.fact) || claim.readers.iter().all(is_same) {
                 true => other.fact,
                 false => Fact::Doubtful,
             };

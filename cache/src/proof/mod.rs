@@ -17,11 +17,11 @@ mod tests;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustc_hash::FxHashMap;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -29,7 +29,7 @@ use rustix::io::Errno;
 
 use blocks::{Walk, merged};
 
-use crate::content::Seen;
+use crate::content::{Content, Seen, measure_at};
 use crate::digest::{Digest, checksum, checksum_of};
 use crate::resting::{Folder, NAME_BYTES};
 use crate::spread::spread;
@@ -41,7 +41,7 @@ pub use blocks::Basis;
 const MOST: usize = 16;
 
 /// How a proof begins. The number moves with the layout and with what facts mean.
-const MAGIC: &[u8; 16] = b"taskr proof v4\r\n";
+const MAGIC: &[u8; 16] = b"taskr proof v5\r\n";
 
 /// What was seen at one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,9 @@ pub enum Fact {
     Same(u64, u64),
     /// These stamps.
     Seen(Seen),
+    /// A regular file with this content. What has this stamp has it, and is not read; none if no stamp
+    /// may stand for it.
+    Holds(Option<Stamp>, Content),
     /// What the path leads to, links followed: nothing, or something with this stamp. Of a folder
     /// it stands for the names in it.
     LeadsTo(Option<Stamp>),
@@ -92,7 +95,11 @@ pub struct Standing {
     /// The whole file, looked over once.
     bytes: Arc<Vec<u8>>,
     moved: Vec<Moved>,
+    renewed: Renewed,
 }
+
+/// Files that were read and hold what they held, and the stamps that they have now.
+type Renewed = FxHashMap<Vec<u8>, Stamp>;
 
 /// The path of a fact that is no longer so, and who rests on it.
 pub type Moved = (Vec<u8>, Vec<u32>);
@@ -116,6 +123,16 @@ impl Standing {
     /// The facts that are no longer so.
     pub fn moved(&self) -> &[Moved] {
         &self.moved
+    }
+
+    /// Whether files have other stamps and hold what they held.
+    pub fn is_renewed(&self) -> bool {
+        !self.renewed.is_empty()
+    }
+
+    /// Keeps only those of the new stamps that may stand for what was read.
+    pub fn settle(&mut self, mut is_settled: impl FnMut(&[u8], &Stamp) -> bool) {
+        self.renewed.retain(|path, stamp| is_settled(path, stamp));
     }
 
     /// Who rests on these, ascending, each once.
@@ -145,7 +162,8 @@ impl Standing {
     /// others nothing.
     ///
     /// Where both looked at the same file and saw different things, nobody can tell what the former
-    /// would make of it, if not `again` does: then it is doubtful. None if it cannot be read.
+    /// would make of it, if not `again` does: then it is doubtful. Files that hold what they held have
+    /// their new stamps. None if it cannot be read.
     pub fn basis_with(&self, new: Vec<Claim>, again: &Again<'_>) -> Option<Basis<'_>> {
         let (shared, mut others): (Vec<Claim>, Vec<Claim>) =
             new.into_iter().partition(|claim| !claim.readers.is_empty());
@@ -159,12 +177,13 @@ impl Standing {
                 next?;
                 moves |= walk.each_reader().any(again.is_judged)
                     || shared.contains_key(&walk.path)
+                    || self.renewed.contains_key(&walk.path)
                     || (again.is_gone)(&walk.path);
             }
             match moves {
                 false => blocks.push(Cow::Borrowed(block)),
                 true => {
-                    let all = merged(block, &mut shared, again)?;
+                    let all = merged(block, &mut shared, &self.renewed, again)?;
                     blocks.push(Cow::Owned(all));
                 }
             }
@@ -181,15 +200,17 @@ impl Standing {
     /// Whether what everybody rests on is so now, in the workspace `root`.
     pub fn still_holds_for_all(&self, root: &Path) -> bool {
         let holds = || {
-            let root = Root::open(root)?;
+            let (root, mut buffer) = (Root::open(root)?, Vec::new());
             for block in Parts::of(&self.bytes)?.blocks {
                 let mut walk = Walk::over(block);
                 while let Some(next) = walk.next() {
                     next?;
                     let path = OsStr::from_bytes(&walk.path);
-                    if walk.is_of_all() && !walk.fact()?.is_so(path, &root)? {
-                        return None;
-                    }
+                    let holds = match walk.is_of_all() {
+                        true => walk.fact()?.look(path, &root)?.read(path, &root, &mut buffer),
+                        false => true,
+                    };
+                    holds.then_some(())?;
                 }
             }
             Some(())
@@ -211,6 +232,24 @@ impl Question {
         let folder = Folder::make(dir)?;
         folder.leave_room("", MOST)?;
         encoded(self, answer, basis, |pieces| folder.write(&self.name(), pieces))
+    }
+
+    /// Keeps the proof that stands so with the new stamps of what holds what it held, if it is still
+    /// there: nobody has changed anything then. The lock is the caller's.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn renew(self, dir: &Path, standing: &Standing) -> io::Result<()> {
+        let folder = Folder::make(dir)?;
+        let nobody = Again { is_judged: &|_| false, is_gone: &|_| false, is_same: &|_, _| false };
+        match (folder.read(&self.name()), standing.basis_with(Vec::new(), &nobody)) {
+            (Some(there), Some(basis)) if there == *standing.bytes => {
+                encoded(self, standing.answer(), &basis, |pieces| {
+                    folder.write(&self.name(), pieces)
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps what goes with proofs of this question in `dir`: it stays when they are forgotten. Of
@@ -240,8 +279,10 @@ impl Question {
     ) -> Option<Standing> {
         let bytes = Folder::open(dir).ok()??.read(&self.name())?;
         let parts = if is_whole(self, &bytes) { Parts::of(&bytes)? } else { return None };
-        let moved = moved(&parts.blocks, &Root::open(root)?, in_doubt)?;
-        Some(Standing { bytes: Arc::new(bytes), moved })
+        let root = Root::open(root)?;
+        let other = others(&parts.blocks, &root, in_doubt)?;
+        let (moved, renewed) = read_again(other, &root, in_doubt)?;
+        Some(Standing { bytes: Arc::new(bytes), moved, renewed })
     }
 }
 
@@ -324,39 +365,114 @@ impl<'r> Root<'r> {
 /// microsecond.
 const LEAST_BLOCKS: usize = 2;
 
-/// The facts that are not so; none if everybody rests on one.
-fn moved(blocks: &[&[u8]], root: &Root<'_>, in_doubt: &(dyn Fn() + Sync)) -> Option<Vec<Moved>> {
+/// What a look at a fact gives.
+enum Look {
+    Same,
+    Other,
+    /// It has another stamp, this one, and may hold what it held.
+    Unread(Stamp, Content),
+}
+
+impl Look {
+    /// Whether it is so; for this the file is read.
+    fn read(&self, path: &OsStr, root: &Root<'_>, buffer: &mut Vec<u8>) -> bool {
+        match self {
+            Look::Same => true,
+            Look::Other => false,
+            Look::Unread(stamp, content) => {
+                let seen = Seen { link: *stamp, file: None };
+                let now = measure_at(root.folder.as_fd(), Path::new(path), &seen, buffer);
+                now.is_ok_and(|now| now.as_ref() == Some(content))
+            }
+        }
+    }
+}
+
+/// A fact that is not so by its looks.
+struct Odd {
+    path: Vec<u8>,
+    readers: Vec<u32>,
+    look: Look,
+}
+
+/// The facts that are not so by their looks; none if everybody rests on one that is not so whatever is
+/// in it.
+fn others(blocks: &[&[u8]], root: &Root<'_>, in_doubt: &(dyn Fn() + Sync)) -> Option<Vec<Odd>> {
     let is_lost = AtomicBool::new(false);
     let found = spread(blocks, LEAST_BLOCKS, |block, (): &mut ()| {
         // What the others would find is of no use then.
         if is_lost.load(Ordering::Relaxed) {
             return None;
         }
-        let moved = moved_in(block, root);
-        is_lost.fetch_or(moved.is_none(), Ordering::Relaxed);
-        if moved.as_ref().is_some_and(|moved| !moved.is_empty()) {
+        let odd = others_in(block, root);
+        is_lost.fetch_or(odd.is_none(), Ordering::Relaxed);
+        if odd.iter().flatten().any(|odd| matches!(odd.look, Look::Other)) {
             in_doubt();
         }
-        moved
+        odd
     });
-    let found: Option<Vec<Vec<Moved>>> = found.into_iter().collect();
-    Some(found?.concat())
+    let found: Option<Vec<Vec<Odd>>> = found.into_iter().collect();
+    Some(found?.into_iter().flatten().collect())
 }
 
-/// The facts of a block that are not so; `None` if one of these is everybody's, or cannot be read or
-/// asked.
-fn moved_in(block: &[u8], root: &Root<'_>) -> Option<Vec<Moved>> {
-    let (mut walk, mut moved) = (Walk::over(block), Vec::new());
+/// As [`others`], in a block. None, too, if it cannot be read or asked.
+fn others_in(block: &[u8], root: &Root<'_>) -> Option<Vec<Odd>> {
+    let (mut walk, mut odd) = (Walk::over(block), Vec::new());
     while let Some(next) = walk.next() {
         next?;
-        if !walk.fact()?.is_so(OsStr::from_bytes(&walk.path), root)? {
-            if walk.is_of_all() {
-                return None;
+        let look = walk.fact()?.look(OsStr::from_bytes(&walk.path), root)?;
+        match look {
+            Look::Same => {}
+            Look::Other if walk.is_of_all() => return None,
+            Look::Other | Look::Unread(..) => {
+                let readers = walk.each_reader().collect();
+                odd.push(Odd { path: walk.path.clone(), readers, look });
             }
-            moved.push((walk.path.clone(), walk.each_reader().collect()));
         }
     }
-    Some(moved)
+    Some(odd)
+}
+
+/// A thread that reads files reads at least so many, or fewer if they are large.
+const LEAST_FILES: usize = 16;
+const MANY_BYTES: u64 = 1 << 20;
+
+/// Where more than this many files, and more than half of those that were read, hold something else,
+/// no other is read: who is in doubt will be judged, and the files read then.
+const MOST_IN_VAIN: usize = 16;
+
+/// Reads what has another stamp: what has moved, and what holds what it held. None if everybody rests
+/// on something that moved.
+fn read_again(
+    odd: Vec<Odd>,
+    root: &Root<'_>,
+    in_doubt: &(dyn Fn() + Sync),
+) -> Option<(Vec<Moved>, Renewed)> {
+    let size = |odd: &Odd| if let Look::Unread(stamp, _) = odd.look { stamp.size } else { 0 };
+    let bytes = odd.iter().map(size).fold(0, u64::saturating_add);
+    let least = if bytes < MANY_BYTES { LEAST_FILES } else { 1 };
+    let (equal, vain) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let holds = spread(&odd, least, |odd, buffer: &mut Vec<u8>| {
+        let in_vain = vain.load(Ordering::Relaxed);
+        if in_vain > MOST_IN_VAIN.max(equal.load(Ordering::Relaxed)) {
+            return false;
+        }
+        let holds = odd.look.read(OsStr::from_bytes(&odd.path), root, buffer);
+        if holds { &equal } else { &vain }.fetch_add(1, Ordering::Relaxed);
+        if !holds {
+            in_doubt();
+        }
+        holds
+    });
+    let (mut moved, mut renewed) = (Vec::new(), Renewed::default());
+    for (odd, holds) in odd.into_iter().zip(holds) {
+        match odd.look {
+            Look::Unread(stamp, _) if holds => drop(renewed.insert(odd.path, stamp)),
+            _ if odd.readers.is_empty() => return None,
+            _ => moved.push((odd.path, odd.readers)),
+        }
+    }
+    Some((moved, renewed))
 }
 
 impl Fact {
@@ -379,6 +495,11 @@ impl Fact {
                 stamp.encode(out);
             }
             Fact::Doubtful => out.push(6),
+            Fact::Holds(stamp, content) => {
+                out.extend_from_slice(&[7, u8::from(stamp.is_some())]);
+                stamp.iter().for_each(|stamp| stamp.encode(out));
+                content.encode(out);
+            }
         }
     }
 
@@ -395,6 +516,12 @@ impl Fact {
                 _ => return None,
             },
             5 => 1 + Stamp::BYTES,
+            // A stamp, which may be none, and the content of a file.
+            7 => match bytes.get(1)? {
+                0 => 2 + Content::MOST_BYTES,
+                1 => 2 + Stamp::BYTES + Content::MOST_BYTES,
+                _ => return None,
+            },
             _ => return None,
         })
     }
@@ -420,19 +547,33 @@ impl Fact {
             4 => Fact::LeadsTo(None),
             5 => Fact::LeadsTo(Some(Stamp::decode(bytes)?)),
             6 => Fact::Doubtful,
+            7 => {
+                let (&has_stamp, rest) = bytes.split_first()?;
+                *bytes = rest;
+                let stamp = if has_stamp == 1 { Some(Stamp::decode(bytes)?) } else { None };
+                Fact::Holds(stamp, Content::decode(bytes)?)
+            }
             _ => return None,
         })
     }
 
-    /// Whether it is so now; `None` if that cannot be asked.
-    fn is_so(&self, path: &OsStr, root: &Root<'_>) -> Option<bool> {
+    /// Whether both say the same of what lies there, whatever its stamps.
+    fn agrees(&self, other: &Fact) -> bool {
+        match (self, other) {
+            (Fact::Holds(_, one), Fact::Holds(_, other)) => one == other,
+            _ => self == other,
+        }
+    }
+
+    /// What can be told without reading the file; `None` if it cannot be asked.
+    fn look(&self, path: &OsStr, root: &Root<'_>) -> Option<Look> {
         let now = |flags| match rustix::fs::statat(&root.folder, path_or_dot(path), flags) {
             Ok(stat) => Some(Some(Stamp::from_stat(&stat))),
             Err(Errno::NOENT | Errno::NOTDIR) => Some(None),
             Err(_) => None,
         };
         let link = || now(AtFlags::SYMLINK_NOFOLLOW);
-        Some(match *self {
+        let is_so = match *self {
             Fact::Absent => link()?.is_none(),
             Fact::Is(kind) => link()?.is_some_and(|stamp| stamp.kind() == kind),
             Fact::Same(dev, ino) => {
@@ -446,8 +587,18 @@ impl Fact {
                 _ => Seen::of(&root.path.join(path)).ok()? == Some(expected),
             },
             Fact::LeadsTo(expected) => now(AtFlags::empty())? == expected,
+            Fact::Holds(stamp, content) => match link()? {
+                now if stamp.is_some() && now == stamp => true,
+                Some(now) if now.kind() == FileKind::File => match stamp {
+                    // Of another length it is another.
+                    Some(stamp) if stamp.size != now.size => false,
+                    _ => return Some(Look::Unread(now, content)),
+                },
+                _ => false,
+            },
             Fact::Doubtful => false,
-        })
+        };
+        Some(if is_so { Look::Same } else { Look::Other })
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::blocks::BLOCK;
 use super::*;
+use crate::content::measure;
 use crate::random::Random;
 use crate::resting::{FOLDER, forget};
 
@@ -255,7 +256,7 @@ fn what_was_judged_again_rests_on_what_it_saw_now() {
         claim("shared, changed", is, &[1]),
     ];
     let bytes = Arc::new(encoded(ASKED, b"", &Basis::new(old), |pieces| pieces.concat()));
-    let standing = Standing { bytes, moved: Vec::new() };
+    let standing = Standing { bytes, moved: Vec::new(), renewed: Renewed::default() };
     let again = Again {
         is_judged: &|reader| reader == 1 || reader == 4,
         is_gone: &|path| path == b"gone",
@@ -303,7 +304,7 @@ fn many_claims_are_merged_as_few() {
             .collect();
         let bytes =
             Arc::new(encoded(ASKED, b"", &Basis::new(old.clone()), |pieces| pieces.concat()));
-        let standing = Standing { bytes, moved: Vec::new() };
+        let standing = Standing { bytes, moved: Vec::new(), renewed: Renewed::default() };
         let again = Again { is_judged: &is_judged, is_gone: &|_| false, is_same: &|_, _| false };
         let basis = standing.basis_with(new.clone(), &again).unwrap();
         let mut merged = claims_in(basis.blocks.iter().map(|block| &block[..]).collect());
@@ -323,4 +324,120 @@ fn many_claims_are_merged_as_few() {
         }
         assert_eq!(merged, expected.into_values().collect::<Vec<_>>(), "round {round}");
     }
+}
+
+/// A world whose sources are known by what they hold, each with a reader, but for two that are
+/// everybody's, and one whose stamp stands for nothing.
+fn world_of_contents() -> (tempfile::TempDir, PathBuf) {
+    let (world, _) = world();
+    let claims = (0..600).map(|number: u32| {
+        let path = format!("src/{number:05}.c");
+        let (seen, content) = measure(&world.path().join(&path), &mut Vec::new()).unwrap().unwrap();
+        let stamp = (number != 2).then_some(seen.link);
+        let readers = if number < 2 { Vec::new() } else { vec![number] };
+        Claim { path: path.into_bytes(), fact: Fact::Holds(stamp, content), readers }
+    });
+    let state = world.path().join("state");
+    ASKED.prove(&state, b"answer", &Basis::new(claims.collect())).unwrap();
+    (world, state)
+}
+
+fn standing(world: &tempfile::TempDir) -> Option<Standing> {
+    ASKED.standing(&world.path().join("state"), world.path(), &|| {})
+}
+
+/// Another file of that name.
+fn replace(world: &tempfile::TempDir, number: u32, text: &str) {
+    fs::write(world.path().join("new"), text).unwrap();
+    let path = world.path().join(format!("src/{number:05}.c"));
+    fs::rename(world.path().join("new"), path).unwrap();
+}
+
+#[test]
+fn what_holds_what_it_held_is_so_whatever_its_stamps() {
+    let (world, _) = world_of_contents();
+    let now = standing(&world).unwrap();
+    assert!(now.doubted().is_empty() && now.is_renewed(), "what has no stamp is read");
+    [0, 7, 599].iter().for_each(|&number| replace(&world, number, "x"));
+    replace(&world, 8, "longer");
+    replace(&world, 9, "y");
+    replace(&world, 10, "");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(world.path().join("src/00011.c"), executable).unwrap();
+    fs::remove_file(world.path().join("src/00012.c")).unwrap();
+    replace(&world, 13, "x");
+    fs::remove_file(world.path().join("src/00014.c")).unwrap();
+    symlink("00013.c", world.path().join("src/00014.c")).unwrap();
+    let now = standing(&world).unwrap();
+    assert_eq!(now.doubted(), [8, 9, 10, 11, 12, 14]);
+    assert!(now.still_holds_for_all(world.path()));
+    let mut renewed: Vec<_> =
+        now.renewed.keys().map(|path| str::from_utf8(path).unwrap()).collect();
+    renewed.sort_unstable();
+    assert_eq!(
+        renewed,
+        ["src/00000.c", "src/00002.c", "src/00007.c", "src/00013.c", "src/00599.c"]
+    );
+    // What is everybody's and holds something else is no proof for anybody.
+    replace(&world, 1, "y");
+    assert!(standing(&world).is_none());
+    assert!(!now.still_holds_for_all(world.path()));
+}
+
+#[test]
+fn new_stamps_are_kept_if_they_may_stand_for_what_was_read() {
+    let (world, state) = world_of_contents();
+    [0, 7, 8].iter().for_each(|&number| replace(&world, number, "x"));
+    let mut now = standing(&world).unwrap();
+    now.settle(|path, _| path != b"src/00008.c");
+    ASKED.renew(&state, &now).unwrap();
+    let mut now = standing(&world).unwrap();
+    assert_eq!(now.answer(), b"answer");
+    assert_eq!(now.renewed.keys().collect::<Vec<_>>(), [&b"src/00008.c".to_vec()]);
+    replace(&world, 7, "y");
+    assert_eq!(standing(&world).unwrap().doubted(), [7]);
+    // Who changed something meanwhile has forgotten the proof first, and may have left another.
+    forget(&state).unwrap();
+    ASKED.renew(&state, &now).unwrap();
+    assert!(standing(&world).is_none());
+    ASKED.prove(&state, b"other", &Basis::new(Vec::new())).unwrap();
+    ASKED.renew(&state, &now).unwrap();
+    assert_eq!(standing(&world).unwrap().answer(), b"other");
+    now.settle(|_, _| false);
+    assert!(!now.is_renewed());
+}
+
+#[test]
+fn what_others_saw_of_the_same_content_agrees() {
+    let (world, _) = world_of_contents();
+    let now = standing(&world).unwrap();
+    let seen = |number: u32, text: &str| {
+        replace(&world, number, text);
+        let path = format!("src/{number:05}.c");
+        let (seen, content) = measure(&world.path().join(&path), &mut Vec::new()).unwrap().unwrap();
+        claim(&path, Fact::Holds(Some(seen.link), content), &[1000])
+    };
+    let new = vec![seen(20, "x"), seen(21, "y")];
+    let nobody = Again { is_judged: &|_| false, is_gone: &|_| false, is_same: &|_, _| false };
+    let merged = claims_in(
+        now.basis_with(new.clone(), &nobody).unwrap().blocks.iter().map(|block| &**block).collect(),
+    );
+    let of = |path: &str| merged.iter().find(|claim| claim.path == path.as_bytes()).unwrap();
+    assert_eq!(
+        (of("src/00020.c").fact, &of("src/00020.c").readers[..]),
+        (new[0].fact, &[20, 1000][..])
+    );
+    assert_eq!(of("src/00021.c").fact, Fact::Doubtful);
+}
+
+/// Where most hold something else not all are read: they are in doubt, and will be read then.
+#[test]
+fn after_many_edits_files_are_not_read_in_vain() {
+    let (world, _) = world_of_contents();
+    (2..600).for_each(|number| replace(&world, number, if number < 590 { "y" } else { "x" }));
+    let now = standing(&world).unwrap();
+    let doubted = now.doubted();
+    assert!((588..=598).contains(&doubted.len()), "{}", doubted.len());
+    assert!((2..590).all(|number| doubted.contains(&number)));
+    assert!(now.renewed.len() < 10, "the last were not read");
 }
