@@ -12,6 +12,7 @@ mod filesystem;
 mod flat;
 mod hash;
 mod intents;
+mod names;
 mod packed;
 mod proof;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use digest::{Digest, KeyHasher};
 pub use flat::{Coded, In, Index, Out, Piece, Pieces, digest_of, many, put_many};
 pub use hash::{HashError, Hashed, hash_at, hash_file};
 pub use intents::{Intent, Intents};
+pub use names::names_at;
 pub use proof::{Again, Basis, Claim, Fact, Moved, Question, Standing};
 pub use said::said;
 pub use spread::spread;

@@ -11,7 +11,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use taskr_cache::{Fact, Stamp};
+use rustix::fs::CWD;
+use taskr_cache::{Fact, FileKind, Stamp, measure, names_at};
 use walkdir::{DirEntry, WalkDir};
 
 use super::ignored::{Ignored, IgnoredMatch};
@@ -36,11 +37,12 @@ pub fn list(
     walk_matches((root, pattern, skip), ignored, &mut |_, _| {})
 }
 
-/// As [`list`], and what it rests on: the stamps of all directories and `.gitignore` files from
-/// before they were read. As long as these are so, and were settled then, the list is the same.
+/// As [`list`], and what it rests on: the names in all directories and what `.gitignore` files hold,
+/// with stamps from before they were read. As long as these are so, and the stamps were settled then,
+/// the list is the same.
 ///
 /// # Errors
-/// As of [`list`]; or a directory cannot be asked for its stamp.
+/// As of [`list`]; or a directory cannot be asked for its stamp, or changes meanwhile.
 pub fn list_and_why(
     root: &Path,
     pattern: &Pattern,
@@ -49,7 +51,7 @@ pub fn list_and_why(
 ) -> io::Result<Listing> {
     let mut facts = Facts::default();
     if let Some(path) = pattern.as_path() {
-        facts.add(path, Stamp::of_link(&absolute(root, path)), kind);
+        facts.add(path, Stamp::of_link(&absolute(root, path)).map(kind));
     }
     let found =
         walk_matches((root, pattern, skip), ignored, &mut |path, at| facts.led_to(path, at))?;
@@ -76,32 +78,56 @@ pub type Listing = (Vec<Vec<u8>>, Vec<(Vec<u8>, Fact)>);
 #[derive(Default)]
 struct Facts {
     all: Vec<(Vec<u8>, Fact)>,
+    /// Folders and files that were looked at before they were read, and how they were opened.
+    read: Vec<(PathBuf, Option<Stamp>)>,
     failed: Option<io::Error>,
 }
 
 impl Facts {
+    /// A directory or a `.gitignore` is about to be read.
     fn led_to(&mut self, path: &[u8], at: &Path) {
-        self.add(path, Stamp::of(at), Fact::LeadsTo);
+        let fact = Stamp::of(at).and_then(|stamp| {
+            self.read.push((at.to_owned(), stamp));
+            held(at, stamp)
+        });
+        self.add(path, fact);
     }
 
-    fn add(
-        &mut self,
-        path: &[u8],
-        stamp: io::Result<Option<Stamp>>,
-        fact: impl FnOnce(Option<Stamp>) -> Fact,
-    ) {
-        match stamp {
-            Ok(stamp) => self.all.push((path.to_vec(), fact(stamp))),
+    fn add(&mut self, path: &[u8], fact: io::Result<Fact>) {
+        match fact {
+            Ok(fact) => self.all.push((path.to_vec(), fact)),
             Err(error) => self.failed = Some(error),
         }
     }
 
+    /// All, if nothing that was read has another stamp than before: what it held was looked at beside
+    /// that.
     fn all(self) -> io::Result<Vec<(Vec<u8>, Fact)>> {
-        match self.failed {
-            Some(error) => Err(error),
-            None => Ok(self.all),
+        if let Some(error) = self.failed {
+            return Err(error);
         }
+        for (at, before) in &self.read {
+            if Stamp::of(at)? != *before {
+                return Err(named(at, &io::Error::other("it changes meanwhile")));
+            }
+        }
+        Ok(self.all)
     }
+}
+
+/// What is at a path, which leads to something of this stamp: the names in a folder, the content of a
+/// file that is no link.
+fn held(at: &Path, stamp: Option<Stamp>) -> io::Result<Fact> {
+    let fact = match stamp.map(|stamp| stamp.kind()) {
+        Some(FileKind::Dir) => names_at(CWD, at)?.map(|(stamp, names)| Fact::Lists(stamp, names)),
+        Some(FileKind::File) => {
+            let found = measure(at, &mut Vec::new()).map_err(io::Error::other)?;
+            let found = found.filter(|(seen, _)| seen.link.kind() == FileKind::File);
+            found.map(|(seen, content)| Fact::Holds(Some(seen.link), content))
+        }
+        _ => None,
+    };
+    Ok(fact.unwrap_or(Fact::LeadsTo(stamp)))
 }
 
 /// That something of this kind is there, or nothing.
@@ -226,7 +252,7 @@ pub fn list_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, bool)>> {
 /// As there.
 pub fn why_of_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, Fact)>> {
     let mut facts = Facts::default();
-    facts.add(dir, Stamp::of_link(&absolute(root, dir)), kind);
+    facts.add(dir, Stamp::of_link(&absolute(root, dir)).map(kind));
     walk_tree(root, dir, &mut |path, at| facts.led_to(path, at))?;
     facts.all()
 }

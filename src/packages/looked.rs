@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use taskr_cache::{Digest, Fact, Seen};
+use taskr_cache::{Content, Digest, Fact, Seen};
 
 use super::folders::find;
 use super::{Where, read};
@@ -26,7 +26,13 @@ impl Looked {
             let file = root.join(path);
             let seen = Seen::of(&file).ok()?;
             let now = read(&file).ok()?.as_deref().map(Digest::of);
-            let fact = seen.map_or(Fact::Absent, Fact::Seen);
+            let fact = match (seen, *digest) {
+                (None, _) => Fact::Absent,
+                (Some(Seen { link, file: None }), Some(digest)) => {
+                    Fact::Holds(Some(link), Content::File { executable: link.executable(), digest })
+                }
+                (Some(seen), _) => Fact::Seen(seen),
+            };
             (now == *digest).then(|| facts.push((path.clone().into_bytes(), fact)))?;
         }
         facts.extend(why_of_folders(&taskfile.include, root)?);

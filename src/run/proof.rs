@@ -395,17 +395,10 @@ impl Build<'_> {
         // What vouches for tasks vouches for the graph.
         if !self.vouched.is_on() {
             self.add_graph(&mut facts)?;
-            for (path, fact) in (ask.why)()? {
-                if let Fact::Seen(seen) = &fact {
-                    seen.stamps().try_for_each(|stamp| settled.check(&path, stamp))?;
-                }
-                facts.push((path, fact));
-            }
+            facts.extend((ask.why)()?);
         }
         for (path, fact) in &facts {
-            if let Fact::LeadsTo(Some(stamp)) = fact {
-                settled.check(path, stamp)?;
-            }
+            fact.stamps().try_for_each(|stamp| settled.check(path, stamp))?;
         }
         claims.extend(facts.into_iter().map(|(path, fact)| Claim::of_all(path, fact)));
         for name in STATE_FILES {

@@ -58,10 +58,8 @@ pub(super) fn merged(
     let (mut claims, mut walk) = (Vec::new(), Walk::over(block));
     while let Some(next) = walk.next() {
         next?;
-        let mut fact = walk.fact()?;
-        if let Fact::Holds(stamp, _) = &mut fact {
-            *stamp = renewed.get(&walk.path).copied().or(*stamp);
-        }
+        let fact = walk.fact()?;
+        let fact = renewed.get(&walk.path).map_or(fact, |stamp| fact.with(*stamp));
         let all = walk.is_of_all();
         let readers: Vec<u32> = walk.each_reader().filter(|&one| !(again.is_judged)(one)).collect();
         if (again.is_gone)(&walk.path) {

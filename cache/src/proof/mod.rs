@@ -31,6 +31,7 @@ use blocks::{Walk, merged};
 
 use crate::content::{Content, Seen, measure_at};
 use crate::digest::{Digest, checksum, checksum_of};
+use crate::names::names_at;
 use crate::resting::{Folder, NAME_BYTES};
 use crate::spread::spread;
 use crate::stamp::{FileKind, Stamp};
@@ -57,9 +58,11 @@ pub enum Fact {
     /// A regular file with this content. What has this stamp has it, and is not read; none if no stamp
     /// may stand for it.
     Holds(Option<Stamp>, Content),
-    /// What the path leads to, links followed: nothing, or something with this stamp. Of a folder
-    /// it stands for the names in it.
+    /// What the path leads to, links followed: nothing, or something with this stamp.
     LeadsTo(Option<Stamp>),
+    /// It leads to a folder with these names in it, as of [`names_at`]. What has this stamp has them,
+    /// and is not read.
+    Lists(Stamp, Digest),
     /// Nothing that can be told by looking again: it never counts as being so.
     Doubtful,
 }
@@ -98,7 +101,7 @@ pub struct Standing {
     renewed: Renewed,
 }
 
-/// Files that were read and hold what they held, and the stamps that they have now.
+/// Files and folders that were read and hold what they held, and the stamps that they have now.
 type Renewed = FxHashMap<Vec<u8>, Stamp>;
 
 /// The path of a fact that is no longer so, and who rests on it.
@@ -125,7 +128,7 @@ impl Standing {
         &self.moved
     }
 
-    /// Whether files have other stamps and hold what they held.
+    /// Whether files or folders have other stamps and hold what they held.
     pub fn is_renewed(&self) -> bool {
         !self.renewed.is_empty()
     }
@@ -369,21 +372,31 @@ const LEAST_BLOCKS: usize = 2;
 enum Look {
     Same,
     Other,
-    /// It has another stamp, this one, and may hold what it held.
+    /// The file has another stamp, this one, and may hold what it held.
     Unread(Stamp, Content),
+    /// It has another stamp, this one, and is as it was.
+    Renewed(Stamp),
 }
 
 impl Look {
     /// Whether it is so; for this the file is read.
     fn read(&self, path: &OsStr, root: &Root<'_>, buffer: &mut Vec<u8>) -> bool {
         match self {
-            Look::Same => true,
+            Look::Same | Look::Renewed(_) => true,
             Look::Other => false,
             Look::Unread(stamp, content) => {
                 let seen = Seen { link: *stamp, file: None };
                 let now = measure_at(root.folder.as_fd(), Path::new(path), &seen, buffer);
                 now.is_ok_and(|now| now.as_ref() == Some(content))
             }
+        }
+    }
+
+    /// The stamp that it has instead of the one that it had.
+    fn stamp(&self) -> Option<Stamp> {
+        match *self {
+            Look::Same | Look::Other => None,
+            Look::Unread(stamp, _) | Look::Renewed(stamp) => Some(stamp),
         }
     }
 }
@@ -424,7 +437,7 @@ fn others_in(block: &[u8], root: &Root<'_>) -> Option<Vec<Odd>> {
         match look {
             Look::Same => {}
             Look::Other if walk.is_of_all() => return None,
-            Look::Other | Look::Unread(..) => {
+            Look::Other | Look::Unread(..) | Look::Renewed(_) => {
                 let readers = walk.each_reader().collect();
                 odd.push(Odd { path: walk.path.clone(), readers, look });
             }
@@ -448,13 +461,13 @@ fn read_again(
     root: &Root<'_>,
     in_doubt: &(dyn Fn() + Sync),
 ) -> Option<(Vec<Moved>, Renewed)> {
-    let size = |odd: &Odd| if let Look::Unread(stamp, _) = odd.look { stamp.size } else { 0 };
-    let bytes = odd.iter().map(size).fold(0, u64::saturating_add);
+    let sizes = odd.iter().filter_map(|odd| odd.look.stamp()).map(|stamp| stamp.size);
+    let bytes = sizes.fold(0, u64::saturating_add);
     let least = if bytes < MANY_BYTES { LEAST_FILES } else { 1 };
     let (equal, vain) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let holds = spread(&odd, least, |odd, buffer: &mut Vec<u8>| {
-        let in_vain = vain.load(Ordering::Relaxed);
-        if in_vain > MOST_IN_VAIN.max(equal.load(Ordering::Relaxed)) {
+        let Look::Unread(..) = odd.look else { return odd.look.stamp().is_some() };
+        if vain.load(Ordering::Relaxed) > MOST_IN_VAIN.max(equal.load(Ordering::Relaxed)) {
             return false;
         }
         let holds = odd.look.read(OsStr::from_bytes(&odd.path), root, buffer);
@@ -466,8 +479,8 @@ fn read_again(
     });
     let (mut moved, mut renewed) = (Vec::new(), Renewed::default());
     for (odd, holds) in odd.into_iter().zip(holds) {
-        match odd.look {
-            Look::Unread(stamp, _) if holds => drop(renewed.insert(odd.path, stamp)),
+        match odd.look.stamp() {
+            Some(stamp) if holds => drop(renewed.insert(odd.path, stamp)),
             _ if odd.readers.is_empty() => return None,
             _ => moved.push((odd.path, odd.readers)),
         }
@@ -500,6 +513,11 @@ impl Fact {
                 stamp.iter().for_each(|stamp| stamp.encode(out));
                 content.encode(out);
             }
+            Fact::Lists(stamp, names) => {
+                out.push(8);
+                stamp.encode(out);
+                out.extend_from_slice(names.as_bytes());
+            }
         }
     }
 
@@ -522,6 +540,7 @@ impl Fact {
                 1 => 2 + Stamp::BYTES + Content::MOST_BYTES,
                 _ => return None,
             },
+            8 => 1 + Stamp::BYTES + 32,
             _ => return None,
         })
     }
@@ -553,19 +572,46 @@ impl Fact {
                 let stamp = if has_stamp == 1 { Some(Stamp::decode(bytes)?) } else { None };
                 Fact::Holds(stamp, Content::decode(bytes)?)
             }
+            8 => {
+                let stamp = Stamp::decode(bytes)?;
+                let (names, rest) = bytes.split_first_chunk()?;
+                *bytes = rest;
+                Fact::Lists(stamp, Digest::from_bytes(*names))
+            }
             _ => return None,
         })
+    }
+
+    /// The stamps that it rests on.
+    pub fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+        let (first, second) = match self {
+            Fact::Seen(seen) => (Some(&seen.link), seen.file.as_ref()),
+            Fact::LeadsTo(stamp) | Fact::Holds(stamp, _) => (stamp.as_ref(), None),
+            Fact::Lists(stamp, _) => (Some(stamp), None),
+            Fact::Absent | Fact::Is(_) | Fact::Same(..) | Fact::Doubtful => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The same with another stamp.
+    fn with(self, stamp: Stamp) -> Fact {
+        match self {
+            Fact::Holds(_, content) => Fact::Holds(Some(stamp), content),
+            Fact::Lists(_, names) => Fact::Lists(stamp, names),
+            other => other,
+        }
     }
 
     /// Whether both say the same of what lies there, whatever its stamps.
     fn agrees(&self, other: &Fact) -> bool {
         match (self, other) {
             (Fact::Holds(_, one), Fact::Holds(_, other)) => one == other,
+            (Fact::Lists(_, one), Fact::Lists(_, other)) => one == other,
             _ => self == other,
         }
     }
 
-    /// What can be told without reading the file; `None` if it cannot be asked.
+    /// What can be told without reading a file; `None` if it cannot be asked.
     fn look(&self, path: &OsStr, root: &Root<'_>) -> Option<Look> {
         let now = |flags| match rustix::fs::statat(&root.folder, path_or_dot(path), flags) {
             Ok(stat) => Some(Some(Stamp::from_stat(&stat))),
@@ -587,6 +633,16 @@ impl Fact {
                 _ => Seen::of(&root.path.join(path)).ok()? == Some(expected),
             },
             Fact::LeadsTo(expected) => now(AtFlags::empty())? == expected,
+            Fact::Lists(stamp, names) => match now(AtFlags::empty())? {
+                Some(now) if now == stamp => true,
+                // There are few of them, and what is another here ends it for all.
+                Some(now) if now.kind() == FileKind::Dir => {
+                    let found = names_at(root.folder.as_fd(), Path::new(path_or_dot(path))).ok()?;
+                    let is_same = found == Some((now, names));
+                    return Some(if is_same { Look::Renewed(now) } else { Look::Other });
+                }
+                _ => false,
+            },
             Fact::Holds(stamp, content) => match link()? {
                 now if stamp.is_some() && now == stamp => true,
                 Some(now) if now.kind() == FileKind::File => match stamp {

@@ -441,3 +441,30 @@ fn after_many_edits_files_are_not_read_in_vain() {
     assert!((2..590).all(|number| doubted.contains(&number)));
     assert!(now.renewed.len() < 10, "the last were not read");
 }
+
+#[test]
+fn a_folder_with_the_same_names_is_as_it_was() {
+    let (world, state) = (tempfile::tempdir().unwrap(), "state");
+    let root = world.path();
+    [state, "src", "src/deep"].iter().for_each(|name| fs::create_dir(root.join(name)).unwrap());
+    ["a", "b"].iter().for_each(|name| fs::write(root.join("src").join(name), name).unwrap());
+    let lists = |path: &str| {
+        let (stamp, names) = names_at(rustix::fs::CWD, &root.join(path)).unwrap().unwrap();
+        Claim::of_all(path.into(), Fact::Lists(stamp, names))
+    };
+    let claims = vec![lists("src"), lists("src/deep"), lists("")];
+    ASKED.prove(&root.join(state), b"answer", &Basis::new(claims)).unwrap();
+    assert!(!standing(&world).unwrap().is_renewed());
+    fs::write(root.join("src/new"), "A").unwrap();
+    assert!(standing(&world).is_none());
+    fs::rename(root.join("src/new"), root.join("src/a")).unwrap();
+    let now = standing(&world).unwrap();
+    assert_eq!(now.renewed.keys().collect::<Vec<_>>(), [b"src"]);
+    assert!(now.still_holds_for_all(root));
+    ASKED.renew(&root.join(state), &now).unwrap();
+    assert!(!standing(&world).unwrap().is_renewed());
+    fs::remove_dir(root.join("src/deep")).unwrap();
+    fs::write(root.join("src/deep"), "").unwrap();
+    assert!(standing(&world).is_none(), "another sort of thing");
+    assert!(!now.still_holds_for_all(root));
+}
