@@ -151,6 +151,8 @@ impl Proved {
             if standing.is_renewed() {
                 renew(question, root, &standing, command());
             }
+            // Where much moved, to give its memory back would take a while.
+            std::mem::forget(standing);
             return Some(Proved::All(UpToDate { tasks, jobs }));
         }
         let variables = names_of(variables);
@@ -186,7 +188,8 @@ fn settle(standing: &mut Standing, root: &Path, begun: Instant) {
 fn renew(question: Question, root: &Path, standing: &Standing, command: String) {
     let dir = root.join(STATE_DIR);
     let note = Note { pid: std::process::id(), command, ..Note::default() };
-    if let Ok(Acquired::Held(_lock)) = Lock::acquire(&dir, &note, Wait::No)
+    if let Ok(Acquired::Held(lock)) = Lock::acquire(&dir, &note, Wait::No)
+        && lock.caution().is_none()
         && standing.still_holds_for_all(root)
     {
         // The next run does without.

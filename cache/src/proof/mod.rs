@@ -11,61 +11,34 @@
 //! taskr itself: [`Writer`](crate::Writer) and [`Intents`](crate::Intents) do so by themselves.
 
 mod blocks;
+mod fact;
+mod look;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustc_hash::FxHashMap;
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
 
 use blocks::{Walk, merged};
+use look::{LEAST_BLOCKS, Near, Root, others, read_again};
 
-use crate::content::{Content, Seen, measure_at};
 use crate::digest::{Digest, checksum, checksum_of};
-use crate::names::names_at;
 use crate::resting::{Folder, NAME_BYTES};
 use crate::spread::spread;
-use crate::stamp::{FileKind, Stamp};
+use crate::stamp::Stamp;
 
 pub use blocks::Basis;
+pub use fact::Fact;
 
 /// So many are kept: one for each question that is asked in turn.
 const MOST: usize = 16;
 
 /// How a proof begins. The number moves with the layout and with what facts mean.
 const MAGIC: &[u8; 16] = b"taskr proof v5\r\n";
-
-/// What was seen at one path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// Nothing.
-    Absent,
-    /// Something of this kind; a link is not followed.
-    Is(FileKind),
-    /// The same thing, whatever is in it: device and inode; a link is not followed.
-    Same(u64, u64),
-    /// These stamps.
-    Seen(Seen),
-    /// A regular file with this content. What has this stamp has it, and is not read; none if no stamp
-    /// may stand for it.
-    Holds(Option<Stamp>, Content),
-    /// What the path leads to, links followed: nothing, or something with this stamp.
-    LeadsTo(Option<Stamp>),
-    /// It leads to a folder with these names in it, as of [`names_at`]. What has this stamp has them,
-    /// and is not read.
-    Lists(Stamp, Digest),
-    /// Nothing that can be told by looking again: it never counts as being so.
-    Doubtful,
-}
 
 /// A fact, and who rests on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +169,16 @@ impl Standing {
         Some(Basis { blocks })
     }
 
+    /// What it rests on, with the new stamps.
+    fn renewed_basis(&self) -> Option<Basis<'_>> {
+        let renewed = spread(&self.blocks(), LEAST_BLOCKS, |block, (): &mut ()| {
+            let nobody =
+                Again { is_judged: &|_| false, is_gone: &|_| false, is_same: &|_, _| false };
+            merged(block, &mut FxHashMap::default(), &self.renewed, &nobody).map(Cow::Owned)
+        });
+        Some(Basis { blocks: renewed.into_iter().collect::<Option<_>>()? })
+    }
+
     fn blocks(&self) -> Vec<&[u8]> {
         Parts::of(&self.bytes).map(|parts| parts.blocks).unwrap_or_default()
     }
@@ -204,16 +187,15 @@ impl Standing {
     pub fn still_holds_for_all(&self, root: &Path) -> bool {
         let holds = || {
             let (root, mut buffer) = (Root::open(root)?, Vec::new());
+            let mut near = Near::to(&root);
             for block in Parts::of(&self.bytes)?.blocks {
                 let mut walk = Walk::over(block);
                 while let Some(next) = walk.next() {
                     next?;
-                    let path = OsStr::from_bytes(&walk.path);
-                    let holds = match walk.is_of_all() {
-                        true => walk.fact()?.look(path, &root)?.read(path, &root, &mut buffer),
-                        false => true,
-                    };
-                    holds.then_some(())?;
+                    if walk.is_of_all() {
+                        let look = near.look(&walk.path, walk.fact()?)?;
+                        look.read(&walk.path, &mut near, &mut buffer).then_some(())?;
+                    }
                 }
             }
             Some(())
@@ -244,8 +226,7 @@ impl Question {
     /// It could not be written.
     pub fn renew(self, dir: &Path, standing: &Standing) -> io::Result<()> {
         let folder = Folder::make(dir)?;
-        let nobody = Again { is_judged: &|_| false, is_gone: &|_| false, is_same: &|_, _| false };
-        match (folder.read(&self.name()), standing.basis_with(Vec::new(), &nobody)) {
+        match (folder.read(&self.name()), standing.renewed_basis()) {
             (Some(there), Some(basis)) if there == *standing.bytes => {
                 encoded(self, standing.answer(), &basis, |pieces| {
                     folder.write(&self.name(), pieces)
@@ -348,320 +329,4 @@ fn take<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
     let (taken, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
     *bytes = rest;
     Some(taken)
-}
-
-/// The workspace. Most paths are asked for from the open folder, which costs less.
-struct Root<'r> {
-    path: &'r Path,
-    folder: OwnedFd,
-}
-
-impl<'r> Root<'r> {
-    fn open(path: &'r Path) -> Option<Root<'r>> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(path, flags, Mode::empty()).ok()?;
-        Some(Root { path, folder })
-    }
-}
-
-/// A thread that asks for facts asks for at least so many blocks: it costs 60 µs, a fact half a
-/// microsecond.
-const LEAST_BLOCKS: usize = 2;
-
-/// What a look at a fact gives.
-enum Look {
-    Same,
-    Other,
-    /// The file has another stamp, this one, and may hold what it held.
-    Unread(Stamp, Content),
-    /// It has another stamp, this one, and is as it was.
-    Renewed(Stamp),
-}
-
-impl Look {
-    /// Whether it is so; for this the file is read.
-    fn read(&self, path: &OsStr, root: &Root<'_>, buffer: &mut Vec<u8>) -> bool {
-        match self {
-            Look::Same | Look::Renewed(_) => true,
-            Look::Other => false,
-            Look::Unread(stamp, content) => {
-                let seen = Seen { link: *stamp, file: None };
-                let now = measure_at(root.folder.as_fd(), Path::new(path), &seen, buffer);
-                now.is_ok_and(|now| now.as_ref() == Some(content))
-            }
-        }
-    }
-
-    /// The stamp that it has instead of the one that it had.
-    fn stamp(&self) -> Option<Stamp> {
-        match *self {
-            Look::Same | Look::Other => None,
-            Look::Unread(stamp, _) | Look::Renewed(stamp) => Some(stamp),
-        }
-    }
-}
-
-/// A fact that is not so by its looks.
-struct Odd {
-    path: Vec<u8>,
-    readers: Vec<u32>,
-    look: Look,
-}
-
-/// The facts that are not so by their looks; none if everybody rests on one that is not so whatever is
-/// in it.
-fn others(blocks: &[&[u8]], root: &Root<'_>, in_doubt: &(dyn Fn() + Sync)) -> Option<Vec<Odd>> {
-    let is_lost = AtomicBool::new(false);
-    let found = spread(blocks, LEAST_BLOCKS, |block, (): &mut ()| {
-        // What the others would find is of no use then.
-        if is_lost.load(Ordering::Relaxed) {
-            return None;
-        }
-        let odd = others_in(block, root);
-        is_lost.fetch_or(odd.is_none(), Ordering::Relaxed);
-        if odd.iter().flatten().any(|odd| matches!(odd.look, Look::Other)) {
-            in_doubt();
-        }
-        odd
-    });
-    let found: Option<Vec<Vec<Odd>>> = found.into_iter().collect();
-    Some(found?.into_iter().flatten().collect())
-}
-
-/// As [`others`], in a block. None, too, if it cannot be read or asked.
-fn others_in(block: &[u8], root: &Root<'_>) -> Option<Vec<Odd>> {
-    let (mut walk, mut odd) = (Walk::over(block), Vec::new());
-    while let Some(next) = walk.next() {
-        next?;
-        let look = walk.fact()?.look(OsStr::from_bytes(&walk.path), root)?;
-        match look {
-            Look::Same => {}
-            Look::Other if walk.is_of_all() => return None,
-            Look::Other | Look::Unread(..) | Look::Renewed(_) => {
-                let readers = walk.each_reader().collect();
-                odd.push(Odd { path: walk.path.clone(), readers, look });
-            }
-        }
-    }
-    Some(odd)
-}
-
-/// A thread that reads files reads at least so many, or fewer if they are large.
-const LEAST_FILES: usize = 16;
-const MANY_BYTES: u64 = 1 << 20;
-
-/// Where more than this many files, and more than half of those that were read, hold something else,
-/// no other is read: who is in doubt will be judged, and the files read then.
-const MOST_IN_VAIN: usize = 16;
-
-/// Reads what has another stamp: what has moved, and what holds what it held. None if everybody rests
-/// on something that moved.
-fn read_again(
-    odd: Vec<Odd>,
-    root: &Root<'_>,
-    in_doubt: &(dyn Fn() + Sync),
-) -> Option<(Vec<Moved>, Renewed)> {
-    let sizes = odd.iter().filter_map(|odd| odd.look.stamp()).map(|stamp| stamp.size);
-    let bytes = sizes.fold(0, u64::saturating_add);
-    let least = if bytes < MANY_BYTES { LEAST_FILES } else { 1 };
-    let (equal, vain) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let holds = spread(&odd, least, |odd, buffer: &mut Vec<u8>| {
-        let Look::Unread(..) = odd.look else { return odd.look.stamp().is_some() };
-        if vain.load(Ordering::Relaxed) > MOST_IN_VAIN.max(equal.load(Ordering::Relaxed)) {
-            return false;
-        }
-        let holds = odd.look.read(OsStr::from_bytes(&odd.path), root, buffer);
-        if holds { &equal } else { &vain }.fetch_add(1, Ordering::Relaxed);
-        if !holds {
-            in_doubt();
-        }
-        holds
-    });
-    let (mut moved, mut renewed) = (Vec::new(), Renewed::default());
-    for (odd, holds) in odd.into_iter().zip(holds) {
-        match odd.look.stamp() {
-            Some(stamp) if holds => drop(renewed.insert(odd.path, stamp)),
-            _ if odd.readers.is_empty() => return None,
-            _ => moved.push((odd.path, odd.readers)),
-        }
-    }
-    Some((moved, renewed))
-}
-
-impl Fact {
-    fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Fact::Absent => out.push(0),
-            Fact::Is(kind) => out.extend_from_slice(&[1, *kind as u8]),
-            Fact::Same(dev, ino) => {
-                out.push(2);
-                out.extend_from_slice(&dev.to_le_bytes());
-                out.extend_from_slice(&ino.to_le_bytes());
-            }
-            Fact::Seen(seen) => {
-                out.push(3);
-                seen.encode(out);
-            }
-            Fact::LeadsTo(None) => out.push(4),
-            Fact::LeadsTo(Some(stamp)) => {
-                out.push(5);
-                stamp.encode(out);
-            }
-            Fact::Doubtful => out.push(6),
-            Fact::Holds(stamp, content) => {
-                out.extend_from_slice(&[7, u8::from(stamp.is_some())]);
-                stamp.iter().for_each(|stamp| stamp.encode(out));
-                content.encode(out);
-            }
-            Fact::Lists(stamp, names) => {
-                out.push(8);
-                stamp.encode(out);
-                out.extend_from_slice(names.as_bytes());
-            }
-        }
-    }
-
-    /// How many bytes at the front of these [`Fact::decode`] would read.
-    fn bytes(bytes: &[u8]) -> Option<usize> {
-        Some(match bytes.first()? {
-            0 | 4 | 6 => 1,
-            1 => 2,
-            2 => 1 + 16,
-            // Two stamps, of which the second may be none.
-            3 => match bytes.get(1 + Stamp::BYTES)? {
-                0 => 2 + Stamp::BYTES,
-                1 => 2 + 2 * Stamp::BYTES,
-                _ => return None,
-            },
-            5 => 1 + Stamp::BYTES,
-            // A stamp, which may be none, and the content of a file.
-            7 => match bytes.get(1)? {
-                0 => 2 + Content::MOST_BYTES,
-                1 => 2 + Stamp::BYTES + Content::MOST_BYTES,
-                _ => return None,
-            },
-            8 => 1 + Stamp::BYTES + 32,
-            _ => return None,
-        })
-    }
-
-    /// Reads what [`Fact::encode`] wrote, and moves `bytes` behind it.
-    fn decode(bytes: &mut &[u8]) -> Option<Fact> {
-        let (&sort, rest) = bytes.split_first()?;
-        *bytes = rest;
-        Some(match sort {
-            0 => Fact::Absent,
-            1 => {
-                let (&kind, rest) = bytes.split_first()?;
-                *bytes = rest;
-                Fact::Is(*KINDS.get(usize::from(kind))?)
-            }
-            2 => {
-                let (dev, rest) = bytes.split_first_chunk()?;
-                let (ino, rest) = rest.split_first_chunk()?;
-                *bytes = rest;
-                Fact::Same(u64::from_le_bytes(*dev), u64::from_le_bytes(*ino))
-            }
-            3 => Fact::Seen(Seen::decode(bytes)?),
-            4 => Fact::LeadsTo(None),
-            5 => Fact::LeadsTo(Some(Stamp::decode(bytes)?)),
-            6 => Fact::Doubtful,
-            7 => {
-                let (&has_stamp, rest) = bytes.split_first()?;
-                *bytes = rest;
-                let stamp = if has_stamp == 1 { Some(Stamp::decode(bytes)?) } else { None };
-                Fact::Holds(stamp, Content::decode(bytes)?)
-            }
-            8 => {
-                let stamp = Stamp::decode(bytes)?;
-                let (names, rest) = bytes.split_first_chunk()?;
-                *bytes = rest;
-                Fact::Lists(stamp, Digest::from_bytes(*names))
-            }
-            _ => return None,
-        })
-    }
-
-    /// The stamps that it rests on.
-    pub fn stamps(&self) -> impl Iterator<Item = &Stamp> {
-        let (first, second) = match self {
-            Fact::Seen(seen) => (Some(&seen.link), seen.file.as_ref()),
-            Fact::LeadsTo(stamp) | Fact::Holds(stamp, _) => (stamp.as_ref(), None),
-            Fact::Lists(stamp, _) => (Some(stamp), None),
-            Fact::Absent | Fact::Is(_) | Fact::Same(..) | Fact::Doubtful => (None, None),
-        };
-        first.into_iter().chain(second)
-    }
-
-    /// The same with another stamp.
-    fn with(self, stamp: Stamp) -> Fact {
-        match self {
-            Fact::Holds(_, content) => Fact::Holds(Some(stamp), content),
-            Fact::Lists(_, names) => Fact::Lists(stamp, names),
-            other => other,
-        }
-    }
-
-    /// Whether both say the same of what lies there, whatever its stamps.
-    fn agrees(&self, other: &Fact) -> bool {
-        match (self, other) {
-            (Fact::Holds(_, one), Fact::Holds(_, other)) => one == other,
-            (Fact::Lists(_, one), Fact::Lists(_, other)) => one == other,
-            _ => self == other,
-        }
-    }
-
-    /// What can be told without reading a file; `None` if it cannot be asked.
-    fn look(&self, path: &OsStr, root: &Root<'_>) -> Option<Look> {
-        let now = |flags| match rustix::fs::statat(&root.folder, path_or_dot(path), flags) {
-            Ok(stat) => Some(Some(Stamp::from_stat(&stat))),
-            Err(Errno::NOENT | Errno::NOTDIR) => Some(None),
-            Err(_) => None,
-        };
-        let link = || now(AtFlags::SYMLINK_NOFOLLOW);
-        let is_so = match *self {
-            Fact::Absent => link()?.is_none(),
-            Fact::Is(kind) => link()?.is_some_and(|stamp| stamp.kind() == kind),
-            Fact::Same(dev, ino) => {
-                link()?.is_some_and(|stamp| (stamp.dev, stamp.ino) == (dev, ino))
-            }
-            Fact::Seen(expected) => match link()? {
-                Some(stamp) if stamp.kind() != FileKind::Symlink => {
-                    expected == Seen { link: stamp, file: None }
-                }
-                // Asked as whoever saw it did, loops of links and folders behind them included.
-                _ => Seen::of(&root.path.join(path)).ok()? == Some(expected),
-            },
-            Fact::LeadsTo(expected) => now(AtFlags::empty())? == expected,
-            Fact::Lists(stamp, names) => match now(AtFlags::empty())? {
-                Some(now) if now == stamp => true,
-                // There are few of them, and what is another here ends it for all.
-                Some(now) if now.kind() == FileKind::Dir => {
-                    let found = names_at(root.folder.as_fd(), Path::new(path_or_dot(path))).ok()?;
-                    let is_same = found == Some((now, names));
-                    return Some(if is_same { Look::Renewed(now) } else { Look::Other });
-                }
-                _ => false,
-            },
-            Fact::Holds(stamp, content) => match link()? {
-                now if stamp.is_some() && now == stamp => true,
-                Some(now) if now.kind() == FileKind::File => match stamp {
-                    // Of another length it is another.
-                    Some(stamp) if stamp.size != now.size => false,
-                    _ => return Some(Look::Unread(now, content)),
-                },
-                _ => false,
-            },
-            Fact::Doubtful => false,
-        };
-        Some(if is_so { Look::Same } else { Look::Other })
-    }
-}
-
-/// In the order of their numbers.
-const KINDS: [FileKind; 4] = [FileKind::File, FileKind::Dir, FileKind::Symlink, FileKind::Other];
-
-/// A folder is asked for by name; the workspace itself has none.
-fn path_or_dot(path: &OsStr) -> &OsStr {
-    if path.is_empty() { OsStr::new(".") } else { path }
 }

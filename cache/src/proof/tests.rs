@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::blocks::BLOCK;
 use super::*;
-use crate::content::measure;
+use crate::content::{Seen, measure};
+use crate::names::names_at;
 use crate::random::Random;
 use crate::resting::{FOLDER, forget};
+use crate::stamp::FileKind;
 
 const ASKED: Question = Question(Digest::from_bytes([7; 32]));
 
