@@ -18,6 +18,7 @@ use super::failed::{Again, Failed, failed};
 use super::limits::jobs_within_limits;
 use super::narrow::Told;
 use super::out::FirstError;
+use super::scan::Scan;
 use super::signals::{messages_with_signals, no_thread};
 use super::terminal::{self, Colours};
 use super::watch::Session;
@@ -232,18 +233,26 @@ fn ask<'a>(
     Ok(Some(Ask { question, before, env_asked, asks, why, note }))
 }
 
-/// Tells what was proved: a run of tasks that are all up to date.
-pub(super) fn up_to_date(args: &Build, proved: UpToDate, begun: Instant) -> Result<End, Error> {
-    let streams = Streams::default();
+/// Tells what was proved: a run of tasks that are all up to date. The words that asked for it were
+/// understood when it was proved, and say nothing of how it is told but this.
+pub(super) fn up_to_date(scan: &Scan, proved: UpToDate, begun: Instant) -> End {
+    let color = scan.color.as_deref().unwrap_or("auto");
+    let (streams, colours) = (Streams::default(), Colours::choose(color));
     let out = streams.stdout.of(io::stdout());
-    // No task runs, so that no output of one is shown.
-    let options = options(args, Mode::default(), io::stdout().is_terminal());
-    let mut lines = Lines::new(options, out, warnings(args));
+    let options = Options {
+        // No task runs, so that no output of one is shown.
+        mode: Mode::default(),
+        verbosity: if scan.quiet { -1 } else { 0 },
+        colour: colours.out,
+        terminal: io::stdout().is_terminal(),
+    };
+    let mut lines = Lines::new(options, out, warnings(color));
     let counts = Counts { tasks: proved.tasks, fresh: proved.tasks, ..Counts::default() };
     let wall_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let summary = Summary { counts, wall_ms, jobs: proved.jobs, ..Summary::default() };
     lines.event(&Event::RunFinished { run_id: "", summary: &summary });
-    Ok(End::Code(u8::from(streams.are_incomplete(args))))
+    streams.stdout.tell("stdout", colours.err, terminal::width());
+    End::Code(0)
 }
 
 /// How a build is shown on a stream.
@@ -421,15 +430,15 @@ pub(super) fn board(args: &Build, share: Option<Share>) -> Result<Board, Error> 
     let people = People::of(args);
     let terminal = people.is_terminal().then(|| Terminal {
         out: people.writer(),
-        err: warnings(args),
+        err: warnings(&args.common.color),
         size: (!args.how.quiet && terminal::can_move()).then(|| people.size()),
     });
     Board::start(terminal, share).map_err(no_thread)
 }
 
 /// stderr, without colours where there are to be none.
-fn warnings(args: &Build) -> Box<dyn Write + Send> {
-    let choice = match Colours::choose(&args.common.color).err {
+fn warnings(color: &str) -> Box<dyn Write + Send> {
+    let choice = match Colours::choose(color).err {
         true => anstream::ColorChoice::Always,
         false => anstream::ColorChoice::Never,
     };
@@ -454,7 +463,7 @@ pub(super) fn listeners(
     };
     let err = match terminal && io::stderr().is_terminal() {
         true => Box::new(board.err()),
-        false => warnings(args),
+        false => warnings(&args.common.color),
     };
     let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(Lines::new(options, out, err))];
     if let Some(listener) = board.listener() {

@@ -156,8 +156,7 @@ fn start(scan: &mut Scan) -> Result<End, Error> {
     });
     let before = match proved {
         Some(Proved::All(proved)) => {
-            scan.drop_run();
-            return parsed(scan, |args| build::up_to_date(&args, proved, begun));
+            return Ok(build::up_to_date(scan, proved, begun));
         }
         Some(Proved::Partly(before)) => Some(before),
         None => None,

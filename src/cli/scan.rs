@@ -23,6 +23,8 @@ pub(super) struct Scan {
     pub(super) file: Option<OsString>,
     /// Of `--color`.
     pub(super) color: Option<String>,
+    /// Whether `-q` is there.
+    pub(super) quiet: bool,
     about: About,
 }
 
@@ -100,6 +102,7 @@ const KNOWN: [Known; 21] = [
 struct Said {
     /// Whether it asks for help or for the version.
     about: About,
+    quiet: bool,
     /// The option that takes something, the last of a group of letters, and what is attached to it.
     taker: Option<(&'static Known, Option<OsString>)>,
 }
@@ -120,6 +123,7 @@ impl Said {
         let known = KNOWN.iter().find(|known| known.1.as_bytes() == name);
         Said {
             about: About::by_name(name),
+            quiet: name == b"quiet",
             taker: known.filter(|known| known.2 != Takes::Nothing).map(|known| (known, value)),
         }
     }
@@ -130,6 +134,7 @@ impl Said {
         for (at, letter) in letters.iter().enumerate() {
             let Some(known) = KNOWN.iter().find(|known| known.0 == Some(*letter)) else { break };
             said.about = said.about.max(About::by_letter(*letter));
+            said.quiet |= *letter == b'q';
             let rest = &letters[at + 1..];
             let value = rest.strip_prefix(b"=");
             let takes = match known.2 {
@@ -157,6 +162,7 @@ impl Scan {
             directory: None,
             file: None,
             color: None,
+            quiet: false,
             about: About::Nothing,
         };
         let mut rest = args.iter().enumerate().skip(1).peekable();
@@ -173,6 +179,7 @@ impl Scan {
             }
             let said = Said::by(arg);
             scan.about = scan.about.max(said.about);
+            scan.quiet |= said.quiet;
             let Some(((_, name, takes, _), attached)) = said.taker else { continue };
             let value = match (takes, attached) {
                 (Takes::Next, None) => rest.next().map(|(_, value)| value.clone()),
@@ -318,6 +325,26 @@ mod tests {
     fn scan(words: &str) -> Scan {
         let words = words.split(' ').filter(|word| !word.is_empty()).map(OsString::from);
         Scan::of(std::iter::once("taskr".into()).chain(words).collect())
+    }
+
+    #[test]
+    fn quiet_is_found_where_the_parser_finds_it() {
+        for (words, quiet) in [
+            ("build", false),
+            ("-q", true),
+            ("build -qj2", true),
+            ("-kq", true),
+            ("--quiet build", true),
+            ("-j2 -C q build", false),
+            ("-f q", false),
+            ("-fq", false),
+            ("-D q=1", false),
+            ("build -- -q", false),
+        ] {
+            assert_eq!(scan(words).quiet, quiet, "{words}");
+            let parsed = Build::try_parse_from(scan(words).args).expect("a build");
+            assert_eq!(parsed.how.quiet, quiet, "{words}");
+        }
     }
 
     #[test]
