@@ -32,7 +32,7 @@ pub use intents::{Intent, Intents};
 pub use names::names_at;
 pub use proof::{Again, Basis, Claim, Fact, Moved, Question, Standing};
 pub use said::said;
-pub use spread::spread;
+pub use spread::{processors, spread};
 pub use stamp::{Clock, FileKind, Stamp, boot_id};
 pub use state::{Access, Reader, State, Writer};
 pub use store::{

@@ -4,11 +4,19 @@
 //! the work, and keeps no thread.
 
 use std::panic::resume_unwind;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// More threads only wait for each other.
 const MOST_THREADS: usize = 8;
+
+/// How many threads run at once, at least 1, as it was when this was first asked: to ask takes a dozen
+/// calls where groups of processes have limits.
+pub fn processors() -> usize {
+    static FOUND: OnceLock<usize> = OnceLock::new();
+    *FOUND.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
+}
 
 /// What `work` makes of each item, in their order. `least` of them are worth a thread's start: with
 /// fewer than twice as many there is no other thread. Each thread takes as many at once, as long as
@@ -34,7 +42,7 @@ pub fn spread<T: Sync, S: Default, R: Send>(
     let enough = items.len() / least;
     let processors = match enough {
         0 | 1 => 1,
-        _ => thread::available_parallelism().map_or(1, usize::from),
+        _ => processors(),
     };
     let threads = processors.min(MOST_THREADS).min(enough);
     let mut done = thread::scope(|scope| {

@@ -7,7 +7,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use taskr_cache::{KeyHasher, Question, Seen, boot_id};
+use taskr_cache::{KeyHasher, Question, Seen, boot_id, processors};
 
 use super::limits::open_files;
 use super::scan::Scan;
@@ -27,8 +27,7 @@ pub(super) fn question(scan: &Scan, found: &Found) -> Option<Question> {
     part(&stamps);
     part(boot_id().as_bytes());
     part(&rustix::process::geteuid().as_raw().to_le_bytes());
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    part(&processors.to_le_bytes());
+    part(&processors().to_le_bytes());
     // Both decide how many tasks run at once, which an expression may ask for.
     part(&open_files().to_le_bytes());
     part(std::env::current_dir().ok()?.as_os_str().as_bytes());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::ValueEnum;
-use taskr_cache::{Access, Digest, Question, State};
+use taskr_cache::{Access, Digest, Question, State, processors};
 
 use crate::error::{Diagnostic, Error, listed, nearest, quoted};
 use crate::graph::{
@@ -182,7 +182,7 @@ impl Workspace {
 
     /// How many tasks may run at once: the command line, the Taskfile, the processors.
     pub(super) fn jobs(&self, asked: Option<&str>, common: &Common) -> Result<usize, Error> {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = processors();
         if let Some(asked) = asked {
             let large = asked.parse::<u64>().is_ok_and(|jobs| jobs > 0);
             let most = if large { format!("; the most is {MOST_JOBS}") } else { String::new() };
