@@ -148,13 +148,6 @@ impl Admission {
         self.places_taken < self.bounds.jobs
     }
 
-    /// Whether one more task may be judged: a place is free, or none that must run waits for the next
-    /// that becomes free, so that a worker need not wait for it. With one job each task is judged when
-    /// all before it have ended.
-    pub fn may_judge(&self) -> bool {
-        self.has_place() || (self.bounds.jobs > 1 && !self.is_waited_for())
-    }
-
     /// Whether [`Admission::next`] wants to know the load.
     pub fn asks_for_load(&self) -> bool {
         self.bounds.load.is_some() && !self.running.is_empty() && self.has_place()

@@ -57,10 +57,6 @@ impl Build<'_> {
             self.fail_for_service(id, &running, &ended, lost);
             return Ok(());
         }
-        if matches!(ended.result, Outcome::Success(_)) {
-            // The worker need not wait for the record.
-            self.start_runnable();
-        }
         match ended.result {
             Outcome::Stopped => self.end(id, &End::stopped(&ended, &running)),
             Outcome::Failed(_) if interrupted => self.end(id, &End::stopped(&ended, &running)),

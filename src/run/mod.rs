@@ -442,7 +442,7 @@ impl Build<'_> {
             self.hear_signals();
             self.start_runnable();
             // More tasks would only be judged earlier than they can start.
-            let free = self.admission.may_judge() && !self.tokens.is_asking_make();
+            let free = self.admission.has_place() && !self.tokens.is_asking_make();
             let free = usize::from(free);
             let was = self.spent.enter(Part::Plan);
             let next = self.plan.next(free);
