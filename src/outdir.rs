@@ -114,14 +114,20 @@ impl Root {
         self.create_dirs(path)
     }
 
-    /// As [`Root::remove_tree`], but a folder that is empty stays. To look costs less than to remove
-    /// it and make it again; and ext4 looks at each file that was removed within the last minutes
-    /// before it makes another near it (`recently_deleted`).
+    /// As [`Root::remove_tree`], but a folder that is empty and may be used as the one that it lies in
+    /// stays. To look costs less than to remove it and make it again; and ext4 looks at each file that
+    /// was removed within the last minutes before it makes another near it (`recently_deleted`).
     ///
     /// # Errors
     /// No permission.
     pub fn remove_filled(&self, path: &[u8]) -> io::Result<()> {
-        if self.is_empty_folder(path) { Ok(()) } else { self.remove_tree(path) }
+        let rights = |dir: &[u8]| {
+            let stat = fs::fstat(self.folder(dir)?)?;
+            Ok::<_, io::Error>((stat.st_mode, stat.st_uid, stat.st_gid))
+        };
+        let is_as_new =
+            || rights(path).is_ok_and(|own| rights(dir_of(path)).is_ok_and(|r| r == own));
+        if self.is_empty_folder(path) && is_as_new() { Ok(()) } else { self.remove_tree(path) }
     }
 
     fn is_empty_folder(&self, path: &[u8]) -> bool {

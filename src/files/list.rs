@@ -1,7 +1,7 @@
 //! What is on the disk: the files that a pattern matches, and all that lies below a directory.
 //!
-//! Reads directories and nothing else: no contents, no Taskfile; stamps only of the directories that
-//! it reads, for who wants to know later whether it would find the same. Each call walks anew;
+//! Reads directories: no Taskfile, no contents but for who wants to know later whether it would find the
+//! same, and stamps only of the directories that it reads, for the same end. Each call walks anew;
 //! what may be remembered between calls is the caller's matter. Links to directories are never
 //! followed, so every walk ends; only the part of a pattern that is written out may lead through
 //! one, as it does when a command opens it.
@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
-use taskr_cache::{Fact, FileKind, Stamp, measure, names_at};
+use taskr_cache::{Fact, FileKind, Seen, Stamp, measure_at, names_at, spread};
 use walkdir::{DirEntry, WalkDir};
 
 use super::ignored::{Ignored, IgnoredMatch};
@@ -37,12 +37,11 @@ pub fn list(
     walk_matches((root, pattern, skip), ignored, &mut |_, _| {})
 }
 
-/// As [`list`], and what it rests on: the names in all directories and what `.gitignore` files hold,
-/// with stamps from before they were read. As long as these are so, and the stamps were settled then,
-/// the list is the same.
+/// As [`list`], and what it rests on: the stamps of all directories and `.gitignore` files from
+/// before they were read. As long as these are so, and were settled then, the list is the same.
 ///
 /// # Errors
-/// As of [`list`]; or a directory cannot be asked for its stamp, or changes meanwhile.
+/// As of [`list`]; or a directory cannot be asked for its stamp.
 pub fn list_and_why(
     root: &Path,
     pattern: &Pattern,
@@ -51,7 +50,7 @@ pub fn list_and_why(
 ) -> io::Result<Listing> {
     let mut facts = Facts::default();
     if let Some(path) = pattern.as_path() {
-        facts.add(path, Stamp::of_link(&absolute(root, path)).map(kind));
+        facts.add(path, Stamp::of_link(&absolute(root, path)), kind);
     }
     let found =
         walk_matches((root, pattern, skip), ignored, &mut |path, at| facts.led_to(path, at))?;
@@ -78,56 +77,62 @@ pub type Listing = (Vec<Vec<u8>>, Vec<(Vec<u8>, Fact)>);
 #[derive(Default)]
 struct Facts {
     all: Vec<(Vec<u8>, Fact)>,
-    /// Folders and files that were looked at before they were read, and how they were opened.
-    read: Vec<(PathBuf, Option<Stamp>)>,
     failed: Option<io::Error>,
 }
 
 impl Facts {
-    /// A directory or a `.gitignore` is about to be read.
     fn led_to(&mut self, path: &[u8], at: &Path) {
-        let fact = Stamp::of(at).and_then(|stamp| {
-            self.read.push((at.to_owned(), stamp));
-            held(at, stamp)
-        });
-        self.add(path, fact);
+        self.add(path, Stamp::of(at), Fact::LeadsTo);
     }
 
-    fn add(&mut self, path: &[u8], fact: io::Result<Fact>) {
-        match fact {
-            Ok(fact) => self.all.push((path.to_vec(), fact)),
+    fn add(
+        &mut self,
+        path: &[u8],
+        stamp: io::Result<Option<Stamp>>,
+        fact: impl FnOnce(Option<Stamp>) -> Fact,
+    ) {
+        match stamp {
+            Ok(stamp) => self.all.push((path.to_vec(), fact(stamp))),
             Err(error) => self.failed = Some(error),
         }
     }
 
-    /// All, if nothing that was read has another stamp than before: what it held was looked at beside
-    /// that.
     fn all(self) -> io::Result<Vec<(Vec<u8>, Fact)>> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.all),
         }
-        for (at, before) in &self.read {
-            if Stamp::of(at)? != *before {
-                return Err(named(at, &io::Error::other("it changes meanwhile")));
-            }
-        }
-        Ok(self.all)
     }
 }
 
-/// What is at a path, which leads to something of this stamp: the names in a folder, the content of a
-/// file that is no link.
-fn held(at: &Path, stamp: Option<Stamp>) -> io::Result<Fact> {
-    let fact = match stamp.map(|stamp| stamp.kind()) {
-        Some(FileKind::Dir) => names_at(CWD, at)?.map(|(stamp, names)| Fact::Lists(stamp, names)),
-        Some(FileKind::File) => {
-            let found = measure(at, &mut Vec::new()).map_err(io::Error::other)?;
-            let found = found.filter(|(seen, _)| seen.link.kind() == FileKind::File);
-            found.map(|(seen, content)| Fact::Holds(Some(seen.link), content))
+/// Facts about folders and files that listings rest on, with what these hold beside their stamps, where
+/// it can be told: the names in a folder, the content of a file that is no link. Each was read behind
+/// the listing; that it has the stamp that it had before tells that it was so all the time, if that
+/// stamp is settled.
+pub fn with_what_is_held(root: &Path, facts: Vec<(Vec<u8>, Fact)>) -> Vec<(Vec<u8>, Fact)> {
+    let held = spread(&facts, LEAST_FACTS, |(path, fact), (): &mut ()| match fact {
+        Fact::LeadsTo(Some(stamp)) => held(&absolute(root, path), stamp).unwrap_or(*fact),
+        _ => *fact,
+    });
+    facts.into_iter().map(|(path, _)| path).zip(held).collect()
+}
+
+/// So many folders are worth a thread.
+const LEAST_FACTS: usize = 16;
+
+fn held(at: &Path, stamp: &Stamp) -> Option<Fact> {
+    match stamp.kind() {
+        FileKind::Dir => {
+            let (now, names) = names_at(CWD, at).ok()??;
+            (now == *stamp).then_some(Fact::Lists(now, names))
         }
-        _ => None,
-    };
-    Ok(fact.unwrap_or(Fact::LeadsTo(stamp)))
+        FileKind::File => {
+            let seen = Seen { link: *stamp, file: None };
+            let content = measure_at(CWD, at, &seen, &mut Vec::new()).ok()??;
+            Some(Fact::Holds(Some(*stamp), content))
+        }
+        FileKind::Symlink | FileKind::Other => None,
+    }
 }
 
 /// That something of this kind is there, or nothing.
@@ -252,7 +257,7 @@ pub fn list_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, bool)>> {
 /// As there.
 pub fn why_of_tree(root: &Path, dir: &[u8]) -> io::Result<Vec<(Vec<u8>, Fact)>> {
     let mut facts = Facts::default();
-    facts.add(dir, Stamp::of_link(&absolute(root, dir)).map(kind));
+    facts.add(dir, Stamp::of_link(&absolute(root, dir)), kind);
     walk_tree(root, dir, &mut |path, at| facts.led_to(path, at))?;
     facts.all()
 }

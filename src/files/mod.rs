@@ -30,7 +30,7 @@ pub use dotenv::{DotenvError, Variables, parse as parse_dotenv};
 pub use ignored::{GITIGNORE, Ignored, IgnoredBy, IgnoredMatch};
 pub use list::{
     Listing, ignored_match, is_there_and_why, list, list_and_why, list_folders,
-    list_folders_and_why, list_tree, why_of_tree,
+    list_folders_and_why, list_tree, why_of_tree, with_what_is_held,
 };
 pub use pattern::{PathError, Pattern, PatternError, normalise, relative_to};
 
@@ -94,6 +94,16 @@ enum Fact {
     Present(Seen, Option<Content>),
 }
 
+/// What was told of a path that was forgotten since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Before {
+    #[default]
+    Nothing,
+    /// That it is a folder.
+    Folder,
+    Something,
+}
+
 /// The answer about one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -113,6 +123,8 @@ pub struct Files {
     facts: IdVec<FileId, Fact>,
     /// Whether somebody was told what is known of a path.
     told: IdVec<FileId, bool>,
+    /// What somebody was told of a path before it was forgotten.
+    before: IdVec<FileId, Before>,
     /// How often each path was forgotten, and all of them.
     versions: IdVec<FileId, u32>,
     forgotten: u32,
@@ -131,6 +143,7 @@ impl Files {
             root: root.to_owned(),
             facts: IdVec::new(),
             told: IdVec::new(),
+            before: IdVec::new(),
             versions: IdVec::new(),
             forgotten: 0,
             listings: HashMap::new(),
@@ -206,6 +219,17 @@ impl Files {
         self.would_go.insert(id);
     }
 
+    /// Whether all who were told of `id` were told the same, whatever its stamps: nobody was before it
+    /// was forgotten, or it was a folder then and is one now.
+    pub fn is_steady(&self, id: FileId) -> bool {
+        let before = if id.index() < self.before.len() { self.before[id] } else { Before::Nothing };
+        match before {
+            Before::Nothing => true,
+            Before::Folder => self.is_folder(id),
+            Before::Something => false,
+        }
+    }
+
     /// A task may have changed `path`: it and the folders above it are asked for again, and
     /// listings that it may stand in are made again.
     pub fn forget(&mut self, paths: &Paths, path: &[u8]) {
@@ -213,6 +237,7 @@ impl Files {
         self.versions.grow(paths.len());
         for path in ancestors(path) {
             if let Some(id) = paths.get(path) {
+                self.note_before(id);
                 self.facts[id] = Fact::Unasked;
                 self.versions[id] += 1;
             }
@@ -225,8 +250,28 @@ impl Files {
 
     /// All that was known is asked for again.
     pub fn forget_all(&mut self) {
-        let ignored = std::mem::take(&mut self.ignored);
-        *self = Files { forgotten: self.forgotten + 1, ..Files::new(&self.root, ignored) };
+        let ids: Vec<FileId> = self.told.ids().collect();
+        ids.into_iter().for_each(|id| self.note_before(id));
+        let (ignored, before) =
+            (std::mem::take(&mut self.ignored), std::mem::take(&mut self.before));
+        let forgotten = self.forgotten + 1;
+        *self = Files { forgotten, before, ..Files::new(&self.root, ignored) };
+    }
+
+    fn is_folder(&self, id: FileId) -> bool {
+        matches!(self.facts[id], Fact::Present(_, Some(Content::Folder)))
+    }
+
+    fn note_before(&mut self, id: FileId) {
+        if id.index() >= self.told.len() || !self.told[id] {
+            return;
+        }
+        self.before.grow(id.index() + 1);
+        self.before[id] = match (self.is_folder(id), self.before[id]) {
+            (true, Before::Nothing | Before::Folder) => Before::Folder,
+            _ => Before::Something,
+        };
+        self.told[id] = false;
     }
 
     /// Moves whenever `id` is forgotten: what was read under another version is out of date.

@@ -2,8 +2,9 @@
 //! need only see the same ([`Question`]). Where all was up to date, that is the answer; tasks that
 //! were not are in doubt, and all others are vouched for ([`super::vouch`]).
 //!
-//! Nothing is proved that rests on more than files: on what a command printed, a task that ages, or
-//! whose files may have changed within a tick of the clock. That there is no proof costs time only.
+//! Nothing is proved that rests on more than files: on what a command printed, or a task that ages. A
+//! file whose stamps are too young to stand for it counts by what it holds, if all who were told of it
+//! in this run were told the same; else it is in doubt. That there is no proof costs time only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -20,7 +21,7 @@ use taskr_cache::{
 };
 
 use super::Build;
-use crate::files::{is_there_and_why, list_and_why, why_of_tree};
+use crate::files::{is_there_and_why, list_and_why, why_of_tree, with_what_is_held};
 use crate::graph::{Asks, Kind, Output};
 use crate::ids::{FileId, Id, IdVec, TaskId};
 use crate::lock::{Acquired, Lock, Note, Wait};
@@ -386,7 +387,8 @@ impl Build<'_> {
 
     fn basis(&self, ask: &Ask<'_>) -> Option<Basis<'_>> {
         let dir = self.root.path().join(STATE_DIR);
-        // Whatever is older than the begin of this run by the time to settle was so all the time.
+        // What has stamps that are older than the begin of this run, by the time to settle, was so all
+        // the time.
         let clock = Clock::read(&dir).ok()?.back(self.begun.elapsed());
         let mut settled = Settled { clock, root: self.root.path() };
         self.is_worth_while(&mut settled).then_some(())?;
@@ -394,12 +396,13 @@ impl Build<'_> {
         let mut facts = Facts::new();
         self.add_listings(&mut facts)?;
         self.add_tasks(&mut facts)?;
-        self.add_programs(&mut facts)?;
         // What vouches for tasks vouches for the graph.
         if !self.vouched.is_on() {
             self.add_graph(&mut facts)?;
             facts.extend((ask.why)()?);
         }
+        facts = with_what_is_held(self.root.path(), facts);
+        self.add_programs(&mut facts)?;
         for (path, fact) in &facts {
             fact.stamps().try_for_each(|stamp| settled.check(path, stamp))?;
         }
@@ -411,12 +414,13 @@ impl Build<'_> {
         self.vouched.basis_with(claims, is_of_state)
     }
 
-    /// Whether enough tasks will not be in doubt: those are that looked at what is not settled.
+    /// Whether enough tasks will not be in doubt: those are that looked at what is doubtful.
     fn is_worth_while(&self, settled: &mut Settled<'_>) -> bool {
         let mut is_doubtful = IdVec::<FileId, bool>::filled(self.paths.len(), false);
         for (file, seen, content) in self.files.asked() {
             let path = self.paths.bytes(file);
-            is_doubtful[file] = fact_of(path, (seen, content), settled) == Fact::Doubtful;
+            let steady = self.files.is_steady(file);
+            is_doubtful[file] = fact_of(path, (seen, content, steady), settled) == Fact::Doubtful;
         }
         let doubted = self.in_doubt().into_iter();
         let readers = self.vouched.readers_of(|file| is_doubtful[file]);
@@ -424,14 +428,15 @@ impl Build<'_> {
         is_few(doubted.len(), self.tally.summary.counts.tasks)
     }
 
-    /// All paths that were asked for. What is not settled is in doubt, and with it who looked.
+    /// All paths that were asked for. What is doubtful puts in doubt who looked at it.
     fn claims_of_files(&self, settled: &mut Settled<'_>) -> Option<Vec<Claim>> {
         let mut readers = self.vouched.readers();
         let mut claims = Vec::new();
         for (file, seen, content) in self.files.asked() {
             let path = self.paths.bytes(file);
             let readers = readers.remove(&file).unwrap_or_default();
-            let fact = fact_of(path, (seen, content), settled);
+            let steady = self.files.is_steady(file);
+            let fact = fact_of(path, (seen, content, steady), settled);
             if fact == Fact::Doubtful && readers.is_empty() {
                 return None;
             }
@@ -538,19 +543,23 @@ impl Build<'_> {
     }
 }
 
-/// What was seen of a file and is known of what it holds, as a fact: doubtful if neither tells enough.
+/// What was seen of a file and is known of what it holds, as a fact. It is doubtful if what some were
+/// told of it in this run may be another thing: stamps that are settled show that it is not, and else
+/// only that nobody was told before it was forgotten (`steady`).
 fn fact_of(
     path: &[u8],
-    (seen, content): (Option<Seen>, Option<Content>),
+    (seen, content, steady): (Option<Seen>, Option<Content>, bool),
     settled: &mut Settled<'_>,
 ) -> Fact {
-    let Some(seen) = seen else { return Fact::Absent };
+    let Some(seen) = seen else {
+        return if steady { Fact::Absent } else { Fact::Doubtful };
+    };
     let is_settled = seen.stamps().all(|stamp| settled.check(path, stamp).is_some());
     match content {
-        Some(Content::Folder) => Fact::Is(FileKind::Dir),
-        Some(content @ Content::File { .. }) => {
-            Fact::Holds(is_settled.then_some(seen.link), content)
-        }
+        Some(Content::Folder) if steady => Fact::Is(FileKind::Dir),
+        Some(Content::Folder) => Fact::Doubtful,
+        Some(content @ Content::File { .. }) if is_settled => Fact::Holds(Some(seen.link), content),
+        Some(content @ Content::File { .. }) if steady => Fact::Holds(None, content),
         _ if is_settled => Fact::Seen(seen),
         _ => Fact::Doubtful,
     }

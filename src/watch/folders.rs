@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use taskr_cache::Fact;
+use taskr_cache::{Fact, FileKind};
 
 /// Adds the folder in which `path` stands, or would; of what is not there the nearest above.
 pub(super) fn add_folder_of(folders: &mut BTreeSet<PathBuf>, path: &Path) {
@@ -21,7 +21,9 @@ pub(super) fn add_folders(folders: &mut BTreeSet<PathBuf>, root: &Path, why: &[(
     for (path, fact) in why {
         let path = root.join(OsStr::from_bytes(path));
         match fact {
-            Fact::Lists(..) => _ = folders.insert(path),
+            Fact::LeadsTo(Some(stamp)) if stamp.kind() == FileKind::Dir => {
+                folders.insert(path);
+            }
             _ => add_folder_of(folders, &path),
         }
     }

@@ -397,6 +397,50 @@ fn what_has_other_stamps_and_holds_the_same_is_up_to_date() {
     p.taskr(["all"]).ran(["list"]).any_files().ok();
 }
 
+/// Who was found up to date before a command changed what he reads is not vouched for by what others
+/// saw of it later, be it as young as the command.
+#[test]
+fn what_was_told_before_a_command_and_is_another_since_is_in_doubt() {
+    let p = Project::new(
+        r#"
+[target.lint]
+inputs = ["src/**"]
+run = "ran lint; ! grep -q BAD src/a.txt"
+
+[target.install]
+inputs = ["lock"]
+installs = ["made"]
+run = "ran install; mkdir -p made; if test -e ../edit; then cat ../edit > src/a.txt; fi"
+
+[target.test]
+deps = ["install"]
+inputs = ["src/**"]
+run = "ran test"
+
+# A proof needs that half of all is not in doubt, and that all which these read was asked for again.
+[target.style]
+inputs = ["src/**"]
+run = "true"
+
+[target.all]
+deps = ["lint", "test", "style"]
+"#,
+    );
+    p.write("src/a.txt", "good").write("lock", "1");
+    p.taskr(["all"]).any_ran().any_files().ok();
+    p.accept_files();
+    std::thread::sleep(SETTLED);
+    fs::write(p.outside("edit"), "BAD").expect("a file");
+    p.write("lock", "2");
+    p.taskr(["all"]).ran(["install", "test"]).any_files().ok();
+    assert_eq!(p.read("src/a.txt"), "BAD", "the command has changed it");
+    p.accept_files();
+    for _ in 0..2 {
+        p.taskr(["all"]).ran(["lint"]).any_files().exits(1);
+        std::thread::sleep(SETTLED);
+    }
+}
+
 /// From the second edit on neither Taskfiles are read nor is the graph made, until one of them, or a
 /// folder that was listed, is another; what is kept and damaged is nothing.
 #[test]

@@ -48,7 +48,9 @@ impl Fact {
                 stamp.encode(out);
             }
             Fact::Doubtful => out.push(6),
-            Fact::Holds(stamp, content) => {
+            // Nothing else holds a content that can be read again.
+            Fact::Holds(_, Content::Absent | Content::Folder | Content::Link(_)) => out.push(6),
+            Fact::Holds(stamp, content @ Content::File { .. }) => {
                 out.extend_from_slice(&[7, u8::from(stamp.is_some())]);
                 stamp.iter().for_each(|stamp| stamp.encode(out));
                 content.encode(out);
