@@ -60,9 +60,18 @@ impl Reader {
             return;
         }
         let near = meant(FIELDS, name);
-        if let Some(setting) = find(SETTINGS, name).filter(|_| !value.get_ref().is_table()) {
+        // `output = ["app"]` is no setting of the whole build.
+        let is_list = near.is_some() && matches!(value.get_ref(), DeValue::Array(_));
+        let is_setting = !is_list && !value.get_ref().is_table();
+        if let Some(setting) = find(SETTINGS, name).filter(|_| is_setting) {
             let message = format!("`{name}` belongs to [taskr], not to {words}");
-            let help = format!("put it below the header [taskr]\n{}", setting.example);
+            let mut help = format!("put it below the header [taskr]\n{}", setting.example);
+            if let Some(field) = near {
+                help.push_str(&format!(
+                    "\nor, if the field `{}` was meant, write that",
+                    field.name
+                ));
+            }
             return self.unknown(key, message, ("a setting of the whole build", help));
         }
         if value.get_ref().is_table() {
