@@ -121,13 +121,13 @@ impl Root {
     /// # Errors
     /// No permission.
     pub fn remove_filled(&self, path: &[u8]) -> io::Result<()> {
-        let rights = |dir: &[u8]| {
-            let stat = fs::fstat(self.folder(dir)?)?;
-            Ok::<_, io::Error>((stat.st_mode, stat.st_uid, stat.st_gid))
+        let rights = |stat: fs::Stat| (stat.st_mode, stat.st_uid, stat.st_gid);
+        let stays = || -> io::Result<bool> {
+            let (fd, above) = (self.folder(path)?, self.folder(dir_of(path))?);
+            let is_as_new = rights(fs::fstat(&fd)?) == rights(fs::fstat(&above)?);
+            Ok(is_as_new && OpenFolder { fd, is_new: false }.names()?.is_empty())
         };
-        let is_as_new =
-            || rights(path).is_ok_and(|own| rights(dir_of(path)).is_ok_and(|r| r == own));
-        if self.is_empty_folder(path) && is_as_new() { Ok(()) } else { self.remove_tree(path) }
+        if stays().unwrap_or(false) { Ok(()) } else { self.remove_tree(path) }
     }
 
     fn is_empty_folder(&self, path: &[u8]) -> bool {

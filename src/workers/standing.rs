@@ -154,8 +154,10 @@ impl Standing {
             let path = run.dir.join(name);
             root.remove_tree(&path).map_err(failed(&path))?;
         }
-        let tmp = run.dir.join("tmp");
-        root.remove_filled(&tmp).map_err(failed(&tmp))?;
+        if is_there("tmp") {
+            let path = run.dir.join("tmp");
+            root.remove_filled(&path).map_err(failed(&path))?;
+        }
         if is_there("out") {
             let gone = match run.intent.is_some() {
                 true => root.rename(&out, &run.dir.join("aside/out")),
