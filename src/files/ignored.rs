@@ -6,6 +6,7 @@
 //! is not entered, the last line that fits decides, and a `.gitignore` that is a link is not read.
 //! The part of a pattern that is written out is never left out: lines count for what lies below it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs;
@@ -369,7 +370,10 @@ impl Sieve<'_> {
     /// The line that names this path itself.
     fn line(&self, path: &[u8], is_dir: bool) -> Option<IgnoredBy> {
         for level in self.levels.iter().rev() {
-            let own = [&level.lead, &path[level.cut..]].concat();
+            let own: Cow<'_, [u8]> = match &level.lead[..] {
+                [] => path[level.cut..].into(),
+                lead => [lead, &path[level.cut..]].concat().into(),
+            };
             match level.says.matched(Path::new(OsStr::from_bytes(&own)), is_dir) {
                 Match::None => {}
                 Match::Whitelist(_) => return None,
