@@ -128,6 +128,8 @@ pub struct Files {
     /// How often each path was forgotten, and all of them.
     versions: IdVec<FileId, u32>,
     forgotten: u32,
+    /// Those that are links, or were when they were asked for.
+    links: HashSet<FileId>,
     listings: HashMap<Query, Arc<[FileId]>>,
     /// Those that somebody was told.
     told_lists: HashSet<Query>,
@@ -146,6 +148,7 @@ impl Files {
             before: IdVec::new(),
             versions: IdVec::new(),
             forgotten: 0,
+            links: HashSet::new(),
             listings: HashMap::new(),
             told_lists: HashSet::new(),
             ignored,
@@ -180,6 +183,11 @@ impl Files {
         self.facts.grow(paths.len());
         self.told.grow(paths.len());
         self.told[id] = true;
+        if let Fact::Present(seen, _) | Fact::Stamped(seen) = self.facts[id]
+            && seen.link.kind() == FileKind::Symlink
+        {
+            self.links.insert(id);
+        }
         match self.facts[id] {
             Fact::Absent => Look::Known(None, Content::Absent),
             Fact::Present(seen, Some(content)) => Look::Known(Some(seen), content),
@@ -227,6 +235,16 @@ impl Files {
             Before::Nothing => true,
             Before::Folder => self.is_folder(id),
             Before::Something => false,
+        }
+    }
+
+    /// A task may have changed what links lead to: those that somebody was told of are asked for again.
+    pub fn forget_links(&mut self) {
+        for id in std::mem::take(&mut self.links) {
+            self.note_before(id);
+            self.facts[id] = Fact::Unasked;
+            self.versions.grow(id.index() + 1);
+            self.versions[id] += 1;
         }
     }
 

@@ -113,6 +113,12 @@ impl Build<'_> {
         }
         for path in &stale {
             self.files.forget(&self.paths, path);
+            for other in self.lookups.real.others(path) {
+                self.files.forget(&self.paths, &other);
+            }
+        }
+        if !stale.is_empty() {
+            self.files.forget_links();
         }
         let Outcome::Success(success) = &ended.result else { return };
         self.deeds.emptied.extend(success.touched.iter().map(|path| dir_of(path).to_vec()));

@@ -12,6 +12,8 @@ use crate::outdir::dir_of;
 #[derive(Debug, Default)]
 pub(super) struct Real {
     known: FxHashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Those of them that are elsewhere, and where.
+    linked: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Real {
@@ -37,9 +39,21 @@ impl Real {
         let real = real.filter(|real| real != folder);
         // What is not there yet may become a link.
         if is_link.is_some() {
+            self.linked.extend(real.clone().map(|real| (folder.to_vec(), real)));
             self.known.insert(folder.to_vec(), real.clone());
         }
         real
+    }
+
+    /// The other names of a path, by the links to folders that were found so far.
+    pub(super) fn others(&self, path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        self.linked.iter().filter_map(move |(folder, real)| {
+            let below = match &real[..] {
+                [] => path,
+                real => path.strip_prefix(real)?.strip_prefix(b"/")?,
+            };
+            Some(joined(folder, below))
+        })
     }
 
     /// Where in the workspace a path is, links on the way to it followed, if that is not where its

@@ -240,6 +240,48 @@ fn what_a_pattern_finds_in_a_folder_of_another_needs_an_edge() {
 }
 
 /// What a path leads to, and not how it is written, says who makes it.
+/// What one who does not wait saw behind a link is asked for again for one who waits.
+#[test]
+fn what_was_seen_behind_a_link_is_seen_anew() {
+    for (link, leads_to, inputs) in [
+        ("links/m", "../made/gen", "links/*"),
+        ("m", "made/gen", "m"),
+        ("links/m", "../made/gen", "links/m"),
+        ("links", "made", "links/*"),
+        ("links", "made", "links/gen"),
+    ] {
+        let p = Project::new(&format!(
+            r#"
+default = ["hasty", "gen", "use"]
+[target.hasty]
+inputs   = ["{inputs}"]
+priority = "high"
+outputs  = ["hasty.txt"]
+run      = "ran hasty; cat {{{{ inputs }}}} >{{{{ outputs }}}}"
+[target.gen]
+inputs  = ["in"]
+outputs = ["made/gen"]
+run     = "ran gen; cat in >{{{{ outputs }}}}"
+[target.use]
+inputs  = ["{inputs}"]
+after   = ["gen"]
+outputs = ["used"]
+run     = "ran use; cat {{{{ inputs }}}} >{{{{ outputs }}}}"
+"#
+        ));
+        if let Some((folder, _)) = link.split_once('/') {
+            std::fs::create_dir(p.path(folder)).expect("a folder");
+        }
+        p.write("in", "0").link(link, leads_to);
+        p.taskr(["use"]).ran(["gen", "use"]).makes("made/gen", "0").makes("used", "0").ok();
+        for text in ["1", "2"] {
+            p.write("in", text);
+            let run = p.taskr(["-k", "-j1"]).ran(["gen", "use"]).any_warning();
+            run.makes("made/gen", text).makes("used", text).exits(2);
+        }
+    }
+}
+
 #[test]
 fn what_another_makes_behind_a_link_needs_an_edge() {
     let make = "[target.make]\ninputs = [\"in\"]\noutputs = [\"build/a\"]\n\
