@@ -89,7 +89,7 @@ impl Files {
         });
         let mut read = Vec::new();
         for (id, fact, was_read) in looked.into_iter().flatten() {
-            self.facts[id] = fact;
+            self.keep(id, fact);
             if let (true, Fact::Present(seen, Some(content))) = (was_read, fact) {
                 read.push((id, seen, content));
             }
@@ -271,6 +271,24 @@ mod tests {
         fs::remove_file(root.path().join("z.c")).unwrap();
         fs::remove_file(root.path().join("a/y.c")).unwrap();
         assert_eq!(files.list(&mut paths, &queries[1].0, &queries[1].1).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn links_are_asked_for_again_whoever_asked() {
+        let root = tempfile::tempdir().unwrap();
+        let mut paths = Paths::default();
+        let names = ["ahead", "alone", "file"];
+        let ids = names.map(|name| paths.intern(name.as_bytes()));
+        fs::write(root.path().join("file"), "file").unwrap();
+        for name in &names[..2] {
+            symlink("file", root.path().join(name)).unwrap();
+        }
+        let mut files = Files::new(root.path(), Ignored::default());
+        files.look_ahead(&paths, &[ids[0], ids[2]], &Beside { reads: &|| (), ..beside_nothing() });
+        files.look(&paths, ids[1], |_| None).unwrap();
+        assert_eq!(ids.map(|id| files.is_unasked(id)), [false; 3]);
+        files.forget_links();
+        assert_eq!(ids.map(|id| files.is_unasked(id)), [true, true, false]);
     }
 
     #[test]

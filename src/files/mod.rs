@@ -128,7 +128,7 @@ pub struct Files {
     /// How often each path was forgotten, and all of them.
     versions: IdVec<FileId, u32>,
     forgotten: u32,
-    /// Those that are links, or were when they were asked for.
+    /// Paths that were links when they were asked for.
     links: HashSet<FileId>,
     listings: HashMap<Query, Arc<[FileId]>>,
     /// Those that somebody was told.
@@ -169,7 +169,8 @@ impl Files {
     ) -> io::Result<Look> {
         self.facts.grow(paths.len());
         if let Fact::Unasked = self.facts[id] {
-            self.facts[id] = stamped(Seen::of(&self.root.join(paths.path(id)))?);
+            let fact = stamped(Seen::of(&self.root.join(paths.path(id)))?);
+            self.keep(id, fact);
         }
         if let Fact::Stamped(seen) = self.facts[id] {
             self.facts[id] = Fact::Present(seen, recall(&seen));
@@ -183,11 +184,6 @@ impl Files {
         self.facts.grow(paths.len());
         self.told.grow(paths.len());
         self.told[id] = true;
-        if let Fact::Present(seen, _) | Fact::Stamped(seen) = self.facts[id]
-            && seen.link.kind() == FileKind::Symlink
-        {
-            self.links.insert(id);
-        }
         match self.facts[id] {
             Fact::Absent => Look::Known(None, Content::Absent),
             Fact::Present(seen, Some(content)) => Look::Known(Some(seen), content),
@@ -214,10 +210,18 @@ impl Files {
     /// What was read at `id`.
     pub fn learn(&mut self, id: FileId, read: Option<(Seen, Content)>) {
         self.facts.grow(id.index() + 1);
-        self.facts[id] = match read {
-            None => Fact::Absent,
-            Some((seen, content)) => Fact::Present(seen, Some(content)),
-        };
+        let present = |(seen, content)| Fact::Present(seen, Some(content));
+        self.keep(id, read.map_or(Fact::Absent, present));
+    }
+
+    /// This is known of a path now.
+    fn keep(&mut self, id: FileId, fact: Fact) {
+        if let Fact::Stamped(seen) | Fact::Present(seen, _) = fact
+            && seen.link.kind() == FileKind::Symlink
+        {
+            self.links.insert(id);
+        }
+        self.facts[id] = fact;
     }
 
     /// In a run that changes nothing: this would be removed, and is seen no more.
@@ -238,7 +242,7 @@ impl Files {
         }
     }
 
-    /// A task may have changed what links lead to: those that somebody was told of are asked for again.
+    /// A task may have changed what links lead to: they are asked for again.
     pub fn forget_links(&mut self) {
         for id in std::mem::take(&mut self.links) {
             self.note_before(id);

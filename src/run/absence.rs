@@ -35,7 +35,7 @@ impl Build<'_> {
             match self.request.dry_run {
                 true => self.files.would_go(file),
                 false => {
-                    self.files.forget(&self.paths, &output.path);
+                    self.forget_paths([&output.path[..]]);
                     self.deeds.emptied.insert(dir_of(&output.path).to_vec());
                 }
             }

@@ -149,6 +149,15 @@ impl Build<'_> {
         if task.kind() == Kind::Group || task.rule.skipped.is_some() || self.vouched.has(id) {
             return looked;
         }
+        // Where links lead to on the way: what is made there has other names by these.
+        let (real, root) = (&mut self.lookups.real, self.root.path());
+        for input in &task.rule.inputs {
+            match &input.value {
+                Input::Path { path, .. } => _ = real.path(root, path),
+                Input::Glob { pattern, .. } => _ = real.folder(root, pattern.base()),
+                Input::Outputs { .. } | Input::Not(_) => {}
+            }
+        }
         for (at, input) in task.rule.inputs.iter().enumerate() {
             match &input.value {
                 Input::Path { path, .. } => looked.files.push(self.paths.intern(path)),

@@ -1,12 +1,13 @@
 //! A task that ran, from its end to its record, or to its failure.
 
-use taskr_cache::{Content, Digest, Seen};
+use taskr_cache::{Content, Digest, FileKind, Seen};
 
 use super::away::described;
 use super::date::unix_ms;
 use super::finish::{End, reasons_text};
 use super::gather::Gap;
 use super::moved::{Reading, unstable_text};
+use super::real::Real;
 use super::spent::Part;
 use super::{Active, Again, Build, Done, Running};
 use crate::error::Error;
@@ -25,6 +26,24 @@ pub(super) const MOST_NAMED: usize = 3;
 
 /// A task runs once more if its inputs moved, then no more.
 pub(super) const MOST_MOVED: usize = 2;
+
+/// Whether a link among a task's outputs, to a folder or where one was before, leads elsewhere than it
+/// did.
+fn turns_links(running: &Running, ended: &Ended) -> bool {
+    let (Outcome::Success(success) | Outcome::Unstable(success, _)) = &ended.result else {
+        return false;
+    };
+    fn link(file: &OutFile) -> Option<(&[u8], &Made)> {
+        matches!(file.made, Made::Link(_)).then_some((&file.path, &file.made))
+    }
+    let before = &running.due.gathered.before;
+    let was: Vec<_> = before.iter().filter_map(|before| link(&before.file)).collect();
+    let now: Vec<_> = success.outputs.iter().filter_map(|(file, _)| link(file)).collect();
+    let to_folder = success.outputs.iter().any(|(file, seen)| {
+        link(file).is_some() && seen.file.is_some_and(|at| at.kind() == FileKind::Dir)
+    });
+    (to_folder || !was.is_empty()) && was != now
+}
 
 impl Build<'_> {
     /// A worker is done with a task.
@@ -108,18 +127,13 @@ impl Build<'_> {
         self.lookups.programs.clear();
         // Who declares no outputs, or sets up whole folders, may have written anywhere.
         let rule = &self.graph.task(id).rule;
-        if rule.target.kind == Kind::Unrecorded || !rule.installs.is_empty() {
+        let anywhere = rule.target.kind == Kind::Unrecorded || !rule.installs.is_empty();
+        // And what is found behind a link to a folder is elsewhere now.
+        if anywhere || turns_links(running, ended) {
             self.forget_everything();
+            self.lookups.real = Real::default();
         }
-        for path in &stale {
-            self.files.forget(&self.paths, path);
-            for other in self.lookups.real.others(path) {
-                self.files.forget(&self.paths, &other);
-            }
-        }
-        if !stale.is_empty() {
-            self.files.forget_links();
-        }
+        self.forget_paths(stale.iter().map(Vec::as_slice));
         let Outcome::Success(success) = &ended.result else { return };
         self.deeds.emptied.extend(success.touched.iter().map(|path| dir_of(path).to_vec()));
         for (file, seen) in &success.outputs {

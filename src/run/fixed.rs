@@ -45,7 +45,7 @@ impl Build<'_> {
     /// What a formatter wrote is known as it stands now, so that readers judge by that.
     pub(super) fn take_written(&mut self, ended: &Ended) {
         for Written { path, now, changed } in &ended.written {
-            self.files.forget(&self.paths, path);
+            self.forget_paths([&path[..]]);
             if let Some((seen, content)) = *now {
                 let file = self.paths.intern(path);
                 self.vouched.note_made(file, ended.task);

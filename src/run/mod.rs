@@ -515,6 +515,18 @@ impl Build<'_> {
         self.waiting.unreadable.clear();
     }
 
+    /// These paths are something else now, or may be: they are asked for anew, by all names that links
+    /// give them.
+    fn forget_paths<'p>(&mut self, changed: impl IntoIterator<Item = &'p [u8]>) {
+        for path in changed {
+            self.files.forget(&self.paths, path);
+            for other in self.lookups.real.others(path) {
+                self.files.forget(&self.paths, &other);
+            }
+        }
+        self.files.forget_links();
+    }
+
     fn task_ref(&self, id: TaskId) -> String {
         self.graph.name(id).to_owned()
     }
